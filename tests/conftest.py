@@ -1,0 +1,24 @@
+"""Fixtures that every test may use. No test sees the developer's own store, configuration or caches."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder with the study's data and reference figures; a clone by itself has none."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder ../shared (study data and reference figures) is absent")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has folders of its own in place of the user's."""
+    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "xdg" / name.lower()))
+    for name in ("QTUI_STORE", "OPENAI_API_KEY", "NO_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
