@@ -1,0 +1,150 @@
+"""What the runner and a worker say to each other: one JSON object per line, runner to stdin, worker to stdout.
+
+The order of a worker's life:
+
+    runner  → Job                        what to answer
+    worker  → Planned                    content keys of all answers, found without loading the model
+    runner  → Wanted                     which of them are still missing (none: the worker ends)
+    worker  → Loading*, Loaded           quantizing, reading weights
+    worker  → (Answered | Progress | Unanswered)*
+    worker  → Finished  |  Failed        Failed ends the variant; a worker that dies without either is reported by the runner
+
+The worker keeps its real stdout for these lines alone; what native libraries print goes to stderr, which is the log.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from qtui.records import FinishReason, PromptSource, Sampling, VariantSpec
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One answer asked for: `task` is the 1-based position, `input` the task's text."""
+
+    task: int
+    sample: int
+    input: str
+
+
+class Job(msgspec.Struct, frozen=True, tag=True):
+    variant: VariantSpec
+    sampling: Sampling
+    prompt: PromptSource
+    items: list[Item]
+
+
+class Planned(msgspec.Struct, frozen=True, tag=True):
+    """`keys[i]` belongs to `Job.items[i]`. `facts`: weights_fingerprint, engine_version, file_bytes, …"""
+
+    keys: list[str]
+    prompt_hash: str
+    """Hash of the rendered prompts of all items; equal on both sides when both sides were asked the same."""
+    facts: dict[str, Any]
+
+
+class Wanted(msgspec.Struct, frozen=True, tag=True):
+    """Indices into `Job.items`."""
+
+    indices: list[int]
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    phase: str
+    fraction: float | None = None
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """`facts`: load_seconds, device, slots, context, parameters, …"""
+
+    facts: dict[str, Any]
+
+
+class Answered(msgspec.Struct, frozen=True, tag=True):
+    index: int
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+class Unanswered(msgspec.Struct, frozen=True, tag=True):
+    """This one item could not be answered (its prompt is longer than the context, say); the others go on."""
+
+    index: int
+    reason: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """Sums since loading. A newer one replaces an older one. At most a few per second."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    active: int
+    rss_bytes: int
+    gpu_bytes: int | None = None
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """`facts`: prompt_tokens, completion_tokens, seconds, tokens_per_second, peak_rss_bytes, …"""
+
+    facts: dict[str, Any]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """`reason` is for the user: what happened, to what, what to do."""
+
+    reason: str
+
+
+FromWorker = Planned | Loading | Loaded | Answered | Unanswered | Progress | Finished | Failed
+FromRunner = Job | Wanted
+
+Report = Callable[[FromWorker], None]
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """One rendered prompt. `text` is without the BOS text; `bos` says whether exactly one BOS token goes before it."""
+
+    text: str
+    bos: bool
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One answer for an engine to make. `index` goes back in `Answered`; `sampling` has the seed of this very answer."""
+
+    index: int
+    prompt: Prompt
+    sampling: Sampling
+
+
+class Engine(Protocol):
+    """What each module of this package offers as a class."""
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        """Load the weights, sized for these requests; returns the facts of `Loaded`. Raises UserError with a clear reason."""
+        ...
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        """Answer all requests, each yielded the moment it is complete, in any order."""
+        ...
+
+
+_decode_from_worker = msgspec.json.Decoder(FromWorker)
+_decode_from_runner = msgspec.json.Decoder(FromRunner)
+
+
+def encode(message: FromWorker | FromRunner) -> bytes:
+    """One line with its newline. JSON escapes newlines inside strings, so a line is a message."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def decode_from_worker(line: bytes) -> FromWorker:
+    return _decode_from_worker.decode(line)
+
+
+def decode_from_runner(line: bytes) -> FromRunner:
+    return _decode_from_runner.decode(line)

@@ -1,0 +1,232 @@
+"""The words of qtui as types: what parts hand to each other. Values only, no behaviour but what follows from the fields.
+
+Every record is frozen. Where a field may be unknown (an import does not know the sampling of a study), its type says so.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "unknown"]
+EngineName = Literal["transformers", "llama.cpp", "openai"]
+
+
+def content_hash(*parts: Any) -> str:
+    """SHA-256 over the canonical JSON of the parts, as 64 hexadecimal digits."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One instruction. `reference` is a model answer, `criteria` what the grader looks at; both may be empty."""
+
+    input: str
+    reference: str = ""
+    criteria: str = ""
+
+    @property
+    def hash(self) -> str:
+        return content_hash("task", self.input, self.reference, self.criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSet:
+    """An ordered list of tasks. The hash is over their content and order, not over the name or where they came from."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    source: str = ""
+
+    @property
+    def hash(self) -> str:
+        return content_hash("task set", [[t.input, t.reference, t.criteria] for t in self.tasks])
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are drawn. The defaults are greedy and leave every filter of an engine off."""
+
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 keeps all tokens."""
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 42
+    samples: int = 1
+    """Answers per task; more than one needs a temperature above 0."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer, beside the end token of the model."""
+
+    def conditions(self) -> str:
+        """Canonical JSON of what decides an answer's content: everything but how many samples were asked for."""
+        values = asdict(self)
+        del values["samples"]
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
+
+    def for_sample(self, sample: int) -> "Sampling":
+        """The sampling of one answer: its seed depends on the sample number alone, so order and batch do not matter."""
+        return replace(self, seed=self.seed + sample, samples=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """Where the prompt of a model comes from, the same for all its variants.
+
+    `template` is the text of a Jinja chat template. Where it is None the template is read from `weights` (the baseline's), and
+    where those have none the task's input is the prompt as it is.
+    """
+
+    template: str | None = None
+    weights: str | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """One way to run a model: engine + weights + precision."""
+
+    model: str
+    name: str
+    engine: EngineName
+    weights: str
+    """A folder or .gguf file, a hub id, `hub-repo:file.gguf`, a catalog name; for `openai` the name the endpoint knows."""
+    precision: str
+    """`float32`, `Q4_K_M`, …; by default the variant's name where the engine knows such a type."""
+    is_baseline: bool = False
+    slots: int = 8
+    """How many answers are decoded at once (requests in flight for `openai`). Part of the answer's key."""
+    context: int | None = None
+    """Tokens per answer, prompt included; None lets the engine take what prompts and max_tokens need."""
+    threads: int | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """A grader. `label` is what screens and exports call it."""
+
+    kind: Literal["reference", "openai"]
+    model: str = ""
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    takes: int = 1
+    prompt: str | None = None
+    """Text of the prompt template with {input_text} {output_text} {eval_aspect} {pred}; None is qtui's own."""
+    concurrency: int = 8
+    temperature: float = 0.0
+    max_tokens: int = 1024
+
+    @property
+    def label(self) -> str:
+        return "reference" if self.kind == "reference" else f"openai:{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One variant's text for one task and sample, as an engine gave it. `key` names everything that decided it."""
+
+    key: str
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+    """From the moment the answer took a slot to its last token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One judge's 1–5 for one answer and one take. `grade` None is *ungraded*: asked, and no readable reply."""
+
+    key: str
+    judge: str
+    take: int
+    grade: int | None
+    reason: str = ""
+    fingerprint: str = ""
+    """Hash of the judge's settings (model, prompt template, sampling); grades of two fingerprints are not the same scale."""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantProgress:
+    """What the store knows of one variant of a run, counts included."""
+
+    id: int
+    run_id: int
+    position: int
+    model: str
+    name: str
+    is_baseline: bool
+    engine: str
+    precision: str
+    weights: str
+    state: str
+    """waiting, preparing, loading, answering, done, failed or cancelled."""
+    phase: str
+    """One line on what the worker is doing now, e.g. `quantizing`; empty when there is nothing to say."""
+    reason: str
+    """Why the variant failed; empty otherwise."""
+    expected: int
+    answered: int
+    empty: int
+    truncated: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Measured and found out by the worker: fingerprint, engine_version, tokens_per_second, load_seconds, rss_bytes, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeProgress:
+    id: int
+    run_id: int
+    label: str
+    takes: int
+    state: str
+    """waiting, grading, done or failed."""
+    reason: str
+    expected: int
+    graded: int
+    ungraded: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run with everything that the Runs pane shows. Times are seconds since the epoch."""
+
+    id: int
+    experiment: str
+    source: Literal["run", "import"]
+    origin: str
+    """The experiment's file, or the folder that was imported."""
+    state: str
+    """running, paused, done, failed, cancelled, or interrupted: begun, not ended, and nobody holds its lease."""
+    reason: str
+    task_set: str
+    tasks: int
+    created: float
+    started: float | None
+    ended: float | None
+    variants: tuple[VariantProgress, ...]
+    judges: tuple[JudgeProgress, ...]
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("running", "paused")
+
+    @property
+    def expected(self) -> int:
+        return sum(v.expected for v in self.variants)
+
+    @property
+    def answered(self) -> int:
+        return sum(v.answered for v in self.variants)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(v.model for v in self.variants))

@@ -1,0 +1,118 @@
+"""The tables and their migrations. `PRAGMA user_version` counts the migrations that a file has seen.
+
+A migration is never changed once released: a change of the schema is a new entry at the end of the list.
+"""
+
+APPLICATION_ID = 0x71747569  # "qtui" in ASCII: tells a store from another program's SQLite file
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE task_set (
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        source TEXT NOT NULL DEFAULT ''
+    );
+    CREATE TABLE task (
+        id INTEGER PRIMARY KEY,
+        task_set_id INTEGER NOT NULL REFERENCES task_set(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,             -- 1-based, the order of the set
+        input TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        criteria TEXT NOT NULL,
+        UNIQUE (task_set_id, position)
+    );
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        experiment TEXT NOT NULL,
+        plan TEXT NOT NULL,                    -- hash of everything the experiment resolved to
+        definition TEXT NOT NULL,              -- the experiment's TOML, or what an import says of itself
+        source TEXT NOT NULL CHECK (source IN ('run', 'import')),
+        origin TEXT NOT NULL DEFAULT '',
+        task_set_id INTEGER NOT NULL REFERENCES task_set(id),
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL DEFAULT '',
+        request TEXT NOT NULL DEFAULT '',      -- what a user asked of the runner: '', cancel, pause
+        created REAL NOT NULL,
+        started REAL,
+        ended REAL,
+        UNIQUE (experiment, plan)
+    );
+    CREATE TABLE lease (
+        run_id INTEGER PRIMARY KEY REFERENCES run(id) ON DELETE CASCADE,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        pid_started REAL NOT NULL,             -- start time of that process: a reused pid is not the same process
+        heartbeat REAL NOT NULL
+    );
+    CREATE TABLE variant (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        name TEXT NOT NULL,
+        is_baseline INTEGER NOT NULL,
+        engine TEXT NOT NULL,
+        precision TEXT NOT NULL,
+        weights TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'waiting',
+        phase TEXT NOT NULL DEFAULT '',
+        reason TEXT NOT NULL DEFAULT '',
+        expected INTEGER NOT NULL,
+        conditions TEXT NOT NULL,              -- JSON: prompt, sampling, task_set; 'unknown' where an import does not know
+        facts TEXT NOT NULL DEFAULT '{}',      -- JSON: what the worker measured and found out
+        UNIQUE (run_id, model, name)
+    );
+    CREATE TABLE answer (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,              -- hash of everything that decided the content
+        text TEXT NOT NULL,
+        finish_reason TEXT NOT NULL,
+        prompt_tokens INTEGER,
+        completion_tokens INTEGER,
+        seconds REAL,
+        created REAL NOT NULL
+    );
+    CREATE TABLE variant_answer (
+        variant_id INTEGER NOT NULL REFERENCES variant(id) ON DELETE CASCADE,
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        sample INTEGER NOT NULL,
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        PRIMARY KEY (variant_id, task_id, sample)
+    ) WITHOUT ROWID;
+    CREATE INDEX variant_answer_by_answer ON variant_answer (answer_id);
+    CREATE TABLE judge (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        takes INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        settings TEXT NOT NULL,                -- JSON, without secrets
+        state TEXT NOT NULL DEFAULT 'waiting',
+        reason TEXT NOT NULL DEFAULT '',
+        UNIQUE (run_id, label, fingerprint)
+    );
+    CREATE TABLE grade (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        judge TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        take INTEGER NOT NULL,
+        grade INTEGER CHECK (grade BETWEEN 1 AND 5),   -- NULL is ungraded
+        reason TEXT NOT NULL,
+        seconds REAL,
+        created REAL NOT NULL
+    );
+    CREATE INDEX grade_by_answer ON grade (answer_id, task_id);
+    CREATE TABLE note (
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+        model TEXT NOT NULL,
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        starred INTEGER NOT NULL DEFAULT 0,
+        comment TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (run_id, model, task_id)
+    ) WITHOUT ROWID;
+    """,
+)
