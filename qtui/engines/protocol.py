@@ -133,8 +133,8 @@ class Engine(Protocol):
         ...
 
 
-_decode_from_worker = msgspec.json.Decoder(FromWorker)
-_decode_from_runner = msgspec.json.Decoder(FromRunner)
+_decode_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
+_decode_from_runner: msgspec.json.Decoder[FromRunner] = msgspec.json.Decoder(FromRunner)
 
 
 def encode(message: FromWorker | FromRunner) -> bytes:

@@ -15,7 +15,8 @@ from qtui.errors import UserError
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb3 smbfs afs 9p ceph lustre gpfs beegfs glusterfs fuse.glusterfs fuse.sshfs fuse.s3fs pvfs2 orangefs".split()
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "gpfs", "beegfs", "pvfs2", "orangefs")
+    + ("glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs")
 )
 BUSY_SECONDS = 30.0
 MEMORY_PAGE_CACHE_KIB = 8192
@@ -82,7 +83,9 @@ def _create_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise UserError(f"{path}: cannot make the store there: {error.strerror}. Name another with --store FILE.") from error
+        raise UserError(
+            f"{path}: cannot make the store there: {error.strerror}. Name another with --store FILE."
+        ) from error
 
 
 def _prepare(path: Path) -> Store:
@@ -98,7 +101,9 @@ def _prepare(path: Path) -> Store:
     elif store.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise UserError(f"{path}: is a database of another program. Name another file with --store FILE.")
     if version > len(MIGRATIONS):
-        raise UserError(f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui.")
+        raise UserError(
+            f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui."
+        )
     if version < len(MIGRATIONS):
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
         store.execute(f"PRAGMA journal_mode = {journal}")

@@ -1,0 +1,134 @@
+"""Answers: content-addressed by key, linked to the variant, task and sample that they answer.
+
+Same key, same row, never computed twice: an answer that another run already has is linked, not made again.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qtui.records import Answer
+from qtui.store.connection import Store
+
+COLUMNS = (
+    "experiment", "model", "variant", "is_baseline", "position", "task", "sample", "text", "finish_reason",
+    "prompt_tokens", "completion_tokens", "seconds",
+)  # fmt: skip
+TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria")
+KEYS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Which place of a run an answer fills. `task_id` is the store's, not the position."""
+
+    variant_id: int
+    task_id: int
+    sample: int
+
+
+def commit(store: Store, link: Link, answer: Answer) -> int:
+    """Write one answer and its link, durable when this returns. The answer's id; an existing key keeps its first text."""
+    with store.writing():
+        return _put(store, link, answer)
+
+
+def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
+    """The same for many in one transaction, for imports. How many answers were new."""
+    before = store.execute("SELECT count(*) FROM answer").fetchone()[0]
+    with store.writing():
+        for link, answer in pairs:
+            _put(store, link, answer)
+    return int(store.execute("SELECT count(*) FROM answer").fetchone()[0] - before)
+
+
+def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
+    """Link every place whose key the store has. `links` is index → (place, key); the indices that are now filled come back."""
+    keys = list({key for _, key in links.values()})
+    known: dict[str, int] = {}
+    with store.writing():
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            part = keys[start : start + KEYS_PER_QUERY]
+            rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
+            known |= {row["key"]: row["id"] for row in rows}
+        filled = {index for index, (_, key) in links.items() if key in known}
+        for index in filled:
+            link, key = links[index]
+            _link(store, link, known[key])
+    return filled
+
+
+def unlink_variant(store: Store, variant_id: int) -> None:
+    """Forget which answers a variant has; the answers stay by their keys."""
+    with store.writing():
+        store.execute("DELETE FROM variant_answer WHERE variant_id = ?", (variant_id,))
+
+
+def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
+    """Every answer of the runs in the order of `COLUMNS`: by run, variant, task, sample. `task` is 1-based."""
+    return store.execute(
+        "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.position, task.position,"
+        " va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens, answer.seconds"
+        " FROM variant_answer va JOIN variant ON variant.id = va.variant_id JOIN run ON run.id = variant.run_id"
+        " JOIN task ON task.id = va.task_id JOIN answer ON answer.id = va.answer_id"
+        f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
+        " ORDER BY run.id, variant.position, task.position, va.sample",
+        tuple(run_ids),
+    ).fetchall()
+
+
+def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
+    """Every task of the runs in the order of `TASK_COLUMNS`."""
+    return store.execute(
+        "SELECT run.experiment, task.position, task.input, task.reference, task.criteria FROM run"
+        " JOIN task ON task.task_set_id = run.task_set_id"
+        f" WHERE run.id IN ({','.join('?' * len(run_ids))}) ORDER BY run.id, task.position",
+        tuple(run_ids),
+    ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Ungraded:
+    """An answer that a judge has still to grade."""
+
+    answer_id: int
+    answer_key: str
+    task_id: int
+    text: str
+    input: str
+    reference: str
+    criteria: str
+
+
+def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[Ungraded]:
+    """Answers of a run without a grade row of this judge and take. An *ungraded* row counts as asked."""
+    found = store.execute(
+        "SELECT DISTINCT answer.id, answer.key, task.id, answer.text, task.input, task.reference, task.criteria"
+        " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
+        " JOIN task ON task.id = va.task_id WHERE variant.run_id = ? AND NOT EXISTS"
+        " (SELECT 1 FROM grade WHERE grade.answer_id = answer.id AND grade.task_id = task.id AND grade.judge = ?"
+        "  AND grade.fingerprint = ? AND grade.take = ?)"
+        " ORDER BY variant.position, task.position, va.sample",
+        (run_id, judge, fingerprint, take),
+    )
+    return [Ungraded(*row) for row in found]
+
+
+def _put(store: Store, link: Link, answer: Answer) -> int:
+    store.execute(
+        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, completion_tokens, seconds, created)"
+        " VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+        (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens,
+         answer.seconds, time.time()),
+    )  # fmt: skip
+    answer_id = int(store.execute("SELECT id FROM answer WHERE key = ?", (answer.key,)).fetchone()["id"])
+    _link(store, link, answer_id)
+    return answer_id
+
+
+def _link(store: Store, link: Link, answer_id: int) -> None:
+    store.execute(
+        "INSERT OR REPLACE INTO variant_answer (variant_id, task_id, sample, answer_id) VALUES (?,?,?,?)",
+        (link.variant_id, link.task_id, link.sample, answer_id),
+    )

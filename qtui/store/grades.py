@@ -1,0 +1,87 @@
+"""Grades: one judge's 1–5 for one answer to one task and one take, or *ungraded* (NULL) where no reply could be read."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from qtui.records import Grade, content_hash
+from qtui.store.connection import Store
+
+COLUMNS = (
+    "experiment",
+    "model",
+    "variant",
+    "task",
+    "sample",
+    "judge",
+    "take",
+    "grade",
+    "reason",
+    "fingerprint",
+)
+HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The answer that is graded, and the task it is graded for."""
+
+    answer_id: int
+    task_id: int
+
+
+def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int) -> str:
+    """What decides a grade: the answer, the task it is held against, the judge with its settings, the take."""
+    return content_hash("grade", answer_key, task_hash, judge, fingerprint, take)
+
+
+def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
+    """Write grades, durable when this returns. A readable grade replaces an earlier *ungraded*; nothing replaces a grade."""
+    with store.writing():
+        for place, grade in graded:
+            store.execute(
+                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
+                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created"
+                " WHERE grade.grade IS NULL",
+                (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
+                 grade.reason, grade.seconds, time.time()),
+            )  # fmt: skip
+
+
+def commit_human(store: Store, place: Place, grade: int | None, comment: str = "") -> None:
+    """A person's own grade: given again it replaces the earlier one, None takes it back."""
+    own = content_hash("human", place.answer_id, place.task_id)
+    with store.writing():
+        store.execute("DELETE FROM grade WHERE key = ?", (own,))
+        if grade is not None:
+            store.execute(
+                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, created)"
+                " VALUES (?,?,?,?,'',1,?,?,?)",
+                (own, place.answer_id, place.task_id, HUMAN, grade, comment, time.time()),
+            )
+
+
+def forget_ungraded(store: Store, run_id: int) -> int:
+    """Drop the *ungraded* rows of a run so that they are asked again. How many there were."""
+    with store.writing():
+        cursor = store.execute(
+            "DELETE FROM grade WHERE grade IS NULL AND answer_id IN (SELECT va.answer_id FROM variant_answer va"
+            " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ?)",
+            (run_id,),
+        )
+    return cursor.rowcount
+
+
+def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
+    """Every grade of the runs' answers in the order of `COLUMNS`."""
+    return store.execute(
+        "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
+        " grade.reason, grade.fingerprint FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
+        " JOIN run ON run.id = variant.run_id JOIN task ON task.id = va.task_id"
+        " JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
+        f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
+        " ORDER BY run.id, variant.position, task.position, va.sample, grade.judge, grade.take",
+        tuple(run_ids),
+    ).fetchall()

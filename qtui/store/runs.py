@@ -1,0 +1,310 @@
+"""Runs, their variants and judges: making them, what they are doing now, and summaries for the panes.
+
+A run is found again by its experiment's name and its plan (the hash of everything the experiment resolved to), so the same
+command after a crash goes on with the same run, and a changed experiment is a new one.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qtui.records import JudgeProgress, RunSummary, Task, TaskSet, VariantProgress
+from qtui.store import leases
+from qtui.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NewVariant:
+    model: str
+    name: str
+    is_baseline: bool
+    engine: str
+    precision: str
+    weights: str
+    expected: int
+    conditions: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewJudge:
+    label: str
+    takes: int
+    fingerprint: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    experiment: str
+    plan: str
+    definition: str
+    source: str
+    """`run` or `import`."""
+    origin: str
+    task_set: TaskSet
+    variants: Sequence[NewVariant]
+    judges: Sequence[NewJudge] = ()
+
+
+def add(store: Store, new: NewRun) -> int:
+    """The id of the run of this plan: the one that exists (its judges brought up to date), or a new one."""
+    with store.writing():
+        task_set_id = _add_task_set(store, new.task_set)
+        row = store.execute(
+            "SELECT id FROM run WHERE experiment = ? AND plan = ?", (new.experiment, new.plan)
+        ).fetchone()
+        run_id = int(row["id"]) if row else _insert_run(store, new, task_set_id)
+        for position, variant in enumerate(new.variants):
+            store.execute(
+                "INSERT INTO variant (run_id, position, model, name, is_baseline, engine, precision, weights, expected,"
+                " conditions) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id, model, name) DO NOTHING",
+                (run_id, position, variant.model, variant.name, variant.is_baseline, variant.engine,
+                 variant.precision, variant.weights, variant.expected, _to_json(variant.conditions)),
+            )  # fmt: skip
+        for judge in new.judges:
+            store.execute(
+                "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
+                " ON CONFLICT (run_id, label, fingerprint) DO UPDATE SET takes = max(takes, excluded.takes)",
+                (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
+            )
+    return run_id
+
+
+def begin(store: Store, run_id: int) -> None:
+    """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
+    with store.writing():
+        store.execute(
+            "UPDATE run SET state = 'running', reason = '', request = '', ended = NULL,"
+            " started = coalesce(started, ?) WHERE id = ?",
+            (time.time(), run_id),
+        )
+        store.execute("UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?", (run_id,))
+        store.execute("UPDATE judge SET state = 'waiting', reason = '' WHERE run_id = ?", (run_id,))
+
+
+def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
+    ended = time.time() if state in ("done", "failed", "cancelled") else None
+    with store.writing():
+        store.execute("UPDATE run SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, run_id))
+
+
+def request(store: Store, run_id: int, what: str) -> None:
+    """Ask the runner of a run to `cancel`, to `pause`, or ('') to go on. The runner looks about twice a second."""
+    with store.writing():
+        store.execute("UPDATE run SET request = ? WHERE id = ?", (what, run_id))
+
+
+def requested(store: Store, run_id: int) -> str:
+    row = store.execute("SELECT request FROM run WHERE id = ?", (run_id,)).fetchone()
+    return str(row["request"]) if row else ""
+
+
+def set_variant(
+    store: Store,
+    variant_id: int,
+    *,
+    state: str | None = None,
+    phase: str | None = None,
+    reason: str | None = None,
+    facts: dict[str, Any] | None = None,
+    conditions: dict[str, Any] | None = None,
+) -> None:
+    """Change what is given and leave the rest. `facts` and `conditions` are merged into what is there."""
+    with store.writing():
+        store.execute(
+            "UPDATE variant SET state = coalesce(?, state), phase = coalesce(?, phase), reason = coalesce(?, reason),"
+            " facts = json_patch(facts, ?), conditions = json_patch(conditions, ?) WHERE id = ?",
+            (state, phase, reason, _to_json(facts or {}), _to_json(conditions or {}), variant_id),
+        )
+
+
+def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
+    with store.writing():
+        store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
+
+
+def delete(store: Store, run_id: int) -> None:
+    """Forget a run. Its answers and grades stay, by their keys, until nothing refers to them and `answers.sweep` is called."""
+    with store.writing():
+        store.execute("DELETE FROM run WHERE id = ?", (run_id,))
+
+
+def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummary]:
+    """All runs (or those named), the newest first."""
+    where, values = _among("run.id", run_ids)
+    rows = store.execute(
+        "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
+        " lease.host, lease.pid, lease.pid_started, lease.heartbeat FROM run"
+        f" JOIN task_set ON task_set.id = run.task_set_id LEFT JOIN lease ON lease.run_id = run.id {where}"
+        " ORDER BY run.created DESC, run.id DESC",
+        values,
+    ).fetchall()
+    variants, judges = _variants(store, run_ids), _judges(store, run_ids)
+    return [
+        RunSummary(
+            id=row["id"],
+            experiment=row["experiment"],
+            source=row["source"],
+            origin=row["origin"],
+            state=_effective_state(row),
+            reason=row["reason"],
+            task_set=row["task_set"],
+            tasks=row["tasks"],
+            created=row["created"],
+            started=row["started"],
+            ended=row["ended"],
+            variants=tuple(variants.get(row["id"], ())),
+            judges=tuple(judges.get(row["id"], ())),
+        )
+        for row in rows
+    ]
+
+
+def latest_of_each_experiment(store: Store, experiment: str | None = None) -> list[int]:
+    """The newest run of every experiment (or of the one named): what scores and lengths are about unless told otherwise."""
+    rows = store.execute(
+        "SELECT id, experiment FROM run WHERE ? IS NULL OR experiment = ? ORDER BY created, id",
+        (experiment, experiment),
+    )
+    newest = {row["experiment"]: int(row["id"]) for row in rows}
+    return sorted(newest.values())
+
+
+def definition(store: Store, run_id: int) -> str:
+    """The experiment's TOML as it was when the run was made."""
+    return str(store.execute("SELECT definition FROM run WHERE id = ?", (run_id,)).fetchone()["definition"])
+
+
+def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
+    """(id, task) of the run's task set, in its order."""
+    rows = store.execute(
+        "SELECT task.* FROM task JOIN run ON run.task_set_id = task.task_set_id WHERE run.id = ? ORDER BY position",
+        (run_id,),
+    )
+    return [(row["id"], Task(row["input"], row["reference"], row["criteria"])) for row in rows]
+
+
+def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:
+    """Rows (experiment, model, variant, engine, conditions JSON, facts JSON) for the guards of the analysis."""
+    where, values = _among("run.id", run_ids)
+    return store.execute(
+        "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
+        f" variant.state, variant.reason FROM variant JOIN run ON run.id = variant.run_id {where}"
+        " ORDER BY run.id, variant.position",
+        values,
+    ).fetchall()
+
+
+def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
+    state = "done" if new.source == "import" else "waiting"
+    now = time.time()
+    cursor = store.execute(
+        "INSERT INTO run (experiment, plan, definition, source, origin, task_set_id, state, created, ended)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (new.experiment, new.plan, new.definition, new.source, new.origin, task_set_id, state, now,
+         now if state == "done" else None),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def _add_task_set(store: Store, task_set: TaskSet) -> int:
+    row = store.execute("SELECT id FROM task_set WHERE hash = ?", (task_set.hash,)).fetchone()
+    if row:
+        return int(row["id"])
+    cursor = store.execute(
+        "INSERT INTO task_set (hash, name, source) VALUES (?,?,?)",
+        (task_set.hash, task_set.name, task_set.source),
+    )
+    store.executemany(
+        "INSERT INTO task (task_set_id, position, input, reference, criteria) VALUES (?,?,?,?,?)",
+        [(cursor.lastrowid, i, t.input, t.reference, t.criteria) for i, t in enumerate(task_set.tasks, start=1)],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[VariantProgress]]:
+    where, values = _among("variant.run_id", run_ids)
+    rows = store.execute(
+        "SELECT variant.*, count(answer.id) AS answered, coalesce(sum(trim(answer.text, char(32,9,10,13,12288)) = ''), 0) AS empty,"
+        " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated FROM variant"
+        " LEFT JOIN variant_answer ON variant_answer.variant_id = variant.id"
+        f" LEFT JOIN answer ON answer.id = variant_answer.answer_id {where}"
+        " GROUP BY variant.id ORDER BY variant.run_id, variant.position",
+        values,
+    )
+    found: dict[int, list[VariantProgress]] = {}
+    for row in rows:
+        found.setdefault(row["run_id"], []).append(
+            VariantProgress(
+                id=row["id"],
+                run_id=row["run_id"],
+                position=row["position"],
+                model=row["model"],
+                name=row["name"],
+                is_baseline=bool(row["is_baseline"]),
+                engine=row["engine"],
+                precision=row["precision"],
+                weights=row["weights"],
+                state=row["state"],
+                phase=row["phase"],
+                reason=row["reason"],
+                expected=row["expected"],
+                answered=row["answered"],
+                empty=row["empty"],
+                truncated=row["truncated"],
+                facts=json.loads(row["facts"]),
+            )
+        )
+    return found
+
+
+def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
+    where, values = _among("judge.run_id", run_ids)
+    rows = store.execute(
+        "SELECT judge.*, count(grade.id) AS asked, coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
+        " (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes AS expected"
+        " FROM judge LEFT JOIN variant ON variant.run_id = judge.run_id"
+        " LEFT JOIN variant_answer va ON va.variant_id = variant.id"
+        " LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
+        "  AND grade.judge = judge.label AND grade.fingerprint = judge.fingerprint AND grade.take <= judge.takes"
+        f" {where} GROUP BY judge.id ORDER BY judge.id",
+        values,
+    )
+    found: dict[int, list[JudgeProgress]] = {}
+    for row in rows:
+        found.setdefault(row["run_id"], []).append(
+            JudgeProgress(
+                id=row["id"],
+                run_id=row["run_id"],
+                label=row["label"],
+                takes=row["takes"],
+                state=row["state"],
+                reason=row["reason"],
+                expected=row["expected"],
+                graded=row["asked"] - row["ungraded"],
+                ungraded=row["ungraded"],
+            )
+        )
+    return found
+
+
+def _effective_state(row: sqlite3.Row) -> str:
+    """A run that says it is running while nobody holds its lease was interrupted."""
+    state = str(row["state"])
+    if state in ("running", "paused"):
+        held = row["pid"] is not None and leases.is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"])
+        return state if held else "interrupted"
+    return state
+
+
+def _among(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    if run_ids is None:
+        return "", ()
+    return f"WHERE {column} IN ({','.join('?' * len(run_ids))})", tuple(run_ids)
+
+
+def _to_json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
