@@ -83,6 +83,8 @@ class PromptSource:
     template: str | None = None
     weights: str | None = None
     system: str | None = None
+    bos: bool | None = None
+    """Whether one BOS token goes before the prompt; None lets the tokenizer of `weights` say, for both sides alike."""
 
 
 @dataclass(frozen=True, slots=True)

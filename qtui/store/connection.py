@@ -15,8 +15,9 @@ from qtui.errors import UserError
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "gpfs", "beegfs", "pvfs2", "orangefs")
-)
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "gpfs", "beegfs", "pvfs2",
+     "orangefs", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs")
+)  # fmt: skip
 BUSY_SECONDS = 30.0
 MEMORY_PAGE_CACHE_KIB = 8192
 

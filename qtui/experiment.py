@@ -1,0 +1,246 @@
+"""Experiments: the TOML file that a person writes, checked whole before anything starts, all problems reported at once.
+
+What comes out is resolved: paths are absolute (relative ones are relative to the file), the task set is loaded, defaults are
+filled in. Its `plan` is the hash by which a run is found again.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtui import catalog, paths
+from qtui.errors import UserError
+from qtui.records import JudgeSpec, PromptSource, Sampling, TaskSet, VariantSpec, content_hash
+from qtui.tasks import load_task_set
+from qtui.toml_location import line_of
+
+if TYPE_CHECKING:
+    from qtui.experiment_form import ExperimentForm, JudgeForm, ModelForm, VariantForm
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model of an experiment: its prompt (the same for all variants) and its variants, the baseline first."""
+
+    name: str
+    prompt: PromptSource
+    variants: tuple[VariantSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    name: str
+    origin: Path
+    """The file; for text from elsewhere, the file that relative paths in it are relative to."""
+    text: str
+    task_set: TaskSet
+    sampling: Sampling
+    models: tuple[ModelPlan, ...]
+    judges: tuple[JudgeSpec, ...]
+
+    @property
+    def plan(self) -> str:
+        """Hash of what decides the answers. Judges are not in it: another judge grades the same run."""
+        models = [[m.name, asdict(m.prompt), [asdict(v) for v in m.variants]] for m in self.models]
+        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
+
+    @property
+    def variants(self) -> tuple[VariantSpec, ...]:
+        return tuple(variant for model in self.models for variant in model.variants)
+
+
+def load(path: Path) -> Experiment:
+    """Read and check an experiment's file. Raises UserError with every problem, one per line, `file:line: key: what`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        raise UserError(f"{path}: no such file.{hint}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}).") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    return parse(text, path)
+
+
+def parse(text: str, origin: Path) -> Experiment:
+    """The same for text at hand; `origin` is named in errors and is where relative paths begin."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{origin}: is not valid TOML: {error}") from None
+    problems = _Problems(text, origin)
+    form = _validate(table, problems)
+    problems.raise_any()
+    assert form is not None
+    experiment = _resolve(form, text, origin.absolute(), problems)
+    problems.raise_any()
+    return experiment
+
+
+class _Problems:
+    """Collects what is wrong, each with its place in the file."""
+
+    def __init__(self, text: str, origin: Path) -> None:
+        self._text = text
+        self._origin = origin
+        self._lines: list[tuple[int, str]] = []
+
+    def add(self, location: tuple[str | int, ...], message: str) -> None:
+        line = line_of(self._text, location)
+        place = f"{self._origin}:{line}" if line else str(self._origin)
+        self._lines.append((line or 0, f"{place}: {_dotted(location)}{message}"))
+
+    def raise_any(self) -> None:
+        if self._lines:
+            raise UserError("\n".join(line for _, line in sorted(self._lines)))
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return f"{text}: " if text else ""
+
+
+def _validate(table: dict[str, Any], problems: _Problems) -> "ExperimentForm | None":
+    from pydantic import ValidationError
+
+    from qtui.experiment_form import ExperimentForm, explain
+
+    try:
+        return ExperimentForm.model_validate(table)
+    except ValidationError as error:
+        for location, message in explain(error):
+            problems.add(location, message)
+        return None
+
+
+def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problems) -> Experiment:
+    base = origin.parent
+    sampling = Sampling(**form.sampling.model_dump())
+    if sampling.samples > 1 and sampling.temperature == 0:
+        problems.add(
+            ("sampling", "samples"), "several samples need a temperature above 0: greedy answers are all the same."
+        )
+    return Experiment(
+        name=form.name,
+        origin=origin,
+        text=text,
+        task_set=_task_set(form.tasks, base, problems),
+        sampling=sampling,
+        models=tuple(_model(model, i, base, problems) for i, model in enumerate(form.models)),
+        judges=tuple(_judge(judge, i, base, problems) for i, judge in enumerate(form.judges)),
+    )
+
+
+def _task_set(name: str, base: Path, problems: _Problems) -> TaskSet:
+    try:
+        return load_task_set(name, base=base)
+    except UserError as error:
+        problems.add(("tasks",), str(error))
+        return TaskSet(name, ())
+
+
+def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> ModelPlan:
+    place = ("models", index)
+    names = [variant.name for variant in form.variants]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            problems.add((*place, "variants", i, "name"), f'"{name}" is the name of another variant of this model.')
+    baseline = form.baseline if form.baseline is not None else names[0]
+    if baseline not in names:
+        problems.add((*place, "baseline"), f'no variant is called "{baseline}" (variants: {", ".join(names)}).')
+    variants = [
+        _variant(form.name, variant, baseline == variant.name, (*place, "variants", i), base, problems)
+        for i, variant in enumerate(form.variants)
+    ]
+    ordered = sorted(variants, key=lambda v: not v.is_baseline)
+    return ModelPlan(form.name, _prompt(form, ordered[0], place, base, problems), tuple(ordered))
+
+
+def _variant(
+    model: str, form: "VariantForm", is_baseline: bool, place: tuple[str | int, ...], base: Path, problems: _Problems
+) -> VariantSpec:
+    weights = _weights(form, place, base, problems)
+    if form.engine == "openai" and not form.base_url:
+        problems.add(
+            (*place, "base_url"), "the openai engine needs the endpoint's address, e.g. http://localhost:8000/v1"
+        )
+    if form.api_key_env and not os.environ.get(form.api_key_env):
+        problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
+    values = form.model_dump(exclude={"weights", "precision"})
+    return VariantSpec(
+        model=model, is_baseline=is_baseline, weights=weights, precision=form.precision or form.name, **values
+    )
+
+
+def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
+    """An absolute path where the text is one, else the hub id or catalog name as it stands."""
+    text = form.weights
+    if form.engine == "openai" or text == "demo":
+        return text
+    path = (base / Path(text).expanduser()).resolve()
+    if path.exists():
+        return str(path)
+    looks_local = text.startswith((".", "/", "~")) or (text.endswith(".gguf") and ":" not in text)
+    if looks_local:
+        problems.add((*place, "weights"), f"{path}: no such file or folder.")
+    elif "/" not in text:
+        entry = catalog.find(text)
+        if entry is None:
+            problems.add(
+                (*place, "weights"),
+                f'"{text}" is no file here, no hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
+            )
+            return text
+        return entry.weights_for(form.engine)
+    return text
+
+
+def _prompt(
+    form: "ModelForm", baseline: VariantSpec, place: tuple[str | int, ...], base: Path, problems: _Problems
+) -> PromptSource:
+    """The template named by the model's `prompt`, else the catalog's for its name, else the baseline's own."""
+    entry = catalog.find(form.name)
+    if form.prompt is None:
+        if entry and entry.template:
+            system = form.system if form.system is not None else entry.system
+            return PromptSource(entry.template, baseline.weights, system, entry.bos)
+        return PromptSource(None, baseline.weights, form.system)
+    path = base / Path(form.prompt).expanduser()
+    try:
+        return PromptSource(path.read_text(encoding="utf-8"), baseline.weights, form.system)
+    except (OSError, UnicodeDecodeError):
+        problems.add((*place, "prompt"), f"{path}: no such template file (a Jinja chat template as text).")
+        return PromptSource()
+
+
+def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> JudgeSpec:
+    place = ("judges", index)
+    values = form.model_dump(exclude={"prompt"})
+    if form.kind == "openai" and not form.model:
+        problems.add((*place, "model"), "an openai judge needs the name of its model.")
+    template = None
+    if form.prompt is not None:
+        path = base / Path(form.prompt).expanduser()
+        try:
+            template = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            problems.add((*place, "prompt"), f"{path}: no such prompt template.")
+    return JudgeSpec(prompt=template, **values)
+
+
+def _near(text: str, known: list[str]) -> str:
+    close = get_close_matches(text, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def shipped() -> Iterator[Path]:
+    """Experiments that come with qtui."""
+    yield from sorted((paths.data() / "experiments").glob("*.toml"))

@@ -1,0 +1,93 @@
+"""The form of an experiment's TOML file as pydantic models. Kept apart so that pydantic is imported only when a file is read."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SamplingForm(_Form):
+    max_tokens: int = Field(1024, ge=1)
+    temperature: float = Field(0.0, ge=0, le=5)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    min_p: float = Field(0.0, ge=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0)
+    seed: int = Field(42, ge=0, lt=2**31)
+    samples: int = Field(1, ge=1)
+    stop: tuple[str, ...] = ()
+
+
+class VariantForm(_Form):
+    name: str = Field(min_length=1)
+    engine: Literal["transformers", "llama.cpp", "openai"]
+    weights: str = Field(min_length=1)
+    precision: str | None = None
+    slots: int = Field(8, ge=1, le=256)
+    context: int | None = Field(None, ge=64)
+    threads: int | None = Field(None, ge=1)
+    base_url: str | None = None
+    api_key_env: str | None = None
+    trust_remote_code: bool = False
+
+
+class ModelForm(_Form):
+    name: str = Field(min_length=1)
+    baseline: str | None = None
+    prompt: str | None = None
+    system: str | None = None
+    variants: tuple[VariantForm, ...] = Field(min_length=1)
+
+
+class JudgeForm(_Form):
+    kind: Literal["reference", "openai"]
+    model: str = ""
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    takes: int = Field(1, ge=1, le=20)
+    prompt: str | None = None
+    concurrency: int = Field(8, ge=1, le=512)
+    temperature: float = Field(0.0, ge=0, le=2)
+    max_tokens: int = Field(1024, ge=16)
+
+
+class ExperimentForm(_Form):
+    name: str = Field(min_length=1)
+    tasks: str = Field(min_length=1)
+    sampling: SamplingForm = SamplingForm()
+    models: tuple[ModelForm, ...] = Field(min_length=1)
+    judges: tuple[JudgeForm, ...] = ()
+
+
+_FORM_OF_TABLE: dict[str, type[_Form]] = {
+    "sampling": SamplingForm,
+    "models": ModelForm,
+    "variants": VariantForm,
+    "judges": JudgeForm,
+}
+
+
+def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Each problem as (location, what is wrong and what would be right)."""
+    for problem in error.errors(include_url=False):
+        location = problem["loc"]
+        if problem["type"] == "extra_forbidden":
+            yield location, f"no such key{_nearest(location)}."
+        elif problem["type"] == "missing":
+            yield location, "is missing."
+        else:
+            message = problem["msg"].removeprefix("Input should be ")
+            yield location, f"{problem['input']!r} is not valid: should be {message}."
+
+
+def _nearest(location: tuple[str | int, ...]) -> str:
+    tables = [part for part in location[:-1] if isinstance(part, str)]
+    form = _FORM_OF_TABLE[tables[-1]] if tables else ExperimentForm
+    known = list(form.model_fields)
+    close = get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(known)})"
