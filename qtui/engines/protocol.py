@@ -3,6 +3,7 @@
 The order of a worker's life:
 
     runner  → Job                        what to answer
+    worker  → Loading*                   fetching weights, hashing them: only where that takes long
     worker  → Planned                    content keys of all answers, found without loading the model
     runner  → Wanted                     which of them are still missing (none: the worker ends)
     worker  → Loading*, Loaded           quantizing, reading weights
@@ -10,6 +11,8 @@ The order of a worker's life:
     worker  → Finished  |  Failed        Failed ends the variant; a worker that dies without either is reported by the runner
 
 The worker keeps its real stdout for these lines alone; what native libraries print goes to stderr, which is the log.
+The runner keeps the worker's stdin open for as long as it wants answers: its end is how a worker learns that the runner is gone.
+Exit code 0 after Finished, 1 after Failed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -111,6 +114,13 @@ class Prompt(msgspec.Struct, frozen=True):
 
     text: str
     bos: bool
+    space_after_special: bool = True
+    """Whether a SentencePiece tokenizer, which puts a space before a text, does so after each special token too.
+
+    llama.cpp and the `legacy` tokenizers of transformers do, the others do not. Both engines follow this field.
+    """
+    system: str | None = None
+    """For endpoints that apply a template of their own: `text` is what the user says, this is the system's message."""
 
 
 class Request(msgspec.Struct, frozen=True):
