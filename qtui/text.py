@@ -1,0 +1,198 @@
+"""Text from outside made fit for a screen: made harmless, measured in cells, cut, and wrapped as Japanese is.
+
+Model output is hostile: an escape sequence drives the terminal, a bidi override turns a line round, an emoji's variation selector
+moves everything after it by a cell. `safe` is the one way onto the screen; the other functions take what it returns. Widths are
+Rich's, which are also Textual's; after `safe` the width of a text is the sum of its characters' (no joiners, no selectors).
+No wrapper at hand knows kinsoku, the rules by which a line begins with no 、。」 and ends with no （「, so this one does.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from rich._unicode_data import load as load_cell_table
+from rich.cells import cell_len, get_character_cell_size
+
+TAB = 4
+MARKS_SHOWN = 8
+"""Zero-width characters kept on one base; a model that stacks thousands of them would make a line of endless bytes."""
+ELLIPSIS = "…"
+
+SPACES = " \u3000"
+CLOSERS = (
+    "、。，．・：；？！‼⁇⁈⁉゛゜ヽヾゝゞ々〻ー–‐゠〜～…‥"
+    "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
+    "’”）〕］｝〉》」』】〙〗〛〟｠»）｡､･ｰﾞﾟｧｨｩｪｫｬｭｮｯ｣"
+    ")]},.!?:;"
+)
+"""What no line may begin with."""
+OPENERS = "‘“（〔［｛〈《「『【〘〖〚〝｟«｢([{"
+"""What no line may end with."""
+PUSHED_AT_MOST = 8
+"""Characters that a hard break moves down for kinsoku's sake; beyond that (a loop of ーーー) the rule gives way."""
+
+_LATIN = r"!-~\u00a1-\u10ff\u1e00-\u1fff’"
+
+# Categories Cc (but newline), Cf, Cs, Zl and Zp, the noncharacters, variation selectors, the keycap and skin tones.
+_UNSHOWN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u20e3\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U0001f3fb-\U0001f3ff"
+    "\U000e0000-\U000e0fff"
+    + "".join(f"{chr(p | 0xFFFE)}{chr(p | 0xFFFF)}" for p in range(0x10000, 0x110000, 0x10000))
+    + "]"
+)
+
+
+def safe(text: str) -> str:
+    """The text as it may be shown: no control, no character that hides or reorders others, every line end a newline.
+
+    Tabs become spaces, lone surrogates and noncharacters U+FFFD. Of an escape sequence the escape goes and the rest stays, visible.
+    Idempotent.
+    """
+    if _UNSHOWN.search(text):
+        text = _UNSHOWN.sub(_shown, text.replace("\r\n", "\n"))
+    if "\t" in text:
+        text = "\n".join(_expand_tabs(line) for line in text.split("\n"))
+    return text if text.isascii() else _stacked_marks().sub(r"\1", text)
+
+
+def width(text: str) -> int:
+    """Cells that one line of safe text takes."""
+    return cell_len(text)
+
+
+def cut(text: str, cells: int) -> str:
+    """Safe text on one line in at most `cells` cells, `…` where something was left out; a newline counts as a space."""
+    used = fitting = 0
+    for index, character in enumerate(text):
+        if index - fitting > MARKS_SHOWN * 2 + 2:
+            break
+        used += _cells(character)
+        if used <= cells - 1:
+            fitting = index + 1
+        if used > cells:
+            break
+    else:
+        return text.replace("\n", " ")
+    return text[:fitting].replace("\n", " ") + ELLIPSIS if cells > 0 else ""
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Safe text as lines of at most `cells` cells. Every newline ends a line; spaces where a line was broken are left out."""
+    return [text[start:stop] for start, stop in line_spans(text, cells)]
+
+
+def line_spans(text: str, cells: int) -> list[tuple[int, int]]:
+    """The lines of `wrap` as (start, stop) in `text`, for who must know which character stands where.
+
+    Words between spaces stay whole in Latin script; Japanese breaks anywhere that kinsoku allows. Only what is wider than a whole
+    line is broken without regard to words. Where `cells` is 1 a wide character has a line of its own, wider than asked.
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        stop = text.find("\n", start)
+        stop = len(text) if stop < 0 else stop
+        if stop - start <= cells and cell_len(text[start:stop]) <= cells:
+            spans.append((start, stop))
+        else:
+            spans.extend(_paragraph(text, start, stop, max(cells, 1)))
+        if stop == len(text):
+            return spans
+        start = stop + 1
+
+
+def _shown(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == "\t":
+        return "\t"
+    if character in "\r\u2028\u2029":
+        return "\n"
+    code = ord(character)
+    replaced = 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    return "\ufffd" if replaced else ""
+
+
+def _expand_tabs(line: str) -> str:
+    """By cells and not by characters, so that columns behind Japanese line up."""
+    shown, column = [], 0
+    for part in re.split("(\t)", line):
+        piece = " " * (TAB - column % TAB) if part == "\t" else part
+        shown.append(piece)
+        column += cell_len(piece)
+    return "".join(shown)
+
+
+def _paragraph(text: str, start: int, stop: int, cells: int) -> Iterator[tuple[int, int]]:
+    line, used = start, 0
+    for match in _units().finditer(text, start, stop):
+        unit, after = match.span()
+        needed = cell_len(match[0])
+        if used + needed <= cells or match[0].isspace():
+            used += needed
+        elif needed <= cells:
+            yield line, _without_spaces(text, line, unit)
+            line, used = unit, needed
+        else:
+            breaks, used = _hard_breaks(text, line, unit, after, cells)
+            for position in breaks:
+                yield line, _without_spaces(text, line, position)
+                line = position
+    yield line, stop if used <= cells else _without_spaces(text, line, stop)
+
+
+def _hard_breaks(text: str, line: int, unit: int, after: int, cells: int) -> tuple[list[int], int]:
+    """Where to break a unit that is wider than a line, beginning on the line that is under way; and the cells of its last line."""
+    breaks: list[int] = []
+    used = cell_len(text[line:unit])
+    for index in range(unit, after):
+        needed = _cells(text[index])
+        if used + needed > cells and index > line:
+            line = _pushed(text, line, index)
+            breaks.append(line)
+            used = cell_len(text[line:index])
+        used += needed
+    return breaks, used
+
+
+def _pushed(text: str, line: int, position: int) -> int:
+    """The break before `position` moved back until it parts nothing that kinsoku holds together, if that is near."""
+    for candidate in range(position, max(line, position - PUSHED_AT_MOST), -1):
+        if text[candidate] not in CLOSERS and text[candidate - 1] not in OPENERS and _cells(text[candidate]):
+            return candidate
+    return position
+
+
+def _without_spaces(text: str, start: int, stop: int) -> int:
+    while stop > start and text[stop - 1] in SPACES:
+        stop -= 1
+    return stop
+
+
+def _cells(character: str) -> int:
+    return 1 if character == "\n" else get_character_cell_size(character)
+
+
+@cache
+def _zero_width() -> str:
+    """The inside of a regular expression's class: what Rich counts as no cell. Taken from its table, so that both agree."""
+    ranges = load_cell_table("auto").widths
+    return "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b, cells in ranges if cells == 0 and a >= 0x300)
+
+
+@cache
+def _stacked_marks() -> re.Pattern[str]:
+    return re.compile(f"([{_zero_width()}]{{{MARKS_SHOWN}}})[{_zero_width()}]+")
+
+
+@cache
+def _units() -> re.Pattern[str]:
+    """What is not broken if it fits a line: openers, then a Latin word or any one character, then closers and marks; or spaces."""
+    openers, marks = re.escape(OPENERS), _zero_width()
+    latin, opening = rf"(?:(?![{openers}])[{_LATIN}])", rf"(?:(?=[{openers}])[{_LATIN}])"
+    closers = re.escape(CLOSERS) + marks
+    before = f"(?:[{openers}][{marks}]*+[{SPACES}]*+)"
+    word = f"{latin}++(?:{opening}++{latin}++)*+"
+    behind = f"[{closers}]*+(?:[{SPACES}]++[{closers}]++)*+"
+    return re.compile(f"{before}*+(?:{word}|[^{SPACES}{openers}]){behind}|{before}++|[{SPACES}]++")
