@@ -1,0 +1,5 @@
+"""`python -m qtui` is `qtui`."""
+
+from qtui.cli import main
+
+main()

@@ -1,0 +1,135 @@
+"""The command line: which commands there are, and how every one of them ends.
+
+Commands are named here and imported when they are called, so that `qtui --help` and the workbench load nothing that they do not
+need. stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate not met, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import click
+
+from qtui import __version__
+from qtui.cli.options import store_option
+from qtui.errors import UserError
+
+FAILED, INTERRUPTED = 1, 130
+
+
+class Entry(NamedTuple):
+    target: str
+    """`module:attribute` of the click command."""
+    help: str
+    """The line in `qtui --help`, which imports no command."""
+
+
+COMMANDS = {
+    "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown name is answered with the nearest known one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " `qtui --help` lists the commands."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@store_option
+@click.version_option(__version__, "--version", "-V", message="qtui %(version)s")
+@click.pass_context
+def cli(context: click.Context, store: Path) -> None:
+    """What does a language model lose when it is quantized? Run it, grade it, look at it.
+
+    Without a command this opens the workbench.
+    """
+    if context.invoked_subcommand is None:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UserError("the workbench needs a terminal; `qtui --help` lists the commands that do not.")
+        from qtui.ui.app import run
+
+        run(store)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit. No traceback reaches a user: a defect's goes to the log file."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        result = cli.main(prog_name="qtui", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        return FAILED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has left: nothing more to say, and the interpreter must not flush into it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        click.echo(f"error: {_explain(error)}", err=True)
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> str:
+    """The machine's own refusals as they are; anything else is a defect of ours and goes to the log."""
+    import sqlite3
+
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error, sqlite3.Error):
+        return f"the store: {error}"
+    return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log()}"
+
+
+def _log() -> Path:
+    import time
+    import traceback
+
+    from qtui import paths
+
+    file = paths.logs() / "errors.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n")
+    return file

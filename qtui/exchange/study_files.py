@@ -1,0 +1,262 @@
+"""Reading the 2024 study's repository (Northern-System-Service/gpt4-autoeval) in its own layout; nothing is stored here.
+
+`<org>/<model>/` has `preds.jsonl` (one {"pred"} per task), `dataset.jsonl` (the tasks) and, where it was graded, `result.jsonl` or
+`result_take1.jsonl`, … ({"grade", "reason"}). `…-gguf-q4km-hf` is the same model quantized. `…_cmdr+` is the same answers graded
+by another judge: it brings grades, no variant. Lines belong together by their number, so every file must have as many as the
+tasks have, and every folder the same tasks; anything else is an error before the store is touched.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from qtui.errors import UserError
+from qtui.exchange.folder_names import FULL_PRECISION, VariantName, sounds_like_a_judge, split_judge, variant_name
+from qtui.records import Task, TaskSet
+from qtui.tasks import fields
+from qtui.tasks.jsonl import Record, records, storable
+
+FIRST_JUDGE = "gpt-4"
+BASELINE_ORDER = (FULL_PRECISION, "F32", "BF16", "F16")
+ELYZA_TASKS_100 = "f7e3c82e84ed486cef2d820a037466c5c11db313ba1922b3e428cf4825e8b4cc"
+ANSWERS, TASKS = "preds.jsonl", "dataset.jsonl"
+_GRADES = re.compile(r"^result(?:_take([1-9]\d*))?\.jsonl$")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class GradeLine:
+    """`grade` None is ungraded."""
+
+    grade: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One file of grades, a line per task."""
+
+    judge: str
+    number: int
+    lines: tuple[GradeLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyVariant:
+    model: str
+    name: str
+    quantized: bool
+    is_baseline: bool
+    folder: str
+    """Relative to the folder that was read."""
+    answers: tuple[str, ...]
+    takes: tuple[Take, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    folder: Path
+    task_set: TaskSet
+    variants: tuple[StudyVariant, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(variant.model for variant in self.variants))
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder with answers or grades, and what its name says. `answers_in` is another folder where it only grades those."""
+
+    path: Path
+    name: VariantName
+    judge: str
+    answers_in: Path
+
+
+def read(top: Path, skip: Sequence[str] = ()) -> Study:
+    """Everything below `top` but the folders named in `skip`. Raises UserError naming folder, file, line and key."""
+    if not top.is_dir():
+        raise UserError(f"{top}: no such folder")
+    top = top if top.name else top.resolve()
+    folders = [_classify(path) for path in _found(top, skip)]
+    own = [folder for folder in folders if folder.answers_in == folder.path]
+    if not own:
+        raise UserError(f"{top}: no {ANSWERS} below it. Expected <org>/<model>/{ANSWERS} with {TASKS} beside it.")
+    task_set = TaskSet(_task_set_name(top, skip), _tasks(folders), str(top))
+    texts = {folder.path: _answers(folder.path, len(task_set.tasks)) for folder in own}
+    takes: dict[Path, list[Take]] = {folder.path: [] for folder in own}
+    for folder in folders:
+        takes[folder.answers_in] += _takes(folder, texts[folder.answers_in])
+    if task_set.hash == ELYZA_TASKS_100:
+        task_set = TaskSet("ELYZA-tasks-100", task_set.tasks, task_set.source)
+    return Study(top, task_set, tuple(_variants(own, texts, takes, top)))
+
+
+def _found(top: Path, skip: Sequence[str]) -> list[Path]:
+    """Folders at or below `top` that hold answers or grades, in a stable order."""
+    below = sorted(path for path in top.rglob("*") if path.is_dir() and not _left_out(path.relative_to(top), skip))
+    return [path for path in (top, *below) if (path / ANSWERS).is_file() or _grade_files(path)]
+
+
+def _left_out(relative: Path, skip: Sequence[str]) -> bool:
+    return str(relative) in skip or any(part.startswith(".") or part in skip for part in relative.parts)
+
+
+def _grade_files(folder: Path) -> list[tuple[int, Path]]:
+    """(take, file); a plain `result.jsonl` is take 1."""
+    return sorted((int(match[1] or 1), path) for path in folder.iterdir() if (match := _GRADES.match(path.name)))
+
+
+def _classify(path: Path) -> _Folder:
+    """A `_part` is a judge if the folder without it is beside this one and has the same answers; else by its sound."""
+    has_answers = (path / ANSWERS).is_file()
+    parts = split_judge(path.name) if _grade_files(path) else None
+    if parts:
+        base, judge = path.parent / parts[0], parts[1]
+        if (base / ANSWERS).is_file() and (not has_answers or _grades_again(path, base)):
+            return _Folder(path, variant_name(base.name), judge, answers_in=base)
+        if has_answers and sounds_like_a_judge(judge):
+            return _Folder(path, variant_name(base.name), judge, answers_in=path)
+    if not has_answers:
+        raise UserError(f"{path / ANSWERS}: no such file, so the grades in its folder belong to no answers")
+    return _Folder(path, variant_name(path.name), FIRST_JUDGE, answers_in=path)
+
+
+def _grades_again(path: Path, base: Path) -> bool:
+    """Do both hold the same answers? Differing ones beside a judge's name are a mistake, beside another name another model."""
+    mine, theirs = (_each(folder / ANSWERS, _answer) for folder in (path, base))
+    if mine == theirs:
+        return True
+    if not sounds_like_a_judge(path.name.rpartition("_")[2]):
+        return False
+    line = next((i for i, pair in enumerate(zip(mine, theirs, strict=False), start=1) if pair[0] != pair[1]), None)
+    what = f"answer {line} is another" if line else f"{len(mine)} answers, not {len(theirs)}"
+    raise UserError(f"{path / ANSWERS}: {what} than in {base / ANSWERS}, which its grades should belong to")
+
+
+def _tasks(folders: Iterable[_Folder]) -> tuple[Task, ...]:
+    """The tasks that all folders share. A folder that only grades may do without its own copy."""
+    first: tuple[Path, tuple[Task, ...]] | None = None
+    for folder in folders:
+        file = folder.path / TASKS
+        if not file.is_file():
+            if folder.answers_in == folder.path:
+                raise UserError(f"{file}: no such file, so the tasks that the answers beside it belong to are unknown")
+            continue
+        tasks = tuple(_each(file, fields.task))
+        if not tasks:
+            raise UserError(f"{file}: is empty")
+        first = first or (file, tasks)
+        if tasks != first[1]:
+            raise UserError(_difference(file, tasks, *first))
+    return first[1] if first else ()
+
+
+def _difference(file: Path, tasks: tuple[Task, ...], first_file: Path, first: tuple[Task, ...]) -> str:
+    line = next((i for i, pair in enumerate(zip(tasks, first, strict=False), start=1) if pair[0] != pair[1]), None)
+    what = f"task {line} differs from that" if line else f"{len(tasks)} tasks, not the {len(first)}"
+    return (
+        f"{file}: {what} in {first_file}. One import is one task set:"
+        f" leave the folder out with --skip {file.parent.name} and import it by itself with --name OTHER."
+    )
+
+
+def _task_set_name(top: Path, skip: Sequence[str]) -> str:
+    """A folder that has tasks and nothing else is the set itself and names it."""
+    for file in sorted(top.rglob(TASKS)):
+        folder = file.parent
+        alone = not (folder / ANSWERS).is_file() and not _grade_files(folder)
+        if alone and folder != top and not _left_out(folder.relative_to(top), skip):
+            return folder.name
+    return top.name
+
+
+def _answers(folder: Path, count: int) -> tuple[str, ...]:
+    return _counted(folder / ANSWERS, _answer, count)
+
+
+def _takes(folder: _Folder, texts: tuple[str, ...]) -> list[Take]:
+    files = _grade_files(folder.path)
+    twice = [take for take, times in Counter(take for take, _ in files).items() if times > 1]
+    if twice:
+        raise UserError(f"{folder.path}: both result.jsonl and result_take1.jsonl; take 1 can be only one of them")
+    return [Take(folder.judge, number, _counted(path, _grade, len(texts))) for number, path in files]
+
+
+def _counted(file: Path, read_one: Callable[[Record], T], count: int) -> tuple[T, ...]:
+    found = _each(file, read_one)
+    if len(found) != count:
+        raise UserError(f"{file}: {len(found)} lines for {count} tasks")
+    return tuple(found)
+
+
+def _each(file: Path, read_one: Callable[[Record], T]) -> list[T]:
+    return [read_one(record) for record in records(file)]
+
+
+def _answer(record: Record) -> str:
+    if "pred" not in record.values:
+        raise record.missing("pred")
+    text = record.values["pred"]
+    if not isinstance(text, str):
+        raise record.wrong_type("pred", "text")
+    return storable(text)
+
+
+def _grade(record: Record) -> GradeLine:
+    """1–5 as a number or its digit (judges wrote both); null is ungraded."""
+    if "grade" not in record.values:
+        raise record.missing("grade")
+    value, reason = record.values["grade"], record.values.get("reason")
+    if isinstance(value, str) and value.strip() in ("1", "2", "3", "4", "5"):
+        value = int(value)
+    if value is not None and (isinstance(value, bool) or value not in (1, 2, 3, 4, 5)):
+        raise record.wrong_type("grade", "1 to 5")
+    return GradeLine(None if value is None else int(value), storable(reason) if isinstance(reason, str) else "")
+
+
+def _variants(
+    own: Sequence[_Folder], texts: dict[Path, tuple[str, ...]], takes: dict[Path, list[Take]], top: Path
+) -> list[StudyVariant]:
+    """By model, the baseline first. Models of one name from two organisations are told apart by these."""
+    organisations: dict[str, set[str]] = {}
+    for folder in own:
+        organisations.setdefault(folder.name.model, set()).add(folder.path.parent.name)
+    found = []
+    for folder in own:
+        shared_name = len(organisations[folder.name.model]) > 1
+        model = f"{folder.path.parent.name}/{folder.name.model}" if shared_name else folder.name.model
+        found.append((model, folder))
+    _must_differ(found)
+    names = {model: {folder.name.variant for other, folder in found if other == model} for model, _ in found}
+    first = {model: min((n for n in own_names if n in BASELINE_ORDER), key=BASELINE_ORDER.index, default="")
+             for model, own_names in names.items()}  # fmt: skip
+    result = [
+        StudyVariant(
+            model=model,
+            name=folder.name.variant,
+            quantized=folder.name.quantized,
+            is_baseline=folder.name.variant == first[model],
+            folder=str(folder.path.relative_to(top)),
+            answers=texts[folder.path],
+            takes=tuple(sorted(takes[folder.path], key=lambda take: (take.judge, take.number))),
+        )
+        for model, folder in found
+    ]
+    order = {model: index for index, model in enumerate(names)}
+    return sorted(result, key=lambda v: (order[v.model], not v.is_baseline, v.name))
+
+
+def _must_differ(found: Sequence[tuple[str, _Folder]]) -> None:
+    seen: dict[tuple[str, str], Path] = {}
+    for model, folder in found:
+        earlier = seen.setdefault((model, folder.name.variant), folder.path)
+        if earlier != folder.path:
+            raise UserError(
+                f"{folder.path}: is {folder.name.variant} of {model}, as {earlier} is."
+                f" Leave one out with --skip {folder.path.name}."
+            )

@@ -1,0 +1,1 @@
+"""Task sets: a name or a file to a checked, ordered list of tasks."""
