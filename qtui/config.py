@@ -1,0 +1,119 @@
+"""config.toml: what a user may set once instead of each time. A mistake in it is named with file, line and key.
+
+Every key has a default; the file need not exist. Nothing secret belongs here: keys of an API come from the environment.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from qtui import paths
+from qtui.errors import UserError
+from qtui.toml_location import line_of
+
+MARGIN = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    theme: str = "qtui-dark"
+    """Name of a theme: one of qtui's, of the user's folder, or of Textual."""
+    margin: float = MARGIN
+    """Δ of the verdict, in grades: differences smaller than this do not matter to the user."""
+    mouse: bool = True
+    """False leaves the mouse to the terminal, for its own selection."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Key id → keys separated by commas."""
+
+
+def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
+    """The user's configuration (default: `paths.config_file()`), or the defaults where there is no file.
+
+    Raises UserError with every problem, a line each: `config.toml:3: no key "them" (nearest: theme)`. The ids in `[keymap]` are
+    checked where `key_ids` is given.
+    """
+    path = path or paths.config_file()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(_syntax(path, error)) from error
+    problems = [*_problems(path, text, values), *_keymap_problems(path, text, values.get("keymap"), tuple(key_ids))]
+    if problems:
+        raise UserError("\n".join(problems))
+    if "margin" in values:
+        values["margin"] = float(values["margin"])
+    if "keymap" in values:
+        values["keymap"] = dict(_flat(values["keymap"]))
+    return Config(**values)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (nearest: theme)` for a message about an unknown word, or the known words where none is near."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f" (nearest: {close[0]})"
+    return f" (known: {', '.join(known)})" if len(known) <= 12 else ""
+
+
+def _syntax(path: Path, error: tomllib.TOMLDecodeError) -> str:
+    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    what = str(error).split(" (at ")[0]
+    where = f"{path}:{found[1]}" if found else str(path)
+    return f"{where}: not TOML: {what}"
+
+
+def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
+    known = [f.name for f in fields(Config)]
+    for key, value in values.items():
+        where = _place(path, text, key)
+        if key not in known:
+            yield f'{where}: no key "{key}"{nearest(key, known)}'
+        elif key == "theme" and not isinstance(value, str):
+            yield f'{where}: "theme" is a name in quotes, not {value!r}'
+        elif key == "margin" and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 4):
+            yield f'{where}: "margin" is a number of grades above 0 and below 4, not {value!r}'
+        elif key == "mouse" and not isinstance(value, bool):
+            yield f'{where}: "mouse" is true or false, not {value!r}'
+
+
+def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...]) -> Iterable[str]:
+    if keymap is None:
+        return
+    if not isinstance(keymap, dict):
+        yield f'{_place(path, text, "keymap")}: "keymap" is a table: [keymap], then lines like "compare.next" = "n"'
+        return
+    for key_id, keys in _flat(keymap):
+        where = _place(path, text, "keymap", key_id)
+        if key_ids and key_id not in key_ids:
+            yield f'{where}: no key id "{key_id}"{nearest(key_id, key_ids)}'
+        elif not isinstance(keys, str) or not keys.strip():
+            yield f'{where}: "{key_id}" is a text of keys, e.g. "n" or "n,down"'
+
+
+def _place(path: Path, text: str, *location: str) -> str:
+    if location[0] == "keymap" and len(location) == 2:
+        # An id is one name in quotes or several with dots between them.
+        line = line_of(text, ("keymap", *location[1].split(".")))
+    else:
+        line = line_of(text, location)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _flat(keymap: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Ids have dots; without quotes TOML reads `compare.next = "n"` as a table in a table, which is meant the same."""
+    for name, value in keymap.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

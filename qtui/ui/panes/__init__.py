@@ -1,0 +1,1 @@
+"""The six panes, one module each, imported when first shown."""

@@ -1,0 +1,96 @@
+"""The workbench's one way to the store: a thread with a connection of its own, so that no question blocks a key press.
+
+SQLite releases the interpreter lock while it works, and Python threads cannot be stopped: therefore one thread for all
+questions, in order, and `close` interrupts the statement that runs instead of waiting for it.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+from qtui.errors import UserError
+from qtui.store import Store, open_store
+
+T = TypeVar("T")
+Job = Callable[[Store | UserError], None]
+
+
+class StoreReader:
+    """Questions and small changes (stars, comments, requests to a runner), answered one after the other.
+
+    What SQLite refuses (a full disk, a locked or vanished file) is raised as UserError with the store's path.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._store: Store | None = None
+        # A daemon: the program's end never waits for a statement on a slow file system.
+        self._thread = threading.Thread(target=self._serve, name="store reader", daemon=True)
+        self._thread.start()
+
+    async def read(self, question: Callable[[Store], T]) -> T:
+        """The answer to `question(store)`, asked in the reader's thread."""
+        return await self._ask(question)
+
+    async def write(self, change: Callable[[Store], T]) -> T:
+        """Like `read`, for a change; it is committed when this returns."""
+        return await self._ask(change)
+
+    def close(self) -> None:
+        """Stop after the statement that is running now, which is interrupted."""
+        self._jobs.put(None)
+        if self._store is not None:
+            self._store.interrupt()
+
+    async def _ask(self, question: Callable[[Store], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def job(store: Store | UserError) -> None:
+            # A cancelled question (its pane was left) is not asked at all.
+            if future.cancelled():
+                return
+            try:
+                if isinstance(store, UserError):
+                    raise store
+                value = question(store)
+            except sqlite3.Error as error:
+                _tell(loop, _fail, future, UserError(f"{self.path}: {error}"))
+            except BaseException as error:
+                _tell(loop, _fail, future, error)
+            else:
+                _tell(loop, _succeed, future, value)
+
+        self._jobs.put(job)
+        return await future
+
+    def _serve(self) -> None:
+        store: Store | UserError
+        try:
+            store = self._store = open_store(self.path)
+        except UserError as error:
+            store = error
+        while (job := self._jobs.get()) is not None:
+            job(store)
+        if isinstance(store, Store):
+            store.close()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(what, *arguments)
+
+
+def _succeed(future: "asyncio.Future[T]", value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: "asyncio.Future[T]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

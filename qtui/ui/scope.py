@@ -1,0 +1,95 @@
+"""What the panes look at: which runs, which model of which run, what it is compared with, which task, which judge.
+
+One value on the main screen, so that a model chosen in Scores is the model that Compare shows. The screen keeps it true to the
+store: what was chosen stays as long as it exists, what was not chosen is filled in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from qtui.records import RunSummary, VariantProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Empty fields mean that the store has nothing to choose from (yet). Panes get it filled in."""
+
+    run_ids: tuple[int, ...] = ()
+    """The runs in view: the latest of each experiment, or the one that was narrowed to."""
+    narrowed: bool = False
+    """Whether `run_ids` was chosen by the user; otherwise a new run comes into view by itself."""
+    run_id: int | None = None
+    """The run of the selected model."""
+    model: str | None = None
+    baseline: str | None = None
+    candidate: str | None = None
+    """Variants of the selected model: what is compared against, and what is being judged."""
+    task: int = 1
+    """1-based position in the task set."""
+    judge: str | None = None
+    """Label of the judge whose grades are shown."""
+
+
+def resolve(scope: Scope, runs: Sequence[RunSummary]) -> Scope:
+    """The scope with everything that the store lacks dropped and everything not chosen filled in. `runs`: newest first."""
+    by_id = {run.id: run for run in runs}
+    run_ids = tuple(run_id for run_id in scope.run_ids if run_id in by_id) if scope.narrowed else ()
+    narrowed = bool(run_ids)
+    run_ids = run_ids or latest_of_each_experiment(runs)
+    scope = replace(scope, run_ids=run_ids, narrowed=narrowed)
+    pairs = models(scope, runs)
+    if (scope.run_id, scope.model) not in pairs:
+        # The same model in another run (a new one of the same experiment) is nearer to what was chosen than the first of all.
+        same = [pair for pair in pairs if pair[1] == scope.model]
+        run_id, model = (same or pairs or [(None, None)])[0]
+        scope = replace(scope, run_id=run_id, model=model)
+    if scope.run_id is None:
+        return replace(scope, baseline=None, candidate=None, judge=None, task=1)
+    run = by_id[scope.run_id]
+    return replace(
+        _with_variants(scope, [v for v in run.variants if v.model == scope.model]),
+        judge=_judge(scope, runs),
+        task=min(max(1, scope.task), max(1, run.tasks)),
+    )
+
+
+def latest_of_each_experiment(runs: Sequence[RunSummary]) -> tuple[int, ...]:
+    """Ids in rising order; `runs` is newest first."""
+    newest: dict[str, int] = {}
+    for run in runs:
+        newest.setdefault(run.experiment, run.id)
+    return tuple(sorted(newest.values()))
+
+
+def models(scope: Scope, runs: Sequence[RunSummary]) -> list[tuple[int | None, str | None]]:
+    """(run id, model) of everything in view, in the order that the panes list it."""
+    by_id = {run.id: run for run in runs}
+    return [(run_id, model) for run_id in scope.run_ids if run_id in by_id for model in by_id[run_id].models]
+
+
+def judges(scope: Scope, runs: Sequence[RunSummary]) -> list[str]:
+    """Labels of the judges of the runs in view, each once."""
+    return list(dict.fromkeys(j.label for run in runs if run.id in scope.run_ids for j in run.judges))
+
+
+def _with_variants(scope: Scope, variants: Sequence[VariantProgress]) -> Scope:
+    names = [v.name for v in variants]
+    baseline = scope.baseline if scope.baseline in names else _default_baseline(variants)
+    others = [name for name in names if name != baseline]
+    candidate = scope.candidate if scope.candidate in others else (others[0] if others else None)
+    return replace(scope, baseline=baseline, candidate=candidate)
+
+
+def _default_baseline(variants: Sequence[VariantProgress]) -> str | None:
+    marked = [v.name for v in variants if v.is_baseline]
+    return marked[0] if marked else (variants[0].name if variants else None)
+
+
+def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
+    """What was chosen, else the first judge of the selected run; one that graded nothing yet only if there is no other."""
+    known = judges(scope, runs)
+    if scope.judge in known:
+        return scope.judge
+    own = [j for run in runs if run.id == scope.run_id for j in run.judges]
+    graded = [j.label for j in own if j.graded]
+    return next(iter(graded or [j.label for j in own] or known), None)
