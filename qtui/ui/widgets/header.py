@@ -39,12 +39,12 @@ class HeaderLine(Widget):
         self._store_path = store_path
 
     def render(self) -> Text:
-        left = Text(" qtui", self.get_component_rich_style("header--name", partial=True))
+        left = Text.assemble((" qtui", self.get_component_rich_style("header--name")))
         right = self._right()
         room = self.size.width - left.cell_len - right.cell_len - 5
         left.append(
             "  " + cut(_short(self._store_path), max(0, room)),
-            self.get_component_rich_style("header--store", partial=True),
+            self.get_component_rich_style("header--store"),
         )
         left.append(" " * max(1, self.size.width - left.cell_len - right.cell_len - 1))
         return left + right
@@ -54,14 +54,15 @@ class HeaderLine(Widget):
         if not active:
             return Text("")
         run = active[0]
-        style = self.get_component_rich_style("header--state", partial=True)
+        style = self.get_component_rich_style("header--state")
         more = f" +{len(active) - 1}" if len(active) > 1 else ""
-        text = Text(f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more} ", style)
+        said = f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more} "
+        text = Text.assemble((said, style))
         share = run.answered / run.expected if run.expected else 0.0
         cells = 10 if self.size.width < 100 else 20
         full = round(share * cells)
-        text.append("━" * full, self.get_component_rich_style("header--bar", partial=True))
-        text.append("─" * (cells - full), self.get_component_rich_style("header--rest", partial=True))
+        text.append("━" * full, self.get_component_rich_style("header--bar"))
+        text.append("─" * (cells - full), self.get_component_rich_style("header--rest"))
         return text
 
 
@@ -90,15 +91,15 @@ class TabLine(Widget):
         for number, pane_id in enumerate(self._pane_ids, start=1):
             is_current = pane_id == self.current
             name = "tabs--current" if is_current else "tabs--tab"
-            style = self.get_component_rich_style(name, partial=True)
-            key_style = style if is_current else self.get_component_rich_style("tabs--key", partial=True)
+            style = self.get_component_rich_style(name)
+            key_style = style if is_current else self.get_component_rich_style("tabs--key")
             text.append(f" {number}", key_style)
             text.append(f" {keys.TITLES[pane_id]} ", style)
             self._ends.append(text.cell_len)
         room = self.size.width - text.cell_len - 3
         scope = cut(_scope_text(self.scope), room) if room > 12 else ""
         text.append(" " * max(0, room + 2 - width(scope)))
-        text.append(scope, self.get_component_rich_style("tabs--scope", partial=True))
+        text.append(scope, self.get_component_rich_style("tabs--scope"))
         return text
 
     def on_click(self, click: Click) -> None:

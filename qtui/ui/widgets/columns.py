@@ -1,0 +1,63 @@
+"""How wide the columns of a table are in a given width: what is fixed, what gives way, and what is left out when all is tight."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+GAP = 2
+"""Cells between two columns."""
+NARROWEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    label: str
+    width: int | None = None
+    """Cells; None takes what the cells need, up to `most`."""
+    flex: int = 0
+    """Above 0: a share of the width that is left over, `least` at least."""
+    least: int = 6
+    most: int = 40
+    align: Literal["left", "right"] = "left"
+    drop: int = 0
+    """Above 0: left out where the table is too narrow for all, the highest first."""
+
+
+def layout(columns: Sequence[Column], needed: Sequence[int], cells: int) -> list[tuple[int, int]]:
+    """(index, width) of the columns that are shown in `cells`; `needed[i]` is what the widest known cell of column i takes."""
+    shown = list(range(len(columns)))
+    while len(shown) > 1 and _least_total(columns, needed, shown) > cells:
+        droppable = [i for i in shown if columns[i].drop]
+        if not droppable:
+            break
+        shown.remove(max(droppable, key=lambda i: columns[i].drop))
+    widths = {i: _least(columns[i], needed[i]) for i in shown}
+    spare = cells - sum(widths.values()) - GAP * (len(shown) - 1)
+    if spare > 0:
+        _share_out(columns, widths, spare)
+    while spare < 0 and max(widths.values()) > NARROWEST:
+        widest = max(widths, key=lambda i: widths[i])
+        widths[widest] -= 1
+        spare += 1
+    return [(i, widths[i]) for i in shown]
+
+
+def _least(column: Column, needed: int) -> int:
+    if column.width is not None:
+        return column.width
+    return column.least if column.flex else min(needed, column.most)
+
+
+def _least_total(columns: Sequence[Column], needed: Sequence[int], shown: Sequence[int]) -> int:
+    return sum(_least(columns[i], needed[i]) for i in shown) + GAP * (len(shown) - 1)
+
+
+def _share_out(columns: Sequence[Column], widths: dict[int, int], spare: int) -> None:
+    flexible = [i for i in widths if columns[i].flex]
+    shares = sum(columns[i].flex for i in flexible)
+    for number, i in enumerate(flexible):
+        # The last takes the rest, so that rounding leaves no ragged edge.
+        extra = spare if number == len(flexible) - 1 else spare * columns[i].flex // shares
+        widths[i] += extra
+        spare -= extra
+        shares -= columns[i].flex
