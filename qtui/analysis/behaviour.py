@@ -1,0 +1,129 @@
+"""Did the candidate's behaviour change, whatever the score says? A second axis, and one that needs no judge.
+
+A model can keep its mean grade and answer half as long (Swallow-7B of the study: score difference 0.00, length −52 %).
+Per pair there are four tests: Wilcoxon's signed-rank test on stripped lengths, and McNemar's exact test on answers that
+are shorter than 20 characters, loop, or have new Latin words. All tests of an experiment are adjusted together (Holm);
+below 0.05 it changed.
+
+Sources: Wilcoxon (1945); McNemar (1947) in its exact binomial form.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from qtui.analysis.holm import adjust
+from qtui.analysis.lengths import wilcoxon
+from qtui.analysis.pairing import Pair
+from qtui.analysis.rounding import p_text
+
+LEVEL = 0.05
+
+BehaviourName = Literal["changed", "no change found"]
+
+McNemarName = Literal["lt20", "loop", "latin_new", "latin_word", "empty", "truncated"]
+
+MCNEMAR: dict[McNemarName, str] = {
+    "lt20": "short",
+    "loop": "looping",
+    "latin_new": "latin_new",
+    "latin_word": "latin_word",
+    "empty": "empty",
+    "truncated": "truncated",
+}
+"""Name in JSON and in the reference figures → column of the flags."""
+
+TESTED: dict[McNemarName, str] = {
+    "lt20": "answers shorter than 20 characters",
+    "loop": "looping answers",
+    "latin_new": "answers with new Latin words",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Tasks that gained and lost a flag from baseline to candidate. p is None where none did either."""
+
+    gained: int
+    lost: int
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourTest:
+    """One test of a pair: its unadjusted p value (None: nothing to go on) and what it saw, in words."""
+
+    p: float | None
+    saw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """`name` is None where there was no pair of answers to look at. `p` is the smallest adjusted p value."""
+
+    name: BehaviourName | None
+    reasons: tuple[str, ...]
+    p: float | None
+
+
+def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
+    """Exact McNemar test on flags (tasks,), bool or the share of a task's samples that have the flag.
+
+    With several samples per task it becomes the sign test on the tasks whose share rose or fell, so samples of one task count once.
+    """
+    b = np.asarray(baseline, dtype=np.float64)
+    c = np.asarray(candidate, dtype=np.float64)
+    gained, lost = int((c > b).sum()), int((c < b).sum())
+    return McNemar(gained, lost, float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else None)
+
+
+def mcnemar_of(pair: Pair) -> dict[McNemarName, McNemar]:
+    """McNemar of every flag of a pair."""
+    return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
+
+
+def judge_pairs(pairs: Sequence[Pair]) -> list[Behaviour]:
+    """The behaviour of every pair, in order; the tests of all pairs of one experiment are one Holm family."""
+    tests = [behaviour_tests(pair) for pair in pairs]
+    families: dict[Any, list[tuple[int, int]]] = {}
+    for i, pair in enumerate(pairs):
+        families.setdefault(pair.experiment, []).extend((i, k) for k in range(len(tests[i])))
+    adjusted: list[list[float | None]] = [[None] * len(of_pair) for of_pair in tests]
+    for family in families.values():
+        for (i, k), p in zip(family, adjust([tests[i][k].p for i, k in family]), strict=True):
+            adjusted[i][k] = p
+    return [conclude(t, p, n=int(pair.tasks.size)) for t, p, pair in zip(tests, adjusted, pairs, strict=True)]
+
+
+def behaviour_tests(pair: Pair) -> list[BehaviourTest]:
+    """The four tests of one pair, unadjusted: stripped length, then short, looping, new Latin words."""
+    found = [_length_test(*pair.by_task("length"))]
+    for name, what in TESTED.items():
+        flag = mcnemar(*pair.by_task(MCNEMAR[name]))
+        found.append(BehaviourTest(flag.p, f"{what}: {flag.gained} gained, {flag.lost} lost (McNemar"))
+    return found
+
+
+def conclude(tests: Sequence[BehaviourTest], adjusted: Sequence[float | None], *, n: int) -> Behaviour:
+    """Changed where an adjusted p value is below 0.05; each reason says what, and by which test."""
+    if n == 0:
+        return Behaviour(None, (), None)
+    reasons = tuple(
+        f"{test.saw}, {p_text(p)})" for test, p in zip(tests, adjusted, strict=True) if p is not None and p < LEVEL
+    )
+    smallest = min((p for p in adjusted if p is not None), default=None)
+    return Behaviour("changed" if reasons else "no change found", reasons, smallest)
+
+
+def _length_test(baseline: npt.NDArray[np.float64], candidate: npt.NDArray[np.float64]) -> BehaviourTest:
+    d = candidate - baseline
+    shorter, longer = int((d < 0).sum()), int((d > 0).sum())
+    word, tasks = ("shorter", shorter) if shorter >= longer else ("longer", longer)
+    before = float(baseline.sum())
+    change = float(candidate.sum()) / before - 1 if before else None
+    mean = "" if change is None else f", mean length {'−' if change < 0 else '+'}{abs(change) * 100:.0f} %"
+    return BehaviourTest(wilcoxon(d)[1], f"{word} answers in {tasks} of {d.size} tasks{mean} (Wilcoxon")

@@ -1,0 +1,80 @@
+"""Why a score moved: the paired difference split by what happened to the answers.
+
+Every pair of answers belongs to exactly one kind, the first that fits, and a kind fits where exactly one of the two
+answers has it: two empty answers explain no difference. The contributions are sums of d over the pairs of a kind, divided
+by the number of tasks, so they add up to the whole difference. Bookkeeping, not a causal proof: an answer that loops may
+have been lost anyway.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from qtui.analysis.rounding import signed
+
+Kind = Literal["empty", "truncated", "looping", "other language", "much shorter", "the rest"]
+
+MUCH_SHORTER = 0.5
+"""A candidate's answer below this share of the baseline's length is much shorter."""
+
+_FLAGS: dict[Kind, str] = {
+    "empty": "empty",
+    "truncated": "truncated",
+    "looping": "looping",
+    "other language": "other_language",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One kind: answers that only the baseline, only the candidate has it in, and its part of the difference (grades).
+
+    For `much shorter` and `the rest` all pairs of answers are counted as the candidate's.
+    """
+
+    kind: Kind
+    baseline: int
+    candidate: int
+    contribution: float
+
+    def __str__(self) -> str:
+        """`−0.20 from 14 looping answers`"""
+        count = self.baseline + self.candidate
+        kind = {"other language": "other-language", "the rest": "other"}.get(self.kind, self.kind)
+        return f"{signed(self.contribution)} from {count} {kind} answer{'' if count == 1 else 's'}"
+
+
+def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[Cause, ...]:
+    """Split the mean over tasks of d (answers,), ordered as the rows of `Pair.answers` given here, by kind.
+
+    A task's samples share its weight equally. Kinds without an answer are left out. Empty where there is no answer.
+    """
+    values = np.asarray(d, dtype=np.float64)
+    if values.size == 0:
+        return ()
+    _, cluster, sizes = np.unique(pair_answers["task"].to_numpy(), return_inverse=True, return_counts=True)
+    weighted = values / (sizes[cluster] * sizes.size)
+    left = np.ones(values.size, dtype=np.bool_)
+    found: list[Cause] = []
+    for kind, column in _FLAGS.items():
+        b, c = (pair_answers[f"{column}_{side}"].to_numpy(dtype=np.bool_) & left for side in "bc")
+        only_b, only_c = b & ~c, c & ~b
+        found.append(_cause(kind, only_b, only_c, weighted))
+        left &= ~(only_b | only_c)
+    shorter = left & (
+        pair_answers["length_c"].to_numpy(dtype=np.float64)
+        < MUCH_SHORTER * pair_answers["length_b"].to_numpy(dtype=np.float64)
+    )
+    nobody = np.zeros(values.size, dtype=np.bool_)
+    found.append(_cause("much shorter", nobody, shorter, weighted))
+    found.append(_cause("the rest", nobody, left & ~shorter, weighted))
+    return tuple(cause for cause in found if cause.baseline + cause.candidate)
+
+
+def _cause(
+    kind: Kind, only_b: npt.NDArray[np.bool_], only_c: npt.NDArray[np.bool_], weighted: npt.NDArray[np.float64]
+) -> Cause:
+    return Cause(kind, int(only_b.sum()), int(only_c.sum()), float(weighted[only_b | only_c].sum()))

@@ -1,0 +1,118 @@
+"""From the frame of all answers to variants and pairs: who is compared with whom, over which tasks.
+
+Within one experiment and model the variant marked as baseline is compared with every other, in the order of the experiment. A pair
+covers the (task, sample) that both sides answered; several samples of a task are one cluster and count as one task (Miller 2024,
+arXiv 2411.00640, section 2.2): `Pair.by_task` averages them, so that every test downstream sees independent tasks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from qtui.analysis.flags import COLUMNS
+
+Floats = npt.NDArray[np.float64]
+
+_VARIANT = ["experiment", "model", "variant"]
+_MEASURES = ["length_raw", "length", *COLUMNS]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variant:
+    """One variant's answers: a frame with task, sample, text and the columns of `flag_answers`, each (task, sample) once."""
+
+    experiment: Any
+    model: str
+    name: str
+    is_baseline: bool
+    answers: pd.DataFrame
+
+    @property
+    def key(self) -> tuple[Any, str, str]:
+        return self.experiment, self.model, self.name
+
+    def column(self, name: str) -> Floats:
+        """One value per answer, as float64."""
+        return self.answers[name].to_numpy(dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Baseline and candidate joined on (task, sample), sorted by them; columns end in `_b` (baseline) and `_c` (candidate)."""
+
+    baseline: Variant
+    candidate: Variant
+    answers: pd.DataFrame
+    tasks: npt.NDArray[Any] = field(init=False)
+    """The tasks that both sides answered, ascending, shape (tasks,)."""
+    _cluster: npt.NDArray[np.intp] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        tasks, cluster = np.unique(self.answers["task"].to_numpy(), return_inverse=True)
+        object.__setattr__(self, "tasks", tasks)
+        object.__setattr__(self, "_cluster", cluster)
+
+    @property
+    def experiment(self) -> Any:
+        return self.baseline.experiment
+
+    @property
+    def model(self) -> str:
+        return self.baseline.model
+
+    def by_task(self, column: str) -> tuple[Floats, Floats]:
+        """Means over samples of a column, (tasks,) for baseline and for candidate; equal samples count equally."""
+        return self._means(self.answers[f"{column}_b"]), self._means(self.answers[f"{column}_c"])
+
+    def _means(self, values: "pd.Series[Any]") -> Floats:
+        total = np.bincount(self._cluster, weights=values.to_numpy(dtype=np.float64), minlength=self.tasks.size)
+        return np.asarray(total / np.bincount(self._cluster, minlength=self.tasks.size), dtype=np.float64)
+
+
+def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
+    """Variants in the order of experiments, models and positions. Of answers to one (task, sample) the last row counts."""
+    if answers.empty:
+        return []
+    columns = [*_VARIANT, "is_baseline", "position", "task", "sample", "text"]
+    frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
+    frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
+    found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
+    for (experiment, model, name), rows in frame.groupby(_VARIANT, sort=False):
+        variant = Variant(
+            experiment,
+            str(model),
+            str(name),
+            bool(rows["is_baseline"].any()),
+            rows.drop(columns=[*_VARIANT, "is_baseline", "position"]).sort_values(["task", "sample"], kind="stable"),
+        )
+        found.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
+    return [variant for group in found.values() for _, variant in sorted(group, key=lambda item: item[0])]
+
+
+def pairs(all_variants: list[Variant]) -> Iterator[Pair]:
+    """Every candidate with the baseline of its model and experiment; a model without a baseline has no pair."""
+    groups: dict[tuple[Any, str], list[Variant]] = {}
+    for variant in all_variants:
+        groups.setdefault((variant.experiment, variant.model), []).append(variant)
+    for group in groups.values():
+        baseline = next((variant for variant in group if variant.is_baseline), None)
+        for candidate in group:
+            if baseline is not None and candidate is not baseline:
+                yield Pair(baseline, candidate, _join(baseline.answers, candidate.answers))
+
+
+def _join(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
+    # Both sides are sorted and mostly answer the same tasks: then pasting them side by side is the join.
+    keys = ["task", "sample"]
+    if len(baseline) == len(candidate) and all(
+        np.array_equal(baseline[key].to_numpy(), candidate[key].to_numpy()) for key in keys
+    ):
+        left = baseline.reset_index(drop=True)
+        right = candidate.drop(columns=keys).reset_index(drop=True)
+        values = left.drop(columns=keys).add_suffix("_b")
+        return pd.concat([left[keys], values, right.add_suffix("_c")], axis=1)
+    return baseline.merge(candidate, on=keys, suffixes=("_b", "_c")).sort_values(keys, ignore_index=True)

@@ -1,0 +1,342 @@
+"""The table of scores: one row for every pair and judge, with its verdict, as `qtui scores` prints it.
+
+A pair that nobody graded has a row too, since behaviour and guards need no judge.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qtui.analysis import pairing, scores
+from qtui.analysis import verdict as rules
+from qtui.analysis.behaviour import Behaviour, judge_pairs
+from qtui.analysis.causes import Cause, decompose
+from qtui.analysis.conditions import Conditions, compare
+from qtui.analysis.flags import flag_answers
+from qtui.analysis.grades import GRADES, VariantGrades, by_variant, grade_pair, histogram, shared_judges
+from qtui.analysis.holm import adjust
+from qtui.analysis.rounding import decimals, interval, p_text, signed, significant
+from qtui.analysis.scores import LengthCovariate, PairedScores
+from qtui.analysis.verdict import Guard, VerdictName
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One pair under one judge. `judge` is None and `scores.n` 0 where nobody graded both sides.
+
+    `verdict` is what the row earns after the guards, `rule` what the interval alone would earn. `without_empty` are the
+    scores over the tasks in which neither side is empty, where there are others. `claim_p_holm` is the p value of the rule's
+    claim, adjusted over the `comparisons` rows of the same experiment and judge; a guarded row claims nothing.
+    """
+
+    experiment: Any
+    model: str
+    baseline: str
+    candidate: str
+    judge: str | None
+    answered: int
+    ungraded: int
+    takes: int
+    scores: PairedScores
+    without_empty: PairedScores | None
+    histogram_baseline: tuple[int, ...]
+    histogram_candidate: tuple[int, ...]
+    noise_flips: float | None
+    length_covariate: LengthCovariate | None
+    causes: tuple[Cause, ...]
+    verdict: VerdictName
+    verdict_text: str
+    rule: VerdictName | None
+    claim_p: float | None
+    claim_p_holm: float | None
+    comparisons: int
+    behaviour: Behaviour
+    guards: tuple[Guard, ...]
+    notes: tuple[str, ...]
+    margin: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers to six decimals (p values to six digits); what could not be computed is null, counts of nothing too."""
+        s = self.scores
+        graded = s.n > 0
+
+        def count(value: int) -> int | None:
+            return value if graded else None
+
+        return {
+            "experiment": self.experiment,
+            "model": self.model,
+            "baseline": self.baseline,
+            "candidate": self.candidate,
+            "judge": self.judge,
+            "n": s.n,
+            "takes": self.takes,
+            "baseline_mean": decimals(s.baseline_mean, 6),
+            "candidate_mean": decimals(s.candidate_mean, 6),
+            "difference": decimals(s.difference, 6),
+            "sd": decimals(s.sd, 6),
+            "interval90": interval(s.interval90, 6),
+            "interval95": interval(s.interval95, 6),
+            "wins": count(s.wins),
+            "ties": count(s.ties),
+            "losses": count(s.losses),
+            "flips_down": count(s.flips_down),
+            "flips_up": count(s.flips_up),
+            "verdict": self.verdict,
+            "verdict_text": self.verdict_text,
+            "behaviour": self.behaviour.name,
+            "behaviour_reasons": list(self.behaviour.reasons),
+            "guards": [str(guard) for guard in self.guards],
+            "mde80": decimals(s.mde80, 6),
+            "notes": list(self.notes),
+            "answered": self.answered,
+            "ungraded": self.ungraded,
+            "big_down": count(s.big_down),
+            "big_up": count(s.big_up),
+            "noise_flips": decimals(self.noise_flips, 6),
+            "p": significant(s.p, 6),
+            "rule": self.rule,
+            "claim_p": significant(self.claim_p, 6),
+            "claim_p_holm": significant(self.claim_p_holm, 6),
+            "comparisons": self.comparisons,
+            "behaviour_p_holm": significant(self.behaviour.p, 6),
+            "tasks_needed": s.tasks_needed,
+            "histogram_baseline": _histogram_json(self.histogram_baseline),
+            "histogram_candidate": _histogram_json(self.histogram_candidate),
+            "length_covariate": _covariate_json(self.length_covariate),
+            "causes": [
+                {
+                    "kind": c.kind,
+                    "baseline": c.baseline,
+                    "candidate": c.candidate,
+                    "contribution": decimals(c.contribution, 6),
+                }
+                for c in self.causes
+            ],
+            "without_empty": _without_json(self.without_empty),
+            "margin": self.margin,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """All rows, and what a reader has to know about them."""
+
+    pairs: tuple[ScoreRow, ...]
+    margin: float
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"pairs": [row.to_json() for row in self.pairs], "margin": self.margin, "notes": list(self.notes)}
+
+
+def score_table(
+    answers: pd.DataFrame,
+    tasks: pd.DataFrame,
+    grades: pd.DataFrame,
+    conditions: pd.DataFrame,
+    *,
+    margin: float = rules.MARGIN,
+    flags: pd.DataFrame | None = None,
+) -> ScoreTable:
+    """A row per pair and judge; `flags` spares a second `flag_answers` of the same frames.
+
+    `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; a variant without a row is
+    unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`.
+    """
+    pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
+    graded = by_variant(grades)
+    known = _by_variant(conditions)
+    rows: list[ScoreRow] = []
+    for pair, behaviour in zip(pairs, judge_pairs(pairs), strict=True):
+        both = compare(known.get(pair.baseline.key, {}), known.get(pair.candidate.key, {}))
+        of_b, of_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
+        rows += [
+            _row(pair, judge, sides, behaviour=behaviour, both=both, judges=guard, margin=margin)
+            for judge, sides, guard in _judges(of_b, of_c)
+        ]
+    rows = _adjusted(rows)
+    return ScoreTable(tuple(rows), margin, _notes(rows))
+
+
+_Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
+
+
+def _judges(of_b: Mapping[str, VariantGrades], of_c: Mapping[str, VariantGrades]) -> list[_Judged]:
+    """(judge, its grades of both sides, the guard that the judges themselves call for) for each row of a pair."""
+    found: list[_Judged] = []
+    for judge in shared_judges(of_b, of_c):
+        before, after = of_b[judge].settings, of_c[judge].settings
+        changed = Guard("different judges", f"{judge} changed its prompt, version or settings on the way")
+        found.append((judge, (of_b[judge], of_c[judge]), changed if before != after or len(before) > 1 else None))
+    if not found and of_b and of_c:
+        return [(None, (None, None), Guard("different judges", f"{', '.join(of_b)} against {', '.join(of_c)}"))]
+    return found or [(None, (None, None), None)]
+
+
+def _row(
+    pair: pairing.Pair,
+    judge: str | None,
+    sides: tuple[VariantGrades | None, VariantGrades | None],
+    *,
+    behaviour: Behaviour,
+    both: Conditions,
+    judges: Guard | None,
+    margin: float,
+) -> ScoreRow:
+    graded = grade_pair(pair, *sides)
+    b, c = graded.pair.by_task("grade")
+    answered = int(pair.tasks.size)
+    result = scores.paired(b, c, margin=margin)
+    guards = _guards(pair, both, judges, result.n or answered)
+    without = _without_empty(graded.pair, margin)
+    rule = rules.decide(result.interval90, margin) if result.interval90 else None
+    name, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
+    takes = (graded.takes_b, graded.takes_c)
+    noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
+    return ScoreRow(
+        experiment=pair.experiment,
+        model=pair.model,
+        baseline=pair.baseline.name,
+        candidate=pair.candidate.name,
+        judge=judge,
+        answered=answered,
+        ungraded=answered - result.n,
+        takes=max((side.takes for side in sides if side is not None), default=0),
+        scores=result,
+        without_empty=without,
+        histogram_baseline=histogram(graded.takes_b),
+        histogram_candidate=histogram(graded.takes_c),
+        noise_flips=float(np.mean(noise)) if noise else None,
+        length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
+        causes=decompose(graded.pair.answers, graded.d),
+        verdict=name,
+        verdict_text=text,
+        rule=rule,
+        claim_p=None if guards else _claim_p(result, rule, margin),
+        claim_p_holm=None,
+        comparisons=1,
+        behaviour=behaviour,
+        guards=guards,
+        notes=both.notes,
+        margin=margin,
+    )
+
+
+def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
+    rows = ({str(name): value for name, value in row.items()} for row in conditions.to_dict("records"))
+    return {(row["experiment"], str(row["model"]), str(row["variant"])): row for row in rows}
+
+
+def _guards(pair: pairing.Pair, both: Conditions, judges: Guard | None, n: int) -> tuple[Guard, ...]:
+    found = [Guard("confounded", "; ".join(both.confounded))] if both.confounded else []
+    empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
+    others = (judges, rules.health(len(pair.answers), empty_b, empty_c), rules.size(n))
+    return (*found, *(guard for guard in others if guard is not None))
+
+
+def _without_empty(graded: pairing.Pair, margin: float) -> PairedScores | None:
+    """Scores over the tasks in which no answer of either side is empty; None where that is all of them."""
+    empty_b, empty_c = graded.by_task("empty")
+    healthy = (empty_b == 0) & (empty_c == 0)
+    if healthy.all():
+        return None
+    b, c = graded.by_task("grade")
+    return scores.paired(b[healthy], c[healthy], margin=margin)
+
+
+def _verdict(
+    result: PairedScores,
+    rule: VerdictName | None,
+    guards: tuple[Guard, ...],
+    without: PairedScores | None,
+    *,
+    answered: int,
+    judge: str | None,
+    margin: float,
+) -> tuple[VerdictName, str]:
+    if any(guard.kind == "different judges" for guard in guards) and result.n == 0:
+        return "guarded", rules.guarded_text(guards, "")
+    if result.n == 0:
+        why = "no judge has graded both sides" if judge is None else f"{judge} gave none of {answered} tasks two grades"
+        return "ungraded", "; ".join(["ungraded: " + why, *map(str, guards)])
+    if guards or rule is None or result.interval90 is None:
+        unhealthy = any("unhealthy" in guard.kind for guard in guards)
+        return "guarded", rules.guarded_text(guards, _measured(result, without if unhealthy else None))
+    return rule, rules.text(rule, result.interval90, n=result.n, tasks_needed=result.tasks_needed, margin=margin)
+
+
+def _measured(result: PairedScores, without: PairedScores | None) -> str:
+    """The difference, with and without the tasks of empty answers where that matters."""
+    whole = f"difference {_difference(result)}"
+    if without is None:
+        return whole
+    rest = f"{_difference(without)} over the other {without.n} tasks" if without.n else "no other tasks"
+    return f"{whole} with the empty answers, {rest}"
+
+
+def _difference(result: PairedScores) -> str:
+    assert result.difference is not None
+    if result.interval90 is None:
+        return signed(result.difference)
+    return f"{signed(result.difference)} (between {signed(result.interval90[0])} and {signed(result.interval90[1])})"
+
+
+def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> float | None:
+    if rule is None or result.difference is None or result.se is None:
+        return None
+    return rules.claim_p(rule, result.difference, result.se, result.n - 1, margin)
+
+
+def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Holm over the rows of one experiment and judge; a claim that does not survive it says so in its text."""
+    families: dict[tuple[Any, str | None], list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.claim_p is not None:
+            families.setdefault((row.experiment, row.judge), []).append(i)
+    adjusted = list(rows)
+    for family in families.values():
+        for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
+            text = rows[i].verdict_text
+            if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
+                text += f"; not kept over {len(family)} comparisons (Holm {p_text(p)})"
+            adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
+    return adjusted
+
+
+def _notes(rows: Sequence[ScoreRow]) -> tuple[str, ...]:
+    notes = ["intervals are 90 %, per comparison; each verdict is a one-sided claim at 5 %"]
+    most = max((row.comparisons for row in rows), default=1)
+    if most > 1:
+        notes.append(
+            f"up to {most} comparisons under one judge: their claims are Holm-adjusted together (claim_p_holm)"
+        )
+    if len({(row.model, row.baseline, row.candidate) for row in rows}) > 1:
+        notes.append("behaviour is Holm-adjusted over the tests of all pairs of an experiment")
+    return tuple(notes)
+
+
+def _histogram_json(counts: tuple[int, ...]) -> dict[str, int]:
+    return {str(grade): count for grade, count in zip(GRADES, counts, strict=True)}
+
+
+def _without_json(result: PairedScores | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    return {"n": result.n, "difference": decimals(result.difference, 6), "interval90": interval(result.interval90, 6)}
+
+
+def _covariate_json(fit: LengthCovariate | None) -> dict[str, Any] | None:
+    if fit is None:
+        return None
+    return {
+        "n": fit.n,
+        "delta": decimals(fit.delta, 6),
+        "delta_interval95": interval(fit.delta_interval95, 6),
+        "beta": decimals(fit.beta, 6),
+        "beta_interval95": interval(fit.beta_interval95, 6),
+        "beta_p": significant(fit.beta_p, 6),
+    }

@@ -1,0 +1,188 @@
+"""Scores of a candidate against its baseline on the same tasks: the difference, how uncertain it is, and what it is made of.
+
+The unit is the task: grades of several takes are averaged first, then several samples (Miller 2024, arXiv 2411.00640: paired
+differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. An unpaired comparison of the same
+grades would need several times as many tasks for the same certainty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from qtui.analysis.lengths import student_interval
+
+Floats = npt.NDArray[np.float64]
+
+PASS_GRADE = 3.0
+"""A flip is a task whose grade crosses this."""
+BIG = 2.0
+"""A difference of so many grades in one task is big."""
+SAME = 1e-9
+"""Means of takes closer than this are a tie: they differ by rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedScores:
+    """Grades per task, candidate − baseline. `se`, `sd` and intervals need two tasks; everything but `n` is None for none."""
+
+    n: int
+    baseline_mean: float | None
+    candidate_mean: float | None
+    difference: float | None
+    sd: float | None
+    se: float | None
+    interval90: tuple[float, float] | None
+    interval95: tuple[float, float] | None
+    p: float | None
+    """Two-sided paired t test; None without variance."""
+    wins: int
+    ties: int
+    losses: int
+    flips_down: int
+    flips_up: int
+    big_down: int
+    big_up: int
+    mde80: float | None
+    tasks_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCovariate:
+    """d = δ + β·ln(length of candidate / length of baseline): `delta` is the difference at equal length."""
+
+    n: int
+    delta: float
+    delta_interval95: tuple[float, float]
+    beta: float
+    beta_interval95: tuple[float, float]
+    beta_p: float
+
+
+_NO_SCORES = PairedScores(
+    n=0,
+    baseline_mean=None,
+    candidate_mean=None,
+    difference=None,
+    sd=None,
+    se=None,
+    interval90=None,
+    interval95=None,
+    p=None,
+    wins=0,
+    ties=0,
+    losses=0,
+    flips_down=0,
+    flips_up=0,
+    big_down=0,
+    big_up=0,
+    mde80=None,
+    tasks_needed=None,
+)
+
+
+def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = 0.2) -> PairedScores:
+    """Compare grades (tasks,) of equal tasks in equal order, none of them NaN.
+
+    - wins, ties, losses: tasks where the candidate is above, equal, below
+    - flips (Dutta et al. 2024, arXiv 2407.09141): tasks that went below a grade of 3, or came up to it; big: |d| ≥ 2
+    - mde80 = (z.975 + z.80) · sd / √n: the difference that a two-sided 5 % test finds 4 times of 5 (Miller 2024, section 5)
+    - tasks_needed: see `tasks_needed`
+    """
+    b = np.asarray(baseline, dtype=np.float64)
+    c = np.asarray(candidate, dtype=np.float64)
+    if b.shape != c.shape or b.ndim != 1:
+        raise ValueError(f"paired scores need two one-dimensional arrays of one shape, not {b.shape} and {c.shape}")
+    n = int(b.size)
+    if n == 0:
+        return _NO_SCORES
+    d = c - b
+    d[np.abs(d) < SAME] = 0.0
+    sd = float(d.std(ddof=1)) if n > 1 else None
+    se = None if sd is None else sd / float(np.sqrt(n))
+    difference = float(d.mean())
+    passed_b, passed_c = b >= PASS_GRADE - SAME, c >= PASS_GRADE - SAME
+    return PairedScores(
+        n=n,
+        baseline_mean=float(b.mean()),
+        candidate_mean=float(c.mean()),
+        difference=difference,
+        sd=sd,
+        se=se,
+        interval90=student_interval(d, 0.90),
+        interval95=student_interval(d, 0.95),
+        p=2 * float(stats.t.sf(abs(difference) / se, n - 1)) if se else None,
+        wins=int((d > 0).sum()),
+        ties=int((d == 0).sum()),
+        losses=int((d < 0).sum()),
+        flips_down=int((passed_b & ~passed_c).sum()),
+        flips_up=int((~passed_b & passed_c).sum()),
+        big_down=int((d <= -BIG + SAME).sum()),
+        big_up=int((d >= BIG - SAME).sum()),
+        mde80=None if se is None else float(stats.norm.ppf(0.975) + stats.norm.ppf(0.80)) * se,
+        tasks_needed=tasks_needed(sd, margin),
+    )
+
+
+def tasks_needed(sd: float | None, margin: float) -> int | None:
+    """Tasks after which the verdict cannot be inconclusive: the 90 % interval is then no wider than the margin.
+
+    n ≥ (2 · t.95,n−1 · sd / margin)². An inconclusive interval reaches from −margin or below to 0 or above, so one that is
+    narrower than the margin decides, wherever it lies. The observed difference does not enter, so this is no power
+    computed after the fact. None without a standard deviation.
+    """
+    if sd is None or margin <= 0:
+        return None
+    n = 2
+    for _ in range(20):
+        wanted = max(2, int(np.ceil((2 * float(stats.t.ppf(0.95, max(n, 3) - 1)) * sd / margin) ** 2)))
+        if wanted == n:
+            break
+        n = wanted
+    return n
+
+
+def length_covariate(
+    d: npt.ArrayLike, baseline_length: npt.ArrayLike, candidate_length: npt.ArrayLike
+) -> LengthCovariate | None:
+    """Least squares of d (tasks,) on ln of the length ratio, over tasks with both lengths above zero.
+
+    A check, not a correction: length may be how quality was lost (after Dubois et al. 2024, arXiv 2404.04475). None below
+    10 tasks or where all ratios are equal.
+    """
+    y = np.asarray(d, dtype=np.float64)
+    lengths = np.asarray(baseline_length, dtype=np.float64), np.asarray(candidate_length, dtype=np.float64)
+    has_both = (lengths[0] > 0) & (lengths[1] > 0)
+    x = np.log(lengths[1][has_both] / lengths[0][has_both])
+    n = int(x.size)
+    if n < 10 or float(np.ptp(x)) < SAME:
+        return None
+    fit = stats.linregress(x, y[has_both])
+    t = float(stats.t.ppf(0.975, n - 2))
+    beta_se, delta_se = float(fit.stderr), float(fit.intercept_stderr)
+    return LengthCovariate(
+        n=n,
+        delta=float(fit.intercept),
+        delta_interval95=(float(fit.intercept) - t * delta_se, float(fit.intercept) + t * delta_se),
+        beta=float(fit.slope),
+        beta_interval95=(float(fit.slope) - t * beta_se, float(fit.slope) + t * beta_se),
+        beta_p=float(fit.pvalue),
+    )
+
+
+def noise_flips(takes: npt.ArrayLike) -> float | None:
+    """Tasks that cross a grade of 3 between two gradings of the same answers: mean over all pairs of takes.
+
+    `takes` is (answers, takes), NaN where ungraded; an answer that lacks one of the two takes is left out of that pair.
+    This is what `flips_down + flips_up` would be if nothing but the judge had changed. None below two takes.
+    """
+    grades = np.asarray(takes, dtype=np.float64)
+    if grades.ndim != 2 or grades.shape[1] < 2:
+        return None
+    counts = []
+    for i in range(grades.shape[1]):
+        for j in range(i + 1, grades.shape[1]):
+            both = ~np.isnan(grades[:, i]) & ~np.isnan(grades[:, j])
+            counts.append(int(((grades[both, i] >= PASS_GRADE) != (grades[both, j] >= PASS_GRADE)).sum()))
+    return float(np.mean(counts))

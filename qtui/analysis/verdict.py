@@ -1,0 +1,130 @@
+"""The sentence that a comparison of baseline and candidate earns, and the guards that come before it.
+
+The rule looks at the 90 % interval [L, U] of the paired difference and a margin Δ that was fixed before grading, and never
+at whether a p value is above 0.05: not finding a difference is not finding equality. Each claim is a one-sided test at 5 %
+(Schuirmann 1987, two one-sided tests; Walker & Nowacki 2011 for intervals), so each claim that is false is made at most 5
+times of 100.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import stats
+
+from qtui.analysis.rounding import signed, significant
+
+VerdictName = Literal[
+    "equivalent", "higher", "not_worse", "worse", "lower", "inconclusive", "guarded", "ungraded"
+]  # fmt: skip
+GuardKind = Literal["confounded", "different judges", "baseline unhealthy", "candidate unhealthy", "too few tasks"]
+
+MARGIN = 0.2
+FEWEST_TASKS = 10
+UNHEALTHY = 0.05
+"""Shares of empty answers that differ by this much or more: one side was broken, and that is not what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A reason not to trust a verdict; `str()` is how JSON and screens show it."""
+
+    kind: GuardKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+
+def decide(interval90: tuple[float, float], margin: float = MARGIN) -> VerdictName:
+    """First match wins: L>−Δ and U<Δ equivalent · L>0 higher · L>−Δ not_worse · U<−Δ worse · U<0 lower · inconclusive."""
+    low, high = interval90
+    if low > -margin and high < margin:
+        return "equivalent"
+    if low > 0:
+        return "higher"
+    if low > -margin:
+        return "not_worse"
+    if high < -margin:
+        return "worse"
+    return "lower" if high < 0 else "inconclusive"
+
+
+def claim_p(name: VerdictName, difference: float, se: float, df: int, margin: float = MARGIN) -> float:
+    """One-sided p value of what the verdict claims, for Holm's adjustment over several comparisons; 1 where it claims nothing.
+
+    equivalent: the larger of the two one-sided tests against ±Δ; higher and lower: against 0; not_worse and worse: against −Δ.
+    """
+
+    def above(bound: float) -> float:
+        return _upper_tail(difference - bound, se, df)
+
+    def below(bound: float) -> float:
+        return _upper_tail(bound - difference, se, df)
+
+    claims = {
+        "equivalent": lambda: max(above(-margin), below(margin)),
+        "higher": lambda: above(0.0),
+        "not_worse": lambda: above(-margin),
+        "worse": lambda: below(-margin),
+        "lower": lambda: below(0.0),
+    }
+    return claims[name]() if name in claims else 1.0
+
+
+def text(
+    name: VerdictName,
+    interval90: tuple[float, float],
+    *,
+    n: int,
+    tasks_needed: int | None,
+    margin: float = MARGIN,
+) -> str:
+    """The verdict of `decide` in one line of plain English."""
+    low, high = interval90
+    between = f"between {signed(low)} and {signed(high)}"
+    if name == "inconclusive":
+        more = 0 if tasks_needed is None else tasks_needed - n
+        return f"inconclusive: {between}" + (f"; needs about {_about(more)} more tasks" if more > 0 else "")
+    claims = {
+        "equivalent": f"equivalent within ±{margin:g}",
+        "higher": "higher",
+        "not_worse": f"not worse by more than {margin:g}",
+        "worse": f"worse by more than {margin:g}",
+        "lower": "lower, size unclear",
+    }
+    return f"{claims[name]}: {between}"
+
+
+def guarded_text(guards: Sequence[Guard], difference: str) -> str:
+    """`guarded, <reasons>` and what was measured all the same (may be empty)."""
+    return "; ".join([f"guarded, {'; '.join(map(str, guards))}", *([difference] if difference else [])])
+
+
+def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
+    """Guard where the empty answers of the two sides differ by 5 of 100 or more of `n` answers."""
+    if n == 0 or abs(baseline_empty - candidate_empty) < UNHEALTHY * n - 1e-9:
+        return None
+    if baseline_empty > candidate_empty:
+        return Guard(
+            "baseline unhealthy", f"{baseline_empty} of {n} answers empty, {candidate_empty} of the candidate's"
+        )
+    return Guard("candidate unhealthy", f"{candidate_empty} of {n} answers empty, {baseline_empty} of the baseline's")
+
+
+def size(n: int) -> Guard | None:
+    """Guard below ten tasks: Student's interval then rests on the shape of a distribution nobody has seen."""
+    return Guard("too few tasks", f"{n}, at least {FEWEST_TASKS} are needed") if n < FEWEST_TASKS else None
+
+
+def _upper_tail(excess: float, se: float, df: int) -> float:
+    if se <= 0:
+        return 0.0 if excess > 0 else 1.0
+    return float(stats.t.sf(excess / se, df))
+
+
+def _about(tasks: int) -> int:
+    """Two significant digits, up: an estimate that pretends no more."""
+    rounded = int(significant(float(tasks), 2) or 0)
+    return rounded if rounded >= tasks or tasks < 100 else rounded + 10 ** (int(math.log10(tasks)) - 1)
