@@ -112,7 +112,8 @@ def _write_grades(
         for position, answer in enumerate(keyed[variant.model, variant.name], start=1)
     ]
     known = {row["key"]: row["grade"] for row in store.execute("SELECT key, grade FROM grade")}
-    grades.commit(store, graded)
+    missing = [(place, grade) for place, grade in graded if known.get(grade.key) is None]
+    grades.commit(store, [pair for pair in missing if pair[1].grade is not None or pair[1].key not in known])
     new = sum(grade.key not in known for _, grade in graded)
     kept = sum(known.get(grade.key) not in (None, grade.grade) for _, grade in graded)
     return new, kept

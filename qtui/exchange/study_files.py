@@ -18,10 +18,10 @@ from qtui.exchange.folder_names import FULL_PRECISION, VariantName, sounds_like_
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
 from qtui.tasks.jsonl import Record, records, storable
+from qtui.tasks.load import recognised
 
 FIRST_JUDGE = "gpt-4"
 BASELINE_ORDER = (FULL_PRECISION, "F32", "BF16", "F16")
-ELYZA_TASKS_100 = "f7e3c82e84ed486cef2d820a037466c5c11db313ba1922b3e428cf4825e8b4cc"
 ANSWERS, TASKS = "preds.jsonl", "dataset.jsonl"
 _GRADES = re.compile(r"^result(?:_take([1-9]\d*))?\.jsonl$")
 T = TypeVar("T")
@@ -91,9 +91,7 @@ def read(top: Path, skip: Sequence[str] = ()) -> Study:
     takes: dict[Path, list[Take]] = {folder.path: [] for folder in own}
     for folder in folders:
         takes[folder.answers_in] += _takes(folder, texts[folder.answers_in])
-    if task_set.hash == ELYZA_TASKS_100:
-        task_set = TaskSet("ELYZA-tasks-100", task_set.tasks, task_set.source)
-    return Study(top, task_set, tuple(_variants(own, texts, takes, top)))
+    return Study(top, recognised(task_set), tuple(_variants(own, texts, takes, top)))
 
 
 def _found(top: Path, skip: Sequence[str]) -> list[Path]:

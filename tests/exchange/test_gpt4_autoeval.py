@@ -1,0 +1,239 @@
+"""The study's repository into a store: what is paired with what, and what is refused before anything is stored."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qtui.errors import UserError
+from qtui.exchange import gpt4_autoeval
+from qtui.exchange.folder_names import quantization, variant_name
+from qtui.store import Store, answers, grades, open_store, runs
+
+TASKS = [{"input_text": f"問{i}", "output_text": f"答{i}", "eval_aspect": ""} for i in (1, 2)]
+
+
+def put_lines(path: Path, *rows: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def put_variant(folder: Path, *texts: str, tasks: list[dict[str, str]] = TASKS) -> Path:
+    put_lines(folder / "dataset.jsonl", *tasks)
+    put_lines(folder / "preds.jsonl", *({"pred": text} for text in texts))
+    return folder
+
+
+def put_grades(folder: Path, name: str, *values: object) -> None:
+    put_lines(folder / name, *({"grade": value, "reason": "理由"} for value in values))
+
+
+def refusal(top: Path, skip: tuple[str, ...] = ()) -> str:
+    with pytest.raises(UserError) as raised:
+        gpt4_autoeval.read(top, skip)
+    return str(raised.value)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "store.sqlite")
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """One model before and after, graded by two judges."""
+    assets = tmp_path / "assets"
+    put_grades(put_variant(assets / "org" / "pet-7b", "猫", "犬"), "result.jsonl", 5, 4)
+    put_variant(assets / "org" / "pet-7b-gguf-q4km-hf", "猫", "")
+    judged = put_variant(assets / "org" / "pet-7b_cmdr+", "猫", "犬")
+    put_grades(judged, "result_take1.jsonl", 3, 2)
+    put_grades(judged, "result_take2.jsonl", 4, None)
+    return assets
+
+
+def test_the_study_is_eleven_variants_of_six_models_with_300_grades(shared: Path, store: Store) -> None:
+    study = gpt4_autoeval.read(shared / "data/gpt4-autoeval/assets")
+    run_id = gpt4_autoeval.write(store, study).run_id
+    summary = runs.summaries(store, [run_id])[0]
+    assert (len(summary.variants), len(summary.models), summary.task_set) == (11, 6, "ELYZA-tasks-100")
+    assert {v.answered for v in summary.variants} == {100}
+    assert len(grades.rows(store, [run_id])) == 300
+    assert [(judge.label, judge.takes, judge.graded) for judge in summary.judges] == [("cmdr+", 3, 300)]
+    assert sum(v.empty for v in summary.variants if v.model == "japanese-stablelm-instruct-beta-7b") == 24
+
+
+def test_the_same_files_again_change_nothing(top: Path, store: Store) -> None:
+    study = gpt4_autoeval.read(top)
+    first = gpt4_autoeval.write(store, study)
+    before = list(store.iterdump())
+    second = gpt4_autoeval.write(store, gpt4_autoeval.read(top))
+    assert list(store.iterdump()) == before
+    assert (first.new_answers, first.new_grades) == (4, 6)
+    assert second == gpt4_autoeval.Imported(first.run_id, 0, 0, 0)
+
+
+def test_a_folder_named_after_a_judge_brings_grades_and_no_variant(top: Path, store: Store) -> None:
+    run_id = gpt4_autoeval.write(store, gpt4_autoeval.read(top)).run_id
+    found = [(row["name"], row[3], row["judge"], row["take"], row["grade"]) for row in grades.rows(store, [run_id])]
+    assert [v.name for v in runs.summaries(store, [run_id])[0].variants] == ["FP16", "Q4_K_M"]
+    assert found == [
+        ("FP16", 1, "cmdr+", 1, 3),
+        ("FP16", 1, "cmdr+", 2, 4),
+        ("FP16", 1, "gpt-4", 1, 5),
+        ("FP16", 2, "cmdr+", 1, 2),
+        ("FP16", 2, "cmdr+", 2, None),
+        ("FP16", 2, "gpt-4", 1, 4),
+    ]
+
+
+def test_answers_are_stored_as_they_were_with_the_baseline_marked(top: Path, store: Store) -> None:
+    run_id = gpt4_autoeval.write(store, gpt4_autoeval.read(top)).run_id
+    found = [
+        (row["name"], row["is_baseline"], row["text"], row["finish_reason"]) for row in answers.rows(store, [run_id])
+    ]
+    assert found == [
+        ("FP16", 1, "猫", "unknown"),
+        ("FP16", 1, "犬", "unknown"),
+        ("Q4_K_M", 0, "猫", "unknown"),
+        ("Q4_K_M", 0, "", "unknown"),
+    ]
+
+
+def test_grades_that_come_later_join_the_run_that_is_there(top: Path, store: Store) -> None:
+    first = gpt4_autoeval.write(store, gpt4_autoeval.read(top))
+    put_grades(top / "org" / "pet-7b_cmdr+", "result_take3.jsonl", 1, 1)
+    second = gpt4_autoeval.write(store, gpt4_autoeval.read(top))
+    assert (second.run_id, second.new_answers, second.new_grades) == (first.run_id, 0, 2)
+
+
+def test_a_changed_grade_is_kept_as_it_was_and_counted(top: Path, store: Store) -> None:
+    gpt4_autoeval.write(store, gpt4_autoeval.read(top))
+    put_grades(top / "org" / "pet-7b", "result.jsonl", 1, 4)
+    assert gpt4_autoeval.write(store, gpt4_autoeval.read(top)).kept == 1
+
+
+def test_a_changed_answer_is_another_run(top: Path, store: Store) -> None:
+    first = gpt4_autoeval.write(store, gpt4_autoeval.read(top))
+    put_variant(top / "org" / "pet-7b-gguf-q4km-hf", "猫", "犬！")
+    assert gpt4_autoeval.write(store, gpt4_autoeval.read(top)).run_id != first.run_id
+
+
+def test_a_judge_folder_may_hold_grades_alone(top: Path) -> None:
+    put_grades(top / "org" / "pet-7b-gguf-q4km-hf_cmdr+", "result_take1.jsonl", 2, 2)
+    quantized = gpt4_autoeval.read(top).variants[1]
+    assert (quantized.name, [take.judge for take in quantized.takes]) == ("Q4_K_M", ["cmdr+"])
+
+
+def test_an_underscore_in_a_name_is_no_judge(top: Path) -> None:
+    """The repository has the same model with other settings beside it: `…_do_sample`, graded by the usual judge."""
+    put_grades(put_variant(top / "org" / "pet-7b_do_sample", "虎", "狼"), "result.jsonl", 1, 1)
+    found = next(v for v in gpt4_autoeval.read(top).variants if v.model == "pet-7b_do_sample")
+    assert [(take.judge, take.number) for take in found.takes] == [("gpt-4", 1)]
+
+
+def test_a_model_with_the_quantized_side_only_has_no_baseline(tmp_path: Path) -> None:
+    put_variant(tmp_path / "big-70b-gguf-q4km-hf", "猫", "犬")
+    only = gpt4_autoeval.read(tmp_path).variants[0]
+    assert (only.model, only.name, only.is_baseline) == ("big-70b", "Q4_K_M", False)
+
+
+def test_models_of_one_name_are_told_apart_by_their_organisation(tmp_path: Path) -> None:
+    for organisation in ("a", "b"):
+        put_variant(tmp_path / organisation / "pet", "猫", "犬")
+    assert gpt4_autoeval.read(tmp_path).models == ("a/pet", "b/pet")
+
+
+def test_two_folders_of_one_variant_are_refused(tmp_path: Path) -> None:
+    for name in ("pet-gguf-q4km", "pet-gguf-q4km-hf"):
+        put_variant(tmp_path / "org" / name, "猫", "犬")
+    assert "is Q4_K_M of pet, as " in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "variant"),
+    [
+        ("m-gguf-q4km-hf", "Q4_K_M"),
+        ("m-gguf-Q5_K_S", "Q5_K_S"),
+        ("m-gguf-q6k", "Q6_K"),
+        ("m-gguf-q8_0", "Q8_0"),
+        ("m-gguf-q40", "Q4_0"),
+        ("m_gguf-iq2m-hf", "IQ2_M"),
+        ("m-gguf-iq3xxs-hf", "IQ3_XXS"),
+        ("m-gguf-iq4_nl", "IQ4_NL"),
+        ("m-gguf-fp16", "F16"),
+        ("m-GGUF_TheBloke", "THEBLOKE"),
+        ("m-gguf", "GGUF"),
+        ("m", "FP16"),
+    ],
+)
+def test_the_variant_is_named_by_the_quantization_in_the_folder(folder: str, variant: str) -> None:
+    found = variant_name(folder)
+    assert (found.model, found.variant) == ("m", variant)
+
+
+def test_every_type_of_the_library_keeps_its_name() -> None:
+    for name in ("Q2_K", "Q3_K_L", "IQ1_S", "IQ2_XXS", "IQ4_XS", "TQ1_0", "Q5_1", "BF16"):
+        assert quantization(name.lower()) == name
+
+
+def test_the_difference_of_the_task_sets_is_named(top: Path) -> None:
+    odd = put_variant(top / "test", "あ", "い", tasks=[TASKS[0], TASKS[0]])
+    assert refusal(top).startswith(f"{odd / 'dataset.jsonl'}: task 2 differs from that in ")
+    assert gpt4_autoeval.read(top, skip=("test",)).models == ("pet-7b",)
+
+
+def test_a_missing_dataset_is_named(top: Path) -> None:
+    file = top / "org" / "pet-7b" / "dataset.jsonl"
+    file.unlink()
+    assert refusal(top).startswith(f"{file}: no such file")
+
+
+def test_grades_without_answers_are_refused(tmp_path: Path) -> None:
+    put_grades(tmp_path / "org" / "pet", "result.jsonl", 1, 2)
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'org/pet/preds.jsonl'}: no such file")
+
+
+def test_regraded_answers_that_are_others_are_refused(top: Path) -> None:
+    put_variant(top / "org" / "pet-7b_cmdr+", "猫", "狐")
+    assert "answer 2 is another than in " in refusal(top)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        ("preds.jsonl", '{"pred": "猫"}', ": 1 lines for 2 tasks"),
+        ("preds.jsonl", '{"pred": "猫"}\n{"text": "犬"}', ':2: no "pred" (keys: text)'),
+        ("preds.jsonl", '{"pred": "猫"}\n{"pred": null}', ':2: "pred" is null, not text'),
+        ("result.jsonl", '{"grade": 5}\n{"grade": 6}', ':2: "grade" is a number, not 1 to 5'),
+        ("result.jsonl", '{"grade": 5}\n{"grade": true}', ':2: "grade" is true or false, not 1 to 5'),
+        ("result.jsonl", '{"grade": 5}\n{"reason": "x"}', ':2: no "grade" (keys: reason)'),
+    ],
+)
+def test_a_bad_line_is_refused_by_its_place(top: Path, name: str, line: str, told: str) -> None:
+    shutil.rmtree(top / "org" / "pet-7b_cmdr+")
+    file = top / "org" / "pet-7b" / name
+    file.write_text(line, encoding="utf-8")
+    assert refusal(top) == f"{file}{told}"
+
+
+def test_a_grade_written_as_a_digit_is_that_grade(top: Path) -> None:
+    put_grades(top / "org" / "pet-7b", "result.jsonl", "5", 4.0)
+    lines = next(take.lines for take in gpt4_autoeval.read(top).variants[0].takes if take.judge == "gpt-4")
+    assert [line.grade for line in lines] == [5, 4]
+
+
+def test_take_one_cannot_be_two_files(top: Path) -> None:
+    put_grades(top / "org" / "pet-7b", "result_take1.jsonl", 1, 1)
+    assert "both result.jsonl and result_take1.jsonl" in refusal(top)
+
+
+def test_a_task_that_is_there_twice_keeps_two_answers_and_two_grades(tmp_path: Path, store: Store) -> None:
+    put_grades(put_variant(tmp_path / "pet", "同", "同", tasks=[TASKS[0], TASKS[0]]), "result.jsonl", 1, 5)
+    run_id = gpt4_autoeval.write(store, gpt4_autoeval.read(tmp_path)).run_id
+    assert [row["grade"] for row in grades.rows(store, [run_id])] == [1, 5]
+
+
+def test_a_folder_without_answers_says_what_is_expected(tmp_path: Path) -> None:
+    assert "no preds.jsonl below it" in refusal(tmp_path)
+    assert "no such folder" in refusal(tmp_path / "gone")
