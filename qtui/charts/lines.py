@@ -1,0 +1,62 @@
+"""What every drawing is made of: lines of segments, each a text and the role it plays."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from qtui import text
+
+Role = Literal[
+    "text",
+    "strong",
+    "faint",
+    "baseline",
+    "candidate",
+    "candidate-reversed",
+    "baseline-mark",
+    "candidate-mark",
+    "warning",
+]
+Segment = tuple[str, Role]
+Line = list[Segment]
+
+
+def plain(line: Line) -> str:
+    """The text alone."""
+    return "".join(piece for piece, _ in line)
+
+
+def width(line: Line) -> int:
+    """Cells."""
+    return sum(text.width(piece) for piece, _ in line)
+
+
+def fit(content: str, cells: int, *, align: Literal["left", "right"] = "left") -> str:
+    """Safe text cut or padded to exactly `cells` cells."""
+    shown = text.cut(content, cells)
+    padding = " " * (cells - text.width(shown))
+    return shown + padding if align == "left" else padding + shown
+
+
+def fit_line(line: Line, cells: int) -> Line:
+    """The line cut or padded to exactly `cells` cells."""
+    fitted: Line = []
+    left = cells
+    for piece, role in line:
+        shown = text.cut(piece, left)
+        if shown:
+            fitted.append((shown, role))
+        left -= text.width(shown)
+        if shown != piece:
+            break
+    return [*fitted, (" " * left, "text")] if left else fitted
+
+
+def runs(cells: Iterable[Segment]) -> Line:
+    """Neighbours of one role joined, so that a line of single cells becomes few segments."""
+    joined: Line = []
+    for piece, role in cells:
+        if joined and joined[-1][1] == role:
+            joined[-1] = (joined[-1][0] + piece, role)
+        else:
+            joined.append((piece, role))
+    return joined
