@@ -1,0 +1,163 @@
+"""Which characters of two answers differ, for a reader: where they part, how alike they are, what only one of them has.
+
+An exact alignment of two Japanese answers is confetti (の and を match everywhere), so short equal runs between larger changes
+count as changed. rapidfuzz does the aligning, a hundred times faster than difflib; it is imported when first needed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+SHORT_EQUAL = 4
+"""Equal runs below this many characters are merged into the changes around them if one of those is longer."""
+MOST_COMPARED = 16_000 * 16_000
+"""Product of the lengths up to which characters are aligned (about a tenth of a second); beyond, only both ends are compared."""
+EQUAL_SHOWN = 24
+"""Characters of an equal run that `unified` keeps on each side of a change."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of both texts: equal, or changed (either part may be empty)."""
+
+    equal: bool
+    left: Span
+    right: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Spans are (start, stop) in characters of the texts compared."""
+
+    runs: tuple[Run, ...]
+    divergence: int | None
+    """The first character in which the texts differ (in both: they are equal before it); None where they are equal."""
+    similarity: float
+    """2 · (characters in common, in order) / (characters of both), as `rapidfuzz.fuzz.ratio` has it, from 0 to 1."""
+
+    @property
+    def left(self) -> tuple[Span, ...]:
+        return tuple(run.left for run in self.runs if not run.equal and run.left[0] < run.left[1])
+
+    @property
+    def right(self) -> tuple[Span, ...]:
+        return tuple(run.right for run in self.runs if not run.equal and run.right[0] < run.right[1])
+
+
+def differences(left: str, right: str) -> Differences:
+    """Compare two texts. About 2 ms for 5,000 characters each, never more than about 0.1 s."""
+    if left == right:
+        runs = (Run(True, (0, len(left)), (0, len(right))),) if left else ()
+        return Differences(runs, None, 1.0)
+    return Differences(tuple(_readable(_aligned(left, right))), _common_prefix(left, right), _similarity(left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the unified text. `kind`: equal, left (only there), right (only there), skipped (equal and left out)."""
+
+    kind: str
+    text: str
+
+
+def unified(left: str, right: str, found: Differences) -> list[Piece]:
+    """Both texts as one, around their differences: long equal stretches are left out, `skipped` says how many characters."""
+    pieces: list[Piece] = []
+    for index, run in enumerate(found.runs):
+        if run.equal:
+            pieces.extend(_shortened(left[slice(*run.left)], index == 0, index == len(found.runs) - 1))
+            continue
+        if run.left[0] < run.left[1]:
+            pieces.append(Piece("left", left[slice(*run.left)]))
+        if run.right[0] < run.right[1]:
+            pieces.append(Piece("right", right[slice(*run.right)]))
+    return pieces
+
+
+def _shortened(text: str, first: bool, last: bool) -> Iterator[Piece]:
+    before, behind = 0 if first else EQUAL_SHOWN, 0 if last else EQUAL_SHOWN
+    if len(text) <= before + behind + EQUAL_SHOWN:
+        yield Piece("equal", text)
+        return
+    if before:
+        yield Piece("equal", text[:before])
+    yield Piece("skipped", text[before : len(text) - behind])
+    if behind:
+        yield Piece("equal", text[len(text) - behind :])
+
+
+def _aligned(left: str, right: str) -> Iterator[Run]:
+    if len(left) * len(right) > MOST_COMPARED:
+        yield from _ends(left, right)
+        return
+    from rapidfuzz.distance import Levenshtein
+
+    for code in Levenshtein.opcodes(left, right):
+        yield Run(code.tag == "equal", (code.src_start, code.src_end), (code.dest_start, code.dest_end))
+
+
+def _ends(left: str, right: str) -> Iterator[Run]:
+    """The equal beginning, everything between, the equal end."""
+    start = _common_prefix(left, right)
+    end = _common_prefix(left[start:][::-1], right[start:][::-1])
+    yield Run(True, (0, start), (0, start))
+    yield Run(False, (start, len(left) - end), (start, len(right) - end))
+    yield Run(True, (len(left) - end, len(left)), (len(right) - end, len(right)))
+
+
+def _readable(runs: Iterable[Run]) -> Iterator[Run]:
+    """Neighbouring changes as one, short equal runs between larger changes merged into them, nothing empty."""
+    joined = list(_joined(run for run in runs if run.left[0] < run.left[1] or run.right[0] < run.right[1]))
+    kept = [
+        joined[i] if not _is_noise(joined, i) else Run(False, joined[i].left, joined[i].right)
+        for i in range(len(joined))
+    ]
+    return _joined(kept)
+
+
+def _is_noise(runs: list[Run], index: int) -> bool:
+    run = runs[index]
+    length = run.left[1] - run.left[0]
+    if not run.equal or length >= SHORT_EQUAL or index in (0, len(runs) - 1):
+        return False
+    return length < max(_size(runs[index - 1]), _size(runs[index + 1]))
+
+
+def _size(run: Run) -> int:
+    return max(run.left[1] - run.left[0], run.right[1] - run.right[0])
+
+
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    pending: Run | None = None
+    for run in runs:
+        if pending is not None and pending.equal == run.equal:
+            pending = Run(run.equal, (pending.left[0], run.left[1]), (pending.right[0], run.right[1]))
+            continue
+        if pending is not None:
+            yield pending
+        pending = run
+    if pending is not None:
+        yield pending
+
+
+def _common_prefix(left: str, right: str) -> int:
+    """By halves, since comparing slices is done in C."""
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _similarity(left: str, right: str) -> float:
+    if len(left) * len(right) > MOST_COMPARED:
+        start = _common_prefix(left, right)
+        end = _common_prefix(left[start:][::-1], right[start:][::-1])
+        return 2 * (start + end) / (len(left) + len(right))
+    from rapidfuzz.distance import Indel
+
+    return float(Indel.normalized_similarity(left, right))

@@ -1,0 +1,85 @@
+"""Which characters of two answers differ."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz import fuzz
+
+from qtui.differences import MOST_COMPARED, differences, unified
+
+WORDS = st.text("あいうえお、。のをabc", max_size=80)
+
+
+@given(WORDS, WORDS)
+def test_runs_cover_both_texts_and_equal_ones_are_equal(left: str, right: str) -> None:
+    found = differences(left, right)
+    at_left = at_right = 0
+    for run in found.runs:
+        assert run.left[0] == at_left
+        assert run.right[0] == at_right
+        at_left, at_right = run.left[1], run.right[1]
+        assert not run.equal or left[slice(*run.left)] == right[slice(*run.right)]
+    assert (at_left, at_right) == (len(left), len(right))
+
+
+@given(WORDS, WORDS)
+def test_what_is_not_marked_is_the_same_in_both(left: str, right: str) -> None:
+    found = differences(left, right)
+    assert _without(left, found.left) == _without(right, found.right)
+
+
+@given(WORDS, WORDS)
+def test_the_texts_are_equal_before_the_divergence_and_differ_at_it(left: str, right: str) -> None:
+    point = differences(left, right).divergence
+    if point is None:
+        assert left == right
+    else:
+        assert left[:point] == right[:point]
+        assert left[point : point + 1] != right[point : point + 1]
+
+
+@given(WORDS, WORDS)
+def test_similarity_is_what_rapidfuzz_calls_ratio(left: str, right: str) -> None:
+    assert differences(left, right).similarity == pytest.approx(fuzz.ratio(left, right) / 100)
+
+
+def test_particles_between_larger_changes_count_as_changed() -> None:
+    found = differences("東京の天気を調べた。", "大阪府の料理を食べた。")
+    assert [(run.equal, run.left) for run in found.runs] == [(False, (0, 7)), (True, (7, 10))]
+
+
+def test_one_changed_character_in_a_sentence_is_marked_alone() -> None:
+    found = differences("今日は晴れです", "今日は雨れです")
+    assert found.left == ((3, 4),)
+    assert found.right == ((3, 4),)
+
+
+def test_unified_shows_both_sides_of_a_change_and_leaves_out_long_equal_parts() -> None:
+    left, right = "あ" * 200 + "X" + "い" * 10, "あ" * 200 + "YZ" + "い" * 10
+    pieces = [(piece.kind, len(piece.text)) for piece in unified(left, right, differences(left, right))]
+    assert pieces == [("skipped", 176), ("equal", 24), ("left", 1), ("right", 2), ("equal", 10)]
+
+
+@given(WORDS, WORDS)
+def test_unified_loses_nothing_of_either_text(left: str, right: str) -> None:
+    pieces = unified(left, right, differences(left, right))
+    assert "".join(piece.text for piece in pieces if piece.kind != "right") == left
+    assert "".join(piece.text for piece in pieces if piece.kind != "left") == right
+
+
+def test_very_long_answers_are_compared_by_their_ends() -> None:
+    length = int(MOST_COMPARED**0.5) * 6
+    left, right = "始" + "あ" * length + "終", "始" + "い" * length + "終"
+    started = time.perf_counter()
+    found = differences(left, right)
+    assert time.perf_counter() - started < 1
+    assert found.left == ((1, length + 1),)
+    assert found.divergence == 1
+
+
+def _without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
+    for start, stop in reversed(spans):
+        text = text[:start] + text[stop:]
+    return text
