@@ -142,6 +142,10 @@ class Engine(Protocol):
         """Answer all requests, each yielded the moment it is complete, in any order."""
         ...
 
+    def facts(self) -> dict[str, Any]:
+        """Of `Finished`: what was measured while answering."""
+        ...
+
 
 _decode_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
 _decode_from_runner: msgspec.json.Decoder[FromRunner] = msgspec.json.Decoder(FromRunner)

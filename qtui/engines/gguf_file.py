@@ -1,0 +1,217 @@
+"""The header of a GGUF file, read without native code: what a model is, its chat template, its special tokens.
+
+The reader streams over the key-value section and keeps no large array, so that planning a variant costs milliseconds and a
+damaged file is a clear error here instead of an abort in native code later. Format: ggml's docs/gguf.md, versions 2 and 3.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from qtui.errors import UserError
+
+MAGIC = b"GGUF"
+LONGEST_STRING = 1 << 26
+"""Bytes; a length beyond it means a damaged header, not a text."""
+KEPT_ARRAY = 64
+"""Arrays up to this length are kept whole, longer ones only as their length."""
+
+_SCALARS = {0: "B", 1: "b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "?", 10: "<Q", 11: "<q", 12: "<d"}
+_STRING, _ARRAY = 8, 9
+
+_PART_OF_MANY = re.compile(r"^(?P<stem>.*)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")
+
+
+@dataclass(frozen=True, slots=True)
+class LongArray:
+    """An array that was skipped over: where it is, so that one element can be read later."""
+
+    length: int
+    element: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    path: Path
+    version: int
+    tensors: int
+    values: dict[str, Any] = field(repr=False)
+
+    @property
+    def architecture(self) -> str:
+        return str(self.values.get("general.architecture", ""))
+
+    @property
+    def chat_template(self) -> str | None:
+        template = self.values.get("tokenizer.chat_template")
+        return template if isinstance(template, str) and template.strip() else None
+
+    @property
+    def bos_id(self) -> int | None:
+        value = self.values.get("tokenizer.ggml.bos_token_id")
+        if value is None and self.values.get("tokenizer.ggml.model") == "llama":
+            return 1  # llama.cpp's own default for this tokenizer
+        return value
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether the tokenizer puts a BOS first: as the file says, else llama.cpp's default for its kind of tokenizer."""
+        said = self.values.get("tokenizer.ggml.add_bos_token")
+        return bool(said) if said is not None else self.values.get("tokenizer.ggml.model") == "llama"
+
+    @property
+    def context(self) -> int | None:
+        return self.values.get(f"{self.architecture}.context_length")
+
+    def token_text(self, token: int | None) -> str:
+        """The text of one token of the vocabulary; empty where there is no such token."""
+        tokens = self.values.get("tokenizer.ggml.tokens")
+        if token is None or token < 0:
+            return ""
+        if isinstance(tokens, list):
+            return str(tokens[token]) if token < len(tokens) else ""
+        if not isinstance(tokens, LongArray) or token >= tokens.length:
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(tokens.offset)
+            reader = _Reader(file, self.path)
+            for _ in range(token):
+                reader.skip_string()
+            return reader.string()
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Raises UserError where `path` is not a whole GGUF header."""
+    if path.is_dir():
+        raise UserError(f"{path}: a folder, where a GGUF file is needed")
+    try:
+        with path.open("rb") as file:
+            return _Reader(file, path).header()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def parts(path: Path) -> list[Path]:
+    """All files of a model that was split (`name-00001-of-00003.gguf`), in order; else the file alone.
+
+    Raises UserError where a part is missing.
+    """
+    found = _PART_OF_MANY.match(path.name)
+    if not found:
+        return [path]
+    files = [path.with_name(name) for name in part_names(path.name)]
+    missing = [f.name for f in files if not f.is_file()]
+    if missing:
+        raise UserError(f"{path}: the parts {', '.join(missing)} of this model are missing beside it")
+    return files
+
+
+def part_names(name: str) -> list[str]:
+    """Names of all parts of a split model, from the name of any part; else the name alone."""
+    found = _PART_OF_MANY.match(name)
+    if not found:
+        return [name]
+    count = int(found["parts"])
+    return [f"{found['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
+
+
+class _Reader:
+    """Reads values where the file stands, and knows what to say when it ends too early."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self.path = path
+        self.size = path.stat().st_size
+
+    def header(self) -> GgufHeader:
+        magic = self.file.read(4)
+        if magic != MAGIC:
+            raise UserError(f"{self.path}: not a GGUF file ({_what_it_is(magic, self.size)})")
+        version = self.number("<I")
+        if version not in (2, 3):
+            raise UserError(f"{self.path}: GGUF version {version} is not known (2 and 3 are); convert the model again")
+        tensors, count = self.number("<Q"), self.number("<Q")
+        values = dict(self.pairs(count))
+        return GgufHeader(self.path, version, tensors, values)
+
+    def pairs(self, count: int) -> Iterator[tuple[str, Any]]:
+        for _ in range(count):
+            key = self.string()
+            yield key, self.value(self.number("<I"))
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.string()
+        if kind == _ARRAY:
+            return self.array()
+        if kind not in _SCALARS:
+            raise self.damaged(f"value type {kind}")
+        return self.number(_SCALARS[kind])
+
+    def array(self) -> list[Any] | LongArray:
+        element, length = self.number("<I"), self.number("<Q")
+        if length > self.size:
+            raise self.damaged(f"an array of {length} values")
+        if length <= KEPT_ARRAY:
+            return [self.value(element) for _ in range(length)]
+        where = LongArray(length, element, self.file.tell())
+        self.skip_array(where)
+        return where
+
+    def skip_array(self, array: LongArray) -> None:
+        if array.element == _STRING:
+            for _ in range(array.length):
+                self.skip_string()
+        elif array.element in _SCALARS:
+            self.skip(array.length * struct.calcsize(_SCALARS[array.element]))
+        else:
+            raise self.damaged(f"array type {array.element}")
+
+    def string(self) -> str:
+        return self.take(self.string_length()).decode("utf-8", errors="replace")
+
+    def skip_string(self) -> None:
+        self.skip(self.string_length())
+
+    def string_length(self) -> int:
+        length: int = self.number("<Q")
+        if length > LONGEST_STRING:
+            raise self.damaged(f"a text of {length} bytes")
+        return length
+
+    def number(self, form: str) -> Any:
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def take(self, count: int) -> bytes:
+        data = self.file.read(count)
+        if len(data) < count:
+            raise self.cut_off()
+        return data
+
+    def skip(self, count: int) -> None:
+        if self.file.seek(count, 1) > self.size:
+            raise self.cut_off()
+
+    def cut_off(self) -> UserError:
+        return UserError(
+            f"{self.path}: cut off: its header does not end within its {self.size:,} bytes; fetch it again"
+        )
+
+    def damaged(self, what: str) -> UserError:
+        return UserError(f"{self.path}: damaged: its header has {what} at byte {self.file.tell():,}; fetch it again")
+
+
+def _what_it_is(start: bytes, size: int) -> str:
+    if size == 0:
+        return "it is empty"
+    if start[:2] == b"PK":
+        return "a zip or PyTorch file"
+    if start == b"vers":
+        return "a Git LFS pointer: run `git lfs pull`"
+    if start in (b"tjgg", b"lmgg", b"fmgg"):
+        return "an old GGML file; convert the model again"
+    return "a text" if start.isascii() and start.decode("ascii").isprintable() else "unknown first bytes"

@@ -1,0 +1,154 @@
+"""A Llama in the hub's folder form into a GGUF file without loss, by the `gguf` package.
+
+For the Llama family alone, whose layout is settled: it is what the demo and most of the study's models are. Everything else is
+the business of llama.cpp's own converter, and the error says so.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qtui.engines import llama_vocabulary, prompt_format, safetensors_file
+from qtui.errors import UserError
+
+VERSION = 1
+"""Goes up when the same folder would become another file."""
+
+_ARCHITECTURES = ("LlamaForCausalLM",)
+_USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the .gguf file as weights"
+
+
+def lossless_type(folder: Path) -> str:
+    """F32, F16 or BF16: the narrowest GGUF type that holds the folder's tensors exactly."""
+    kinds = set().union(*(safetensors_file.kinds(file) for file in _weight_files(folder)))
+    if kinds <= {"F16"}:
+        return "F16"
+    return "BF16" if kinds <= {safetensors_file.BFLOAT16} else "F32"
+
+
+def convert(folder: Path, target: Path) -> None:
+    """Write `target` whole or not at all. Raises UserError where the folder is of another kind or damaged."""
+    import gguf
+
+    config = _config(folder)
+    whole_type = lossless_type(folder)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    writer = gguf.GGUFWriter(unfinished, "llama")
+    try:
+        _add_hyperparameters(writer, config, folder, whole_type)
+        llama_vocabulary.add_to(writer, folder, config)
+        _add_prompt_format(writer, folder)
+        for name, kind, array in _mapped_tensors(folder, config):
+            _add_tensor(writer, name, kind, array, whole_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    architecture = (config.get("architectures") or ["?"])[0]
+    if architecture not in _ARCHITECTURES:
+        raise UserError(
+            f"{folder}: qtui converts Llama models to GGUF itself, and this is {architecture}; {_USE_LLAMA_CPP}"
+        )
+    if config.get("quantization_config"):
+        raise UserError(f"{folder}: its weights are quantized already; make GGUF files from the original model")
+    rope = _rope(config).get("rope_type", "default")
+    if rope not in ("default", "linear"):
+        raise UserError(f"{folder}: positions are scaled by {rope}, which qtui does not convert; {_USE_LLAMA_CPP}")
+    return config
+
+
+def _rope(config: dict[str, Any]) -> dict[str, Any]:
+    """transformers 5 writes `rope_parameters`, 4 wrote `rope_scaling` (with `type`) and `rope_theta`."""
+    found = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    found.setdefault("rope_type", found.get("type") or "default")
+    found.setdefault("rope_theta", config.get("rope_theta") or 10000.0)
+    return found
+
+
+def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whole_type: str) -> None:
+    import gguf
+
+    heads = config["num_attention_heads"]
+    head_size = config.get("head_dim") or config["hidden_size"] // heads
+    rope = _rope(config)
+    writer.add_name(folder.name)
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
+    writer.add_key_length(head_size)
+    writer.add_value_length(head_size)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(float(rope["rope_theta"]))
+    writer.add_rope_dimension_count(head_size)
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(float(rope["factor"]))
+    writer.add_vocab_size(config["vocab_size"])
+    types = gguf.LlamaFileType
+    writer.add_file_type({"F32": types.ALL_F32, "F16": types.MOSTLY_F16, "BF16": types.MOSTLY_BF16}[whole_type])
+
+
+def _add_prompt_format(writer: Any, folder: Path) -> None:
+    form = prompt_format.read(folder)
+    writer.add_add_bos_token(form.adds_bos)
+    writer.add_add_eos_token(False)
+    if form.template:
+        writer.add_chat_template(form.template)
+
+
+def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    import gguf
+
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    heads = config["num_attention_heads"]
+    for file in _weight_files(folder):
+        for name, kind, array in safetensors_file.tensors(file):
+            if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+                continue
+            mapped = names.get_name(name, (".weight", ".bias"))
+            if mapped is None:
+                raise UserError(f"{file}: tensor {name} is not of a Llama; {_USE_LLAMA_CPP}")
+            rotated = {"q_proj": heads, "k_proj": config.get("num_key_value_heads") or heads}
+            turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
+            yield mapped, kind, _interleaved(array, turned) if turned else array
+
+
+def _interleaved(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """Rows of a query or key projection, from halves per head (the hub's rotary layout) to pairs (GGUF's)."""
+    rows = weight.shape[0] // heads // 2
+    return weight.reshape(heads, 2, rows, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def _add_tensor(writer: Any, name: str, kind: str, array: npt.NDArray[Any], whole_type: str) -> None:
+    """Vectors (norms, biases) are always F32: llama.cpp computes with them as they are."""
+    import gguf
+
+    if kind == safetensors_file.BFLOAT16:
+        if array.ndim > 1 and whole_type == "BF16":
+            raw = np.ascontiguousarray(array).view(np.uint8)
+            writer.add_tensor(name, raw, raw_dtype=gguf.GGMLQuantizationType.BF16)
+            return
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    wide = array.ndim == 1 or whole_type == "F32"
+    writer.add_tensor(name, array.astype(np.float32) if wide else array)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise UserError(f"{folder}: only *.safetensors weights can be converted, and there are none; {_USE_LLAMA_CPP}")
+    return files

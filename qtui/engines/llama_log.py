@@ -1,0 +1,59 @@
+"""What llama.cpp says: into the log (stderr) from warnings upward, never on the screen, and its last errors kept.
+
+The native functions only return "failed"; the reason is in the line that they logged before.
+"""
+
+import ctypes
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # ggml_log_level
+_errors: deque[str] = deque(maxlen=4)
+_listeners: list[Callable[[str], None]] = []
+_callback: Any = None
+
+
+def listen() -> None:
+    """Take llama.cpp's log over; to be called before anything else of the library. Again is harmless."""
+    global _callback  # noqa: PLW0603 - native code keeps the pointer, so the callback must live as long as the process
+    if _callback is not None:
+        return
+    import llama_cpp
+
+    level_before = 0
+
+    def heard(level: int, text: bytes, _: Any) -> None:
+        nonlocal level_before
+        level_before = level if level != _CONTINUED else level_before
+        line = text.decode("utf-8", errors="replace")
+        for listener in _listeners:
+            listener(line)
+        if level_before not in (_WARNING, _ERROR):
+            return
+        sys.stderr.write(line)
+        if level_before == _ERROR and line.strip():
+            _errors.append(line.strip())
+
+    _callback = llama_cpp.llama_log_callback(heard)
+    llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+
+
+@contextmanager
+def overhearing(listener: Callable[[str], None]) -> Iterator[None]:
+    """`listener` gets every line that llama.cpp logs meanwhile, at any level: some progress is told nowhere else."""
+    listen()
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def last_error() -> str:
+    """The first of the last errors, the one that names the cause; then they are forgotten."""
+    said = [line.split(": ", 1)[-1] for line in _errors]
+    _errors.clear()
+    return said[0] if said else "llama.cpp gave no reason"

@@ -1,0 +1,133 @@
+"""A GGUF model in memory and its vocabulary, over llama.cpp's C interface."""
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from qtui.engines import gguf_file, llama_log
+from qtui.engines.protocol import Prompt
+from qtui.errors import UserError
+
+
+class LlamaModel:
+    """Loads the weights and validates them. Raises UserError with llama.cpp's reason where it cannot.
+
+    `space_after_special` False: the tokenizer must not put a space after a special token as llama.cpp does of itself, so its
+    rule is switched off and the space before the text is put here.
+    """
+
+    def __init__(
+        self, path: Path, *, space_after_special: bool = True, progress: Callable[[float], None] | None = None
+    ) -> None:
+        for part in gguf_file.parts(path):
+            header = gguf_file.read_header(part)
+        llama_log.listen()
+        llama_cpp.llama_backend_init()
+        self.path = path
+        self._own_space = not space_after_special and _puts_space(header)
+        self.pointer: Any = self._load(progress)
+        self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
+        self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
+        self.bos: int = llama_cpp.llama_vocab_bos(self.vocabulary)
+        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.pointer)
+        self._pieces: dict[int, bytes] = {}
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
+        ids = self._tokenize(prompt.text)
+        if self._own_space and ids and not self._is_special(ids[0]):
+            ids = self._tokenize(" " + prompt.text)
+        if not prompt.bos:
+            return ids
+        if self.bos < 0:
+            raise UserError(f"{self.path}: the prompt begins with a BOS, and this model's vocabulary has none")
+        return [self.bos, *ids]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token adds to a text; none for a special token."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._piece(token)
+        return known
+
+    def ends(self, token: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
+
+    def end_tokens(self) -> list[str]:
+        """The texts of all tokens that end an answer."""
+        ids = (token for token in range(self.size) if self.ends(token))
+        return [llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace") for token in ids]
+
+    def facts(self) -> dict[str, Any]:
+        offload = bool(llama_cpp.llama_supports_gpu_offload())
+        return {
+            "parameters": llama_cpp.llama_model_n_params(self.pointer),
+            "file_bytes": sum(part.stat().st_size for part in gguf_file.parts(self.path)),
+            "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
+            "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
+            "device": "gpu" if offload else "cpu",
+            "stop_tokens": self.end_tokens(),
+        }
+
+    def _load(self, progress: Callable[[float], None] | None) -> Any:
+        settings = llama_cpp.llama_model_default_params()
+        settings.n_gpu_layers = -1 if llama_cpp.llama_supports_gpu_offload() else 0
+        settings.check_tensors = True
+        overrides = _overrides(self._own_space)
+        settings.kv_overrides = overrides
+
+        def loading(fraction: float, _: Any) -> bool:
+            if progress:
+                progress(fraction)
+            return True
+
+        callback = llama_cpp.llama_progress_callback(loading)
+        settings.progress_callback = callback
+        loaded = llama_cpp.llama_model_load_from_file(os.fsencode(self.path), settings)
+        if not loaded:
+            raise UserError(f"{self.path}: llama.cpp cannot load it: {llama_log.last_error()}")
+        return loaded
+
+    def _tokenize(self, text: str) -> list[int]:
+        data = text.encode()
+        room = len(data) + 8
+        while True:
+            buffer = (llama_cpp.llama_token * room)()
+            count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), buffer, room, False, True)
+            if count >= 0:
+                return list(buffer[:count])
+            room = -count
+
+    def _is_special(self, token: int) -> bool:
+        special = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+        return bool(llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & special)
+
+    def _piece(self, token: int) -> bytes:
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            count = llama_cpp.llama_token_to_piece(self.vocabulary, token, buffer, room, 0, False)
+            if count >= 0:
+                return buffer.raw[:count]
+            room = -count
+
+
+def _puts_space(header: gguf_file.GgufHeader) -> bool:
+    """Whether llama.cpp puts a space before a text, by its own rule for SentencePiece vocabularies."""
+    if header.values.get("tokenizer.ggml.model") != "llama":
+        return False
+    return bool(header.values.get("tokenizer.ggml.add_space_prefix", True))
+
+
+def _overrides(no_space: bool) -> Any:
+    """Metadata to load as if the file said so; the last entry is empty and ends the list."""
+    entries: Any = (llama_cpp.llama_model_kv_override * 2)()
+    if no_space:
+        entries[0].tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_BOOL
+        entries[0].key = b"tokenizer.ggml.add_space_prefix"
+        entries[0].value.val_bool = False
+    return entries

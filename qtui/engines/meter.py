@@ -1,0 +1,70 @@
+"""What a worker has done since it loaded: tokens, seconds, memory."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from qtui.engines.protocol import Progress
+
+INTERVAL = 0.3
+"""Seconds between two Progress messages."""
+
+
+@dataclass(slots=True)
+class Meter:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    _reported: float = 0.0
+    _process: psutil.Process = field(default_factory=psutil.Process)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    def due(self, active: int) -> Progress | None:
+        """A message, if the last one is long enough ago."""
+        now = time.perf_counter()
+        if now - self._reported < INTERVAL:
+            return None
+        self._reported = now
+        return Progress(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            seconds=self.seconds,
+            active=active,
+            rss_bytes=self._process.memory_info().rss,
+            gpu_bytes=_gpu_bytes(),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Of `Finished`."""
+        seconds = self.seconds
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "seconds": seconds,
+            "tokens_per_second": self.completion_tokens / seconds if seconds > 0 else 0.0,
+            "peak_rss_bytes": peak_rss(),
+        }
+
+
+def peak_rss() -> int:
+    """Bytes; the most that this process has had in memory (Linux counts in KiB, macOS in bytes)."""
+    import resource
+    import sys
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _gpu_bytes() -> int | None:
+    """Only where torch is in use already: asking would load it."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return int(sum(torch.cuda.memory_reserved(device) for device in range(torch.cuda.device_count())))

@@ -1,0 +1,99 @@
+"""Before anything is loaded: which prompts a job comes to, and under which keys its answers are known.
+
+A key is the hash of everything that decides an answer's content. Same key, same answer: so nothing may be forgotten here, and
+nothing added that does not matter, or work would be done twice. No engine is imported.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qtui.engines import available, fingerprint, gguf_file, precision, prompt, prompt_format, weights
+from qtui.engines.protocol import Job, Planned, Prompt
+from qtui.errors import UserError
+from qtui.records import Sampling, VariantSpec, content_hash
+
+KEY_VERSION = 1
+"""Goes up when qtui itself would give another answer under the same conditions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    prompts: list[Prompt]
+    planned: Planned
+    path: Path | None
+    """Where the weights lie; None where they lie with an endpoint."""
+    fingerprint: str
+    engine_version: str
+
+
+def plan(job: Job, report: weights.Report) -> Plan:
+    """Raises UserError where weights, template or packages are missing or damaged."""
+    variant = job.variant
+    version = available.version_of(variant.engine)
+    _check(job.sampling)
+    if variant.engine == "openai":
+        prompts = prompt.for_chat_endpoint((item.input for item in job.items), job.prompt.system)
+        facts: dict[str, Any] = {}
+        path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights)
+    else:
+        path = weights.locate(variant.weights, report)
+        print_ = weights.fingerprint_of(path, report)
+        prompts, facts = _prompts(job, report)
+        facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
+    computed = _computed(variant, path, print_, version)
+    keys = [
+        content_hash(*computed, _prompt_values(asked), job.sampling.for_sample(item.sample).conditions())
+        for item, asked in zip(job.items, prompts, strict=True)
+    ]
+    planned = Planned(
+        keys=keys,
+        prompt_hash=content_hash("prompts", [_prompt_values(asked) for asked in prompts]),
+        facts=facts | {"weights_fingerprint": print_, "engine_version": version},
+    )
+    return Plan(prompts, planned, path, print_, version)
+
+
+def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
+    source = weights.locate_prompt(job.prompt.weights or job.variant.weights, report)
+    form = prompt_format.read(source)
+    prompts = prompt.render(
+        (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
+    )
+    template = form.template if job.prompt.template is None else job.prompt.template
+    said = "the task's text as it is"
+    if template:
+        said = f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
+    return prompts, {"prompt_format": said, "bos": bool(prompts and prompts[0].bos)}
+
+
+def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str) -> list[Any]:
+    """All that decides an answer beside prompt and sampling."""
+    shared = ["answer", KEY_VERSION, variant.engine, print_, variant.slots, variant.context]
+    if path is None:
+        return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
+    device = available.accelerator(variant.engine)
+    if variant.engine == "transformers":
+        dtype = precision.torch_dtype(variant.precision, path, device)
+        return [*shared, version, device, dtype, variant.trust_remote_code]
+    # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
+    return [*shared, version, device, precision.gguf_type(variant.precision) if path.is_dir() else ""]
+
+
+def _prompt_values(asked: Prompt) -> list[Any]:
+    return [asked.text, asked.bos, asked.space_after_special, asked.system]
+
+
+def _check(sampling: Sampling) -> None:
+    """What no engine can do, said before anything is loaded."""
+    if sampling.max_tokens < 1:
+        raise UserError(f"max_tokens is {sampling.max_tokens}: an answer needs at least 1")
+    if sampling.repetition_penalty <= 0:
+        raise UserError(f"repetition_penalty is {sampling.repetition_penalty}: it must be above 0 (1.0 is off)")
+    if not 0 < sampling.top_p <= 1:
+        raise UserError(f"top_p is {sampling.top_p}: it must be above 0 and at most 1 (1.0 is off)")
+
+
+def _file_bytes(path: Path) -> int:
+    files = fingerprint.weight_files(path) if path.is_dir() else gguf_file.parts(path)
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,112 @@
+"""From the `weights` that a person wrote to files on this disk.
+
+What a person may write: `demo`, a folder, a .gguf file, a hub id, or `hub-repo:file.gguf`.
+"""
+
+import fcntl
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qtui import paths
+from qtui.engines import fingerprint, hub
+from qtui.engines.protocol import Loading
+from qtui.errors import UserError
+from qtui.records import content_hash
+
+DEMO = "demo"
+_HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
+_HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+Report = Callable[[Loading], None]
+
+
+def locate(weights: str, report: Report) -> Path:
+    """The folder or .gguf file, fetched from the hub if need be. Raises UserError where there is none."""
+    found = _on_disk(weights)
+    if found:
+        return found
+    progress = _reporting(report, f"downloading {weights}")
+    file = _HUB_FILE.match(weights)
+    if file:
+        return hub.file(file["repo"], file["file"], progress)
+    return hub.folder(weights, progress)
+
+
+def locate_prompt(weights: str, report: Report) -> Path:
+    """Like `locate`, but of a model on the hub only the files that say how to ask it."""
+    found = _on_disk(weights)
+    if found:
+        return found
+    return locate(weights, report) if _HUB_FILE.match(weights) else hub.prompt_folder(weights)
+
+
+def fingerprint_of(path: Path, report: Report) -> str:
+    return fingerprint.of_weights(path, _reporting(report, f"hashing {path.name}"))
+
+
+def made_gguf(folder: Path, folder_fingerprint: str, precision: str, version: str, report: Report) -> Path:
+    """The GGUF of type `precision` that is made of a folder on first use and kept in the cache.
+
+    `version` is that of what converts and quantizes. Raises UserError where the type or the architecture is not known.
+    """
+    from qtui.engines import llama_folder, quantize
+
+    name = quantize.type_name(precision)
+    home = paths.cache() / "gguf" / content_hash(folder_fingerprint, llama_folder.VERSION, version)[:20]
+    home.mkdir(parents=True, exist_ok=True)
+    whole_type = llama_folder.lossless_type(folder)
+    whole = home / f"{folder.name}-{whole_type}.gguf"
+    target = home / f"{folder.name}-{name}.gguf"
+    with _alone(home / "lock"):
+        if not whole.is_file() and not target.is_file():
+            report(Loading(f"converting {folder.name} to GGUF"))
+            llama_folder.convert(folder, whole)
+        if not target.is_file():
+            phase = f"quantizing to {name}"
+            report(Loading(phase))
+            quantize.quantize(whole, target, name, progress=_reporting(report, phase))
+    return target
+
+
+def _on_disk(weights: str) -> Path | None:
+    if weights == DEMO:
+        return _demo()
+    path = Path(weights).expanduser()
+    if path.exists():
+        if path.is_file() and path.suffix != ".gguf":
+            raise UserError(f"{path}: weights are a folder or a .gguf file, and this is neither")
+        return path
+    if not (_HUB_FILE.match(weights) or _HUB_REPO.match(weights)) or weights.startswith((".", "~")):
+        raise UserError(f"{weights}: no such folder or file (or write a hub id, or hub-repo:file.gguf)")
+    return None
+
+
+def _demo() -> Path:
+    folder = paths.demo_model()
+    if not (folder / "config.json").is_file():
+        raise UserError(f"the demo model is missing from {folder}; it comes with qtui: install qtui again")
+    return folder
+
+
+def _reporting(report: Report, phase: str) -> Callable[[float], None]:
+    """Report at most every whole percent: a large file is read in thousands of pieces."""
+    last = -1
+
+    def progress(fraction: float) -> None:
+        nonlocal last
+        percent = int(fraction * 100)
+        if percent > last:
+            last = percent
+            report(Loading(phase, min(1.0, fraction)))
+
+    return progress
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time makes files here; the lock of a process that was killed is free again."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
