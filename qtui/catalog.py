@@ -94,7 +94,7 @@ def _changed(path: Path) -> int:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: Path, changed: int) -> tuple[Entry, ...]:
+def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
     try:
         text = path.read_text(encoding="utf-8")
         tables = tomllib.loads(text)

@@ -128,6 +128,15 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
         problems.add(
             ("sampling", "samples"), "several samples need a temperature above 0: greedy answers are all the same."
         )
+    model_names = [model.name for model in form.models]
+    for i, name in enumerate(model_names):
+        if name in model_names[:i]:
+            problems.add(("models", i, "name"), f'"{name}" is the name of another model.')
+    judges = tuple(_judge(judge, i, base, problems) for i, judge in enumerate(form.judges))
+    labels = [judge.label for judge in judges]
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            problems.add(("judges", i), f"is the judge {label} a second time; for more gradings set takes.")
     return Experiment(
         name=form.name,
         origin=origin,
@@ -135,7 +144,7 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
         task_set=_task_set(form.tasks, base, problems),
         sampling=sampling,
         models=tuple(_model(model, i, base, problems) for i, model in enumerate(form.models)),
-        judges=tuple(_judge(judge, i, base, problems) for i, judge in enumerate(form.judges)),
+        judges=judges,
     )
 
 
@@ -157,7 +166,9 @@ def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> Mo
     if baseline not in names:
         problems.add((*place, "baseline"), f'no variant is called "{baseline}" (variants: {", ".join(names)}).')
     variants = [
-        _variant(form.name, variant, baseline == variant.name, (*place, "variants", i), base, problems)
+        _variant(
+            variant, (*place, "variants", i), base, problems, model=form.name, is_baseline=baseline == variant.name
+        )
         for i, variant in enumerate(form.variants)
     ]
     ordered = sorted(variants, key=lambda v: not v.is_baseline)
@@ -165,7 +176,13 @@ def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> Mo
 
 
 def _variant(
-    model: str, form: "VariantForm", is_baseline: bool, place: tuple[str | int, ...], base: Path, problems: _Problems
+    form: "VariantForm",
+    place: tuple[str | int, ...],
+    base: Path,
+    problems: _Problems,
+    *,
+    model: str,
+    is_baseline: bool,
 ) -> VariantSpec:
     weights = _weights(form, place, base, problems)
     if form.engine == "openai" and not form.base_url:

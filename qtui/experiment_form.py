@@ -59,7 +59,7 @@ class JudgeForm(_Form):
 class ExperimentForm(_Form):
     name: str = Field(min_length=1)
     tasks: str = Field(min_length=1)
-    sampling: SamplingForm = SamplingForm()
+    sampling: SamplingForm = Field(default_factory=SamplingForm)
     models: tuple[ModelForm, ...] = Field(min_length=1)
     judges: tuple[JudgeForm, ...] = ()
 

@@ -44,10 +44,15 @@ def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
 
 
 def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
-    """Link every place whose key the store has. `links` is index → (place, key); the indices that are now filled come back."""
+    """Link every place whose key the store has. `links` is index → (place, key); the indices that are now filled come back.
+
+    A place that holds an answer of another key (the weights changed since) is emptied: one variant never mixes two.
+    """
     keys = list({key for _, key in links.values()})
+    planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
     known: dict[str, int] = {}
     with store.writing():
+        _unlink_outdated(store, planned)
         for start in range(0, len(keys), KEYS_PER_QUERY):
             part = keys[start : start + KEYS_PER_QUERY]
             rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
@@ -57,12 +62,6 @@ def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
             link, key = links[index]
             _link(store, link, known[key])
     return filled
-
-
-def unlink_variant(store: Store, variant_id: int) -> None:
-    """Forget which answers a variant has; the answers stay by their keys."""
-    with store.writing():
-        store.execute("DELETE FROM variant_answer WHERE variant_id = ?", (variant_id,))
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
@@ -113,6 +112,21 @@ def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int)
         (run_id, judge, fingerprint, take),
     )
     return [Ungraded(*row) for row in found]
+
+
+def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:
+    for variant_id in {place[0] for place in planned}:
+        held = store.execute(
+            "SELECT va.task_id, va.sample, answer.key FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
+            " WHERE va.variant_id = ?",
+            (variant_id,),
+        ).fetchall()
+        outdated = [
+            (variant_id, row["task_id"], row["sample"])
+            for row in held
+            if planned.get((variant_id, row["task_id"], row["sample"])) != row["key"]
+        ]
+        store.executemany("DELETE FROM variant_answer WHERE variant_id = ? AND task_id = ? AND sample = ?", outdated)
 
 
 def _put(store: Store, link: Link, answer: Answer) -> int:

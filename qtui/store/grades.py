@@ -75,13 +75,17 @@ def forget_ungraded(store: Store, run_id: int) -> int:
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
-    """Every grade of the runs' answers in the order of `COLUMNS`."""
+    """Every grade that counts of the runs' answers, in the order of `COLUMNS`.
+
+    Of a judge whose settings have changed (two fingerprints under one label) only the newest counts: they are two scales.
+    """
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
         " grade.reason, grade.fingerprint FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
         " JOIN run ON run.id = variant.run_id JOIN task ON task.id = va.task_id"
         " JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
-        f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
+        f" WHERE run.id IN ({','.join('?' * len(run_ids))}) AND (grade.judge = '{HUMAN}' OR grade.fingerprint ="
+        "  (SELECT fingerprint FROM judge WHERE judge.run_id = run.id AND judge.label = grade.judge ORDER BY id DESC LIMIT 1))"
         " ORDER BY run.id, variant.position, task.position, va.sample, grade.judge, grade.take",
         tuple(run_ids),
     ).fetchall()

@@ -57,6 +57,7 @@ def add(store: Store, new: NewRun) -> int:
             "SELECT id FROM run WHERE experiment = ? AND plan = ?", (new.experiment, new.plan)
         ).fetchone()
         run_id = int(row["id"]) if row else _insert_run(store, new, task_set_id)
+        store.execute("UPDATE run SET definition = ?, origin = ? WHERE id = ?", (new.definition, new.origin, run_id))
         for position, variant in enumerate(new.variants):
             store.execute(
                 "INSERT INTO variant (run_id, position, model, name, is_baseline, engine, precision, weights, expected,"
@@ -82,7 +83,6 @@ def begin(store: Store, run_id: int) -> None:
             (time.time(), run_id),
         )
         store.execute("UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?", (run_id,))
-        store.execute("UPDATE judge SET state = 'waiting', reason = '' WHERE run_id = ?", (run_id,))
 
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
@@ -124,6 +124,13 @@ def set_variant(
 def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
     with store.writing():
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
+
+
+def judge_id(store: Store, run_id: int, label: str, fingerprint: str) -> int:
+    row = store.execute(
+        "SELECT id FROM judge WHERE run_id = ? AND label = ? AND fingerprint = ?", (run_id, label, fingerprint)
+    ).fetchone()
+    return int(row["id"])
 
 
 def delete(store: Store, run_id: int) -> None:

@@ -1,0 +1,145 @@
+"""The progress of a run on a plain terminal, read from the store: a bar per variant with rate and time left.
+
+Where stderr is no terminal (a log, a pipe), one line per change of state instead of bars.
+"""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from qtui.records import JudgeProgress, RunSummary, VariantProgress
+from qtui.store import Store, runs
+from qtui.text import safe
+
+POLL_SECONDS = 0.3
+DEAD_AFTER_SECONDS = 1.5
+"""How long a run may look interrupted before it is believed: the lease of a runner that ends well goes a moment earlier."""
+
+
+def watch(store: Store, run_id: int) -> RunSummary:
+    """Show the run until it is no longer going on."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        return _with_bars(store, run_id, console)
+    return _with_lines(store, run_id, console)
+
+
+def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
+    """Summaries until the run has ended; the last one says how."""
+    quiet_since: float | None = None
+    while True:
+        run = runs.summaries(store, [run_id])[0]
+        yield run
+        if run.state in ("done", "failed", "cancelled"):
+            return
+        if run.active:
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > DEAD_AFTER_SECONDS:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _with_bars(store: Store, run_id: int, console: Console) -> RunSummary:
+    columns = [
+        TextColumn("{task.fields[label]}", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        _StateColumn(),
+    ]
+    with Progress(*columns, console=console, expand=True) as progress:
+        bars = _Bars(progress)
+        last = None
+        for last in _states(store, run_id):
+            for variant in last.variants:
+                bars.show(_variant_label(last, variant), variant.answered, variant.expected, variant_status(variant))
+            for judge in last.judges:
+                asked = judge.graded + judge.ungraded
+                bars.show(f"judge {judge.label}", asked, judge.expected, _judge_status(judge))
+    assert last is not None
+    _say_end(console, last)
+    return last
+
+
+class _Bars:
+    """One bar per label, made when it is first shown."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def show(self, label: str, done: int, total: int, state: str) -> None:
+        if label not in self._bars:
+            self._bars[label] = self._progress.add_task("", total=total, label=safe(label), state="")
+        self._progress.update(self._bars[label], completed=done, total=total, state=safe(state))
+
+
+class _StateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields["state"]), no_wrap=True, overflow="ellipsis")
+
+
+def _with_lines(store: Store, run_id: int, console: Console) -> RunSummary:
+    said: dict[int, str] = {}
+    last = None
+    for last in _states(store, run_id):
+        for variant in last.variants:
+            if said.get(variant.id) != variant.state and variant.state != "waiting":
+                said[variant.id] = variant.state
+                words = f"{_variant_label(last, variant)}: {variant_status(variant)} ({variant.answered}/{variant.expected})"
+                console.print(safe(words), markup=False, highlight=False, soft_wrap=True)
+    assert last is not None
+    _say_end(console, last)
+    return last
+
+
+def _variant_label(run: RunSummary, variant: VariantProgress) -> str:
+    return variant.name if len(run.models) == 1 else f"{variant.model} {variant.name}"
+
+
+def variant_status(variant: VariantProgress) -> str:
+    """What a variant is doing, in a few words: rate and time left while it answers."""
+    if variant.state == "answering":
+        speed = variant.facts.get("tokens_per_second")
+        left = seconds_left(variant)
+        parts = [f"{speed:.0f} tok/s" if speed else "answering", f"{duration(left)} left" if left is not None else ""]
+        return " · ".join(part for part in parts if part)
+    if variant.state == "loading":
+        fraction = variant.facts.get("loading_fraction")
+        return (variant.phase or "loading") + (f" {fraction:.0%}" if fraction else "")
+    if variant.state == "failed":
+        return f"failed: {variant.reason}"
+    return variant.state
+
+
+def seconds_left(variant: VariantProgress) -> float | None:
+    """By the rate of the answers since the weights were loaded; None before there is one."""
+    began, known = variant.facts.get("answering_started"), variant.facts.get("known", 0)
+    done = variant.answered - known
+    if not began or done <= 0:
+        return None
+    return float((time.time() - began) / done * (variant.expected - variant.answered))
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _judge_status(judge: JudgeProgress) -> str:
+    ungraded = f" · {judge.ungraded} ungraded" if judge.ungraded else ""
+    return (f"failed: {judge.reason}" if judge.state == "failed" else judge.state) + ungraded
+
+
+def _say_end(console: Console, run: RunSummary) -> None:
+    words = f"run {run.id} is {run.state}: {run.answered} of {run.expected} answers"
+    if run.reason:
+        words += f"\n{run.reason}"
+    if run.state == "interrupted":
+        words += "\nIts runner is gone. The same command, or `qtui resume`, goes on with what is missing."
+    console.print(safe(words), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,157 @@
+"""`qtui run`, `resume`, `cancel`, `pause`: runs from the command line. The runner is a process of its own in any case.
+
+The command only watches the store, as the workbench does: if its terminal goes away the run does not. Ctrl-C here cancels the run,
+since that is what a person at a plain terminal means by it.
+"""
+
+import json
+from pathlib import Path
+
+import click
+
+from qtui.cli.options import json_option, store_option
+from qtui.errors import UserError
+from qtui.records import RunSummary
+from qtui.store import Store, open_store, runs
+
+CANCELLED_STATUS = 130
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--detach", is_flag=True, help="Start the run, print its id, and return at once.")
+@click.option("--check", is_flag=True, help="Only check the file, and say what would be run.")
+@json_option
+@store_option
+def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> int:
+    """Run an experiment (a TOML file), or go on with it where it stopped.
+
+    What is answered and graded already is not done again. Ctrl-C cancels the run; losing the terminal does not.
+    """
+    if check:
+        return _check(file, as_json)
+    from qtui.runner.start import start
+
+    return _follow_or_name(start(file, store), detach, as_json, store)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--detach", is_flag=True, help="Return at once.")
+@json_option
+@store_option
+def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
+    """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids."""
+    from qtui.runner.start import resume as resume_run
+
+    return _follow_or_name(resume_run(run_id, store), detach, as_json, store)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN", type=int)
+@store_option
+def cancel(run_id: int, store: Path) -> None:
+    """Stop a run that is going on. What it has answered and graded is kept; `qtui resume` goes on."""
+    _ask(store, run_id, "cancel", "cancelling")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--off", is_flag=True, help="Let a paused run go on.")
+@store_option
+def pause(run_id: int, off: bool, store: Path) -> None:
+    """Hold a run where it is; it keeps its memory. `qtui pause RUN --off` lets it go on."""
+    _ask(store, run_id, "" if off else "pause", "going on with" if off else "pausing")
+
+
+def follow(store: Store, run_id: int) -> RunSummary:
+    """Show a run's progress on stderr until it ends; Ctrl-C asks the runner to cancel. Returns how it ended."""
+    from qtui.cli.progress import watch
+
+    try:
+        return watch(store, run_id)
+    except KeyboardInterrupt:
+        click.echo("\ncancelling; what is done is kept (Ctrl-C again leaves the run to end by itself)", err=True)
+        runs.request(store, run_id, "cancel")
+        return watch(store, run_id)
+
+
+def _check(file: Path, as_json: bool) -> int:
+    from qtui.experiment import load
+
+    experiment = load(file)
+    answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
+    if as_json:
+        found = {
+            "experiment": experiment.name,
+            "tasks": len(experiment.task_set.tasks),
+            "answers": answers,
+            "variants": [{"model": v.model, "variant": v.name, "baseline": v.is_baseline} for v in experiment.variants],
+            "judges": [judge.label for judge in experiment.judges],
+        }
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return 0
+    click.echo(f"{experiment.name}: {len(experiment.task_set.tasks)} tasks, {answers} answers")
+    for variant in experiment.variants:
+        baseline = ", the baseline" if variant.is_baseline else ""
+        click.echo(f"  {variant.model} {variant.name} ({variant.engine}{baseline})")
+    for judge in experiment.judges:
+        click.echo(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}")
+    return 0
+
+
+def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path) -> int:
+    if detach:
+        click.echo(json.dumps({"run": run_id}) if as_json else run_id)
+        return 0
+    store = open_store(store_path, create=False)
+    try:
+        ended = follow(store, run_id)
+    finally:
+        store.close()
+    if as_json:
+        click.echo(json.dumps(_as_json(ended), ensure_ascii=False))
+    return status(ended)
+
+
+def status(run: RunSummary) -> int:
+    """The exit status for how a run ended."""
+    if run.state == "done":
+        return 0
+    return CANCELLED_STATUS if run.state == "cancelled" else 1
+
+
+def _ask(store_path: Path, run_id: int, what: str, doing: str) -> None:
+    store = open_store(store_path, create=False)
+    try:
+        known = runs.summaries(store, [run_id])
+        if not known:
+            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
+        if not known[0].active:
+            raise UserError(f"run {run_id} is not going on: it is {known[0].state}.")
+        runs.request(store, run_id, what)
+    finally:
+        store.close()
+    click.echo(f"{doing} run {run_id}", err=True)
+
+
+def _as_json(run: RunSummary) -> dict[str, object]:
+    return {
+        "run": run.id,
+        "experiment": run.experiment,
+        "state": run.state,
+        "reason": run.reason,
+        "answered": run.answered,
+        "expected": run.expected,
+        "variants": [
+            {
+                "model": v.model,
+                "variant": v.name,
+                "state": v.state,
+                "answered": v.answered,
+                "reason": v.reason,
+                **v.facts,
+            }
+            for v in run.variants
+        ],
+    }

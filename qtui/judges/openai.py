@@ -1,0 +1,100 @@
+"""A chat model behind any OpenAI-compatible endpoint as the judge.
+
+The library retries what is worth retrying (rate limits, server faults, broken connections), with growing pauses. A reply that
+cannot be read is asked again; after that the answer is *ungraded*, never a low grade. What will not get better by itself (no key,
+no quota, no such model, nobody there) stops the judge with a message that says what to do.
+"""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from qtui.errors import UserError
+from qtui.judges import prompt
+from qtui.judges.protocol import EMPTY_REASON, Question, Reply, default_template, fingerprint
+from qtui.records import JudgeSpec
+
+if TYPE_CHECKING:
+    import openai
+
+REQUEST_TRIES = 6
+REPLY_TRIES = 3
+TIMEOUT_SECONDS = 120.0
+SHOWN_CHARACTERS = 200
+
+
+class OpenAIJudge:
+    def __init__(self, spec: JudgeSpec) -> None:
+        self.concurrency = spec.concurrency
+        self._spec = spec
+        self._template = spec.prompt if spec.prompt is not None else default_template()
+        prompt.check(self._template)
+        self.fingerprint = fingerprint(spec)
+        self._client = _client(spec)
+
+    async def grade(self, question: Question, take: int) -> Reply:
+        if not question.answer.strip():
+            return Reply(1, EMPTY_REASON)
+        began = time.perf_counter()
+        text = ""
+        for _ in range(REPLY_TRIES):
+            text = await self._ask(prompt.fill(self._template, question))
+            if reply := prompt.read(text):
+                return Reply(reply.grade, reply.reason, time.perf_counter() - began)
+        shown = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
+        return Reply(
+            None, f"no readable grade in {REPLY_TRIES} replies; the last: {shown!r}", time.perf_counter() - began
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ask(self, text: str) -> str:
+        import openai
+
+        try:
+            completion = await self._client.chat.completions.create(
+                model=self._spec.model,
+                messages=[{"role": "user", "content": text}],
+                temperature=self._spec.temperature,
+                max_tokens=self._spec.max_tokens,
+            )
+        except openai.OpenAIError as error:
+            raise UserError(_explain(error, self._spec)) from error
+        return (completion.choices[0].message.content or "") if completion.choices else ""
+
+
+def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
+    import openai
+
+    key = os.environ.get(spec.api_key_env)
+    if not key and spec.base_url is None:
+        raise UserError(
+            f"judge {spec.label}: the environment variable {spec.api_key_env} is not set (export {spec.api_key_env}=…)."
+        )
+    return openai.AsyncOpenAI(
+        # A server of one's own usually wants no key, and the library wants one.
+        api_key=key or "none",
+        base_url=spec.base_url,
+        max_retries=REQUEST_TRIES - 1,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
+    import openai
+
+    where = f"judge {spec.label} at {spec.base_url or 'api.openai.com'}"
+    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        return f"{where}: the key in {spec.api_key_env} was refused ({error.status_code}). Set another and start again."
+    if isinstance(error, openai.RateLimitError):
+        return f"{where}: no quota left, or too many requests for too long. Grades so far are kept; start again later."
+    if isinstance(error, openai.NotFoundError):
+        return f'{where}: no model "{spec.model}" there (404). Check model and base_url.'
+    if isinstance(error, openai.APITimeoutError):
+        return f"{where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times. Grades so far are kept; start again."
+    if isinstance(error, openai.APIConnectionError):
+        return f"{where}: cannot be reached. Is the server running, and base_url right? Grades so far are kept."
+    if isinstance(error, openai.APIStatusError):
+        return f"{where}: refused the request ({error.status_code}): {error.message[:SHOWN_CHARACTERS]}"
+    return f"{where}: {error}"

@@ -1,0 +1,61 @@
+"""The judge's prompt: a template file with {input_text} {output_text} {eval_aspect} {pred}, and reading the reply.
+
+The slots have the names that the study's grading script uses, so a file made for that script works as it is. They are filled in one
+pass over the template: braces in an answer, or an answer that contains `{pred}`, stay what they are.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from qtui.errors import UserError
+from qtui.judges.protocol import Question, Reply
+
+SLOT = re.compile(r"\{(input_text|output_text|eval_aspect|pred)\}")
+LOWEST, HIGHEST = 1, 5
+
+
+def check(template: str) -> None:
+    """Raises UserError if the template cannot hold an answer."""
+    if "{pred}" not in template:
+        raise UserError("the judge's prompt template has no {pred}: the answer would not be in it.")
+
+
+def fill(template: str, question: Question) -> str:
+    values = {
+        "input_text": question.input,
+        "output_text": question.reference,
+        "eval_aspect": question.criteria,
+        "pred": question.answer,
+    }
+    return SLOT.sub(lambda slot: values[slot[1]], template)
+
+
+def read(text: str) -> Reply | None:
+    """The grade in a reply: the last JSON object with a whole `grade` from 1 to 5. None where there is none.
+
+    Models wrap JSON in prose and code fences, or write the grade as "4"; nothing else is guessed.
+    """
+    for found in reversed(list(_objects(text))):
+        grade = found.get("grade")
+        if isinstance(grade, str) and grade.strip().isdigit():
+            grade = int(grade)
+        if isinstance(grade, float) and grade.is_integer():
+            grade = int(grade)
+        if isinstance(grade, int) and not isinstance(grade, bool) and LOWEST <= grade <= HIGHEST:
+            return Reply(grade, str(found.get("reason", "")))
+    return None
+
+
+def _objects(text: str) -> Iterator[dict[str, object]]:
+    decoder = json.JSONDecoder(strict=False)
+    start = text.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except ValueError:
+            start = text.find("{", start + 1)
+            continue
+        if isinstance(value, dict):
+            yield value
+        start = text.find("{", end)

@@ -1,0 +1,66 @@
+"""What a judge is asked and what it replies, and which judge an experiment means."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Protocol
+
+from qtui import paths
+from qtui.records import JudgeSpec, content_hash
+
+EMPTY_REASON = "empty answer: graded 1 without asking"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One answer held against its task."""
+
+    input: str
+    reference: str
+    criteria: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`grade` is 1–5, or None where no reply could be read: *ungraded*, with the cause in `reason`."""
+
+    grade: int | None
+    reason: str
+    seconds: float | None = None
+
+
+class Judge(Protocol):
+    concurrency: int
+    """How many questions may be open at once."""
+    fingerprint: str
+    """See `fingerprint`; grades of two fingerprints are not on the same scale."""
+
+    async def grade(self, question: Question, take: int) -> Reply:
+        """Grade one answer. Raises UserError where going on makes no sense (no key, no quota, nobody there)."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def fingerprint(spec: JudgeSpec) -> str:
+    """Hash of everything that decides a judge's grades, without asking it anything."""
+    if spec.kind == "reference":
+        return content_hash("reference", "chrF", version("sacrebleu"))
+    template = spec.prompt if spec.prompt is not None else default_template()
+    return content_hash("openai", spec.model, template, spec.temperature, spec.max_tokens)
+
+
+def default_template() -> str:
+    """qtui's own prompt for a judge."""
+    return (paths.data() / "prompts" / "grade-ja.txt").read_text(encoding="utf-8")
+
+
+def make(spec: JudgeSpec) -> Judge:
+    """The judge that a spec describes. Raises UserError if it cannot work here (its key is not set, say)."""
+    if spec.kind == "reference":
+        from qtui.judges.reference import ReferenceJudge
+
+        return ReferenceJudge(fingerprint(spec))
+    from qtui.judges.openai import OpenAIJudge
+
+    return OpenAIJudge(spec)

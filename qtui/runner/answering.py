@@ -1,0 +1,206 @@
+"""One variant: a worker plans, the store links what it has, the worker answers the rest, each answer committed as it comes."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from qtui import paths
+from qtui.engines.protocol import (
+    Answered,
+    Failed,
+    Finished,
+    FromWorker,
+    Item,
+    Job,
+    Loaded,
+    Loading,
+    Planned,
+    Progress,
+    Unanswered,
+    Wanted,
+)
+from qtui.experiment import Experiment
+from qtui.records import Answer, PromptSource, VariantSpec
+from qtui.runner.control import Control, first_of
+from qtui.runner.worker_process import WorkerProcess
+from qtui.store import Store, answers, runs
+
+PROGRESS_SECONDS = 0.5
+SHOWN_REASONS = 3
+
+
+@dataclass(slots=True)
+class VariantRun:
+    """One variant on its way, with what the worker has said so far."""
+
+    store: Store
+    run_id: int
+    variant_id: int
+    spec: VariantSpec
+    prompt: PromptSource
+    experiment: Experiment
+    keys: list[str] = field(default_factory=list)
+    unanswered: dict[int, str] = field(default_factory=dict)
+    ended: str | None = None
+    """`done`, or the reason of a failure, once the worker said so."""
+    progress_written: float = 0.0
+
+    @property
+    def places(self) -> list[answers.Link]:
+        """The place of each item of the job, in its order."""
+        tasks = runs.tasks(self.store, self.run_id)
+        samples = range(self.experiment.sampling.samples)
+        return [answers.Link(self.variant_id, task_id, sample) for task_id, _ in tasks for sample in samples]
+
+
+async def answer_variant(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
+    """Do what is missing of a variant. Returns why it failed, or an empty text. `answered` is set whenever a row was written."""
+    _set(variant, state="preparing", phase="", reason="")
+    log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
+    async with WorkerProcess(log) as worker:
+        listening = asyncio.create_task(_listen(variant, worker, answered))
+        watching = asyncio.create_task(_obey(worker, control))
+        await worker.send(_job(variant))
+        try:
+            await listening
+        except msgspec.DecodeError as error:
+            variant.ended = f"the worker said something that cannot be read ({error}). Log: {log}"
+        watching.cancel()
+        reason = await _reason(variant, worker, control)
+    if control.cancelled.is_set() and reason:
+        _set(variant, state="cancelled", phase="")
+        return ""
+    _set(variant, state="failed" if reason else "done", phase="", reason=reason)
+    return reason
+
+
+def _job(variant: VariantRun) -> Job:
+    experiment = variant.experiment
+    items = [
+        Item(position, sample, task.input)
+        for position, task in enumerate(experiment.task_set.tasks, start=1)
+        for sample in range(experiment.sampling.samples)
+    ]
+    return Job(variant.spec, experiment.sampling, variant.prompt, items)
+
+
+async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
+    places = variant.places
+    async for message in worker.messages():
+        if isinstance(message, Planned):
+            await worker.send(Wanted(_link_known(variant, places, message)))
+            answered.set()
+        elif isinstance(message, Answered):
+            answers.commit(variant.store, places[message.index], _answer(variant, message))
+            answered.set()
+        else:
+            _note(variant, message)
+
+
+def _link_known(variant: VariantRun, places: list[answers.Link], planned: Planned) -> list[int]:
+    """Link what the store has; the indices that are missing."""
+    variant.keys = planned.keys
+    known = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
+    conditions = {
+        "prompt": planned.prompt_hash,
+        "sampling": variant.experiment.sampling.conditions(),
+        "task_set": variant.experiment.task_set.hash,
+    }
+    facts = planned.facts | {"known": len(known)}
+    runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
+    # Two items may share a key (the same prompt twice): the answer is made once and linked to both.
+    first = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
+    return sorted(i for key, i in first.items() if i not in known)
+
+
+def _answer(variant: VariantRun, message: Answered) -> Answer:
+    return Answer(
+        key=variant.keys[message.index],
+        text=message.text,
+        finish_reason=message.finish_reason,
+        prompt_tokens=message.prompt_tokens,
+        completion_tokens=message.completion_tokens,
+        seconds=message.seconds,
+    )
+
+
+def _note(variant: VariantRun, message: FromWorker) -> None:
+    if isinstance(message, Loading):
+        _set(variant, state="loading", phase=message.phase, facts={"loading_fraction": message.fraction})
+    elif isinstance(message, Loaded):
+        facts = {"loading_fraction": None, "answering_started": time.time()}
+        _set(variant, state="answering", phase="", facts=message.facts | facts)
+    elif isinstance(message, Progress):
+        _note_progress(variant, message)
+    elif isinstance(message, Unanswered):
+        variant.unanswered[message.index] = message.reason
+    elif isinstance(message, Finished):
+        variant.ended = "done"
+        _set(variant, facts=message.facts)
+    elif isinstance(message, Failed):
+        variant.ended = message.reason
+
+
+def _note_progress(variant: VariantRun, progress: Progress) -> None:
+    """The newest figures, at most twice a second: they are read by people."""
+    now = time.monotonic()
+    if now - variant.progress_written < PROGRESS_SECONDS:
+        return
+    variant.progress_written = now
+    speed = progress.completion_tokens / progress.seconds if progress.seconds > 0 else 0.0
+    facts: dict[str, Any] = {
+        "prompt_tokens": progress.prompt_tokens,
+        "completion_tokens": progress.completion_tokens,
+        "tokens_per_second": round(speed, 2),
+        "active": progress.active,
+        "rss_bytes": progress.rss_bytes,
+        "gpu_bytes": progress.gpu_bytes,
+    }
+    _set(variant, facts=facts)
+
+
+async def _reason(variant: VariantRun, worker: WorkerProcess, control: Control) -> str:
+    """Why the variant is not whole; empty if it is."""
+    if control.cancelled.is_set() and variant.ended is None:
+        return control.reason
+    if variant.ended is None:
+        return await worker.how_it_ended()
+    if variant.ended != "done":
+        return variant.ended
+    _link_same_keys(variant)
+    return _unanswered_in_words(variant)
+
+
+def _link_same_keys(variant: VariantRun) -> None:
+    answers.link_known(variant.store, {i: (place, variant.keys[i]) for i, place in enumerate(variant.places)})
+
+
+def _unanswered_in_words(variant: VariantRun) -> str:
+    if not variant.unanswered:
+        return ""
+    per_task = variant.experiment.sampling.samples
+    shown = [f"task {i // per_task + 1}: {reason}" for i, reason in sorted(variant.unanswered.items())[:SHOWN_REASONS]]
+    more = len(variant.unanswered) - len(shown)
+    return (
+        f"{len(variant.unanswered)} answers could not be made: "
+        + "; ".join(shown)
+        + (f"; and {more} more" if more else "")
+    )
+
+
+async def _obey(worker: WorkerProcess, control: Control) -> None:
+    """Stop and continue the worker as the user asks. A held worker keeps its memory and goes on where it was."""
+    while not control.cancelled.is_set():
+        await first_of(control.cancelled, control.held)
+        if control.held.is_set():
+            worker.pause()
+            await control.going.wait()
+            worker.go_on()
+    await worker.stop()
+
+
+def _set(variant: VariantRun, **changes: Any) -> None:
+    runs.set_variant(variant.store, variant.variant_id, **changes)

@@ -1,0 +1,104 @@
+"""One run from its lease to its end: the variants one after another, the judges beside them.
+
+Variants run one at a time because each wants the whole machine; ending the worker is what frees the GPU for the next.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from qtui.experiment import Experiment, parse
+from qtui.runner.answering import VariantRun, answer_variant
+from qtui.runner.control import Control
+from qtui.runner.grading import grade_run
+from qtui.store import Store, leases, runs
+
+REQUEST_POLL_SECONDS = 0.4
+
+
+async def execute(store: Store, run_id: int) -> str:
+    """Do what is missing of a run. Returns its final state: done, failed or cancelled.
+
+    Raises UserError if another runner has the run, or its experiment can no longer be read.
+    """
+    experiment = parse(runs.definition(store, run_id), Path(runs.summaries(store, [run_id])[0].origin))
+    leases.take(store, run_id)
+    try:
+        runs.begin(store, run_id)
+        control = Control()
+        async with _watching(store, run_id, control):
+            failed = await _work(store, run_id, experiment, control)
+        return _end(store, run_id, control, failed)
+    finally:
+        leases.release(store, run_id)
+
+
+async def _work(store: Store, run_id: int, experiment: Experiment, control: Control) -> list[str]:
+    """Answer and grade. What failed, one text each."""
+    answered = asyncio.Event()
+    finished = asyncio.Event()
+    grading = asyncio.create_task(
+        grade_run(store, run_id, experiment.judges, control, answered=answered, finished=finished)
+    )
+    failed: list[str] = []
+    variants = {(v.model, v.name): v for v in runs.summaries(store, [run_id])[0].variants}
+    try:
+        for model in experiment.models:
+            for spec in model.variants:
+                if control.cancelled.is_set():
+                    break
+                variant = VariantRun(store, run_id, variants[spec.model, spec.name].id, spec, model.prompt, experiment)
+                if reason := await answer_variant(variant, control, answered):
+                    failed.append(f"{spec.model} {spec.name}: {reason}")
+    finally:
+        finished.set()
+        answered.set()
+    return failed + await grading
+
+
+def _end(store: Store, run_id: int, control: Control, failed: list[str]) -> str:
+    if control.cancelled.is_set():
+        state, reason = "cancelled", control.reason
+    elif failed:
+        state, reason = "failed", "; ".join(failed)
+    else:
+        state, reason = "done", ""
+    runs.set_state(store, run_id, state, reason)
+    return state
+
+
+@contextlib.asynccontextmanager
+async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterator[None]:
+    """Heartbeat and requests for as long as the work goes on; SIGTERM and SIGINT cancel."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, control.cancel, f"the runner was stopped ({number.name})")
+    tasks = [asyncio.create_task(_beat(store, run_id, control)), asyncio.create_task(_obey(store, run_id, control))]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _beat(store: Store, run_id: int, control: Control) -> None:
+    while True:
+        if not leases.beat(store, run_id):
+            control.cancel("another runner took the run over")
+        await asyncio.sleep(leases.HEARTBEAT_SECONDS)
+
+
+async def _obey(store: Store, run_id: int, control: Control) -> None:
+    paused = False
+    while True:
+        wish = runs.requested(store, run_id)
+        if wish == "cancel" and not control.cancelled.is_set():
+            control.cancel("cancelled by the user")
+        elif (wish == "pause") != paused and not control.cancelled.is_set():
+            paused = not paused
+            (control.hold if paused else control.go_on)()
+            runs.set_state(store, run_id, "paused" if paused else "running")
+        await asyncio.sleep(REQUEST_POLL_SECONDS)

@@ -1,0 +1,125 @@
+"""Starting a run as a process of its own, from the command line and from the workbench alike.
+
+The experiment is checked and written to the store first, so what is wrong with it is said at once, and the runner needs nothing
+but the store. The child has a session of its own and a log file for its output: neither a closed terminal nor a killed parent
+reaches it.
+"""
+
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+
+from qtui import experiment as experiments
+from qtui import paths
+from qtui.errors import UserError
+from qtui.experiment import Experiment
+from qtui.judges import fingerprint
+from qtui.store import Store, leases, open_store, runs
+
+START_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+def start(path: Path, store_path: Path) -> int:
+    """Check the experiment in `path` and start a runner for it. Returns the run's id; a run of the same plan goes on.
+
+    Takes up to seconds (imports, task files): never on the event loop. Raises UserError with every problem of the experiment, or
+    if the run is going on already, or if the runner did not come up.
+    """
+    experiment = experiments.load(path)
+    store = open_store(store_path)
+    try:
+        run_id = add(store, experiment)
+        _launch(store, run_id)
+    finally:
+        store.close()
+    return run_id
+
+
+def resume(run_id: int, store_path: Path) -> int:
+    """Start a runner for what is missing of a run that the store has. Raises UserError as `start` does."""
+    store = open_store(store_path, create=False)
+    try:
+        known = runs.summaries(store, [run_id])
+        if not known:
+            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
+        if known[0].source == "import":
+            raise UserError(f"run {run_id} was imported: there is nothing to run.")
+        experiments.parse(runs.definition(store, run_id), Path(known[0].origin))
+        _launch(store, run_id)
+    finally:
+        store.close()
+    return run_id
+
+
+def add(store: Store, experiment: Experiment) -> int:
+    """Write an experiment to the store as a run, or find the run that it is."""
+    per_variant = len(experiment.task_set.tasks) * experiment.sampling.samples
+    conditions = {
+        "sampling": experiment.sampling.conditions(),
+        "task_set": experiment.task_set.hash,
+        "prompt": "unknown",
+    }
+    variants = [
+        runs.NewVariant(v.model, v.name, v.is_baseline, v.engine, v.precision, v.weights, per_variant, conditions)
+        for v in experiment.variants
+    ]
+    judges = [runs.NewJudge(j.label, j.takes, fingerprint(j), asdict(j)) for j in experiment.judges]
+    return runs.add(
+        store,
+        runs.NewRun(
+            experiment=experiment.name,
+            plan=experiment.plan,
+            definition=experiment.text,
+            source="run",
+            origin=str(experiment.origin),
+            task_set=experiment.task_set,
+            variants=variants,
+            judges=judges,
+        ),
+    )
+
+
+def log_file(run_id: int) -> Path:
+    return paths.logs() / f"run-{run_id}.log"
+
+
+def _launch(store: Store, run_id: int) -> None:
+    if holder := leases.holder(store, run_id):
+        raise UserError(
+            f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it."
+        )
+    log = log_file(run_id)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "qtui.runner", "--store", str(store.path), "--run", str(run_id)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    _await_lease(store, run_id, child, log)
+
+
+def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Until the runner holds the lease or has ended: a short run may do both between two looks."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        holder = leases.holder(store, run_id)
+        if (holder and holder.pid == child.pid) or child.poll() == 0:
+            return
+        if child.poll() is not None:
+            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
+                return
+            raise UserError(f"the runner of run {run_id} did not start: {_last_line(log)}. Log: {log}")
+        time.sleep(POLL_SECONDS)
+    raise UserError(f"the runner of run {run_id} did not start within {START_SECONDS:.0f} s. Log: {log}")
+
+
+def _last_line(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as log:
+        return "".join(deque(log, 1)).strip() or "no word in its log"

@@ -1,0 +1,218 @@
+"""One task of one model as the panes read it: every variant's answers with their grades; and the list of all its tasks.
+
+A handful of rows by index, so that the next task is there when the key comes up. Figures over many tasks are the analysis's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from qtui.records import Task
+from qtui.store.connection import Store
+from qtui.store.notes import Note
+
+BLANKS = (
+    "char(32,9,10,11,12,13,28,29,30,31,133,160,5760,8192,8193,8194,8195,8196,8197,8198,8199,8200,8201,8202,"
+    "8232,8233,8239,8287,12288)"
+)
+"""What Python's strip() takes away, for SQL."""
+HEAD = 200
+"""Characters of a task's input in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradeLine:
+    judge: str
+    take: int
+    grade: int | None
+    """None is ungraded: asked, and no readable reply."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideAnswer:
+    """One sample of one variant's answer."""
+
+    answer_id: int
+    sample: int
+    text: str
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float | None
+    grades: tuple[GradeLine, ...]
+    """By judge and take; grades of an earlier setting of a judge that is in the run are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one variant has for the task. `answers` by sample number; empty where it has not answered (yet)."""
+
+    variant: str
+    is_baseline: bool
+    engine: str
+    precision: str
+    state: str
+    reason: str
+    """Why the variant failed, if it did."""
+    answers: tuple[SideAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSides:
+    task_id: int
+    task: Task
+    note: Note
+    sides: tuple[Side, ...]
+    """In the order of the experiment."""
+
+    def side(self, variant: str | None) -> Side | None:
+        return next((side for side in self.sides if side.variant == variant), None)
+
+
+def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
+    """Everything about the task at this 1-based position; None where the run has no such task."""
+    found = store.execute(
+        "SELECT task.* FROM task JOIN run USING (task_set_id) WHERE run.id = ? AND task.position = ?", (run_id, task)
+    ).fetchone()
+    if found is None:
+        return None
+    task_id = int(found["id"])
+    answers = _answers(store, run_id, model, task_id)
+    variants = store.execute(
+        "SELECT id, name, is_baseline, engine, precision, state, reason FROM variant WHERE run_id = ? AND model = ?"
+        " ORDER BY position",
+        (run_id, model),
+    ).fetchall()
+    return TaskSides(
+        task_id,
+        Task(found["input"], found["reference"], found["criteria"]),
+        _note(store, run_id, model, task_id),
+        tuple(
+            Side(
+                row["name"], bool(row["is_baseline"]), row["engine"], row["precision"], row["state"], row["reason"],
+                tuple(answers.get(row["id"], ())),
+            )
+            for row in variants
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """An answer's size: enough for the flags of a list. `length` is in characters, without blanks at the ends."""
+
+    length: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """One row of the list of tasks. An extent is None where there is no answer; with several samples it is the first's."""
+
+    task: int
+    head: str
+    """The beginning of the input."""
+    baseline: Extent | None
+    candidate: Extent | None
+    note: Note
+
+
+def task_lines(store: Store, run_id: int, model: str, baseline: str | None, candidate: str | None) -> list[TaskLine]:
+    """All tasks of the run in their order."""
+    extents = {name: _extents(store, run_id, model, name) for name in (baseline, candidate) if name is not None}
+    notes = {
+        row["task_id"]: Note(bool(row["starred"]), row["comment"])
+        for row in store.execute(
+            "SELECT task_id, starred, comment FROM note WHERE run_id = ? AND model = ?", (run_id, model)
+        )
+    }
+    tasks = store.execute(
+        "SELECT task.id, task.position, substr(task.input, 1, ?) AS head FROM task JOIN run USING (task_set_id)"
+        " WHERE run.id = ? ORDER BY task.position",
+        (HEAD, run_id),
+    )
+    none: dict[int, Extent] = {}
+    return [
+        TaskLine(
+            row["position"],
+            row["head"],
+            extents.get(baseline or "", none).get(row["id"]),
+            extents.get(candidate or "", none).get(row["id"]),
+            notes.get(row["id"], Note()),
+        )
+        for row in tasks
+    ]
+
+
+def tasks_containing(store: Store, run_id: int, model: str, needle: str, variants: Iterable[str]) -> frozenset[int]:
+    """Positions of the tasks whose input, reference, criteria or comment, or an answer of the variants, contain the text.
+
+    Letters of ASCII match in either case.
+    """
+    names = tuple(variants)
+    pattern = "%" + needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    rows = store.execute(
+        "SELECT task.position FROM task JOIN run USING (task_set_id) WHERE run.id = :run AND"
+        " (task.input LIKE :like ESCAPE '\\' OR task.reference LIKE :like ESCAPE '\\' OR task.criteria LIKE :like ESCAPE '\\'"
+        "  OR EXISTS (SELECT 1 FROM note WHERE note.run_id = run.id AND note.model = :model AND note.task_id = task.id"
+        "   AND note.comment LIKE :like ESCAPE '\\'))"
+        " UNION SELECT task.position FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
+        " JOIN answer ON answer.id = va.answer_id JOIN task ON task.id = va.task_id"
+        " WHERE variant.run_id = :run AND variant.model = :model AND answer.text LIKE :like ESCAPE '\\'"
+        f" AND variant.name IN ({','.join(f':v{i}' for i in range(len(names)))})",
+        {"run": run_id, "model": model, "like": pattern} | {f"v{i}": name for i, name in enumerate(names)},
+    )
+    return frozenset(row["position"] for row in rows)
+
+
+def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, list[SideAnswer]]:
+    rows = store.execute(
+        "SELECT va.variant_id, va.sample, answer.* FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
+        " JOIN answer ON answer.id = va.answer_id WHERE variant.run_id = ? AND variant.model = ? AND va.task_id = ?"
+        " ORDER BY va.variant_id, va.sample",
+        (run_id, model, task_id),
+    ).fetchall()
+    grades = _grades(store, run_id, task_id, {row["id"] for row in rows})
+    found: dict[int, list[SideAnswer]] = {}
+    for row in rows:
+        found.setdefault(row["variant_id"], []).append(
+            SideAnswer(
+                row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
+                row["completion_tokens"], row["seconds"], tuple(grades.get(row["id"], ())),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[GradeLine]]:
+    rows = store.execute(
+        "SELECT grade.answer_id, grade.judge, grade.take, grade.grade, grade.reason FROM grade WHERE grade.task_id = ?"
+        f" AND grade.answer_id IN ({','.join('?' * len(answer_ids))})"
+        " AND (NOT EXISTS (SELECT 1 FROM judge WHERE judge.run_id = ? AND judge.label = grade.judge)"
+        "  OR EXISTS (SELECT 1 FROM judge WHERE judge.run_id = ? AND judge.label = grade.judge"
+        "   AND judge.fingerprint = grade.fingerprint))"
+        " ORDER BY grade.judge, grade.take, grade.id",
+        (task_id, *answer_ids, run_id, run_id),
+    )
+    found: dict[int, list[GradeLine]] = {}
+    for row in rows:
+        line = GradeLine(row["judge"], row["take"], row["grade"], row["reason"])
+        found.setdefault(row["answer_id"], []).append(line)
+    return found
+
+
+def _extents(store: Store, run_id: int, model: str, variant: str) -> dict[int, Extent]:
+    rows = store.execute(
+        f"SELECT va.task_id, length(trim(answer.text, {BLANKS})) AS length, answer.finish_reason = 'length' AS truncated"
+        " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
+        " WHERE variant.run_id = ? AND variant.model = ? AND variant.name = ? ORDER BY va.sample DESC",
+        (run_id, model, variant),
+    )
+    return {row["task_id"]: Extent(row["length"], bool(row["truncated"])) for row in rows}
+
+
+def _note(store: Store, run_id: int, model: str, task_id: int) -> Note:
+    row = store.execute(
+        "SELECT starred, comment FROM note WHERE run_id = ? AND model = ? AND task_id = ?", (run_id, model, task_id)
+    ).fetchone()
+    return Note(bool(row["starred"]), row["comment"]) if row else Note()

@@ -1,0 +1,156 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from qtui.errors import UserError
+from qtui.records import Answer, Grade, Task, TaskSet
+from qtui.store import Store, answers, grades, leases, notes, open_store, runs
+
+TASKS = TaskSet("two", (Task("a", "ra", "ca"), Task("b", "rb", "cb")))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "s.sqlite")
+
+
+def new_run(plan: str = "p", judges: tuple[runs.NewJudge, ...] = ()) -> runs.NewRun:
+    variants = [runs.NewVariant("m", name, name == "F16", "llama.cpp", name, "w", 2, {}) for name in ("F16", "Q4")]
+    return runs.NewRun("e", plan, "toml", "run", "e.toml", TASKS, variants, judges)
+
+
+def places(store: Store, run_id: int, variant: int = 0) -> list[answers.Link]:
+    variant_id = runs.summaries(store, [run_id])[0].variants[variant].id
+    return [answers.Link(variant_id, task_id, 0) for task_id, _ in runs.tasks(store, run_id)]
+
+
+def test_same_plan_is_the_same_run_and_another_plan_another(store: Store) -> None:
+    first = runs.add(store, new_run())
+    assert runs.add(store, new_run()) == first
+    assert runs.add(store, new_run("q")) != first
+
+
+def test_same_task_set_is_kept_once(store: Store) -> None:
+    runs.add(store, new_run())
+    runs.add(store, new_run("q"))
+    assert store.execute("SELECT count(*) FROM task").fetchone()[0] == 2
+
+
+def test_same_key_keeps_its_first_text(store: Store) -> None:
+    run = runs.add(store, new_run())
+    place = places(store, run)[0]
+    answers.commit(store, place, Answer("k", "first", "stop"))
+    answers.commit(store, place, Answer("k", "second", "stop"))
+    assert [row["text"] for row in answers.rows(store, [run])] == ["first"]
+
+
+def test_known_answer_of_another_run_is_linked_not_made_again(store: Store) -> None:
+    answers.commit(store, places(store, runs.add(store, new_run()))[0], Answer("k", "text", "stop"))
+    other = runs.add(store, new_run("q"))
+    place, second = places(store, other)
+    assert answers.link_known(store, {0: (place, "k"), 1: (second, "unknown")}) == {0}
+    assert len(answers.rows(store, [other])) == 1
+
+
+def test_answer_of_an_outdated_key_is_unlinked(store: Store) -> None:
+    run = runs.add(store, new_run())
+    place, second = places(store, run)
+    answers.commit(store, place, Answer("old weights", "old", "stop"))
+    assert answers.link_known(store, {0: (place, "new weights"), 1: (second, "x")}) == set()
+    assert answers.rows(store, [run]) == []
+
+
+def test_summary_counts_answers_empty_and_truncated(store: Store) -> None:
+    run = runs.add(store, new_run())
+    for place, answer in zip(
+        places(store, run), [Answer("1", " 　\n", "stop"), Answer("2", "x", "length")], strict=True
+    ):
+        answers.commit(store, place, answer)
+    variant = runs.summaries(store)[0].variants[0]
+    assert (variant.answered, variant.empty, variant.truncated) == (2, 1, 1)
+
+
+def test_to_grade_leaves_out_what_the_judge_has_graded(store: Store) -> None:
+    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "f", {}),)))
+    first, second = places(store, run)
+    answer_id = answers.commit(store, first, Answer("1", "x", "stop"))
+    answers.commit(store, second, Answer("2", "y", "stop"))
+    grades.commit(store, [(grades.Place(answer_id, first.task_id), Grade("g", "j", 1, 3, "", "f"))])
+    assert [item.text for item in answers.to_grade(store, run, "j", "f", 1)] == ["y"]
+    assert len(answers.to_grade(store, run, "j", "f", 2)) == 2
+    assert len(answers.to_grade(store, run, "j", "other prompt", 1)) == 2
+
+
+def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: Store) -> None:
+    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "f", {}),)))
+    link = places(store, run)[0]
+    place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
+    for given in (None, 4, 2, None):
+        grades.commit(store, [(place, Grade("g", "j", 1, given, "", "f"))])
+    assert [row["grade"] for row in grades.rows(store, [run])] == [4]
+
+
+def test_grades_of_a_judge_before_its_prompt_changed_do_not_count(store: Store) -> None:
+    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "old", {}), runs.NewJudge("j", 1, "new", {}))))
+    link = places(store, run)[0]
+    place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
+    grades.commit(store, [(place, Grade("g1", "j", 1, 1, "", "old")), (place, Grade("g2", "j", 1, 5, "", "new"))])
+    assert [row["grade"] for row in grades.rows(store, [run])] == [5]
+
+
+def test_own_grade_can_be_changed_and_taken_back(store: Store) -> None:
+    run = runs.add(store, new_run())
+    link = places(store, run)[0]
+    place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
+    grades.commit_human(store, place, 2)
+    grades.commit_human(store, place, 5)
+    assert [(row["judge"], row["grade"]) for row in grades.rows(store, [run])] == [("human", 5)]
+    grades.commit_human(store, place, None)
+    assert grades.rows(store, [run]) == []
+
+
+def test_star_and_comment_are_kept_until_both_are_gone(store: Store) -> None:
+    run = runs.add(store, new_run())
+    notes.put(store, run, "m", 2, notes.Note(True, "odd"))
+    assert notes.of_model(store, run, "m") == {2: notes.Note(True, "odd")}
+    notes.put(store, run, "m", 2, notes.Note())
+    assert notes.of_model(store, run, "m") == {}
+
+
+def test_running_without_a_lease_reads_as_interrupted(store: Store) -> None:
+    run = runs.add(store, new_run())
+    runs.begin(store, run)
+    assert runs.summaries(store)[0].state == "interrupted"
+    leases.take(store, run)
+    assert runs.summaries(store)[0].state == "running"
+
+
+def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:
+    run = runs.add(store, new_run())
+    other = (
+        "import sys; from pathlib import Path; from qtui.store import open_store, leases;"
+        f"leases.take(open_store(Path({str(store.path)!r})), {run}); print('held', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"held\n"
+    with pytest.raises(UserError, match=f"process {child.pid}"):
+        leases.take(store, run)
+    child.kill()
+    child.wait()
+    leases.take(store, run)
+    assert leases.holder(store, run) == leases.Holder(socket.gethostname(), os.getpid())
+
+
+def test_reused_pid_is_not_the_same_process() -> None:
+    assert not leases.is_held(socket.gethostname(), os.getpid(), 1.0, time.time())
+
+
+def test_lease_from_another_host_lives_by_its_heartbeat() -> None:
+    assert leases.is_held("elsewhere", 1, 1.0, time.time())
+    assert not leases.is_held("elsewhere", 1, 1.0, time.time() - 2 * leases.STALE_SECONDS)
