@@ -1,0 +1,77 @@
+"""From the store's rows to the frames that the analysis takes, run by run.
+
+The analysis groups by `experiment`. Here that column holds the run's id, so that two runs of one experiment are never thrown
+together and a row can be led back to its run; `Frames.experiments` has the names.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qtui.errors import UserError
+from qtui.store import Store, answers, grades, open_store, runs
+
+CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Columns are those of `answers.COLUMNS`, `answers.TASK_COLUMNS`, `grades.COLUMNS` and `CONDITION_COLUMNS`.
+
+    A grade's fingerprint is called `judge_settings`, as the analysis knows it.
+    """
+
+    answers: pd.DataFrame
+    tasks: pd.DataFrame
+    grades: pd.DataFrame
+    conditions: pd.DataFrame
+    experiments: dict[int, str]
+    """Run id → name of its experiment."""
+
+
+def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) -> Frames:
+    """Read the runs. Raises UserError where the store or a run is missing."""
+    with closing(open_store(store_path, create=False)) as store:
+        names = _names(store, run_ids)
+        return Frames(
+            answers=_frame(store, names, answers.rows, answers.COLUMNS),
+            tasks=_frame(store, names, answers.task_rows, answers.TASK_COLUMNS),
+            grades=_frame(store, names if with_grades else {}, grades.rows, grades.COLUMNS).rename(
+                columns={"fingerprint": "judge_settings"}
+            ),
+            conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
+            experiments=names,
+        )
+
+
+def _names(store: Store, run_ids: Sequence[int]) -> dict[int, str]:
+    known = {run.id: run.experiment for run in runs.summaries(store, run_ids)}
+    for run_id in run_ids:
+        if run_id not in known:
+            raise UserError(f"{store.path}: has no run {run_id}. `qtui runs` lists them.")
+    return {run_id: known[run_id] for run_id in run_ids}
+
+
+def _frame(store: Store, run_ids: dict[int, str], rows: Any, columns: Sequence[str]) -> pd.DataFrame:
+    found = [(run_id, *tuple(row)[1:]) for run_id in run_ids for row in rows(store, [run_id])]
+    return pd.DataFrame(found, columns=list(columns))
+
+
+def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for run_id in run_ids:
+        for row in runs.conditions(store, [run_id]):
+            given = json.loads(row["conditions"])
+            texts = (_text(given.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
+            found.append((run_id, row["model"], row["variant"], row["engine"], *texts))
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
