@@ -9,6 +9,9 @@ from qtui.engines.protocol import Prompt
 from qtui.records import Sampling
 
 
+EMPTY = "the prompt is empty, and the model's tokenizer adds no BOS"
+
+
 class AnswerText:
     """Collects an answer until one of the stop texts appears; that and what follows it are no part of the answer."""
 

@@ -118,7 +118,7 @@ class LlamaCppEngine:
         if room <= 0:
             return Unanswered(request.index, answer_text.too_long(len(prompt), self.context))
         if not prompt:
-            return Unanswered(request.index, "the prompt is empty, and the model's tokenizer adds no BOS")
+            return Unanswered(request.index, answer_text.EMPTY)
         return _Slot(
             sequence=sequence,
             request=request,

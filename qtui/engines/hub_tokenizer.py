@@ -1,0 +1,100 @@
+"""The tokenizer of a folder of the hub's form, as an engine needs it: prompt into ids, and the bytes of each token.
+
+The bytes come from the vocabulary itself and not from `decode`, which drops a leading space, turns a half-finished character
+into several replacement marks together with its neighbours, and so would give other texts than llama.cpp for the same tokens.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from qtui.engines.protocol import Prompt
+from qtui.errors import UserError
+
+_BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
+
+
+class HubTokenizer:
+    """Raises UserError where the folder's tokenizer cannot be read."""
+
+    def __init__(self, folder: Path, *, trust_remote_code: bool = False, space_after_special: bool = True) -> None:
+        from transformers import AutoTokenizer
+
+        self.folder = folder
+        try:
+            self.own: Any = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=trust_remote_code, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UserError(f"{folder}: its tokenizer cannot be read ({_first_line(error)}); fetch it again") from None
+        self._decoder = _decoder(self.own)
+        self._special = set(self.own.all_special_ids) | {
+            number for number, token in self.own.added_tokens_decoder.items() if token.special
+        }
+        self._added = set(self.own.added_tokens_decoder)
+        self._byte_of = {char: byte for byte, char in _byte_level_alphabet().items()}
+        self._pieces: dict[int, bytes] = {}
+        _put_spaces(self.own, space_after_special)
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
+        ids = list(self.own(prompt.text, add_special_tokens=False)["input_ids"])
+        if not prompt.bos:
+            return ids
+        if self.own.bos_token_id is None:
+            raise UserError(f"{self.folder}: the prompt begins with a BOS, and this model's tokenizer has none")
+        return [self.own.bos_token_id, *ids]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token adds to a text; none for a special token."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._piece(token)
+        return known
+
+    def _piece(self, token: int) -> bytes:
+        if token in self._special:
+            return b""
+        text = self.own.convert_ids_to_tokens(token)
+        if text is None:
+            return b""  # a row of the embedding that pads its size
+        if token in self._added:
+            return str(text).encode()
+        if self._decoder == "sentencepiece":
+            byte = _BYTE.match(text)
+            return bytes([int(byte[1], 16)]) if byte else text.replace("▁", " ").encode()
+        if self._decoder == "byte-level":
+            return bytes(self._byte_of[char] for char in text if char in self._byte_of)
+        return str(self.own.decode([token], skip_special_tokens=True)).encode()
+
+
+def _decoder(tokenizer: Any) -> str:
+    """`sentencepiece`, `byte-level` or `other`, by what the tokenizer itself decodes with."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return "other"
+    steps = json.dumps(json.loads(backend.to_str()).get("decoder"), ensure_ascii=False)
+    if '"ByteLevel"' in steps:
+        return "byte-level"
+    return "sentencepiece" if "▁" in steps else "other"
+
+
+def _put_spaces(tokenizer: Any, after_special: bool) -> None:
+    """Make a SentencePiece tokenizer put its space where the prompts say; see `Prompt.space_after_special`."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rule = backend.pre_tokenizer if backend is not None else None
+    if type(rule).__name__ == "Metaspace" and rule.prepend_scheme != "never":
+        rule.prepend_scheme = "always" if after_special else "first"
+        backend.pre_tokenizer = rule
+
+
+def _byte_level_alphabet() -> dict[int, str]:
+    """GPT-2's writing of bytes as printable characters: those that print are themselves, the others follow from U+0100 on."""
+    printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printing]
+    return {byte: chr(byte) for byte in printing} | {byte: chr(0x100 + n) for n, byte in enumerate(others)}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
