@@ -74,8 +74,12 @@ _FORM_OF_TABLE: dict[str, type[_Form]] = {
 
 def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Each problem as (location, what is wrong and what would be right)."""
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
         location = problem["loc"]
+        if any(other["loc"][: len(location)] == location and other is not problem for other in problems):
+            # A list also counts as too short when its items are wrong: the items say what is.
+            continue
         if problem["type"] == "extra_forbidden":
             yield location, f"no such key{_nearest(location)}."
         elif problem["type"] == "missing":

@@ -27,6 +27,10 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "run": Entry("qtui.cli.run:run", "Run an experiment, or go on with it where it stopped."),
+    "resume": Entry("qtui.cli.run:resume", "Go on with a run that was cancelled, interrupted or failed in parts."),
+    "pause": Entry("qtui.cli.run:pause", "Hold a run where it is, or let it go on."),
+    "cancel": Entry("qtui.cli.run:cancel", "Stop a run; what is done is kept."),
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
 }
 
