@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 
 from qtui.records import RunSummary, VariantProgress
 
+Pair = tuple[int, str]
+"""Run id and model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -28,6 +31,12 @@ class Scope:
     """1-based position in the task set."""
     judge: str | None = None
     """Label of the judge whose grades are shown."""
+    order: str = "task"
+    """What the tasks are sorted by, and next and previous follow: a name of `task_list.ORDERS`."""
+    text: str = ""
+    """Only tasks that contain this (or an answer to which does) are listed; empty lists all."""
+    flagged: bool = False
+    """Only tasks with something to look at are listed: a flag or a star."""
 
 
 def resolve(scope: Scope, runs: Sequence[RunSummary]) -> Scope:
@@ -41,8 +50,8 @@ def resolve(scope: Scope, runs: Sequence[RunSummary]) -> Scope:
     if (scope.run_id, scope.model) not in pairs:
         # The same model in another run (a new one of the same experiment) is nearer to what was chosen than the first of all.
         same = [pair for pair in pairs if pair[1] == scope.model]
-        run_id, model = (same or pairs or [(None, None)])[0]
-        scope = replace(scope, run_id=run_id, model=model)
+        chosen = next(iter(same or _newest_first(pairs, runs)), None)
+        scope = replace(scope, run_id=chosen and chosen[0], model=chosen and chosen[1])
     if scope.run_id is None:
         return replace(scope, baseline=None, candidate=None, judge=None, task=1)
     run = by_id[scope.run_id]
@@ -61,7 +70,7 @@ def latest_of_each_experiment(runs: Sequence[RunSummary]) -> tuple[int, ...]:
     return tuple(sorted(newest.values()))
 
 
-def models(scope: Scope, runs: Sequence[RunSummary]) -> list[tuple[int | None, str | None]]:
+def models(scope: Scope, runs: Sequence[RunSummary]) -> list[Pair]:
     """(run id, model) of everything in view, in the order that the panes list it."""
     by_id = {run.id: run for run in runs}
     return [(run_id, model) for run_id in scope.run_ids if run_id in by_id for model in by_id[run_id].models]
@@ -70,6 +79,12 @@ def models(scope: Scope, runs: Sequence[RunSummary]) -> list[tuple[int | None, s
 def judges(scope: Scope, runs: Sequence[RunSummary]) -> list[str]:
     """Labels of the judges of the runs in view, each once."""
     return list(dict.fromkeys(j.label for run in runs if run.id in scope.run_ids for j in run.judges))
+
+
+def _newest_first(pairs: Sequence[Pair], runs: Sequence[RunSummary]) -> list[Pair]:
+    """A run that has answers before one that has none yet, then the newest."""
+    order = {run.id: (not run.answered, position) for position, run in enumerate(runs)}
+    return sorted(pairs, key=lambda pair: order[pair[0]])
 
 
 def _with_variants(scope: Scope, variants: Sequence[VariantProgress]) -> Scope:
