@@ -6,6 +6,7 @@ What it imports decides the time to the first frame: panes, dialogs and themes l
 import gc
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,15 +15,18 @@ from textual.binding import BindingType
 
 from qtui import config as configuration
 from qtui.config import Config
+from qtui.errors import UserError
 from qtui.store import open_store
-from qtui.ui import keys
+from qtui.ui import keys, themes
 from qtui.ui.reader import StoreReader
 from qtui.ui.screens.main import MainScreen
+from qtui.ui.themes import ThemeFile
 
 if TYPE_CHECKING:
     from qtui.ui.numbers import Numbers
 
 GC_THRESHOLDS = (20_000, 50, 1000)
+THEME_SECONDS = 1.0
 
 
 class QtuiApp(App[None]):
@@ -37,7 +41,10 @@ class QtuiApp(App[None]):
         self.config = config or Config()
         self.reader = StoreReader(store_path)
         self._numbers: Numbers | None = None
+        self._theme_files: dict[str, ThemeFile] = {}
+        self._problems: list[str] = []
         self.set_keymap(dict(self.config.keymap))
+        self._load_themes()
 
     @property
     def numbers(self) -> "Numbers":
@@ -59,6 +66,9 @@ class QtuiApp(App[None]):
         return MainScreen()
 
     def on_ready(self) -> None:
+        for problem in self._problems:
+            self.notify(problem, severity="warning", timeout=12, markup=False)
+        self.set_interval(THEME_SECONDS, self._reload_theme)
         # Collections of what start-up made were the spikes of key latency: it lives as long as the program, so it is not looked at.
         gc.collect()
         gc.freeze()
@@ -68,6 +78,36 @@ class QtuiApp(App[None]):
         self.reader.close()
         if self._numbers is not None:
             self._numbers.close()
+
+    def _load_themes(self) -> None:
+        theme_files, problems = themes.load_all()
+        self._problems += [str(problem) for problem in problems]
+        for theme_file in theme_files:
+            self._theme_files[theme_file.theme.name] = theme_file
+            self.register_theme(theme_file.theme)
+        wanted = self.config.theme
+        if wanted not in self.available_themes:
+            self._problems.append(f'no theme "{wanted}"{configuration.nearest(wanted, self.available_themes)}')
+            wanted = themes.DEFAULT
+        if wanted in self.available_themes:
+            self.theme = wanted
+
+    def _reload_theme(self) -> None:
+        theme_file = self._theme_files.get(self.theme)
+        if theme_file is None:
+            return
+        try:
+            changed = themes.reload(theme_file)
+        except UserError as problem:
+            # Half-saved, or wrong for now: said once per change of the file, and the colours stay.
+            self._theme_files[self.theme] = replace(theme_file, changed=theme_file.path.stat().st_mtime_ns)
+            self.notify(str(problem), severity="warning", markup=False)
+            return
+        if changed is not None:
+            self._theme_files[changed.theme.name] = changed
+            self.register_theme(changed.theme)
+            if changed.theme.name == self.theme:
+                self._watch_theme(self.theme)
 
 
 def run(store_path: Path) -> None:

@@ -1,0 +1,191 @@
+"""Runs: every run of the store, and the selected one as it goes on.
+
+The pane only shows and asks. A run is a process of its own: pausing and cancelling are requests in the store, starting is a new
+process, and what is shown is what the store says, also after this program was closed and opened again.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+
+from qtui.errors import UserError
+from qtui.records import RunSummary
+from qtui.store import runs as store_runs
+from qtui.text import safe
+from qtui.ui import keys, launch, stylesheet
+from qtui.ui.panes.pane import Pane
+from qtui.ui.run_lines import day, run_lines, state_text
+from qtui.ui.screens.confirm import ConfirmScreen
+from qtui.ui.widgets.lines import Lines
+from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+
+COLUMNS = (
+    Column("experiment", flex=3, least=12),
+    Column("state", width=13),
+    Column("answers", width=11, align="right"),
+    Column("started", width=10, drop=1),
+    Column("models", flex=4, least=10, drop=2),
+)
+EMPTY = (
+    "No runs yet. Press n for a new run, or try `qtui demo`; `qtui import gpt4-autoeval PATH` reads an earlier study."
+)
+
+
+class RunScroll(VerticalScroll):
+    """The selected run; it scrolls by itself when it is longer than its room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
+
+
+class RunsPane(Pane):
+    TITLE = "Runs"
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("runs"))
+
+    table = getters.query_one("#run-list", VirtualTable)
+    details = getters.query_one("#run-details", Lines)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._selected: int | None = None
+
+    def compose(self) -> ComposeResult:
+        yield VirtualTable(id="run-list")
+        with RunScroll(id="run-scroll"):
+            yield Lines(id="run-details")
+
+    @property
+    def selected(self) -> RunSummary | None:
+        return next((run for run in self.runs if run.id == self._selected), None)
+
+    async def refresh_data(self) -> None:
+        ids = [run.id for run in self.runs]
+        if self._selected not in ids:
+            self._selected = ids[0] if ids else None
+        cursor = ids.index(self._selected) if self._selected is not None else 0
+        in_view = self.scope.run_ids if self.scope.narrowed else ()
+        rows = [_row(run, only=run.id in in_view) for run in self.runs]
+        self.table.show(COLUMNS, ListRows(rows), cursor=cursor, empty=EMPTY)
+        # As tall as its runs, so that a few runs leave the room to the selected one.
+        self.table.styles.height = max(4, len(rows) + 1) if rows else 4
+        self._show_selected()
+        self.refresh_bindings()
+
+    @on(VirtualTable.RowHighlighted)
+    def _highlight(self, message: VirtualTable.RowHighlighted) -> None:
+        message.stop()
+        if message.index < len(self.runs):
+            self._selected = self.runs[message.index].id
+            self._show_selected()
+            self.refresh_bindings()
+
+    @on(VirtualTable.RowSelected)
+    def _select(self, message: VirtualTable.RowSelected) -> None:
+        message.stop()
+        self.action_open()
+
+    def _show_selected(self) -> None:
+        run = self.selected
+        self.details.show(
+            (lambda cells, styles: run_lines(run, cells, styles)) if run else (lambda _cells, _styles: [])
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Keys that make no sense for the selected run are not offered."""
+        run = self.selected
+        offered = {
+            "open": run is not None,
+            "pause": run is not None and run.active,
+            "resume": run is not None and run.source == "run" and not run.active,
+            "cancel": run is not None and run.active,
+            "delete": run is not None and not run.active,
+            "all": self.scope.narrowed,
+        }
+        return offered.get(action, True)
+
+    def action_open(self) -> None:
+        if run := self.selected:
+            model = run.models[0] if run.models else None
+            self.select(run_ids=(run.id,), run_id=run.id, model=model, pane="scores")
+
+    def action_all(self) -> None:
+        self.select(run_ids=())
+        self.notify("The latest run of every experiment is in view again.", timeout=3)
+
+    def action_new(self) -> None:
+        from qtui.ui.screens.new_run import NewRunScreen
+
+        self.app.push_screen(NewRunScreen(self.workbench.store_path), self._started)
+
+    async def action_pause(self) -> None:
+        if run := self.selected:
+            paused = run.state == "paused"
+            await self._request(run, "" if paused else "pause")
+            said = "goes on" if paused else "pauses when the answers under way are done"
+            self.notify(f"{safe(run.experiment)} {said}.", timeout=3, markup=False)
+
+    def action_resume(self) -> None:
+        if run := self.selected:
+            self.notify(f"Starting {safe(run.experiment)} again …", timeout=2, markup=False)
+            self.run_worker(self._resume(run.id), group="start")
+
+    def action_cancel(self) -> None:
+        run = self.selected
+        if run is None:
+            return
+        question = f"Cancel {safe(run.experiment)}? What is answered and graded is kept; r goes on with the rest."
+        self._ask(ConfirmScreen(question, yes="Cancel the run", no="Let it run"), lambda: self._request(run, "cancel"))
+
+    def action_delete(self) -> None:
+        run = self.selected
+        if run is None:
+            return
+        question = (
+            f"Delete run {run.id} of {safe(run.experiment)} from the store? Its stars and comments go with it. "
+            "Answers and grades that it made are found again by a new run of the same experiment."
+        )
+        self._ask(ConfirmScreen(question, yes="Delete", no="Keep"), lambda: self._delete(run.id))
+
+    def _ask(self, question: ConfirmScreen, then: Callable[[], Awaitable[None]]) -> None:
+        async def answered(yes: bool | None) -> None:
+            if yes:
+                await then()
+
+        self.app.push_screen(question, answered)
+
+    async def _request(self, run: RunSummary, what: str) -> None:
+        try:
+            await self.reader.write(lambda store: store_runs.request(store, run.id, what))
+        except UserError as problem:
+            self.notify(str(problem), severity="error", markup=False)
+
+    async def _delete(self, run_id: int) -> None:
+        # It may have been started again, from another terminal, while the question stood.
+        if any(run.active for run in self.runs if run.id == run_id):
+            self.notify("It is running: cancel it first (x).", severity="warning")
+            return
+        try:
+            await self.reader.write(lambda store: store_runs.delete(store, run_id))
+        except UserError as problem:
+            self.notify(str(problem), severity="error", markup=False)
+
+    async def _resume(self, run_id: int) -> None:
+        try:
+            await launch.resume(run_id, self.workbench.store_path)
+        except UserError as problem:
+            self.notify(str(problem), severity="error", timeout=12, markup=False)
+
+    def _started(self, run_id: int | None) -> None:
+        if run_id is not None:
+            self._selected = run_id
+            self.data_changed(at_once=True)
+
+
+def _row(run: RunSummary, *, only: bool) -> Row:
+    name = f"{run.experiment} (only this is in view)" if only else run.experiment
+    started = day(run.started or run.created)
+    return (name, state_text(run.state), f"{run.answered}/{run.expected}", started, ", ".join(run.models))

@@ -1,0 +1,244 @@
+"""A run as lines of text: what it is, a line per variant and per judge, and every reason in full.
+
+Pure: a record and a width in, lines out. Columns that no variant has a value for (an import knows no speed) are left out.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.style import Style
+from rich.text import Text
+
+from qtui.records import JudgeProgress, RunSummary, VariantProgress
+from qtui.text import cut, safe, width, wrap
+from qtui.ui.widgets.columns import GAP, Column, layout
+
+SIGNS = {
+    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "waiting": "·",
+    "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
+}  # fmt: skip
+ROLES = {
+    "done": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet", "paused": "notice",
+}  # fmt: skip
+"""Role of a state's colour; what is not here is at work."""
+
+NAME = Column("", flex=1, least=8)
+STATE = Column("", width=11)
+BAR = Column("", flex=2, least=6, drop=5)
+FIGURES = (
+    Column("answers", align="right"),
+    Column("tok/s", align="right", drop=3),
+    Column("left", align="right", drop=2),
+    Column("memory", align="right", drop=6),
+    Column("empty", align="right", drop=1),
+    Column("cut", align="right", drop=1),
+)
+TABLE_MOST = 108
+"""Cells; on a wider screen figures would be far from the names they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What stands in the columns of one variant or judge; `bar` is the share that is done."""
+
+    name: str
+    state: str
+    bar: float
+    cells: tuple[str, ...]
+    """What FIGURES names: answers, speed, time left, memory, empty answers, answers cut off at the limit of tokens."""
+    phase: str
+    reason: str
+
+
+def state_text(state: str) -> str:
+    return f"{SIGNS.get(state, '?')} {state}"
+
+
+def role(state: str) -> str:
+    return ROLES.get(state, "active")
+
+
+def run_lines(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float | None = None) -> list[Text]:
+    """Lines of at most `cells` cells. `styles`: strong, quiet, good, bad, notice, active, bar, rest."""
+    lines = list(_heading(run, cells, styles, time.time() if now is None else now))
+    if run.variants:
+        lines += [
+            Text(),
+            *_table("answers", [_variant(v) for v in run.variants], [v.model for v in run.variants], cells, styles),
+        ]
+    if run.judges:
+        lines += [
+            Text(),
+            *_table("grades", [_judge(j) for j in run.judges], ["Judges"] * len(run.judges), cells, styles),
+        ]
+    return lines
+
+
+def ago(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(0, seconds):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} days"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds as `1:02:03` or `2:03`."""
+    whole = round(max(0.0, seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def size(number: float) -> str:
+    """Bytes in the unit that leaves one to three digits before the point, by powers of 1024 as tools for GGUF do."""
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"
+
+
+def day(moment: float) -> str:
+    """`13:05` today, `21 Nov` this year, else the date."""
+    then, today = time.localtime(moment), time.localtime()
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M", then)
+    return time.strftime("%-d %b" if then[0] == today[0] else "%Y-%m-%d", then)
+
+
+def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float) -> Iterator[Text]:
+    title = _styled(cut(safe(run.experiment), cells - 16), styles["strong"])
+    title.append(f"  {state_text(run.state)}", styles[role(run.state)])
+    yield title
+    what = f"{run.tasks} tasks of {safe(run.task_set)}"
+    if run.source == "import":
+        what += f" · imported {ago(now - run.created)} ago from {safe(_short(run.origin))}"
+    elif run.started is None:
+        what += " · not started yet"
+    else:
+        took = duration((run.ended or now) - run.started)
+        what += f" · started {day(run.started)}, " + (f"took {took}" if run.ended else f"{took} so far")
+        what += f" · {safe(_short(run.origin))}"
+    yield from (_styled(line, styles["quiet"]) for line in wrap(what, cells))
+    if run.reason:
+        yield from (_styled(line, styles["bad"]) for line in wrap(safe(run.reason), cells))
+    if run.state == "interrupted":
+        advice = (
+            "Its runner ended without a word (killed, or a power cut). Nothing is lost: r goes on with what is missing."
+        )
+        yield from (_styled(line, styles["notice"]) for line in wrap(advice, cells))
+
+
+def _variant(variant: VariantProgress) -> Line:
+    facts = variant.facts
+    share = variant.answered / variant.expected if variant.expected else 0.0
+    loading = _number(facts.get("loading_fraction"))
+    phase = variant.phase
+    if variant.state == "loading" and loading is not None:
+        share, phase = loading, f"{phase or 'loading'} {loading:.0%}"
+    at_work = variant.state in ("loading", "answering")
+    memory = " + ".join(
+        size(bytes_) + label
+        for bytes_, label in ((_number(facts.get("rss_bytes")), ""), (_number(facts.get("gpu_bytes")), " GPU"))
+        if bytes_
+    )
+    speed, left = _number(facts.get("tokens_per_second")), _number(facts.get("eta_seconds"))
+    return Line(
+        name=variant.name + (" (baseline)" if variant.is_baseline else ""),
+        state=variant.state,
+        bar=share,
+        cells=(
+            f"{variant.answered}/{variant.expected}",
+            "" if speed is None else f"{speed:.0f}" if speed >= 100 else f"{speed:.1f}",
+            duration(left) if left is not None and at_work else "",
+            memory,
+            str(variant.empty) if variant.empty else "",
+            str(variant.truncated) if variant.truncated else "",
+        ),
+        phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
+        reason=variant.reason,
+    )
+
+
+def _judge(judge: JudgeProgress) -> Line:
+    takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
+    ungraded = f"{judge.ungraded} without a readable grade" if judge.ungraded else ""
+    return Line(
+        name=judge.label + takes,
+        state=judge.state,
+        bar=judge.graded / judge.expected if judge.expected else 0.0,
+        cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
+        phase=ungraded,
+        reason=judge.reason,
+    )
+
+
+def _places(lines: Sequence[Line], cells: int) -> list[tuple[Column, int, int]]:
+    """(column, index of the figure or -1, cells) of what is shown: figures without any value take no room."""
+    columns, needed, figures = [NAME, STATE, BAR], [0, 0, 0], [-1, -1, -1]
+    columns[0] = Column("", width=min(36, 2 + max(width(safe(line.name)) for line in lines)))
+    for i, column in enumerate(FIGURES):
+        most = max(width(line.cells[i]) for line in lines)
+        if most:
+            columns.append(column)
+            needed.append(max(most, width(column.label)))
+            figures.append(i)
+    return [(columns[i], figures[i], wide) for i, wide in layout(columns, needed, min(cells - 1, TABLE_MOST))]
+
+
+def _table(
+    what: str, lines: Sequence[Line], groups: Sequence[str], cells: int, styles: Mapping[str, Style]
+) -> Iterator[Text]:
+    """Titles, and each line under the heading of its group."""
+    places = _places(lines, cells)
+    titles = [(what if column is FIGURES[0] else column.label).rjust(wide) for column, _, wide in places]
+    yield _styled(" " + (" " * GAP).join(titles), styles["quiet"])
+    for i, line in enumerate(lines):
+        if not i or groups[i] != groups[i - 1]:
+            yield _styled(cut(safe(groups[i]), cells), styles["strong"])
+        yield from _drawn(line, places, cells, styles)
+
+
+def _drawn(
+    line: Line, places: Sequence[tuple[Column, int, int]], cells: int, styles: Mapping[str, Style]
+) -> Iterator[Text]:
+    text = Text(" ")
+    for number, (column, figure, wide) in enumerate(places):
+        text.append(" " * GAP if number else "")
+        if figure >= 0:
+            text.append(cut(line.cells[figure], wide).rjust(wide))
+        elif column is STATE:
+            text.append(cut(state_text(line.state), wide).ljust(wide), styles[role(line.state)])
+        elif column is BAR:
+            _append_bar(text, line.bar, wide, styles)
+        else:
+            name = cut(safe("  " + line.name), wide)
+            text.append(name + " " * (wide - width(name)))
+    yield text
+    for said, style in ((line.phase, "quiet"), (line.reason, "bad")):
+        if said:
+            yield from (_styled("     " + part, styles[style]) for part in wrap(safe(said), max(10, cells - 6)))
+
+
+def _append_bar(text: Text, share: float, cells: int, styles: Mapping[str, Style]) -> None:
+    # A bar is full only when everything is there, and not empty when something is.
+    full = cells if share >= 1 else min(cells - 1, max(round(share * cells), 1 if share > 0 else 0))
+    text.append("━" * full, styles["bar"])
+    text.append("╌" * (cells - full), styles["rest"])
+
+
+def _styled(text: str, style: Style) -> Text:
+    return Text.assemble((text, style))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _short(path: str) -> str:
+    home = f"{Path.home()}/"
+    return f"~/{path.removeprefix(home)}" if path.startswith(home) else path
