@@ -8,7 +8,6 @@ prompt and answer together adds after the prompt.
 from qtui.engines.protocol import Prompt
 from qtui.records import Sampling
 
-
 EMPTY = "the prompt is empty, and the model's tokenizer adds no BOS"
 
 

@@ -81,12 +81,21 @@ def _decoder(tokenizer: Any) -> str:
 
 
 def _put_spaces(tokenizer: Any, after_special: bool) -> None:
-    """Make a SentencePiece tokenizer put its space where the prompts say; see `Prompt.space_after_special`."""
+    """Make a SentencePiece tokenizer put its space where the prompts say; see `Prompt.space_after_special`.
+
+    After special tokens too means as SentencePiece and llama.cpp have it: before a text that begins with a space as well.
+    """
+    from tokenizers import normalizers
+
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    rule = backend.pre_tokenizer if backend is not None else None
-    if type(rule).__name__ == "Metaspace" and rule.prepend_scheme != "never":
-        rule.prepend_scheme = "always" if after_special else "first"
-        backend.pre_tokenizer = rule
+    rule: Any = getattr(backend, "pre_tokenizer", None)
+    if backend is not None and type(rule).__name__ == "Metaspace" and rule.prepend_scheme != "never":
+        if after_special:
+            backend.pre_tokenizer = None
+            backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        else:
+            rule.prepend_scheme = "first"
+            backend.pre_tokenizer = rule
 
 
 def _byte_level_alphabet() -> dict[int, str]:

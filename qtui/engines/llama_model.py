@@ -12,12 +12,16 @@ from qtui.engines import gguf_file, llama_log
 from qtui.engines.protocol import Prompt
 from qtui.errors import UserError
 
+_SPECIAL = (
+    llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+)
+
 
 class LlamaModel:
     """Loads the weights and validates them. Raises UserError with llama.cpp's reason where it cannot.
 
     `space_after_special` False: the tokenizer must not put a space after a special token as llama.cpp does of itself, so its
-    rule is switched off and the space before the text is put here.
+    rule is switched off and the space before the text is put here, as transformers does: not before one that is there.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class LlamaModel:
     def tokens(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
         ids = self._tokenize(prompt.text)
-        if self._own_space and ids and not self._is_special(ids[0]):
+        if self._own_space and ids and not self._begins_apart(prompt.text, ids[0]):
             ids = self._tokenize(" " + prompt.text)
         if not prompt.bos:
             return ids
@@ -102,9 +106,14 @@ class LlamaModel:
                 return list(buffer[:count])
             room = -count
 
-    def _is_special(self, token: int) -> bool:
-        special = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
-        return bool(llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & special)
+    def _begins_apart(self, text: str, first: int) -> bool:
+        """Whether a text begins with a space already, or with a special token written out."""
+        if text.startswith((" ", "▁")):
+            return True
+        special = bool(llama_cpp.llama_vocab_get_attr(self.vocabulary, first) & _SPECIAL)
+        return special and text.startswith(
+            llama_cpp.llama_vocab_get_text(self.vocabulary, first).decode(errors="replace")
+        )
 
     def _piece(self, token: int) -> bytes:
         room = 64

@@ -48,7 +48,8 @@ class TransformersEngine:
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
         started = time.perf_counter()
-        transformers.logging.set_verbosity_error()
+        library: Any = transformers.logging
+        library.set_verbosity_error()
         if self.variant.threads:
             torch.set_num_threads(self.variant.threads)
         self.tokenizer = HubTokenizer(
@@ -170,7 +171,8 @@ class TransformersEngine:
             use_cache=True,
             **self._last_logits_only,
         )
-        return out.logits[:, -1].float()
+        logits: torch.Tensor = out.logits[:, -1].float()
+        return logits
 
     def _take(self, row: _Row, token: int) -> Answered | None:
         """Add a token to its answer; the answer, if that was its last."""
@@ -187,7 +189,7 @@ class TransformersEngine:
         dtype = precision.torch_dtype(self.variant.precision, self.path, accelerator)
         transformers.logging.set_tqdm_hook(_quiet_bar(report))
         try:
-            model, found = transformers.AutoModelForCausalLM.from_pretrained(
+            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 self.path,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
                 device_map="auto" if accelerator == "cuda" else None,
@@ -200,6 +202,7 @@ class TransformersEngine:
         except Exception as error:
             # Loaders of quantized checkpoints and damaged files raise nearly anything; the reason is in the text.
             raise UserError(f"{self.path}: transformers cannot load it: {_first_line(error)}") from error
+        model, found = loaded
         missing = sorted(found["missing_keys"])
         if missing:
             # The library would fill them with random numbers and go on.
@@ -245,9 +248,11 @@ def _quiet_bar(report: Report) -> Any:
     """In place of the progress bar that the library would draw while it loads."""
 
     def hook(_: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        from tqdm import tqdm
+        from huggingface_hub import utils
 
-        class Bar(tqdm):  # type: ignore[type-arg, misc, unused-ignore]
+        bar: Any = utils
+
+        class Bar(bar.tqdm):  # type: ignore[misc]
             def update(self, n: float | None = 1) -> bool | None:
                 self.n += n or 0
                 if self.total:

@@ -1,0 +1,166 @@
+"""A model behind an OpenAI-compatible endpoint (vLLM, llama-server, Ollama, a cloud): chat completions, several at once.
+
+The endpoint applies the model's template, so a prompt is what the user says and, if there is one, the system's message. The
+library retries what is worth retrying (rate limits, server faults, broken connections) with growing pauses.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import openai
+
+from qtui.engines.meter import INTERVAL, Meter
+from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
+from qtui.errors import UserError
+from qtui.records import FinishReason, Sampling, VariantSpec
+
+REQUEST_TRIES = 6
+TIMEOUT_SECONDS = 600.0
+"""Of one request: a long answer of a large model on a small machine takes minutes."""
+SHOWN_CHARACTERS = 200
+
+_FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+
+
+class OpenAIEngine:
+    def __init__(self, variant: VariantSpec) -> None:
+        self.variant = variant
+        self.meter = Meter()
+        self.limit_name = "max_tokens"
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
+        """Nothing to load. Raises UserError where the key is not set."""
+        self.key_name = self.variant.api_key_env or "OPENAI_API_KEY"
+        key = os.environ.get(self.key_name)
+        if not key and (self.variant.base_url is None or self.variant.api_key_env):
+            raise UserError(
+                f"the environment variable {self.key_name} with the key for {self.where} is not set (export {self.key_name}=…)"
+            )
+        self.client = openai.OpenAI(
+            # A server of one's own usually wants no key, and the library wants one.
+            api_key=key or "none",
+            base_url=self.variant.base_url,
+            max_retries=REQUEST_TRIES - 1,
+            timeout=TIMEOUT_SECONDS,
+        )
+        self.slots = max(1, min(self.variant.slots, len(requests)))
+        return {"slots": self.slots, "device": self.where}
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        self.meter = Meter()
+        with ThreadPoolExecutor(self.slots, thread_name_prefix="request") as pool:
+            going: set[Future[Answered | Unanswered]] = {pool.submit(self._ask, request) for request in requests}
+            try:
+                while going:
+                    done, going = wait(going, timeout=INTERVAL, return_when=FIRST_COMPLETED)
+                    for ended in done:
+                        yield self._counted(ended.result())
+                    progress = self.meter.due(min(len(going), self.slots))
+                    if progress:
+                        yield progress
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def facts(self) -> dict[str, Any]:
+        return self.meter.facts()
+
+    @property
+    def where(self) -> str:
+        return self.variant.base_url or "api.openai.com"
+
+    def _counted(self, answered: Answered | Unanswered) -> Answered | Unanswered:
+        if isinstance(answered, Answered):
+            self.meter.prompt_tokens += answered.prompt_tokens
+            self.meter.completion_tokens += answered.completion_tokens
+        return answered
+
+    def _ask(self, request: Request) -> Answered | Unanswered:
+        started = time.perf_counter()
+        try:
+            completion = self._complete(request)
+        except openai.APIStatusError as error:
+            if _is_about_this_request(error):
+                return Unanswered(request.index, f"{self.where} refused it ({error.status_code}): {_shown(error)}")
+            raise UserError(self._explain(error)) from error
+        except openai.OpenAIError as error:
+            raise UserError(self._explain(error)) from error
+        if not completion.choices:
+            return Unanswered(request.index, f"{self.where} replied without an answer")
+        choice, usage = completion.choices[0], completion.usage
+        return Answered(
+            index=request.index,
+            text=choice.message.content or "",
+            finish_reason=_FINISH.get(choice.finish_reason or "", "unknown"),
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _complete(self, request: Request) -> Any:
+        try:
+            return self._create(request)
+        except openai.BadRequestError as error:
+            # Some models know the limit under its newer name alone.
+            if self.limit_name == "max_completion_tokens" or "max_completion_tokens" not in error.message:
+                raise
+            self.limit_name = "max_completion_tokens"
+            return self._create(request)
+
+    def _create(self, request: Request) -> Any:
+        prompt = request.prompt
+        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+        create: Any = self.client.chat.completions.create
+        return create(
+            model=self.variant.weights,
+            messages=[*messages, {"role": "user", "content": prompt.text}],
+            **{self.limit_name: request.sampling.max_tokens},
+            **_settings(request.sampling),
+        )
+
+    def _explain(self, error: openai.OpenAIError) -> str:
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return f"{self.where}: the key in {self.key_name} was refused ({error.status_code}); set another and start again"
+        if isinstance(error, openai.RateLimitError):
+            return f"{self.where}: no quota left, or too many requests for too long; answers so far are kept, start again later"
+        if isinstance(error, openai.NotFoundError):
+            return f'{self.where}: no model "{self.variant.weights}" there (404); check weights and base_url'
+        if isinstance(error, openai.APITimeoutError):
+            return (
+                f"{self.where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times; answers so far are kept"
+            )
+        if isinstance(error, openai.APIConnectionError):
+            return f"{self.where}: cannot be reached; is the server running, and base_url right?"
+        if isinstance(error, openai.APIStatusError):
+            return f"{self.where}: failed {REQUEST_TRIES} times ({error.status_code}): {_shown(error)}"
+        return f"{self.where}: {error}"
+
+
+def _settings(sampling: Sampling) -> dict[str, Any]:
+    """Only what was asked for. Filters that OpenAI's interface lacks go by the names that vLLM and llama-server share."""
+    found: dict[str, Any] = {"temperature": sampling.temperature, "seed": sampling.seed}
+    if sampling.top_p < 1.0:
+        found["top_p"] = sampling.top_p
+    if sampling.stop:
+        found["stop"] = list(sampling.stop)
+    extra = {
+        name: value
+        for name, value, off in (
+            ("top_k", sampling.top_k, 0),
+            ("min_p", sampling.min_p, 0.0),
+            ("repetition_penalty", sampling.repetition_penalty, 1.0),
+        )
+        if value != off
+    }
+    return found | ({"extra_body": extra} if extra else {})
+
+
+def _is_about_this_request(error: openai.APIStatusError) -> bool:
+    """A prompt that is too long or that a filter refuses, say: the other requests may well be answered."""
+    return error.status_code in (400, 413, 422)
+
+
+def _shown(error: openai.APIStatusError) -> str:
+    return error.message.strip()[:SHOWN_CHARACTERS]
