@@ -27,10 +27,15 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "demo": Entry("qtui.cli.demo:demo", "Run the demo, live in the workbench or as a table."),
     "run": Entry("qtui.cli.run:run", "Run an experiment, or go on with it where it stopped."),
     "resume": Entry("qtui.cli.run:resume", "Go on with a run that was cancelled, interrupted or failed in parts."),
     "pause": Entry("qtui.cli.run:pause", "Hold a run where it is, or let it go on."),
     "cancel": Entry("qtui.cli.run:cancel", "Stop a run; what is done is kept."),
+    "scores": Entry("qtui.cli.scores:scores", "Mean grades before and after, and the verdict."),
+    "lengths": Entry("qtui.cli.lengths:lengths", "Lengths and shapes of the answers, before and after."),
+    "compare": Entry("qtui.cli.compare:compare", "The answers to one task, side by side."),
+    "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate is good enough."),
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
 }
 

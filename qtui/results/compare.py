@@ -68,8 +68,9 @@ def _grades(grades: "pd.DataFrame", model: str, variant: str) -> dict[_Place, di
     own = grades[(grades["model"] == model) & (grades["variant"] == variant)].dropna(subset=["grade"])
     means = own.astype({"grade": float}).groupby(["task", "sample", "judge"])["grade"].mean()
     found: dict[_Place, dict[str, float]] = {}
-    for (task, sample, judge), mean in means.items():  # type: ignore[misc]
-        found.setdefault((int(task), int(sample)), {})[str(judge)] = float(mean)
+    rows = means.reset_index()
+    for task, sample, judge, mean in zip(*(rows[name].tolist() for name in rows.columns), strict=True):
+        found.setdefault((task, sample), {})[judge] = mean
     return found
 
 

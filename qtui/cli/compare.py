@@ -1,0 +1,191 @@
+"""`qtui compare TASK`: the answers of baseline and candidate to one task, side by side where the terminal is wide enough."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
+from qtui.cli.page import Page, print_json
+from qtui.differences import Span, differences
+from qtui.errors import UserError
+from qtui.results.answers import Comparison, PairName, VariantAnswer, comparison, pairs
+from qtui.text import line_spans, safe, width
+
+SIDE_BY_SIDE = 72
+"""Columns from which two answers stand beside each other."""
+GAP = " │ "
+DIFFERENT = "bold underline"
+NO_ANSWER = "(not answered yet)"
+
+
+@click.command()
+@click.argument("task", type=click.IntRange(min=1))
+@click.option("--model", metavar="NAME", help="The model (default: the first that has a candidate).")
+@click.option("--candidate", metavar="VARIANT", help="The variant held against the baseline (default: the first).")
+@click.option("--baseline", metavar="VARIANT", help="Another variant than the model's baseline to hold it against.")
+@click.option("--sample", type=click.IntRange(min=0), default=0, show_default=True, help="Which of several samples.")
+@runs_options
+@json_option
+@store_option
+def compare(
+    *,
+    task: int,
+    model: str | None,
+    candidate: str | None,
+    baseline: str | None,
+    sample: int,
+    experiment: str | None,
+    run_id: int | None,
+    as_json: bool,
+    store: Path,
+) -> None:
+    """The answers of baseline and candidate to TASK (1 is the first), what differs marked."""
+    found = pairs(store, chosen_runs(store, experiment, run_id))
+    pair = _chosen(found, model, candidate, baseline)
+    shown = comparison(store, pair, task, sample)
+    if as_json:
+        print_json(_as_json(shown))
+        return
+    print_comparison(shown)
+    others = list(dict.fromkeys(safe(p.model) for p in found if p.model != pair.model))
+    if model is None and others:
+        click.echo(f"other models (--model NAME): {', '.join(others)}", err=True)
+
+
+def print_comparison(shown: Comparison) -> None:
+    page = Page()
+    page.line(
+        f"{safe(shown.model)}, task {shown.task} of {shown.tasks} ({safe(shown.experiment)}, run {shown.run_id})",
+        style="bold",
+    )
+    for label, text in (
+        ("Input", shown.content.input),
+        ("Reference", shown.content.reference),
+        ("Criteria", shown.content.criteria),
+    ):
+        if text:
+            page.line()
+            page.line(label, style="bold")
+            page.line(safe(text).rstrip(), indent=2)
+    page.line()
+    left, right = (safe(side.text) if side else NO_ANSWER for side in (shown.baseline, shown.candidate))
+    found = differences(left, right)
+    both = shown.baseline is not None and shown.candidate is not None
+    spans = (found.left, found.right) if both else ((), ())
+    titles = (f"{safe(shown.baseline_name)} (baseline)", safe(shown.candidate_name))
+    details = (_details(shown.baseline), _details(shown.candidate))
+    if page.columns and page.columns >= SIDE_BY_SIDE:
+        _beside(page, titles, details, (left, right), spans)
+    else:
+        for i in range(2):
+            page.line(titles[i], style="bold")
+            page.line(details[i], style="dim")
+            for line in _marked((left, right)[i], spans[i], page.columns):
+                page.text(line)
+            page.line()
+    if both:
+        where = "equal" if found.divergence is None else f"part at character {found.divergence + 1}"
+        page.line(f"{where}; similarity {found.similarity:.2f}", style="dim")
+    _print_grades(page, shown)
+
+
+def _chosen(found: Sequence[PairName], model: str | None, candidate: str | None, baseline: str | None) -> PairName:
+    """The first pair that fits. Raises UserError listing what there is."""
+    fitting = [
+        pair for pair in found
+        if model in (None, pair.model) and candidate in (None, pair.candidate, pair.baseline)
+    ]  # fmt: skip
+    if not fitting:
+        known = ", ".join(dict.fromkeys(f"{safe(p.model)}: {safe(p.baseline)} → {safe(p.candidate)}" for p in found))
+        raise UserError(f"there is no such pair to compare (pairs: {known or 'none'})")
+    pair = fitting[0]
+    variants = {pair.baseline, *(p.candidate for p in fitting if p.model == pair.model and p.run_id == pair.run_id)}
+    if baseline is not None and baseline not in variants:
+        raise UserError(
+            f"{safe(pair.model)} has no variant {baseline!r} (variants: {', '.join(map(safe, sorted(variants)))})"
+        )
+    return PairName(pair.run_id, pair.model, baseline or pair.baseline, candidate or pair.candidate)
+
+
+def _beside(
+    page: Page,
+    titles: tuple[str, str],
+    details: tuple[str, str],
+    texts: tuple[str, str],
+    spans: tuple[Sequence[Span], ...],
+) -> None:
+    assert page.columns
+    cells = (page.columns - len(GAP)) // 2
+    columns = []
+    for i in range(2):
+        head = [Text(line, style="bold") for line in _wrapped(titles[i], cells)]
+        head += [Text(line, style="dim") for line in _wrapped(details[i], cells)]
+        columns.append([*head, *_marked(texts[i], spans[i], cells)])
+    for left, right in zip_longest(*columns, fillvalue=Text("")):
+        line = left.copy()
+        line.append(" " * (cells - width(left.plain)))
+        line.append(GAP, style="dim")
+        line.append_text(right)
+        page.text(line)
+    page.line()
+
+
+def _wrapped(text: str, cells: int) -> list[str]:
+    return [text[start:stop] for start, stop in line_spans(text, cells)]
+
+
+def _marked(text: str, spans: Sequence[Span], cells: int | None) -> list[Text]:
+    """The lines of a text with the differing characters marked; not wrapped where `cells` is None."""
+    styled = Text(text)
+    for start, stop in spans:
+        styled.stylize(DIFFERENT, start, stop)
+    if cells is None:
+        return list(styled.split("\n", allow_blank=True))
+    return [styled[start:stop] for start, stop in line_spans(text, cells)]
+
+
+def _details(side: VariantAnswer | None) -> str:
+    if side is None:
+        return ""
+    told = [f"{len(side.text.strip())} characters"]
+    if side.completion_tokens is not None:
+        told.append(f"{side.completion_tokens} tokens")
+    if side.seconds is not None:
+        told.append(f"{side.seconds:.1f} s")
+    if side.finish_reason == "length":
+        told.append("cut off at the limit")
+    if not side.text.strip():
+        told.append("empty")
+    return ", ".join(told)
+
+
+def _print_grades(page: Page, shown: Comparison) -> None:
+    for name, side in ((shown.baseline_name, shown.baseline), (shown.candidate_name, shown.candidate)):
+        for grade in side.grades if side else ():
+            value = "ungraded" if grade.grade is None else f"grade {grade.grade}"
+            reason = f": {safe(grade.reason)}" if grade.reason else ""
+            page.line(f"{safe(name)}, {safe(grade.judge)}, take {grade.take}: {value}{reason}")
+
+
+def _as_json(shown: Comparison) -> dict[str, Any]:
+    sides = (shown.baseline, shown.candidate)
+    found = differences(*(side.text for side in sides if side)) if all(sides) else None
+    return {
+        "experiment": shown.experiment,
+        "run": shown.run_id,
+        "model": shown.model,
+        "task": shown.task,
+        "sample": shown.sample,
+        "input": shown.content.input,
+        "reference": shown.content.reference,
+        "criteria": shown.content.criteria,
+        "baseline": asdict(shown.baseline) if shown.baseline else None,
+        "candidate": asdict(shown.candidate) if shown.candidate else None,
+        "similarity": found.similarity if found else None,
+        "divergence": found.divergence if found else None,
+    }

@@ -1,0 +1,111 @@
+"""`qtui lengths`: how long the answers are, before and after, and what else can be counted without a judge."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
+from qtui.cli.page import Column, Page, number, print_json, signed
+from qtui.results.lengths import LengthRows, PairRow, VariantRow, length_json, length_rows
+from qtui.text import safe
+
+VARIANT_COLUMNS = (
+    Column("Model", flex=True),
+    Column("Variant"),
+    *(Column(label, "right") for label in ("n", "Median", "Mean")),
+    Column("SD", "right", spare=True),
+    Column("Max", "right", spare=True),
+    *(Column(label, "right") for label in ("Empty", "<20", "Loop", "Cut")),
+    Column("Shape"),
+)
+PAIR_COLUMNS = (
+    Column("Model", flex=True),
+    Column("Variants"),
+    *(Column(label, "right") for label in ("Mean Δ", "Change", "95 % interval", "p", "δ", "Same")),
+)
+SHAPES = {"no-clear-peak": "no peak", "unclassified": "–", None: "–"}
+
+
+@click.command()
+@runs_options
+@json_option
+@store_option
+def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
+    """Lengths of the answers in characters, their shape, and how the candidate's differ from the baseline's."""
+    run_ids = chosen_runs(store, experiment, run_id)
+    if as_json:
+        print_json(length_json(store, run_ids))
+    else:
+        print_lengths(length_rows(store, run_ids))
+
+
+def print_lengths(found: LengthRows) -> None:
+    page = Page()
+    runs = dict.fromkeys((row.run_id, row.experiment) for row in found.variants)
+    if not runs:
+        page.line("No answers yet.")
+    for run_id, experiment in runs:
+        page.line(f"{safe(experiment)} (run {run_id}): characters after stripping", style="bold")
+        page.line()
+        page.table(VARIANT_COLUMNS, [_variant(row) for row in found.variants if row.run_id == run_id])
+        page.line()
+        pairs = [row for row in found.pairs if row.run_id == run_id]
+        if pairs:
+            page.table(PAIR_COLUMNS, [_pair(row) for row in pairs])
+            page.line()
+        _print_behaviour(page, pairs)
+    if found.pairs:
+        page.line(
+            "Δ: candidate − baseline; interval: bootstrap over tasks; p: Wilcoxon; δ: Cliff's; Same: equal answers",
+            style="dim",
+        )
+    for note in found.notes:
+        page.line(safe(note), style="dim")
+
+
+def _variant(row: VariantRow) -> list[str]:
+    lengths_of, flags = row.stripped, row.flags
+    return [
+        safe(row.model),
+        safe(row.variant),
+        str(lengths_of.n),
+        number(lengths_of.median, 0),
+        number(lengths_of.mean, 0),
+        number(lengths_of.sd, 0),
+        "–" if lengths_of.max is None else str(lengths_of.max),
+        *(_count(flags, name) for name in ("empty_strip", "lt20_strip", "loop", "truncated")),
+        SHAPES.get(row.shape, row.shape or "–"),
+    ]
+
+
+def _count(flags: Mapping[str, int | None], name: str) -> str:
+    value = flags.get(name)
+    return "?" if value is None else str(value)
+
+
+def _pair(row: PairRow) -> list[str]:
+    change: Mapping[str, Any] = row.stripped
+    relative = change["rel_change_mean"]
+    interval = change["boot95"]
+    p = change["wilcoxon_p"]
+    return [
+        safe(row.model),
+        f"{safe(row.baseline)} → {safe(row.candidate)}",
+        signed(change["mean_diff"], 0),
+        "–" if relative is None else f"{signed(relative * 100, 0)} %",
+        "–" if interval is None else f"{signed(interval[0], 0)} … {signed(interval[1], 0)}",
+        "–" if p is None else "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0"),
+        signed(change["cliffs_delta"], 2),
+        str(row.identical),
+    ]
+
+
+def _print_behaviour(page: Page, pairs: list[PairRow]) -> None:
+    changed = [row for row in pairs if row.behaviour == "changed"]
+    for row in changed:
+        reasons = "; ".join(map(safe, row.behaviour_reasons))
+        page.line(f"{safe(row.model)}: {safe(row.candidate)} behaves differently: {reasons}")
+    if changed:
+        page.line()

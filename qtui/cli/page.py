@@ -1,0 +1,109 @@
+"""Text and tables on standard output, for a reader at a terminal and for a pipe.
+
+On a terminal lines are wrapped to its width, columns that can be spared are left out, and one is cut. In a pipe nothing is, so that
+grep and less see whole lines, and there is no colour. NO_COLOR leaves bold and underline. Text for a Page must be safe already.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from qtui.text import cut, safe, width, wrap
+
+GAP = 2
+NARROWEST_FLEX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where the terminal is too narrow, a `spare` column is left out, then the `flex` one is cut."""
+
+    label: str
+    align: Literal["left", "right"] = "left"
+    flex: bool = False
+    spare: bool = False
+
+
+class Page:
+    """Prints to standard output. `columns` is the terminal's width, None in a pipe."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.columns = self._console.width if sys.stdout.isatty() else None
+
+    def line(self, text: str = "", *, indent: int = 0, style: str = "") -> None:
+        """A line of prose, wrapped with a hanging indent."""
+        lines = wrap(text, self.columns - indent) if self.columns else text.split("\n")
+        for line in lines:
+            self.text(Text(" " * indent + line, style=style))
+
+    def text(self, text: Text) -> None:
+        """One line that is laid out already."""
+        text.rstrip()
+        self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
+        """A header and rows under each other; numbers end, words begin at the same place. `styles` is one for each row."""
+        shown, cells = self._fitted(columns, [[column.label for column in columns], *rows])
+        widths = [max(width(row[i]) for row in cells) for i in range(len(shown))]
+        for number_of, row in enumerate(cells):
+            style = "bold" if number_of == 0 else styles[number_of - 1] if styles else ""
+            padded = (_padded(cell, wanted, column) for cell, wanted, column in zip(row, widths, shown, strict=True))
+            self.text(Text((" " * GAP).join(padded), style=Style.parse(style)))
+
+    def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> tuple[list[Column], list[list[str]]]:
+        """The columns that fit and their cells, the flexible one cut."""
+        kept = list(range(len(columns)))
+        wanted = [max(width(row[i]) for row in rows) for i in kept]
+        flex = next((i for i, column in enumerate(columns) if column.flex), None)
+        spare = [i for i, column in enumerate(columns) if column.spare]
+        while self.columns and spare and sum(wanted[i] + GAP for i in kept) - GAP > self.columns:
+            kept.remove(spare.pop())
+        cells = [[row[i] for i in kept] for row in rows]
+        if self.columns and flex is not None:
+            room = self.columns - sum(wanted[i] + GAP for i in kept if i != flex)
+            place = kept.index(flex)
+            for row in cells:
+                row[place] = cut(row[place], max(NARROWEST_FLEX, room))
+        return [columns[i] for i in kept], cells
+
+
+def _padded(cell: str, wanted: int, column: Column) -> str:
+    space = " " * (wanted - width(cell))
+    return space + cell if column.align == "right" else cell + space
+
+
+def number(value: float | None, places: int = 2) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def signed(value: float | None, places: int = 2) -> str:
+    """`+0.12`, `−0.41`, `0.00`; `–` where there is none."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):.{places}f}"
+    if float(text) == 0:
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def interval(value: tuple[float, float] | None, places: int = 2) -> str:
+    return "–" if value is None else f"{signed(value[0], places)} … {signed(value[1], places)}"
+
+
+def count(number_of: int, what: str) -> str:
+    """`1 take`, `3 takes`."""
+    return f"{number_of} {what}{'' if number_of == 1 else 's'}"
+
+
+def print_json(value: Any) -> None:
+    """To a program exactly, to a terminal without what would drive it (JSON escapes only some of the controls)."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    click.echo(safe(text) if sys.stdout.isatty() else text)

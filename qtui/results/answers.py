@@ -1,0 +1,116 @@
+"""One task with the answers of a model's variants and their grades, straight from the store: no analysis, no pandas."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtui.errors import UserError
+from qtui.records import Task, VariantProgress
+from qtui.store import Store, open_store, runs
+
+
+@dataclass(frozen=True, slots=True)
+class TakeGrade:
+    judge: str
+    take: int
+    grade: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantAnswer:
+    variant: str
+    text: str
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float | None
+    grades: tuple[TakeGrade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`task` is 1-based. A side is None where that variant has not answered yet."""
+
+    run_id: int
+    experiment: str
+    model: str
+    task: int
+    tasks: int
+    sample: int
+    content: Task
+    baseline: VariantAnswer | None
+    candidate: VariantAnswer | None
+    baseline_name: str
+    candidate_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairName:
+    run_id: int
+    model: str
+    baseline: str
+    candidate: str
+
+
+def pairs(store_path: Path, run_ids: tuple[int, ...]) -> tuple[PairName, ...]:
+    """Every candidate of every model that has a baseline, in the order of runs and variants."""
+    with closing(open_store(store_path, create=False)) as store:
+        by_id = {run.id: run for run in runs.summaries(store, run_ids)}
+    found: list[PairName] = []
+    for run_id in run_ids:
+        for model in by_id[run_id].models:
+            own = [variant for variant in by_id[run_id].variants if variant.model == model]
+            baseline = next((variant.name for variant in own if variant.is_baseline), None)
+            if baseline is not None:
+                found += [PairName(run_id, model, baseline, v.name) for v in own if not v.is_baseline]
+    return tuple(found)
+
+
+def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> Comparison:
+    """Both answers to one task. Raises UserError where the run has no such task."""
+    with closing(open_store(store_path, create=False)) as store:
+        run = runs.summaries(store, [pair.run_id])[0]
+        tasks = runs.tasks(store, pair.run_id)
+        if not 1 <= task <= len(tasks):
+            raise UserError(f"there is no task {task}: run {pair.run_id} has the tasks 1 to {len(tasks)}")
+        task_id, content = tasks[task - 1]
+        variants = {variant.name: variant for variant in run.variants if variant.model == pair.model}
+        return Comparison(
+            run_id=pair.run_id,
+            experiment=run.experiment,
+            model=pair.model,
+            task=task,
+            tasks=len(tasks),
+            sample=sample,
+            content=content,
+            baseline=_answer(store, variants.get(pair.baseline), task_id, sample),
+            candidate=_answer(store, variants.get(pair.candidate), task_id, sample),
+            baseline_name=pair.baseline,
+            candidate_name=pair.candidate,
+        )
+
+
+def _answer(store: Store, variant: VariantProgress | None, task_id: int, sample: int) -> VariantAnswer | None:
+    if variant is None:
+        return None
+    row = store.execute(
+        "SELECT answer.* FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
+        " WHERE va.variant_id = ? AND va.task_id = ? AND va.sample = ?",
+        (variant.id, task_id, sample),
+    ).fetchone()
+    if row is None:
+        return None
+    graded = store.execute(
+        "SELECT judge, take, grade, reason FROM grade WHERE answer_id = ? AND task_id = ? ORDER BY judge, take",
+        (row["id"], task_id),
+    )
+    return VariantAnswer(
+        variant=variant.name,
+        text=row["text"],
+        finish_reason=row["finish_reason"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        seconds=row["seconds"],
+        grades=tuple(TakeGrade(*grade) for grade in graded),
+    )
