@@ -14,10 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from qtui.analysis.holm import adjust
-from qtui.analysis.lengths import wilcoxon
+from qtui.analysis.lengths import sign_test, wilcoxon
 from qtui.analysis.pairing import Pair
 from qtui.analysis.rounding import p_text
 
@@ -78,7 +77,7 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     b = np.asarray(baseline, dtype=np.float64)
     c = np.asarray(candidate, dtype=np.float64)
     gained, lost = int((c > b).sum()), int((c < b).sum())
-    return McNemar(gained, lost, float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else None)
+    return McNemar(gained, lost, sign_test(gained, lost))
 
 
 def mcnemar_of(pair: Pair) -> dict[McNemarName, McNemar]:

@@ -69,7 +69,7 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
 
 def looping(texts: Sequence[str]) -> Bools:
     """For each text whether it loops, by the definition in `flag_answers`."""
-    found = [_tail_loops(texts[a:b]) | _repeats(texts[a:b]) for a, b in _blocks(texts)]
+    found = [_loops(texts[a:b], [text.strip() for text in texts[a:b]]) for a, b in _blocks(texts)]
     return np.concatenate(found) if found else np.zeros(0, dtype=np.bool_)
 
 
@@ -137,7 +137,7 @@ def _flag_block(texts: Sequence[str], keys: Sequence[tuple[Any, Any]], known: _K
         "empty": length == 0,
         "short_raw": raw < SHORT,
         "short": length < SHORT,
-        "looping": _tail_loops(texts) | _repeats(texts),
+        "looping": _loops(texts, stripped),
         "latin_word": letters.has_word,
         "latin_new": new,
         "latin_phrase": phrase,
@@ -147,9 +147,18 @@ def _flag_block(texts: Sequence[str], keys: Sequence[tuple[Any, Any]], known: _K
     }
 
 
-def _tail_loops(texts: Sequence[str]) -> Bools:
-    """Does a suffix of max(4p, 40) characters or more equal what stands p characters before it, for some p in 1…100?"""
-    ends = [text.rstrip() for text in texts]
+def _loops(texts: Sequence[str], stripped: Sequence[str]) -> Bools:
+    found = _tail_loops([text.rstrip() for text in texts])
+    left = np.flatnonzero(~found).tolist()
+    found[left] = _repeats([stripped[i] for i in left])
+    return found
+
+
+def _tail_loops(ends: Sequence[str]) -> Bools:
+    """Does a suffix of max(4p, 40) characters or more equal what stands p characters before it, for some p in 1…100?
+
+    `ends` are texts without white space at the end.
+    """
     size = np.fromiter(map(len, ends), dtype=np.int64, count=len(ends))
     found = np.zeros(len(ends), dtype=np.bool_)
     if not ends or int(size.max()) <= 40:
@@ -168,10 +177,10 @@ def _tail_loops(texts: Sequence[str]) -> Bools:
     return found
 
 
-def _repeats(texts: Sequence[str]) -> Bools:
-    """Does at least half of the 10-character grams of the stripped text repeat another? Below 50 grams: no."""
-    found = np.zeros(len(texts), dtype=np.bool_)
-    long = [(i, stripped) for i, text in enumerate(texts) if len(stripped := text.strip()) >= FEWEST_GRAMS + GRAM - 1]
+def _repeats(stripped: Sequence[str]) -> Bools:
+    """Does at least half of the 10-character grams of a stripped text repeat another? Below 50 grams: no."""
+    found = np.zeros(len(stripped), dtype=np.bool_)
+    long = [(i, text) for i, text in enumerate(stripped) if len(text) >= FEWEST_GRAMS + GRAM - 1]
     if not long:
         return found
     long.sort(key=lambda item: len(item[1]))
@@ -186,22 +195,21 @@ def _repeats(texts: Sequence[str]) -> Bools:
     return found
 
 
-def _gram_hashes(codes: Codes) -> npt.NDArray[np.uint64]:
-    """Polynomial hash of the 10 characters from each position on, wrapping modulo 2^64; by doubling: 2, 4, 8, then 10."""
-    one = np.concatenate([codes, np.zeros(GRAM, dtype=np.uint32)]).astype(np.uint64)
-    factor = 0x9E3779B97F4A7C15
+def _gram_hashes(codes: Codes) -> Codes:
+    """Polynomial hash of the 10 characters from each position on, wrapping modulo 2^32; by doubling: 2, 4, 8, then 10."""
+    one = np.concatenate([codes, np.zeros(GRAM, dtype=np.uint32)])
 
-    def power(k: int) -> np.uint64:
-        return np.uint64(pow(factor, k, 1 << 64))
+    def power(k: int) -> np.uint32:
+        return np.uint32(pow(0x9E3779B1, k, 1 << 32))
 
     two = one[:-1] * power(1) + one[1:]
     four = two[:-2] * power(2) + two[2:]
     eight = four[:-4] * power(4) + four[4:]
-    return eight[:-2] * power(2) + two[8 : 8 + eight.size - 2]
+    return np.asarray(eight[:-2] * power(2) + two[8 : 8 + eight.size - 2], dtype=np.uint32)
 
 
 def _distinct_hashes(
-    hashes: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], grams: npt.NDArray[np.int64]
+    hashes: Codes, starts: npt.NDArray[np.int64], grams: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Number of different hashes per text. Texts come sorted by length, so rows of one batch are about equally long."""
     distinct = np.zeros(grams.size, dtype=np.int64)
@@ -212,9 +220,9 @@ def _distinct_hashes(
             rows //= 2
         width = int(grams[at + rows - 1])
         column = np.arange(width)
-        take = np.minimum(starts[at : at + rows, None] + column, hashes.size - 1)
         outside = column >= grams[at : at + rows, None]
-        batch = np.where(outside, np.uint64(0xFFFFFFFFFFFFFFFF), hashes[take])
+        batch = hashes.take(starts[at : at + rows, None] + column, mode="clip")
+        batch[outside] = 0xFFFFFFFF  # sorts behind every gram of the text
         batch.sort(axis=1)
         changes = (batch[:, 1:] != batch[:, :-1]) & ~outside[:, 1:]
         distinct[at : at + rows] = 1 + changes.sum(axis=1)
@@ -246,8 +254,12 @@ def _encode(text: str) -> Codes:
 
 
 def _count(marks: Bools, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    total = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(marks, dtype=np.int64)])
-    return np.asarray(total[ends] - total[starts], dtype=np.int64)
+    """How many marks lie in each text."""
+    found = np.zeros(starts.size, dtype=np.int64)
+    filled = ends > starts
+    if filled.any():
+        found[filled] = np.add.reduceat(marks, starts[filled], dtype=np.int32)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -158,14 +158,17 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         (b if isinstance(b, str) else "", c if isinstance(c, str) else "")
         for b, c in zip(texts_b, texts_c, strict=True)
     ]
+    raw = lengths.paired(*pair.by_task("length_raw"))
+    edges = pair.answers["edge_whitespace_b"].any() or pair.answers["edge_whitespace_c"].any()
+    stripped = lengths.paired(*pair.by_task("length")) if edges else raw
     same = [b.strip() == c.strip() for b, c in texts]
     return PairLengths(
         pair.experiment,
         pair.model,
         baseline.variant,
         candidate.variant,
-        lengths.paired(*pair.by_task("length_raw")),
-        lengths.paired(*pair.by_task("length")),
+        raw,
+        stripped,
         mcnemar_of(pair),
         identical=sum(same),
         identical_raw=sum(b == c for b, c in texts),

@@ -22,7 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
 _FEWEST_RESAMPLES = 1_000
-_DRAWS = 10_000_000
+_DRAWS = 2_000_000
+_DRAWS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
         n_equal=n - longer - shorter,
         wilcoxon_W=w,
         wilcoxon_p=w_p,
-        sign_p=float(stats.binomtest(longer, longer + shorter).pvalue) if longer + shorter else None,
+        sign_p=sign_test(longer, shorter),
         cliffs_delta=_cliffs_delta(b, c),
         ks_D=float(ks.statistic),
         ks_p=float(ks.pvalue),
@@ -193,13 +194,22 @@ def bootstrap_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
     """95 % percentile bootstrap interval of the mean over tasks (Efron & Tibshirani 1993, ch. 13). None below two tasks.
 
     The resamples are `numpy.random.default_rng(0).integers(0, n, (10000, n))`, so the interval is the same every time and the
-    same as in the reference figures. Above 1,000 tasks there are fewer of them, at least 1,000: the interval's own error stays
-    below 3 % of its width, and the memory below 100 MB.
+    same as in the reference figures. Above 200 tasks there are fewer of them, never below 1,000, where chance moves an end by
+    about 4 % of the half width.
     """
     d = np.asarray(differences, dtype=np.float64)
-    if d.size < 2:
+    n = int(d.size)
+    if n < 2:
         return None
-    low, high = np.percentile(d[_resamples(int(d.size))].mean(axis=1), [2.5, 97.5])
+    rows = max(_FEWEST_RESAMPLES, min(RESAMPLES, _DRAWS // n))
+    if rows * n <= _DRAWS_AT_ONCE:
+        means = d[_resamples(n, rows)].mean(axis=1)
+    else:
+        random = np.random.default_rng(0)
+        step = max(1, _DRAWS_AT_ONCE // n)
+        blocks = (random.integers(0, n, (min(step, rows - at), n), dtype=np.int32) for at in range(0, rows, step))
+        means = np.concatenate([d[block].mean(axis=1) for block in blocks])
+    low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -213,6 +223,12 @@ def student_interval(values: npt.ArrayLike, level: float) -> tuple[float, float]
     return mean - half, mean + half
 
 
+@lru_cache(maxsize=1024)
+def sign_test(up: int, down: int) -> float | None:
+    """Exact two-sided binomial p of `up` against `down` under equal odds; None where there is neither."""
+    return float(stats.binomtest(up, up + down).pvalue) if up + down else None
+
+
 def wilcoxon(differences: Floats) -> tuple[float | None, float | None]:
     """Statistic and two-sided p of Wilcoxon's signed-rank test, asymptotic, zeros dropped; None where all are zero."""
     if not differences.any():
@@ -222,8 +238,7 @@ def wilcoxon(differences: Floats) -> tuple[float | None, float | None]:
 
 
 @lru_cache(maxsize=2)
-def _resamples(n: int) -> npt.NDArray[np.int32]:
-    rows = max(_FEWEST_RESAMPLES, min(RESAMPLES, _DRAWS // n))
+def _resamples(n: int, rows: int) -> npt.NDArray[np.int32]:
     return np.random.default_rng(0).integers(0, n, (rows, n)).astype(np.int32)
 
 

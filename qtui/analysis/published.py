@@ -1,0 +1,74 @@
+"""What the 2024 study published, to be shown beside one's own figures: means and variances, not answers and not pairs.
+
+Without the grades task by task there is no paired interval, so the interval here is the unpaired one, which is wider. The
+file comes in as a path: where it lies is the caller's business.
+"""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import stats
+
+from qtui.errors import UserError
+
+TASKS = 100
+"""ELYZA-tasks-100, one grading by GPT-4."""
+
+_NUMBERS = ("fp16_mean", "q4_k_m_mean", "fp16_variance", "q4_k_m_variance")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedScore:
+    """One model of the study: mean grade and sample variance (n − 1) over 100 tasks; None where the study has no such variant."""
+
+    model: str
+    family: str
+    baseline_mean: float | None
+    candidate_mean: float | None
+    baseline_variance: float | None
+    candidate_variance: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Candidate − baseline; None for a model with one side."""
+        if self.baseline_mean is None or self.candidate_mean is None:
+            return None
+        return self.candidate_mean - self.baseline_mean
+
+    def unpaired_interval(self, level: float = 0.90) -> tuple[float, float] | None:
+        """Welch's interval of the difference: se² = (v_b + v_c) / n, degrees of freedom by Welch and Satterthwaite."""
+        if self.difference is None or self.baseline_variance is None or self.candidate_variance is None:
+            return None
+        b, c = self.baseline_variance / TASKS, self.candidate_variance / TASKS
+        if b + c == 0:
+            return self.difference, self.difference
+        freedom = (b + c) ** 2 / ((b * b + c * c) / (TASKS - 1))
+        half = float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(b + c)
+        return self.difference - half, self.difference + half
+
+
+def load(path: Path) -> tuple[PublishedScore, ...]:
+    """Read a table of published scores (columns model, family and those of `_NUMBERS`), in its order.
+
+    Raises UserError where the file cannot be read or a row is not as it should be; the message names file, line and column.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return tuple(_row(path, line, row) for line, row in enumerate(csv.DictReader(file), start=2))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read the published scores ({error})") from error
+
+
+def _row(path: Path, line: int, row: dict[str, str]) -> PublishedScore:
+    for name in ("model", "family", *_NUMBERS):
+        if row.get(name) is None:
+            raise UserError(f'{path}:{line}: no "{name}" (columns: {", ".join(map(str, row))})')
+    numbers: list[float | None] = []
+    for name in _NUMBERS:
+        try:
+            numbers.append(float(row[name]) if row[name].strip() else None)
+        except ValueError:
+            raise UserError(f'{path}:{line}: "{name}" is {row[name]!r}, not a number') from None
+    return PublishedScore(row["model"], row["family"], *numbers)
