@@ -7,7 +7,9 @@ that ends.
 """
 
 import asyncio
+import contextlib
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -102,6 +104,7 @@ class Numbers:
             import multiprocessing
             from concurrent.futures import ProcessPoolExecutor
 
+            _start_resource_tracker()
             before = set(multiprocessing.active_children())
             spawn = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle_in)
@@ -116,6 +119,14 @@ class Numbers:
         for child in self._children:
             child.kill()
         self._pool, self._children = None, []
+
+
+def _start_resource_tracker() -> None:
+    """multiprocessing's helper inherits stderr by its number; a running Textual app has put something without one there."""
+    from multiprocessing import resource_tracker
+
+    with contextlib.redirect_stderr(sys.__stderr__):
+        resource_tracker.ensure_running()
 
 
 @dataclass(frozen=True, slots=True)
