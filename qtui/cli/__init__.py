@@ -37,6 +37,11 @@ COMMANDS = {
     "compare": Entry("qtui.cli.compare:compare", "The answers to one task, side by side."),
     "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate is good enough."),
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
+    "export": Entry("qtui.cli.export:export", "Write answers, grades, scores or lengths for other programs."),
+    "runs": Entry("qtui.cli.runs:runs", "The runs in the store and what they are doing."),
+    "models": Entry("qtui.cli.runs:models", "The models that qtui knows by name."),
+    "doctor": Entry("qtui.cli.doctor:doctor", "What this machine can do."),
+    "locate": Entry("qtui.cli.locate:locate", "Where things are."),
 }
 
 

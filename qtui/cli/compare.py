@@ -167,9 +167,10 @@ def _details(side: VariantAnswer | None) -> str:
 def _print_grades(page: Page, shown: Comparison) -> None:
     for name, side in ((shown.baseline_name, shown.baseline), (shown.candidate_name, shown.candidate)):
         for grade in side.grades if side else ():
-            value = "ungraded" if grade.grade is None else f"grade {grade.grade}"
-            reason = f": {safe(grade.reason)}" if grade.reason else ""
-            page.line(f"{safe(name)}, {safe(grade.judge)}, take {grade.take}: {value}{reason}")
+            value = "ungraded" if grade.grade is None else str(grade.grade)
+            page.line(f"{safe(name)}, {safe(grade.judge)}, take {grade.take}: grade {value}")
+            if grade.reason:
+                page.line(safe(grade.reason), indent=2)
 
 
 def _as_json(shown: Comparison) -> dict[str, Any]:

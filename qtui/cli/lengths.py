@@ -56,11 +56,10 @@ def print_lengths(found: LengthRows) -> None:
             page.table(PAIR_COLUMNS, [_pair(row) for row in pairs])
             page.line()
         _print_behaviour(page, pairs)
+    page.line("<20: shorter than 20 characters; Loop: repeats itself; Cut: stopped by the limit of tokens", style="dim")
     if found.pairs:
-        page.line(
-            "Δ: candidate − baseline; interval: bootstrap over tasks; p: Wilcoxon; δ: Cliff's; Same: equal answers",
-            style="dim",
-        )
+        legend = "Δ: candidate − baseline; 95 % interval: bootstrap over tasks; p: Wilcoxon; δ: Cliff's delta"
+        page.line(f"{legend}; Same: equal answers", style="dim")
     for note in found.notes:
         page.line(safe(note), style="dim")
 

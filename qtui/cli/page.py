@@ -18,7 +18,7 @@ from rich.text import Text
 from qtui.text import cut, safe, width, wrap
 
 GAP = 2
-NARROWEST_FLEX = 8
+NARROWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ class Page:
         self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self.columns = self._console.width if sys.stdout.isatty() else None
 
-    def line(self, text: str = "", *, indent: int = 0, style: str = "") -> None:
-        """A line of prose, wrapped with a hanging indent."""
-        lines = wrap(text, self.columns - indent) if self.columns else text.split("\n")
-        for line in lines:
-            self.text(Text(" " * indent + line, style=style))
+    def line(self, text: str = "", *, indent: int = 0, label: str = "", style: str = "") -> None:
+        """A line of prose after an indent or a label; where it is wrapped, what follows is indented as far."""
+        start = label or " " * indent
+        lines = wrap(text, max(NARROWEST, self.columns - width(start))) if self.columns else text.split("\n")
+        for number_of, line in enumerate(lines):
+            before = start if number_of == 0 else " " * width(start)
+            self.text(Text(before + line, style=style))
 
     def text(self, text: Text) -> None:
         """One line that is laid out already."""
@@ -71,7 +73,7 @@ class Page:
             room = self.columns - sum(wanted[i] + GAP for i in kept if i != flex)
             place = kept.index(flex)
             for row in cells:
-                row[place] = cut(row[place], max(NARROWEST_FLEX, room))
+                row[place] = cut(row[place], max(NARROWEST, room))
         return [columns[i] for i in kept], cells
 
 

@@ -1,0 +1,197 @@
+"""`qtui doctor`: what this machine can do, looked at without loading any of it.
+
+Exit 1 says that qtui cannot work here: the store cannot be used, or files of qtui are missing. An engine that is not installed is
+no fault, since a base install is for looking at stores.
+"""
+
+import os
+import platform
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qtui import __version__, paths
+from qtui.cli.options import json_option, store_option
+from qtui.cli.page import Page, print_json
+from qtui.errors import UserError
+from qtui.store import open_store
+from qtui.store.connection import NETWORK_FILE_SYSTEMS, file_system
+from qtui.text import safe
+
+KEYS = ("OPENAI_API_KEY", "HF_TOKEN")
+LABEL_CELLS = 14
+GIB = 2**30
+
+
+@click.command()
+@json_option
+@store_option
+def doctor(*, as_json: bool, store: Path) -> int:
+    """Say what this machine can do: engines, GPU, memory, terminal, keys, store. Exit 1 if qtui cannot work here."""
+    problems: list[str] = []
+    found: dict[str, Any] = {
+        "qtui": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "engines": _engines(),
+        "cpus": _cpus(),
+        "memory": _memory(),
+        "terminal": _terminal(),
+        "keys": {name: bool(os.environ.get(name)) for name in KEYS},
+        "store": _store(store.absolute(), problems),
+        "files": _files(problems),
+        "problems": problems,
+    }
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    return 1 if problems else 0
+
+
+def _engines() -> list[dict[str, Any]]:
+    from qtui.engines import available
+
+    return [
+        {
+            "engine": state.engine,
+            "installed": state.installed,
+            "versions": dict(state.versions),
+            "accelerator": state.accelerator,
+            "gpus": [{"name": gpu.name, "memory_bytes": gpu.memory_bytes} for gpu in state.gpus],
+            "remedy": state.remedy,
+        }
+        for state in available.engines()
+    ]
+
+
+def _cpus() -> dict[str, int]:
+    """Those that there are, and those that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"count": os.cpu_count() or 1, "usable": usable}
+
+
+def _memory() -> dict[str, int | None]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return {"total_bytes": memory.total, "available_bytes": memory.available, "limit_bytes": _memory_limit()}
+
+
+def _memory_limit() -> int | None:
+    """Of the container, where there is one: the kernel's view of the host promises more than a process may take."""
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(file).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit() and int(text) < 2**60:
+            return int(text)
+    return None
+
+
+def _terminal() -> dict[str, Any]:
+    """Standard error is asked too, so that `qtui doctor | less` still tells about the terminal."""
+    from rich.console import Console
+
+    stream = next((stream for stream in (sys.stdout, sys.stderr) if stream.isatty()), None)
+    if stream is None:
+        return {"is_terminal": False, "term": os.environ.get("TERM", "")}
+    console = Console(file=stream)
+    colours = {"standard": 16, "256": 256, "truecolor": 2**24, "windows": 16}.get(console.color_system or "", 0)
+    return {
+        "is_terminal": True,
+        "term": os.environ.get("TERM", ""),
+        "width": console.width,
+        "height": console.height,
+        "colours": 0 if console.no_color else colours,
+        "utf8": (stream.encoding or "").lower().replace("-", "") == "utf8",
+        "no_color": "NO_COLOR" in os.environ,
+        "multiplexer": "tmux" if "TMUX" in os.environ else "screen" if "STY" in os.environ else "",
+        "ssh": "SSH_CONNECTION" in os.environ,
+    }
+
+
+def _store(path: Path, problems: list[str]) -> dict[str, Any]:
+    kind = file_system(path if path.exists() else _nearest(path))
+    found: dict[str, Any] = {"path": str(path), "exists": path.exists(), "file_system": kind, "journal_mode": None}
+    if not path.exists():
+        if not os.access(_nearest(path), os.W_OK):
+            problems.append(
+                f"{path}: cannot be made: {_nearest(path)} is not writable. Name another with --store FILE."
+            )
+        found["journal_mode"] = "delete" if kind in NETWORK_FILE_SYSTEMS else "wal"
+        return found
+    try:
+        with closing(open_store(path, create=False)) as store:
+            found["journal_mode"] = store.execute("PRAGMA journal_mode").fetchone()[0]
+            found["runs"] = store.execute("SELECT count(*) FROM run").fetchone()[0]
+            found["bytes"] = path.stat().st_size
+            found["mode"] = f"{path.stat().st_mode & 0o777:o}"
+    except UserError as error:
+        problems.append(str(error))
+    if not os.access(path, os.W_OK):
+        problems.append(f"{path}: cannot be written. Check its permissions, or name another with --store FILE.")
+    return found
+
+
+def _nearest(path: Path) -> Path:
+    """The nearest folder above that exists."""
+    return next(folder for folder in path.parents if folder.is_dir())
+
+
+def _files(problems: list[str]) -> dict[str, str]:
+    missing = [folder for folder in (paths.data(), paths.themes()) if not folder.is_dir()]
+    problems += [f"{folder}: is missing, although it comes with qtui. Install qtui again." for folder in missing]
+    return {"data": str(paths.data()), "config": str(paths.config_file()), "cache": str(paths.cache())}
+
+
+def _print(found: dict[str, Any]) -> None:
+    page = Page()
+    cpus, memory, store = found["cpus"], found["memory"], found["store"]
+    _say(page, "qtui", f"{found['qtui']}, Python {found['python']}, {found['system']}")
+    for engine in found["engines"]:
+        versions = ", ".join(f"{name} {version}" for name, version in engine["versions"].items())
+        _say(
+            page,
+            engine["engine"],
+            f"{versions} ({engine['accelerator']})" if engine["installed"] else f"not installed: {engine['remedy']}",
+        )
+    gpus = [gpu for engine in found["engines"] for gpu in engine["gpus"]]
+    _say(
+        page,
+        "GPU",
+        "; ".join(f"{gpu['name']}, {gpu['memory_bytes'] / GIB:.0f} GiB" for gpu in gpus)
+        or "none that the engines can use",
+    )
+    _say(page, "CPUs", f"{cpus['count']}" + (f", {cpus['usable']} usable" if cpus["usable"] != cpus["count"] else ""))
+    limit = f", limited to {memory['limit_bytes'] / GIB:.1f} GiB" if memory["limit_bytes"] else ""
+    _say(
+        page, "memory", f"{memory['total_bytes'] / GIB:.1f} GiB, {memory['available_bytes'] / GIB:.1f} GiB free{limit}"
+    )
+    _say(page, "terminal", _terminal_words(found["terminal"]))
+    for name, is_set in found["keys"].items():
+        _say(page, name, "set" if is_set else "not set")
+    runs = f", {store['runs']} runs" if "runs" in store else "" if store["exists"] else ", not there yet"
+    kind = store["file_system"] or "an unknown file system"
+    _say(page, "store", f"{store['path']}{runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
+    for problem in found["problems"]:
+        page.line(f"problem: {safe(problem)}", style="bold red")
+
+
+def _terminal_words(terminal: dict[str, Any]) -> str:
+    if not terminal["is_terminal"]:
+        return "none (output goes elsewhere)"
+    colours = {0: "no colours", 2**24: "16 million colours"}.get(terminal["colours"], f"{terminal['colours']} colours")
+    extra = [word for word in (terminal["multiplexer"], "SSH" if terminal["ssh"] else "") if word]
+    if not terminal["utf8"]:
+        extra.append("not UTF-8: Japanese will not be readable, set LANG to a UTF-8 locale")
+    size = f"{terminal['width']}×{terminal['height']}"
+    return ", ".join([f"{terminal['term'] or 'TERM is not set'}", size, colours, *extra])
+
+
+def _say(page: Page, label: str, text: str) -> None:
+    page.line(safe(text), label=f"{safe(label):<{LABEL_CELLS}}  ")

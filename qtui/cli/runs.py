@@ -1,0 +1,91 @@
+"""`qtui runs` and `qtui models`: what is in the store, and what the catalog knows."""
+
+import time
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qtui.cli.options import json_option, store_option
+from qtui.cli.page import Column, Page, print_json
+from qtui.records import RunSummary
+from qtui.store import open_store
+from qtui.store import runs as stored
+from qtui.text import safe
+
+RUN_COLUMNS = (
+    Column("Run", "right"),
+    Column("Experiment", flex=True),
+    Column("State"),
+    Column("Answers", "right"),
+    Column("Grades", "right"),
+    Column("Models", "right", spare=True),
+    Column("Tasks", "right", spare=True),
+    Column("Started"),
+)
+MODEL_COLUMNS = (
+    Column("Model"),
+    Column("Size", "right"),
+    Column("Checkpoint", flex=True),
+    Column("GGUF", spare=True),
+    Column("License", spare=True),
+)
+STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted": "red", "cancelled": "yellow"}
+
+
+@click.command()
+@json_option
+@store_option
+def runs(*, as_json: bool, store: Path) -> None:
+    """The runs in the store, the newest first, and what each is doing."""
+    with closing(open_store(store, create=False)) as opened:
+        found = stored.summaries(opened)
+    if as_json:
+        print_json({"runs": [_as_json(run) for run in found]})
+        return
+    page = Page()
+    if not found:
+        page.line("No runs yet. Start with `qtui demo`, `qtui run FILE` or `qtui import`.")
+        return
+    page.table(RUN_COLUMNS, [_cells(run) for run in found], [STYLES.get(run.state, "") for run in found])
+    for run in found:
+        reasons = [run.reason, *(f"{v.model} {v.name}: {v.reason}" for v in run.variants if v.reason)]
+        for reason in filter(None, reasons):
+            page.line(f"run {run.id}: {safe(reason)}")
+
+
+@click.command()
+@json_option
+def models(*, as_json: bool) -> None:
+    """The models that qtui knows by name: their checkpoints and GGUF files on the hub."""
+    from qtui import catalog
+
+    found = catalog.entries()
+    if as_json:
+        print_json({"models": [asdict(entry) for entry in found]})
+        return
+    page = Page()
+    page.table(
+        MODEL_COLUMNS,
+        [[safe(e.name), safe(e.parameters), safe(e.hf_repo), safe(e.gguf_repo or "–"), safe(e.license)] for e in found],
+    )
+
+
+def _cells(run: RunSummary) -> list[str]:
+    graded = sum(judge.graded for judge in run.judges)
+    return [
+        str(run.id),
+        safe(run.experiment),
+        run.state,
+        f"{run.answered}/{run.expected}",
+        str(graded) if run.judges else "–",
+        str(len(run.models)),
+        str(run.tasks),
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started or run.created)),
+    ]
+
+
+def _as_json(run: RunSummary) -> dict[str, Any]:
+    return asdict(run) | {"answered": run.answered, "expected": run.expected, "active": run.active}

@@ -1,0 +1,152 @@
+"""Answers, grades, scores and lengths of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
+
+Every form holds the same columns. A row has its `experiment` in front only where rows of several experiments are together. Text is
+written as it is stored, byte for byte where the form can hold it; Markdown is for reading, so there line ends become <br>.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from qtui.store import answers, grades, open_store
+from qtui.text import safe
+
+Format = Literal["csv", "jsonl", "parquet", "md"]
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet", "md")
+ANSWER_COLUMNS = (
+    "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds",
+)  # fmt: skip
+GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table: every row has a value (or None) for every column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def answer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per answer, by run, variant, task (1-based) and sample."""
+    return _stored(store_path, run_ids, answers.rows, answers.COLUMNS, ANSWER_COLUMNS)
+
+
+def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per grade; `grade` is empty where the judge's reply could not be read."""
+    return _stored(store_path, run_ids, grades.rows, grades.COLUMNS, GRADE_COLUMNS)
+
+
+def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per pair and judge."""
+    from qtui.results.scores import score_json
+
+    return _flat(score_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1)
+
+
+def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per variant."""
+    from qtui.results.lengths import length_json
+
+    return _flat(length_json(store_path, tuple(run_ids))["variants"], len(run_ids) > 1)
+
+
+SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
+    "answers": answer_rows,
+    "grades": grade_rows,
+    "scores": score_rows,
+    "lengths": length_rows,
+}
+
+
+def encode(table: Rows, form: Format) -> bytes:
+    """The table as the content of a file; text forms are UTF-8 and end their lines with a newline."""
+    if form == "parquet":
+        return _parquet(table)
+    lines = {"csv": _csv, "jsonl": _jsonl, "md": _markdown}[form](table)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _stored(
+    store_path: Path, run_ids: Sequence[int], read: Callable[..., Any], has: Sequence[str], wanted: tuple[str, ...]
+) -> Rows:
+    columns = ("experiment", *wanted) if len(run_ids) > 1 else wanted
+    places = [has.index(name) for name in columns]
+    with closing(open_store(store_path, create=False)) as store:
+        found = [row for run_id in run_ids for row in read(store, [run_id])]
+    return Rows(columns, tuple(tuple(row[place] for place in places) for row in found))
+
+
+def _flat(found: Sequence[Mapping[str, Any]], several: bool) -> Rows:
+    """Nested figures as `outer_inner`, intervals as `_low` and `_high`, texts in a list joined by `; `."""
+    flat = [dict(_flattened(row)) for row in found]
+    left_out = {"run"} if several else {"run", "experiment"}
+    columns = dict.fromkeys(name for row in flat for name in row if name not in left_out)
+    first = [name for name in ("experiment", "model") if name in columns]
+    ordered = tuple(dict.fromkeys([*first, *columns]))
+    return Rows(ordered, tuple(tuple(row.get(name) for name in ordered) for row in flat))
+
+
+_INTERVALS = ("interval90", "interval95")
+_LISTS_OF_RECORDS = ("causes",)
+
+
+def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in row.items():
+        if name in _LISTS_OF_RECORDS:
+            continue
+        if name in _INTERVALS:
+            low, high = value if value is not None else (None, None)
+            yield f"{prefix}{name}_low", low
+            yield f"{prefix}{name}_high", high
+        elif isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}_")
+        elif isinstance(value, list):
+            yield f"{prefix}{name}", "; ".join(map(str, value))
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _csv(table: Rows) -> Iterable[str]:
+    for row in (table.columns, *table.rows):
+        # csv quotes a lone carriage return only if it is part of the line's end, so that is what it is told.
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, lineterminator="\r\n").writerow(row)
+        yield buffer.getvalue().removesuffix("\r\n")
+
+
+def _jsonl(table: Rows) -> Iterable[str]:
+    for row in table.rows:
+        yield json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False)
+
+
+def _markdown(table: Rows) -> Iterable[str]:
+    yield _markdown_row(table.columns)
+    yield _markdown_row(["---"] * len(table.columns))
+    for row in table.rows:
+        yield _markdown_row(["" if value is None else str(value) for value in row])
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |"
+
+
+def _markdown_cell(text: str) -> str:
+    """A cell that stays one: no pipe, no line end, no tag of its own."""
+    escaped = safe(text).replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;")
+    return escaped.replace("\n", "<br>")
+
+
+def _parquet(table: Rows) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = [pyarrow.array([row[i] for row in table.rows]) for i in range(len(table.columns))]
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=list(table.columns)), buffer)
+    return buffer.getvalue()
