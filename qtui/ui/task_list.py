@@ -24,7 +24,10 @@ ORDER_NAMES = {"task": "number", "delta": "score change", "ratio": "length ratio
 SHORT = 20
 """Fewer characters than this is short, as in the study."""
 LETTERS = {"empty": "E", "truncated": "T", "looping": "L", "short": "S"}
-LEGEND = "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented"
+LEGEND = (
+    "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented · Δ change of grade · "
+    "length and likeness (1 is the same text) against the baseline"
+)
 
 
 @dataclass(frozen=True, slots=True)

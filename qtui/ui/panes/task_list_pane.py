@@ -1,0 +1,132 @@
+"""What Tasks and Compare share: the list of tasks in the scope's order, its filter, stars and comments."""
+
+from collections.abc import Callable
+from operator import is_
+from typing import TypeVar
+
+from textual import on
+
+from qtui.errors import UserError
+from qtui.store import Store, notes
+from qtui.store.notes import Note
+from qtui.ui import task_list
+from qtui.ui.panes.pane import Pane
+from qtui.ui.scope import Scope
+from qtui.ui.task_list import DeltaSource, TaskList
+from qtui.ui.widgets.filter_line import FilterLine
+
+T = TypeVar("T")
+
+
+class TaskListPane(Pane):
+    """`tasks` is the list as of the last `read_with_tasks`; a subclass shows it and composes a FilterLine."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.tasks = TaskList()
+        self._read = task_list.Read((), None)
+        self._read_for: object = None
+        self._arranged_for: tuple[object, ...] = ()
+        self._deltas = DeltaSource()
+        self._fetching = False
+
+    async def read_with_tasks(self, question: Callable[[Store], T]) -> T:
+        """Ask the store, and bring `tasks` up to date in the same breath: the list is read only if it may have changed."""
+        scope = self.scope
+        view = (scope.run_id, scope.model, scope.baseline, scope.candidate, scope.text)
+
+        def ask(store: Store) -> tuple[object, task_list.Read | None, T]:
+            state = (store.changes_seen(), view)
+            lines = None if state == self._read_for else task_list.read(store, scope)
+            return state, lines, question(store)
+
+        self._read_for, lines, answer = await self.reader.read(ask)
+        self._read = lines or self._read
+        self._arrange(scope)
+        if not self._fetching:
+            self._fetching = True
+            self.run_worker(self._fetch_figures(), group="figures")
+        return answer
+
+    @property
+    def figures_known(self) -> bool:
+        return bool(self._deltas.known(self.scope))
+
+    def note_of(self, task: int) -> Note:
+        return next((line.note for line in self._read.lines if line.task == task), Note())
+
+    def action_order(self) -> None:
+        self.select(order=task_list.next_order(self.scope.order))
+
+    def action_filter(self) -> None:
+        self.query_one(FilterLine).open(self.scope.text)
+
+    @on(FilterLine.Changed)
+    def _filter_changed(self, changed: FilterLine.Changed) -> None:
+        changed.stop()
+        if changed.text != self.scope.text:
+            self.select(text=changed.text)
+        if changed.closed:
+            self.focus_content()
+
+    async def action_star(self) -> None:
+        note = self.note_of(self.scope.task)
+        await self._put_note(self.scope, Note(not note.starred, note.comment))
+
+    def action_comment(self) -> None:
+        from qtui.ui.screens.text_prompt import TextPromptScreen
+
+        scope = self.scope
+        if scope.run_id is None:
+            return
+        note = self.note_of(scope.task)
+
+        async def keep(comment: str | None) -> None:
+            if comment is not None:
+                await self._put_note(scope, Note(note.starred, comment.strip()))
+
+        question = f"Comment on task {scope.task} of {scope.model}"
+        self.app.push_screen(TextPromptScreen(question, value=note.comment), keep)
+
+    async def write(self, change: Callable[[Store], None]) -> None:
+        """Change the store and show it; what goes wrong is said."""
+        try:
+            await self.reader.write(change)
+        except UserError as problem:
+            self.notify(str(problem), severity="error", markup=False)
+        else:
+            self.data_changed(at_once=True)
+
+    def _arrange(self, scope: Scope) -> None:
+        """`tasks` stays the same object while nothing about it changes: who shows it may compare."""
+        deltas = self._deltas.known(scope)
+        state = (self._read, deltas, scope.order, scope.flagged, scope.judge)
+        same_data = len(self._arranged_for) == len(state) and all(map(is_, self._arranged_for[:2], state[:2]))
+        if not same_data or self._arranged_for[2:] != state[2:]:
+            self._arranged_for = state
+            self.tasks = task_list.arrange(self._read, deltas, scope)
+
+    async def _put_note(self, scope: Scope, note: Note) -> None:
+        run_id, model = scope.run_id, scope.model
+        if run_id is not None and model is not None:
+            await self.write(lambda store: notes.put(store, run_id, model, scope.task, note))
+
+    async def _fetch_figures(self) -> None:
+        """One question at a time: while a runner writes, each would be out of date before it is answered."""
+        try:
+            while self.shown:
+                scope, version = self.scope, self.workbench.numbers.version
+                if await self._deltas.fetch(self.workbench.numbers, self.workbench.store_path, scope):
+                    self.data_changed(at_once=True)
+                if (scope.run_id, scope.model, scope.baseline, scope.candidate, version) == (
+                    self.scope.run_id,
+                    self.scope.model,
+                    self.scope.baseline,
+                    self.scope.candidate,
+                    self.workbench.numbers.version,
+                ):
+                    return
+        except UserError as problem:
+            self.notify(str(problem), severity="error", markup=False)
+        finally:
+            self._fetching = False
