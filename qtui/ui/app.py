@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import Provider
 
 from qtui import config as configuration
 from qtui.config import Config
@@ -29,9 +30,15 @@ GC_THRESHOLDS = (20_000, 50, 1000)
 THEME_SECONDS = 1.0
 
 
+def _palette() -> type[Provider]:
+    from qtui.ui.palette import WorkbenchCommands
+
+    return WorkbenchCommands
+
+
 class QtuiApp(App[None]):
     TITLE = "qtui"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {_palette}  # noqa: RUF012 - declared so by Textual
     BINDINGS: ClassVar[list[BindingType]] = []
     NOTIFICATION_TIMEOUT = 6
 

@@ -129,13 +129,13 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
+def binding(key: Key) -> Binding:
+    return Binding(key.keys, key.action, key.label, show=key.footer, id=key.id, tooltip=key.help)
+
+
 def bindings_for(*where: str) -> list[Binding]:
     """Bindings of a pane, or of `global`, `table`, `text`, with ids, for the BINDINGS of a widget or screen."""
-    return [
-        Binding(key.keys, key.action, key.label, show=key.footer, id=key.id, tooltip=key.help)
-        for key in KEYS
-        if key.where in where
-    ]
+    return [binding(key) for key in KEYS if key.where in where]
 
 
 def by_place(keys: Sequence[Key] = KEYS) -> dict[str, list[Key]]:

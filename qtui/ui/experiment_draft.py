@@ -1,0 +1,80 @@
+"""An experiment's TOML from a few fields: what the form of a new run writes, and a person may go on editing."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+TRANSFORMERS_PRECISIONS = ("fp16", "fp32", "bf16", "float16", "float32", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The fields as typed; empty ones take the defaults of the experiment's form."""
+
+    name: str = ""
+    tasks: str = "demo"
+    model: str = ""
+    weights: str = ""
+    variants: str = "FP16, Q4_K_M"
+    """Names separated by commas, the baseline first; `NAME=WEIGHTS` where one has weights of its own."""
+    judge: str = "reference"
+    """`reference`, `none`, or `MODEL` or `MODEL@BASE_URL` of an OpenAI-compatible endpoint."""
+    max_tokens: str = "1024"
+
+
+def to_toml(draft: Draft, folder: Path) -> str:
+    """The experiment as TOML. `folder` is where relative paths in the fields begin: they are written absolute."""
+    model = draft.model or draft.weights or "model"
+    variants = [_variant(part, draft.weights or model, folder) for part in draft.variants.split(",") if part.strip()]
+    lines = [
+        f"name = {_text(draft.name or Path(model).name)}",
+        f"tasks = {_text(_absolute(draft.tasks, folder))}",
+        "",
+        "[sampling]",
+        f"max_tokens = {draft.max_tokens.strip() or 1024}",
+        "temperature = 0.0",
+        "seed = 42",
+        "",
+        "[[models]]",
+        f"name = {_text(Path(model).name)}",
+    ]
+    if variants:
+        lines.append(f"baseline = {_text(variants[0][0])}")
+    for name, engine, weights in variants:
+        lines += [
+            "",
+            "  [[models.variants]]",
+            f"  name = {_text(name)}",
+            f'  engine = "{engine}"',
+            f"  weights = {_text(weights)}",
+        ]
+    return "\n".join([*lines, *_judge(draft.judge.strip())]) + "\n"
+
+
+def _variant(part: str, weights: str, folder: Path) -> tuple[str, str, str]:
+    """(name, engine, weights) of `Q4_K_M` or `Q4_K_M=file.gguf`."""
+    name, _, own = (piece.strip() for piece in part.partition("="))
+    weights = own or weights
+    is_checkpoint = name.casefold() in TRANSFORMERS_PRECISIONS and not weights.endswith(".gguf")
+    return name, "transformers" if is_checkpoint else "llama.cpp", _absolute(weights, folder)
+
+
+def _judge(judge: str) -> list[str]:
+    if judge in ("", "none"):
+        return []
+    if judge == "reference":
+        return ["", "[[judges]]", 'kind = "reference"']
+    model, _, url = judge.removeprefix("openai:").partition("@")
+    lines = ["", "[[judges]]", 'kind = "openai"', f"model = {_text(model)}"]
+    return [*lines, f"base_url = {_text(url)}"] if url else lines
+
+
+def _absolute(name: str, folder: Path) -> str:
+    """A path where there is a file or folder of that name, else the name as it is (a catalog name, a hub id)."""
+    path = folder / Path(name).expanduser()
+    return str(path) if name and name != "demo" and path.exists() else name
+
+
+def _text(value: str) -> str:
+    # JSON's strings are TOML's basic strings, but for DEL, which TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
