@@ -20,7 +20,7 @@ check: .venv/installed
 
 # Speed as ratios against a yardstick in the same run; on a quiet machine.
 bench: .venv/installed
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -23,6 +23,14 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
+class AlreadyRunning(UserError):
+    """Another process holds the run's lease."""
+
+    def __init__(self, run_id: int, holder: leases.Holder) -> None:
+        super().__init__(f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it.")
+        self.run_id = run_id
+
+
 def start(path: Path, store_path: Path) -> int:
     """Check the experiment in `path` and start a runner for it. Returns the run's id; a run of the same plan goes on.
 

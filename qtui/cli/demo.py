@@ -1,0 +1,49 @@
+"""`qtui demo`: the whole job on the model that comes with qtui, live in the workbench or as a table."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from qtui import paths
+from qtui.cli.options import store_option
+from qtui.cli.run import follow, status
+from qtui.store import open_store
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="No workbench: progress on stderr, the score table on stdout.")
+@store_option
+def demo(headless: bool, store: Path) -> int:
+    """Run the demo: a small Japanese model in four forms (FP16, F16, Q4_K_M, Q2_K) on qtui's own tasks.
+
+    A second start goes on with what is there. Needs no network and no key.
+    """
+    from qtui.runner.start import AlreadyRunning, start
+
+    try:
+        run_id = start(paths.data() / "experiments" / "demo.toml", store)
+    except AlreadyRunning as running:
+        run_id = running.run_id
+    if headless:
+        return _show_scores(run_id, store)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(f"run {run_id} goes on; the workbench needs a terminal (`qtui demo --headless` does not)", err=True)
+        return 1
+    from qtui.ui.app import run
+
+    run(store)
+    return 0
+
+
+def _show_scores(run_id: int, store_path: Path) -> int:
+    from qtui.cli.scores import print_scores
+    from qtui.results.scores import score_rows
+
+    store = open_store(store_path)
+    try:
+        ended = follow(store, run_id)
+    finally:
+        store.close()
+    print_scores(score_rows(store_path, (run_id,)))
+    return status(ended)
