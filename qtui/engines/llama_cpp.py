@@ -4,7 +4,6 @@ Each step decodes one token of every answer under way and fills what is left of 
 Sampling is done by chains in C; Python touches each slot once per step.
 """
 
-import ctypes
 import os
 import time
 from collections import deque
@@ -17,19 +16,16 @@ import llama_cpp
 import numpy as np
 import psutil
 
-from qtui.engines import answer_text, llama_log
+from qtui.engines import answer_text, llama_log, llama_sampling
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.llama_model import LlamaModel
 from qtui.engines.meter import Meter
 from qtui.engines.protocol import Answered, Loading, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
-from qtui.records import Sampling, VariantSpec
+from qtui.records import VariantSpec
 
 BATCH = 512
 """Tokens per llama_decode."""
-
-_RANDOM_SEED = 0xFFFFFFFF
-"""llama.cpp takes this seed to mean "any"."""
 
 
 @dataclass(slots=True)
@@ -124,7 +120,7 @@ class LlamaCppEngine:
             request=request,
             prompt=prompt,
             room=room,
-            chain=_sampler_chain(request.sampling, prompt, self.model.size),
+            chain=llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),
         )
 
@@ -209,39 +205,6 @@ class LlamaCppEngine:
                 "set fewer slots or a smaller context"
             )
         return context
-
-
-def _sampler_chain(sampling: Sampling, prompt: list[int], vocabulary: int) -> Any:
-    """Only what was asked for, in the order of transformers: penalty, temperature, then the filters on what that gives.
-
-    The penalty covers prompt and answer, as transformers' does.
-    """
-    settings = llama_cpp.llama_sampler_chain_default_params()
-    settings.no_perf = True
-    chain = llama_cpp.llama_sampler_chain_init(settings)
-
-    def add(sampler: Any) -> None:
-        llama_cpp.llama_sampler_chain_add(chain, sampler)
-
-    if sampling.repetition_penalty != 1.0:
-        window = len(prompt) + sampling.max_tokens
-        add(llama_cpp.llama_sampler_init_penalties(vocabulary, window, sampling.repetition_penalty, 0.0, 0.0))
-        for token in prompt:
-            llama_cpp.llama_sampler_accept(chain, token)
-    if sampling.temperature <= 0.0:
-        add(llama_cpp.llama_sampler_init_greedy())
-        return chain
-    if sampling.temperature != 1.0:
-        add(llama_cpp.llama_sampler_init_temp(sampling.temperature))
-    if sampling.top_k > 0:
-        add(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
-    if sampling.top_p < 1.0:
-        add(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
-    if sampling.min_p > 0.0:
-        add(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
-    seed = sampling.seed & 0xFFFFFFFF
-    add(llama_cpp.llama_sampler_init_dist(ctypes.c_uint32(seed if seed != _RANDOM_SEED else 0)))
-    return chain
 
 
 def _physical_cores() -> int:

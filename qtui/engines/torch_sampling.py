@@ -24,12 +24,15 @@ class Sampler:
 
     def draw(self, logits: torch.Tensor) -> int:
         """One token from the float32 logits of one row, shape (vocabulary,)."""
+        if self.sampling.temperature <= 0.0:
+            return self._remember(int(self._penalized(logits).argmax()))
+        chances = self.probabilities(logits)
+        return self._remember(int(torch.multinomial(chances, 1, generator=self._generator)))
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """What a token is drawn from, at a temperature above 0: same shape, sum 1."""
         s = self.sampling
-        if s.repetition_penalty != 1.0:
-            logits = self._penalized(logits)
-        if s.temperature <= 0.0:
-            return self._remember(int(logits.argmax()))
-        logits = logits / s.temperature
+        logits = self._penalized(logits) / s.temperature
         if 0 < s.top_k < logits.numel():
             logits = _without(logits, logits < logits.topk(s.top_k).values[-1])
         if s.top_p < 1.0:
@@ -37,12 +40,14 @@ class Sampler:
         if s.min_p > 0.0:
             probabilities = logits.softmax(-1)
             logits = _without(logits, probabilities < s.min_p * probabilities.max())
-        return self._remember(int(torch.multinomial(logits.softmax(-1), 1, generator=self._generator)))
+        return logits.softmax(-1)
 
     def _penalized(self, logits: torch.Tensor) -> torch.Tensor:
         """Keskar et al. 2019 (arXiv 1909.05858), as both libraries have it: once per token, whatever its count."""
-        seen = logits[self._seen]
         penalty = self.sampling.repetition_penalty
+        if penalty == 1.0:
+            return logits
+        seen = logits[self._seen]
         logits = logits.clone()
         logits[self._seen] = torch.where(seen > 0, seen / penalty, seen * penalty)
         return logits

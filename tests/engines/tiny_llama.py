@@ -117,7 +117,7 @@ def _write_model(folder: Path, *, vocab: int, bos: int, eos: int, dtype: str, ti
         eos_token_id=eos,
         tie_word_embeddings=tied,
         # The default of 0.02 gives logits so flat that rounding decides which token is the likeliest.
-        initializer_range=0.08,
+        initializer_range=0.05,
     )
     torch.manual_seed(seed)
     model: Any = LlamaForCausalLM(config)

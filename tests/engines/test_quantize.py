@@ -1,0 +1,93 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qtui.engines import gguf_file, quantize
+from qtui.errors import UserError
+
+
+def test_the_types_are_those_of_the_installed_library(needs_engines: None) -> None:
+    found = quantize.types()
+    assert {"F32", "F16", "BF16", "Q4_K_M", "Q2_K", "Q8_0", "IQ4_XS"} <= set(found)
+    assert found["Q4_K_M"] == 15
+
+
+def test_a_type_has_one_name_whatever_a_person_calls_it(needs_engines: None) -> None:
+    assert [quantize.type_name(name) for name in ("fp16", "float16", "F16", "q4_k_m", "BF16")] == [
+        "F16",
+        "F16",
+        "F16",
+        "Q4_K_M",
+        "BF16",
+    ]
+
+
+def test_a_smaller_type_is_a_smaller_file_that_loads(spm_gguf: Path, tmp_path: Path) -> None:
+    from qtui.engines.llama_model import LlamaModel
+
+    sizes = []
+    for name in ("Q8_0", "Q4_K_M", "Q2_K"):
+        target = tmp_path / f"{name}.gguf"
+        quantize.quantize(spm_gguf, target, name, threads=1)
+        assert LlamaModel(target).facts()["stored_as"].startswith(name[:4])
+        sizes.append(target.stat().st_size)
+    assert spm_gguf.stat().st_size > sizes[0] > sizes[1] > sizes[2]
+
+
+def test_chat_template_and_special_tokens_survive(spm_gguf: Path, tmp_path: Path) -> None:
+    quantize.quantize(spm_gguf, tmp_path / "out.gguf", "Q4_K_M", threads=1)
+    before, after = gguf_file.read_header(spm_gguf), gguf_file.read_header(tmp_path / "out.gguf")
+    assert (after.chat_template, after.bos_id, after.adds_bos) == (before.chat_template, before.bos_id, before.adds_bos)
+
+
+def test_progress_goes_up_tensor_by_tensor(spm_gguf: Path, tmp_path: Path) -> None:
+    seen: list[float] = []
+    quantize.quantize(spm_gguf, tmp_path / "out.gguf", "Q4_K_M", threads=1, progress=seen.append)
+    assert len(seen) > 10
+    assert seen == sorted(seen)
+    assert 0 <= seen[0] < seen[-1] <= 1
+
+
+def test_an_unknown_type_names_those_there_are(spm_gguf: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'"Q4_K_XXL".*Q4_K_M'):
+        quantize.quantize(spm_gguf, tmp_path / "out.gguf", "Q4_K_XXL")
+
+
+def test_a_type_that_needs_an_importance_matrix_says_so(spm_gguf: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="importance matrix"):
+        quantize.quantize(spm_gguf, tmp_path / "out.gguf", "IQ1_S", threads=1)
+
+
+def test_a_damaged_source_gives_a_reason_and_leaves_nothing(spm_gguf: Path, tmp_path: Path) -> None:
+    source = tmp_path / "half.gguf"
+    source.write_bytes(spm_gguf.read_bytes()[: spm_gguf.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"half\.gguf.*"):
+        quantize.quantize(source, tmp_path / "out.gguf", "Q4_K_M", threads=1)
+    assert [path.name for path in tmp_path.glob("*out*")] == []
+
+
+def test_nothing_of_the_native_library_reaches_stdout(
+    spm_gguf: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    quantize.quantize(spm_gguf, tmp_path / "out.gguf", "Q4_K_M", threads=1)
+    assert capfd.readouterr().out == ""
+
+
+def test_of_a_folder_the_file_is_made_once_and_whole(spm: Path, tmp_path: Path) -> None:
+    from qtui.engines import weights
+    from qtui.engines.protocol import Loading
+
+    folder = tmp_path / "model"
+    shutil.copytree(spm, folder)
+    said: list[Loading] = []
+    first = weights.made_gguf(folder, "fingerprint", "q4_k_m", "1", said.append)
+    made_at = first.stat().st_mtime_ns
+    assert [phase for phase in dict.fromkeys(note.phase for note in said)] == [
+        "converting model to GGUF",
+        "quantizing to Q4_K_M",
+    ]
+    again = weights.made_gguf(folder, "fingerprint", "Q4_K_M", "1", said.append)
+    assert (again, again.stat().st_mtime_ns) == (first, made_at)
+    assert weights.made_gguf(folder, "fingerprint", "Q4_K_M", "2", said.append) != first
+    assert not list(first.parent.glob(".*unfinished"))
