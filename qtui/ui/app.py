@@ -40,6 +40,7 @@ class QtuiApp(App[None]):
     TITLE = "qtui"
     COMMANDS = {_palette}  # noqa: RUF012 - declared so by Textual
     BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - declared so by Textual
     NOTIFICATION_TIMEOUT = 6
 
     def __init__(self, store_path: Path, *, config: Config | None = None) -> None:

@@ -42,11 +42,6 @@ class MainScreen(Screen[None]):
     SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("global"))
     AUTO_FOCUS = ""
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
-        (0, "-narrow"),
-        (100, "-normal"),
-        (140, "-wide"),
-    ]
 
     scope: reactive[Scope] = reactive(Scope, init=False)
     runs: reactive[tuple[RunSummary, ...]] = reactive(tuple, init=False)

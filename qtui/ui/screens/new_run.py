@@ -6,6 +6,7 @@ command line's `qtui run --detach`.
 
 import asyncio
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,6 +45,7 @@ class NewRunScreen(ModalScreen[int | None]):
     SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", priority=True),
+        Binding("ctrl+o", "next_file", "Next file", priority=True),
         Binding("escape", "cancel", "Cancel"),
         Binding("enter,down", "app.focus_next", "Next field", show=False),
         Binding("up", "app.focus_previous", "Previous field", show=False),
@@ -58,24 +60,27 @@ class NewRunScreen(ModalScreen[int | None]):
         super().__init__()
         self._store_path = store_path
         self._folder = Path.cwd()
+        self._files = [str(path) for path in experiment_files(self._folder)]
         self._made = ""
         """The TOML that the fields or the file gave; what differs from it was typed by hand."""
         self._check: asyncio.Task[None] | None = None
         self._starting = False
 
     def compose(self) -> ComposeResult:
-        default = Draft()
+        default = Draft(name="try", model="demo-ja", weights="demo")
         with Vertical(id="new-run"):
             yield Static("New run", id="new-run-title")
             with Horizontal(id="new-run-body"):
                 with VerticalScroll(id="new-run-fields", can_focus=False):
-                    yield _field("file", "File", "", FILE_HINT, [str(path) for path in experiment_files(self._folder)])
+                    yield _field("file", "File", "", FILE_HINT, self._files)
                     for name, label, hint in FIELDS:
                         yield _field(name, label, getattr(default, name), hint, _known(name))
                 yield TextArea(id="toml", show_line_numbers=False, tab_behavior="focus", compact=True)
             with VerticalScroll(id="verdict-scroll", can_focus=False):
                 yield Static("", id="verdict", markup=False)
-            yield Static("ctrl+s start · Tab next field · → takes a suggestion · Esc leave", id="new-run-keys")
+            yield Static(
+                "^s start · ^o next file · → takes the suggestion · Tab next field · Esc leave", id="new-run-keys"
+            )
 
     def on_mount(self) -> None:
         self._make()
@@ -92,6 +97,12 @@ class NewRunScreen(ModalScreen[int | None]):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+    def action_next_file(self) -> None:
+        """Through the files that were found, and back to none."""
+        choices = ["", *self._files]
+        current = choices.index(self.file.value) if self.file.value in choices else 0
+        self.file.value = choices[(current + 1) % len(choices)]
 
     def action_start(self) -> None:
         if not self._starting:
@@ -164,11 +175,8 @@ class NewRunScreen(ModalScreen[int | None]):
 
 def experiment_files(folder: Path) -> list[Path]:
     """Files that may be experiments: those in the folder and below, the user's own, and the ones that come with qtui."""
-    found = [
-        path.relative_to(folder)
-        for path in sorted(folder.glob("*.toml")) + sorted(folder.glob("*/*.toml"))
-        if _is_experiment(path)
-    ]
+    near = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
+    found = [path.relative_to(folder) for path in near if _is_experiment(path)]
     own = sorted((paths.user_data() / "experiments").glob("*.toml"))
     shipped = sorted((paths.data() / "experiments").glob("*.toml"))
     return [*found, *own, *shipped]
@@ -225,11 +233,8 @@ def _save(text: str, name: str) -> Path:
 
 
 def _shorter(problem: str) -> str:
-    """Problems without the folder of the temporary file in front of each."""
-    return "\n".join(
-        line.partition("experiment.toml:")[2].strip() or line if "/qtui-" in line else line
-        for line in problem.splitlines()
-    )
+    """Problems of a file that the user has not saved yet, without the name of the temporary one before each."""
+    return re.sub(r"(?m)^\S*/qtui-[^/]+/experiment\.toml:", "", problem)
 
 
 def _would_run(found: dict[str, Any]) -> str:
