@@ -15,7 +15,7 @@ import click
 
 from qtui import __version__, paths
 from qtui.cli.options import json_option, store_option
-from qtui.cli.page import Page, print_json
+from qtui.cli.page import Page, count, print_json
 from qtui.errors import UserError
 from qtui.store import open_store
 from qtui.store.connection import NETWORK_FILE_SYSTEMS, file_system
@@ -175,7 +175,7 @@ def _print(found: dict[str, Any]) -> None:
     _say(page, "terminal", _terminal_words(found["terminal"]))
     for name, is_set in found["keys"].items():
         _say(page, name, "set" if is_set else "not set")
-    runs = f", {store['runs']} runs" if "runs" in store else "" if store["exists"] else ", not there yet"
+    runs = f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not there yet"
     kind = store["file_system"] or "an unknown file system"
     _say(page, "store", f"{store['path']}{runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
     for problem in found["problems"]:

@@ -93,12 +93,13 @@ def _flat(found: Sequence[Mapping[str, Any]], several: bool) -> Rows:
 
 
 _INTERVALS = ("interval90", "interval95")
-_LISTS_OF_RECORDS = ("causes",)
+_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares")
+"""What not every row has, or what is a table of its own: it would make the columns depend on the data."""
 
 
 def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     for name, value in row.items():
-        if name in _LISTS_OF_RECORDS:
+        if name in _ONLY_IN_JSON:
             continue
         if name in _INTERVALS:
             low, high = value if value is not None else (None, None)
@@ -146,7 +147,23 @@ def _parquet(table: Rows) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    columns = [pyarrow.array([row[i] for row in table.rows]) for i in range(len(table.columns))]
+    columns = [_column(name, [row[i] for row in table.rows]) for i, name in enumerate(table.columns)]
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns, names=list(table.columns)), buffer)
     return buffer.getvalue()
+
+
+def _column(name: str, values: list[Any]) -> Any:
+    """A column of nothing has the type that it would have with something, so that files of two runs fit together."""
+    import pyarrow
+
+    empty = all(value is None for value in values)
+    types = {
+        "seconds": pyarrow.float64(),
+        "model": pyarrow.string(),
+        "text": pyarrow.string(),
+        "reason": pyarrow.string(),
+    }
+    whole = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens")
+    known = types.get(name) or (pyarrow.int64() if name in whole else None)
+    return pyarrow.array(values, type=known or (pyarrow.float64() if empty else None))
