@@ -8,7 +8,7 @@ Both halves of a pair share one scale of density: equal numbers of answers take 
 share one, or a model that always answers in five words would flatten all others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,20 +69,40 @@ def violin_lines(
 
     `reverse` says whether the screen can show reverse video, which the role `candidate-reversed` asks for.
     """
-    columns = max(1, width - label_width - MARGIN)
-    up = _density_per_column(violin.baseline, columns)
-    down = _density_per_column(violin.candidate, columns)
-    peak = max((*up, *down), default=0.0)
-    scale = rows * _LEVELS / peak if peak else 0.0
-    rising = _rows(
-        violin.baseline, [_eighths(d * scale) for d in up], _Pen("baseline", "baseline-mark", RISING), axis, rows
-    )
-    hanging = _rows(violin.candidate, [_eighths(d * scale) for d in down], _hanging_pen(reverse), axis, rows)
+    columns = columns_for(width, label_width)
+    sides = (violin.baseline, violin.candidate)
+    up, down = (_density_per_column(half, columns) for half in sides)
+    upwards, downwards = ({} if half is None else _marks(half, axis, columns) for half in sides)
+    rising, hanging = split_rows(up, down, rows=rows, marks=(upwards, downwards), reverse=reverse)
     return [
         fit_line(violin.heading, width),
-        *(_beside(violin.baseline, drawn, row, label_width) for row, drawn in reversed([*enumerate(rising)])),
+        *(_beside(violin.baseline, drawn, rows - 1 - row, label_width) for row, drawn in enumerate(rising)),
         *(_beside(violin.candidate, drawn, row, label_width) for row, drawn in enumerate(hanging)),
     ]
+
+
+def columns_for(width: int, label_width: int) -> int:
+    """Columns of the axis in a drawing of `width` cells."""
+    return max(1, width - label_width - MARGIN)
+
+
+def split_rows(
+    up: Sequence[float],
+    down: Sequence[float],
+    *,
+    rows: int,
+    marks: tuple[Mapping[int, str], Mapping[int, str]] = ({}, {}),
+    reverse: bool = True,
+) -> tuple[list[Line], list[Line]]:
+    """A value per column, drawn upwards and downwards from a line on one scale: the rows above it and those below, top to bottom.
+
+    `marks` (column → sign, of either side) replace what is drawn beside the line, and where a column is full.
+    """
+    peak = max((*up, *down), default=0.0)
+    scale = rows * _LEVELS / peak if peak else 0.0
+    rising = _rows([_eighths(value * scale) for value in up], marks[0], _RISING_PEN, rows)
+    hanging = _rows([_eighths(value * scale) for value in down], marks[1], _hanging_pen(reverse), rows)
+    return rising[::-1], hanging
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,9 @@ class _Pen:
     mark: Role
     glyphs: str
     cut: Role | None = None
+
+
+_RISING_PEN = _Pen("baseline", "baseline-mark", RISING)
 
 
 def _hanging_pen(reverse: bool) -> _Pen:
@@ -118,16 +141,15 @@ def _interpolated(points: Sequence[float], at: float) -> float:
     return points[left] + (points[right] - points[left]) * (at - left)
 
 
-def _rows(half: Half | None, eighths: list[int], pen: _Pen, axis: Axis, rows: int) -> list[Line]:
+def _rows(eighths: list[int], marks: Mapping[int, str], pen: _Pen, rows: int) -> list[Line]:
     """The rows of one half, the one beside the line first.
 
     Blanks are segments of their own: SVG renderers drop the leading ones of a screenshot's text.
     """
-    marks = {} if half is None else _marks(half, axis, len(eighths))
     return [runs(_cells(eighths, marks, pen, row)) for row in range(rows)]
 
 
-def _cells(eighths: list[int], marks: dict[int, str], pen: _Pen, row: int) -> Iterator[Segment]:
+def _cells(eighths: list[int], marks: Mapping[int, str], pen: _Pen, row: int) -> Iterator[Segment]:
     below = row * _LEVELS
     for column, filled in enumerate(eighths):
         here = min(_LEVELS, max(0, filled - below))

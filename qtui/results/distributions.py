@@ -4,9 +4,11 @@ Beside `lengths`, which has the figures: what is here depends on how the axis is
 laid over square roots of lengths, so that the curve drawn is the density of what the axis shows.
 """
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtui.charts.axis import Axis, Scale
 
@@ -48,7 +50,7 @@ class Distributions:
 
 
 def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> Distributions:
-    """Every variant of the runs on one axis: all of it on the square-root scale, at least `SHOWN` of all answers on the linear one."""
+    """Every variant of the runs on one axis: the square-root one shows all answers, the linear one at least `SHOWN` of them."""
     import numpy as np
 
     lengths = _lengths(store_path, run_ids)
@@ -58,28 +60,50 @@ def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> D
     return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
 
 
+@dataclass(frozen=True, slots=True)
+class PairedLengths:
+    """Stripped lengths of the answers that both sides gave, in the order of tasks and samples."""
+
+    tasks: tuple[int, ...]
+    baseline: tuple[int, ...]
+    candidate: tuple[int, ...]
+
+
+def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> PairedLengths:
+    """Every answer of one pair; an answer whose counterpart is missing is left out."""
+    sides: dict[str, dict[tuple[int, int], int]] = {baseline: {}, candidate: {}}
+    for answer in _answers(store_path, (run_id,)):
+        if answer["model"] == model and answer["variant"] in sides:
+            sides[answer["variant"]][answer["task"], answer["sample"]] = len(answer["text"].strip())
+    both = sorted(sides[baseline].keys() & sides[candidate].keys())
+    return PairedLengths(
+        tuple(task for task, _ in both),
+        tuple(sides[baseline][place] for place in both),
+        tuple(sides[candidate][place] for place in both),
+    )
+
+
 _Key = tuple[int, str, str, bool]
 
 
 def _lengths(store_path: Path, run_ids: tuple[int, ...]) -> "dict[_Key, npt.NDArray[np.float64]]":
     import numpy as np
 
-    from qtui.store import answers, open_store, runs
-
     found: dict[_Key, list[int]] = {}
-    store = open_store(store_path, create=False)
-    try:
-        for run in runs.summaries(store, run_ids):
-            for variant in run.variants:
-                found[run.id, variant.model, variant.name, variant.is_baseline] = []
+    for answer in _answers(store_path, run_ids):
+        key = (answer["run_id"], answer["model"], answer["variant"], bool(answer["is_baseline"]))
+        found.setdefault(key, []).append(len(answer["text"].strip()))
+    return {key: np.asarray(values, dtype=np.float64) for key, values in found.items()}
+
+
+def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """The rows of `answers.rows` by name, with the id of their run."""
+    from qtui.store import answers, open_store
+
+    with closing(open_store(store_path, create=False)) as store:
         for run_id in run_ids:
             for row in answers.rows(store, [run_id]):
-                answer = dict(zip(answers.COLUMNS, row, strict=True))
-                key = (run_id, answer["model"], answer["variant"], bool(answer["is_baseline"]))
-                found[key].append(len(answer["text"].strip()))
-    finally:
-        store.close()
-    return {key: np.asarray(values, dtype=np.float64) for key, values in found.items()}
+                yield {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
 
 
 def _end(every: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:

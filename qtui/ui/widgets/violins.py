@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import BindingType
 from textual.events import Click, Resize
 from textual.geometry import Size
@@ -17,30 +16,22 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtui.charts.axis import Axis, axis_line
-from qtui.charts.lines import Line, Role, fit_line
-from qtui.charts.violins import MARGIN, Violin, height, rows_for, violin_lines
+from qtui.charts.axis import Axis
+from qtui.charts.length_violins import axis as axis_below
+from qtui.charts.lines import fit_line, plain
+from qtui.charts.violins import Violin, height, rows_for, violin_lines
 from qtui.ui import keys, stylesheet
+from qtui.ui.widgets import drawing
 
-STYLE_OF_ROLE: dict[Role, str] = {
-    "text": "violins--text",
-    "strong": "violins--strong",
-    "faint": "violins--faint",
-    "warning": "violins--warning",
-    "baseline": "violins--baseline",
-    "candidate": "violins--candidate",
-    "candidate-reversed": "violins--candidate",
-    "baseline-mark": "violins--mark",
-    "candidate-mark": "violins--mark",
-}
 AXIS_LINES = 1
-REVERSED = Style(reverse=True)
 
 
 class ViolinChart(ScrollView, can_focus=True):
-    DEFAULT_CSS = stylesheet.beside(__file__)
+    DEFAULT_CSS = stylesheet.beside(__file__) + stylesheet.beside(drawing.__file__)
+    SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("table"))
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*STYLE_OF_ROLE.values(), "violins--cursor", "violins--cursor-blurred"}
+    DEFAULT_CLASSES = drawing.CLASS
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*drawing.COMPONENTS, "violins--cursor", "violins--cursor-blurred"}
     ALLOW_SELECT = False
 
     cursor: reactive[int] = reactive(0, repaint=False)
@@ -74,7 +65,7 @@ class ViolinChart(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         cells = self.size.width
         if y >= self.size.height - AXIS_LINES:
-            return self._strip(self._axis_line(cells))
+            return drawing.strip(self, axis_below(self._axis, cells, self._label_width))
         index, line = divmod(self.scroll_offset.y + y, height(self._rows))
         if index >= len(self._violins):
             return Strip.blank(cells, self.rich_style)
@@ -84,7 +75,7 @@ class ViolinChart(ScrollView, can_focus=True):
             lines = violin_lines(
                 self._violins[index], self._axis, width=cells, label_width=self._label_width, rows=self._rows
             )
-            self._drawn[index] = [self._strip(line) for line in lines]
+            self._drawn[index] = [drawing.strip(self, line) for line in lines]
         return self._drawn[index][line]
 
     def validate_cursor(self, cursor: int) -> int:
@@ -150,20 +141,8 @@ class ViolinChart(ScrollView, can_focus=True):
         elif start + lines > top + self._lines_in_view:
             self.scroll_to(y=start + lines - self._lines_in_view, animate=False, force=True)
 
-    def _axis_line(self, cells: int) -> Line:
-        columns = max(1, cells - self._label_width - MARGIN)
-        label: Line = [("characters".rjust(self._label_width - 1), "faint")] if self._label_width else []
-        return [*fit_line(label, self._label_width), *axis_line(self._axis, columns), (" " * MARGIN, "text")]
-
     def _cursor_line(self, index: int, cells: int) -> Strip:
         """The heading in the cursor's colours and with its sign, for screens on which two shades are one."""
         style = self.get_component_rich_style("violins--cursor" if self.has_focus else "violins--cursor-blurred")
-        heading = "".join(text for text, _ in fit_line(self._violins[index].heading, cells))
+        heading = plain(fit_line(self._violins[index].heading, cells))
         return Strip([Segment(heading, style)], cells)
-
-    def _strip(self, line: Line) -> Strip:
-        return Strip([Segment(text, self._style(role)) for text, role in line if text])
-
-    def _style(self, role: Role) -> Style:
-        style = self.get_component_rich_style(STYLE_OF_ROLE[role])
-        return style + REVERSED if role == "candidate-reversed" else style

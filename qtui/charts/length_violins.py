@@ -1,0 +1,191 @@
+"""The violins of the models in view and what is written beside them: medians and their change, shapes, what else went wrong.
+
+One violin for every pair, so a model with three candidates has three, each under the same baseline; a variant that has
+nothing to be compared with has one alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from qtui.charts.axis import Axis, axis_line
+from qtui.charts.figures import NONE, change, number, percent
+from qtui.charts.lines import Line, Role, Segment, fit, fit_line
+from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
+from qtui.results.distributions import Distributions
+from qtui.results.lengths import LengthRows, PairRow, VariantRow
+from qtui.text import safe, width
+
+SHAPES = {
+    "no-clear-peak": ("no clear peak", ""),
+    "slime": ("slime", "つぶれ型"),
+    "pot": ("pot", "つぼ型"),
+    "flask": ("flask", "フラスコ型"),
+    "unclassified": ("unclassified", ""),
+}
+"""The study's names for shapes, and its own words for them."""
+FLAGS = {
+    "empty_strip": "empty",
+    "loop": "looping",
+    "truncated": "cut off",
+    "latin_new": "new Latin words",
+    "lt20_strip": "short",
+}
+
+_WIDE = 130
+_LONGEST_NAME, _LONGEST_VARIANT = 40, 12
+_SHAPE, _SHAPE_JAPANESE, _STABILITY = 13, 11, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One violin's place in the results: `pair` is None for a variant that stands alone."""
+
+    run_id: int
+    model: str
+    baseline: VariantRow | None
+    candidate: VariantRow | None
+    pair: PairRow | None
+
+    @property
+    def change(self) -> float | None:
+        """Relative change of the median, None where the baseline's is zero or there is no pair."""
+        before, after = _medians(self)
+        return None if not before or after is None else after / before - 1
+
+
+def stories(rows: LengthRows) -> list[Story]:
+    """In the order of the results: the pairs of a model where its first variant stands."""
+    found: list[Story] = []
+    done: set[tuple[int, str]] = set()
+    for variant in rows.variants:
+        key = (variant.run_id, variant.model)
+        if key in done:
+            continue
+        done.add(key)
+        pairs = [p for p in rows.pairs if (p.run_id, p.model) == key]
+        found += [Story(*key, rows.of(*key, pair.baseline), rows.of(*key, pair.candidate), pair) for pair in pairs]
+        compared = {name for pair in pairs for name in (pair.baseline, pair.candidate)}
+        alone = [v for v in rows.variants if (v.run_id, v.model) == key and v.variant not in compared]
+        found += [Story(*key, v if v.is_baseline else None, None if v.is_baseline else v, None) for v in alone]
+    return found
+
+
+def label_width(told: Sequence[Story], cells: int) -> int:
+    """Columns that the labels need in a drawing of `cells` columns; the wide form has the shapes in the study's own words, too."""
+    return 1 + _variant_width(told) + 1 + _SHAPE + (1 + _SHAPE_JAPANESE if cells >= _WIDE else 0) + _STABILITY
+
+
+def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Violin]:
+    """The drawing of every story, its texts made safe, headings as columns under each other."""
+    name_width = min(_LONGEST_NAME, max((width(safe(s.model)) for s in told), default=0))
+    figures = max((len(number(m)) for s in told for m in _medians(s)), default=1)
+    several = {s.model for s in told if sum(o.model == s.model and o.pair is not None for o in told) > 1}
+    variants, wide = _variant_width(told), cells >= _WIDE
+    return [
+        Violin(
+            _heading(story, name_width, figures, several),
+            _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), found),
+            _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), found),
+        )
+        for story in told
+    ]
+
+
+def page(
+    rows: LengthRows, found: Distributions, *, cells: int, rows_per_half: int = 2, reverse: bool = True
+) -> list[Line]:
+    """All violins over one axis with a legend, for a terminal without panes."""
+    told = stories(rows)
+    labels = label_width(told, cells)
+    drawn = [
+        line
+        for violin in violins(told, found, cells)
+        for line in violin_lines(
+            violin, found.axis, width=cells, label_width=labels, rows=rows_per_half, reverse=reverse
+        )
+    ]
+    return [*drawn, axis(found.axis, cells, labels), [(legend(found.axis, cells), "faint")]]
+
+
+def axis(of: Axis, cells: int, labels: int) -> Line:
+    """The axis below the violins, its unit in the column of the labels."""
+    unit: Line = [("characters".rjust(max(0, labels - 1)), "faint")]
+    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * MARGIN, "text")]
+
+
+def legend(of: Axis, cells: int) -> str:
+    """One line of at most `cells` cells, the more said the wider."""
+    beyond = f" · →n above {of.end:.0f}" if of.scale == "linear" else " · square-root axis"
+    short = f"above: baseline, below: candidate · ┃ median │ quartiles{beyond}"
+    for more in (
+        " · %: how stable the shape is · shapes after the 2024 study, whose labels they were fitted to",
+        " · %: stability of the shape",
+    ):
+        if width(short + more) <= cells - 2:
+            return short + more
+    return short
+
+
+def shape_name(shape: str | None) -> str:
+    return SHAPES.get(shape or "", (shape or NONE, ""))[0]
+
+
+def flag_texts(baseline: VariantRow | None, candidate: VariantRow | None) -> list[str]:
+    """`24 → 2 empty`, the largest changes first; flags that no answer has are left out."""
+    found: list[tuple[int, str]] = []
+    for name, words in FLAGS.items():
+        counts = [None if v is None else v.flags.get(name) for v in (baseline, candidate)]
+        known = [c for c in counts if c is not None]
+        if any(known):
+            gap = abs(known[0] - known[-1])
+            found.append((gap, f"{' → '.join(map(str, known))} {words}"))
+    return [text for _, text in sorted(found, key=lambda flag: -flag[0])]
+
+
+def _heading(story: Story, name_width: int, figures: int, several: set[str]) -> Line:
+    before, after = _medians(story)
+    name = safe(story.model) + (f" {safe(story.pair.candidate)}" if story.pair and story.model in several else "")
+    line: list[Segment] = [(f" {fit(name, max(name_width, min(width(name), _LONGEST_NAME)))} ", "strong")]
+    if story.pair is None:
+        alone_median = before if story.baseline else after
+        line.append((f"median {number(alone_median):>{figures}}", "text"))
+        line.append(("  no candidate" if story.baseline else "  no baseline", "faint"))
+    else:
+        line.append(
+            (f"median {number(before):>{figures}} → {number(after):<{figures}} {change(story.change):>6}", "text")
+        )
+    if story.pair is not None and story.pair.behaviour == "changed":
+        line.append(("  behaviour changed", "warning"))
+    flags = flag_texts(story.baseline, story.candidate)
+    return [*line, ("  " + " · ".join(flags), "faint")]
+
+
+def _medians(story: Story) -> tuple[float | None, float | None]:
+    before, after = (None if v is None else v.stripped.median for v in (story.baseline, story.candidate))
+    return before, after
+
+
+def _half(story: Story, row: VariantRow | None, label: Line, found: Distributions) -> Half | None:
+    drawn = None if row is None else found.of(story.run_id, story.model, row.variant)
+    return None if drawn is None else Half(label, drawn.density, drawn.quartiles, drawn.beyond)
+
+
+def _label(row: VariantRow | None, role: Role, variant_width: int, wide: bool) -> Line:
+    if row is None:
+        return []
+    english, japanese = SHAPES.get(row.shape or "", (row.shape or NONE, ""))
+    return [
+        (f" {fit(safe(row.variant), variant_width)} ", role),
+        (fit(english, _SHAPE), "text"),
+        *_only(wide, (f" {fit(japanese, _SHAPE_JAPANESE)}", "faint")),
+        (f"{percent(row.shape_stability):>5} ", "faint"),
+    ]
+
+
+def _only(wanted: bool, segment: Segment) -> Iterable[Segment]:
+    return (segment,) if wanted else ()
+
+
+def _variant_width(told: Sequence[Story]) -> int:
+    names = [safe(v.variant) for s in told for v in (s.baseline, s.candidate) if v is not None]
+    return min(_LONGEST_VARIANT, max(map(width, names), default=0))

@@ -1,0 +1,136 @@
+"""Scatter plots by plotext, as text with ANSI colours. Called in the process that computes: plotext keeps one global figure.
+
+What a bar or a density shows is drawn by ourselves (`violins`, `bars`): eighth blocks there, whole cells here. Points are what
+plotext is for: four per cell, tick marks that find their room, labels that know the width of Japanese.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qtui.charts.axis import Axis, round_up
+from qtui.charts.figures import change, signed
+
+RGB = tuple[int, int, int]
+
+_COLUMNS_PER_TICK, _LINES_PER_TICK = 10, 4
+_BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """Colours of the theme: the points, reference lines, what is written."""
+
+    point: RGB
+    line: RGB
+    text: RGB
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Cells to fill, and what to draw with."""
+
+    width: int
+    height: int
+    ink: Ink
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPoint:
+    name: str
+    x: float
+    y: float
+
+
+def paired_lengths(
+    canvas: Canvas, baseline: tuple[int, ...], candidate: tuple[int, ...], names: tuple[str, str]
+) -> str:
+    """A point per task, the baseline's length along, the candidate's upwards, and the line on which they are equal.
+
+    Both axes are square roots of characters and end at the longest answer of either side.
+    """
+    axis = Axis(float(max((*baseline, *candidate), default=0) or 1), "root")
+    figure = _figure(canvas, names[0])
+    figure.draw(figure.segment((0, 1), (0, 1), marker=_marker("·", canvas.ink.line)))
+    if baseline:
+        along = [axis.position(x) for x in baseline]
+        upwards = [axis.position(y) for y in candidate]
+        figure.draw(figure.signal(along, upwards, marker=_marker("hd", canvas.ink.point)))
+    for direction, room in (("x", canvas.width // _COLUMNS_PER_TICK), ("y", canvas.height // _LINES_PER_TICK)):
+        ruler = figure.ruler(direction)
+        ticks = axis.ticks(room * 9)
+        ruler.lim(0, 1)
+        ruler.ticks([axis.position(value) for _, value in ticks], [str(value) for _, value in ticks])
+    return _text(figure, names[1])
+
+
+def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, str]) -> str:
+    """The name of every point at its place, x (shares) and y (grades) being changes from the baseline; lines mark no change.
+
+    Names are short (numbers of a list beside the plot): the names of models would cover each other.
+    """
+    figure = _figure(canvas, names[0])
+    limits = _limits([p.x for p in points], least=0.1), _limits([p.y for p in points], least=0.2)
+    figure.draw(figure.segment(limits[0], (0, 0), marker=_marker("·", canvas.ink.line)))
+    figure.draw(figure.segment((0, 0), limits[1], marker=_marker("·", canvas.ink.line)))
+    for point in points:
+        figure.draw(figure.text(point.x, point.y, _coloured(point.name, canvas.ink.point), alignment="center"))
+    for direction, (low, high), room, written in (
+        ("x", limits[0], canvas.width // _COLUMNS_PER_TICK, change),
+        ("y", limits[1], canvas.height // _LINES_PER_TICK, signed),
+    ):
+        ruler = figure.ruler(direction)
+        ruler.lim(low, high)
+        values = _ticks(low, high, max(2, room))
+        ruler.ticks(values, [written(value) for value in values])
+    return _text(figure, names[1])
+
+
+def _figure(canvas: Canvas, x_name: str) -> Any:
+    """An empty plot, one line less high than the canvas: the name of what goes upwards stands above it."""
+    import plotext
+
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(canvas.width, canvas.height - 1)
+    figure.theme("simple")
+    figure.axes(pixel=plotext.pixel(canvas.ink.line))
+    figure.axes(False, axis=["x", "y"], side=[1])
+    for direction in ("x", "y"):
+        figure.ruler(direction).pixel(plotext.pixel(canvas.ink.text))
+    figure.label(_coloured(x_name, canvas.ink.text), "x")
+    return figure
+
+
+def _marker(symbol: str, colour: RGB) -> Any:
+    import plotext
+
+    return plotext.marker(symbol, colour)
+
+
+def _coloured(label: str, colour: RGB) -> Any:
+    import plotext
+
+    return plotext.colorize(label, colour)
+
+
+def _text(figure: Any, y_name: str) -> str:
+    """Without backgrounds: plotext fills in its own where a colour is given for the foreground alone."""
+    drawn = _BACKGROUND.sub("", str(figure.build()).rstrip("\n"))
+    figure.clear()
+    return f"{y_name}\n{drawn}"
+
+
+def _limits(values: Sequence[float], *, least: float) -> tuple[float, float]:
+    """Both sides of zero, with a tenth to spare."""
+    low, high = min((*values, -least)), max((*values, least))
+    spare = (high - low) / 10
+    return low - spare, high + spare
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    step = round_up((high - low) / most * 100) / 100
+    first = int(low / step)
+    return [step * i for i in range(first, int(high / step) + 1) if low <= step * i <= high]
