@@ -95,21 +95,24 @@ def print_comparison(shown: Comparison) -> None:
 
 
 def _chosen(found: Sequence[PairName], model: str | None, candidate: str | None, baseline: str | None) -> PairName:
-    """The first pair that fits. Raises UserError listing what there is."""
-    fitting = [
-        pair for pair in found
-        if model in (None, pair.model) and candidate in (None, pair.candidate, pair.baseline)
-    ]  # fmt: skip
-    if not fitting:
-        known = ", ".join(dict.fromkeys(f"{safe(p.model)}: {safe(p.baseline)} → {safe(p.candidate)}" for p in found))
-        raise UserError(f"there is no such pair to compare (pairs: {known or 'none'})")
-    pair = fitting[0]
-    variants = {pair.baseline, *(p.candidate for p in fitting if p.model == pair.model and p.run_id == pair.run_id)}
-    if baseline is not None and baseline not in variants:
-        raise UserError(
-            f"{safe(pair.model)} has no variant {baseline!r} (variants: {', '.join(map(safe, sorted(variants)))})"
-        )
-    return PairName(pair.run_id, pair.model, baseline or pair.baseline, candidate or pair.candidate)
+    """The first model that fits, and of it the variants named. Raises UserError listing what there is."""
+    first = next((pair for pair in found if model in (None, pair.model)), None)
+    if first is None:
+        known = ", ".join(dict.fromkeys(safe(pair.model) for pair in found))
+        what = f"no model {model!r} with a candidate" if model else "nothing to compare"
+        raise UserError(f"there is {what} (models with a baseline and a candidate: {known or 'none'})")
+    candidates = [pair.candidate for pair in found if (pair.run_id, pair.model) == (first.run_id, first.model)]
+    variants = (first.baseline, *candidates)
+    for asked in (baseline, candidate):
+        if asked is not None and asked not in variants:
+            raise UserError(
+                f"{safe(first.model)} has no variant {asked!r} (variants: {', '.join(map(safe, variants))})"
+            )
+    against = baseline or first.baseline
+    chosen = candidate or next(name for name in (*candidates, first.baseline) if name != against)
+    if chosen == against:
+        raise UserError(f"{safe(chosen)} is both sides: name another with --candidate or --baseline")
+    return PairName(first.run_id, first.model, against, chosen)
 
 
 def _beside(
