@@ -62,11 +62,14 @@ def role(state: str) -> str:
 
 def run_lines(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float | None = None) -> list[Text]:
     """Lines of at most `cells` cells. `styles`: strong, quiet, good, bad, notice, active, bar, rest."""
-    lines = list(_heading(run, cells, styles, time.time() if now is None else now))
+    now = time.time() if now is None else now
+    lines = list(_heading(run, cells, styles, now))
     if run.variants:
         lines += [
             Text(),
-            *_table("answers", [_variant(v) for v in run.variants], [v.model for v in run.variants], cells, styles),
+            *_table(
+                "answers", [_variant(v, now) for v in run.variants], [v.model for v in run.variants], cells, styles
+            ),
         ]
     if run.judges:
         lines += [
@@ -133,7 +136,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         yield from (_styled(line, styles["notice"]) for line in wrap(advice, cells))
 
 
-def _variant(variant: VariantProgress) -> Line:
+def _variant(variant: VariantProgress, now: float) -> Line:
     facts = variant.facts
     share = variant.answered / variant.expected if variant.expected else 0.0
     loading = _number(facts.get("loading_fraction"))
@@ -141,12 +144,9 @@ def _variant(variant: VariantProgress) -> Line:
     if variant.state == "loading" and loading is not None:
         share, phase = loading, f"{phase or 'loading'} {loading:.0%}"
     at_work = variant.state in ("loading", "answering")
-    memory = " + ".join(
-        size(bytes_) + label
-        for bytes_, label in ((_number(facts.get("rss_bytes")), ""), (_number(facts.get("gpu_bytes")), " GPU"))
-        if bytes_
-    )
-    speed, left = _number(facts.get("tokens_per_second")), _number(facts.get("eta_seconds"))
+    memory = (_number(facts.get("rss_bytes") or facts.get("peak_rss_bytes")), "")
+    gpu = (_number(facts.get("gpu_bytes") or facts.get("peak_gpu_bytes")), " GPU")
+    speed, left = _number(facts.get("tokens_per_second")), _seconds_left(variant, now)
     return Line(
         name=variant.name + (" (baseline)" if variant.is_baseline else ""),
         state=variant.state,
@@ -155,13 +155,23 @@ def _variant(variant: VariantProgress) -> Line:
             f"{variant.answered}/{variant.expected}",
             "" if speed is None else f"{speed:.0f}" if speed >= 100 else f"{speed:.1f}",
             duration(left) if left is not None and at_work else "",
-            memory,
+            " + ".join(size(number) + where for number, where in (memory, gpu) if number),
             str(variant.empty) if variant.empty else "",
             str(variant.truncated) if variant.truncated else "",
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
     )
+
+
+def _seconds_left(variant: VariantProgress, now: float) -> float | None:
+    """As the runner says, else from the answers made since loading (those that the store had already took no time)."""
+    said = _number(variant.facts.get("eta_seconds"))
+    began = _number(variant.facts.get("answering_started"))
+    made = variant.answered - (_number(variant.facts.get("known")) or 0)
+    if said is not None or began is None or made <= 0:
+        return said
+    return (variant.expected - variant.answered) * (now - began) / made
 
 
 def _judge(judge: JudgeProgress) -> Line:

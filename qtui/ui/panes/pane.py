@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual.containers import Vertical
 from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
@@ -125,12 +126,21 @@ class Pane(Vertical):
         """Give the keyboard to what had it last in this pane, else to its first widget that takes it, else to the pane."""
         if self.screen.focused is not None and self in self.screen.focused.ancestors_with_self:
             return
-        focusable = [widget for widget in self.query("*") if widget.focusable]
+        focusable = [widget for widget in self.query("*") if widget.focusable and self._is_displayed(widget)]
         if self._last_focused in focusable:
             focusable = [self._last_focused]
         # Without focus inside, the pane's keys would be out of reach.
         self.can_focus = not focusable
         (focusable or [self])[0].focus(scroll_visible=False)
+
+    def _is_displayed(self, widget: Widget) -> bool:
+        """Textual calls a widget focusable that is there but not displayed (a filter that is not open)."""
+        node: DOMNode | None = widget
+        while node is not None and node is not self:
+            if not node.display:
+                return False
+            node = node.parent
+        return True
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         self._last_focused = event.widget

@@ -1,0 +1,96 @@
+"""A model as lines of text: its variants as they ran here, its files, and how it was made, as the study's table has it."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.style import Style
+from rich.text import Text
+
+from qtui.catalog import UNKNOWN, Entry
+from qtui.text import cut, safe, wrap
+from qtui.ui.known_models import KnownModel, bits_per_weight
+from qtui.ui.run_lines import size
+from qtui.ui.text_table import text_table
+from qtui.ui.widgets.columns import Column
+
+VARIANT_COLUMNS = (
+    Column("variant", most=30),
+    Column("engine", most=12, drop=2),
+    Column("size", align="right"),
+    Column("bits/weight", align="right", drop=1),
+    Column("tok/s", align="right"),
+    Column("memory", align="right"),
+    Column("load", align="right", drop=3),
+)
+LABEL_CELLS = 18
+WIDEST = 100
+
+
+def model_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> list[Text]:
+    """Lines of at most `cells` cells; `styles` as for run_lines."""
+    cells = min(cells, WIDEST)
+    lines = [Text.assemble((cut(safe(model.name), cells), styles["strong"]))]
+    if model.variants:
+        title, *rows = text_table(VARIANT_COLUMNS, _variant_rows(model), cells - 1)
+        lines += [Text(), Text.assemble((" " + title, styles["quiet"])), *(Text(" " + row) for row in rows)]
+    if model.files:
+        lines += [Text(), Text.assemble(("Made on this machine", styles["strong"]))]
+        for file in model.files:
+            lines += _pair(size(file.bytes), str(file.path), cells, styles)
+    if model.entry is not None:
+        lines += [Text(), Text.assemble(("Catalog", styles["strong"]))]
+        for label, value in _background(model.entry):
+            lines += _pair(label, value, cells, styles)
+    return lines
+
+
+def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for variant in model.variants:
+        facts = variant.facts
+        bits = bits_per_weight(variant, model.parameters)
+        speed, load = facts.get("tokens_per_second"), facts.get("load_seconds")
+        memory = (facts.get("peak_rss_bytes") or facts.get("rss_bytes") or 0, "")
+        gpu = (facts.get("peak_gpu_bytes") or facts.get("gpu_bytes") or 0, " GPU")
+        rows.append(
+            (
+                variant.name + (" (baseline)" if variant.is_baseline else ""),
+                variant.engine,
+                size(facts["file_bytes"]) if facts.get("file_bytes") else "",
+                f"{bits:.2f}" if bits else "",
+                f"{speed:.1f}" if speed else "",
+                " + ".join(size(number) + where for number, where in (memory, gpu) if number),
+                f"{load:.1f} s" if load else "",
+            )
+        )
+    return rows
+
+
+def _background(entry: Entry) -> Iterator[tuple[str, str]]:
+    made_into = f"{entry.gguf_repo}: {entry.gguf_file}" if entry.gguf_repo and entry.gguf_file else ""
+    if made_into and entry.gguf_bytes:
+        made_into += f" ({size(entry.gguf_bytes)})"
+    pairs = (
+        ("Family", entry.family),
+        ("Parameters", entry.parameters),
+        ("Base model", entry.base_model),
+        ("Tokenizer", entry.tokenizer),
+        ("Pretraining data", entry.pretraining_data),
+        ("Pretraining tokens", entry.pretraining_tokens),
+        ("Fine-tuning data", entry.finetuning_data),
+        ("Training method", entry.training_method),
+        ("Context", f"{entry.context_length:,} tokens" if entry.context_length else ""),
+        ("Vocabulary", f"{entry.vocab_size:,}" if entry.vocab_size else ""),
+        ("Weights are in", entry.dtype),
+        ("License", entry.license),
+        ("Checkpoint", entry.hf_repo),
+        ("GGUF", made_into),
+        ("Prompt", entry.prompt or "the tokenizer's chat template"),
+        ("System", entry.system or ""),
+    )
+    return ((label, value) for label, value in pairs if value and value != UNKNOWN)
+
+
+def _pair(label: str, value: str, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    for number, part in enumerate(wrap(safe(value), max(10, cells - LABEL_CELLS - 3))):
+        head = label if number == 0 else ""
+        yield Text.assemble((f" {head:<{LABEL_CELLS}}  ", styles["quiet"]), part)

@@ -1,0 +1,151 @@
+"""Models: the catalog, what of it ran here, and the files that were made for it."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Input
+
+from qtui import catalog
+from qtui.catalog import UNKNOWN, Entry
+from qtui.errors import UserError
+from qtui.text import safe
+from qtui.ui import keys, stylesheet
+from qtui.ui.known_models import KnownModel, known_models, made_files
+from qtui.ui.model_lines import model_lines
+from qtui.ui.panes.pane import Pane
+from qtui.ui.run_lines import size
+from qtui.ui.widgets.lines import Lines
+from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+
+ORDERS = ("as they ran", "by name", "by size")
+
+
+class ModelScroll(VerticalScroll):
+    """The selected model; it scrolls by itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
+
+
+class ModelsPane(Pane):
+    TITLE = "Models"
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("models"))
+
+    table = getters.query_one("#model-list", VirtualTable)
+    details = getters.query_one("#model-details", Lines)
+    filter = getters.query_one("#model-filter", Input)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._models: list[KnownModel] = []
+        self._shown: list[KnownModel] = []
+        self._selected: str | None = None
+        self._order = 0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="model-left"):
+            yield Input(
+                id="model-filter", placeholder="part of a name or family; Enter keeps it, Esc ends it", compact=True
+            )
+            yield VirtualTable(id="model-list")
+        with ModelScroll(id="model-scroll"):
+            yield Lines(id="model-details")
+
+    async def refresh_data(self) -> None:
+        entries = await asyncio.to_thread(self._entries)
+        files = await asyncio.to_thread(made_files)
+        self._models = known_models(entries, self.runs, files)
+        self._show()
+
+    def _entries(self) -> tuple[Entry, ...]:
+        try:
+            return catalog.entries()
+        except UserError as problem:
+            self.app.call_from_thread(self.notify, str(problem), severity="error", markup=False)
+            return ()
+
+    def _show(self) -> None:
+        wanted = self.filter.value.casefold()
+        shown = [model for model in self._models if wanted in _searched(model)]
+        if ORDERS[self._order] == "by name":
+            shown.sort(key=lambda model: model.name.casefold())
+        elif ORDERS[self._order] == "by size":
+            shown.sort(key=lambda model: -(model.parameters or 0))
+        self._shown = shown
+        names = [model.name for model in shown]
+        cursor = names.index(self._selected) if self._selected in names else 0
+        self._selected = names[cursor] if names else None
+        columns = (
+            Column(f"model ({ORDERS[self._order]})", flex=4, least=24),
+            Column("params", align="right"),
+            Column("variants here", flex=2, least=10, drop=1),
+            Column("files", align="right", drop=2),
+            Column("base model", flex=3, least=16, drop=3),
+        )
+        empty = "No model matches." if wanted else "The catalog is empty."
+        self.table.show(columns, ListRows([_row(model) for model in shown]), cursor=cursor, empty=empty)
+        self._show_selected()
+
+    @on(VirtualTable.RowHighlighted)
+    def _highlight(self, message: VirtualTable.RowHighlighted) -> None:
+        message.stop()
+        if message.index < len(self._shown):
+            self._selected = self._shown[message.index].name
+            self._show_selected()
+
+    def _show_selected(self) -> None:
+        model = next((model for model in self._shown if model.name == self._selected), None)
+        self.details.show(
+            (lambda cells, styles: model_lines(model, cells, styles)) if model else (lambda _cells, _styles: [])
+        )
+
+    def action_order(self) -> None:
+        self._order = (self._order + 1) % len(ORDERS)
+        self._show()
+
+    def action_filter(self) -> None:
+        self.filter.add_class("-open")
+        self.filter.focus()
+
+    def action_back(self) -> None:
+        self.filter.value = ""
+        self.filter.remove_class("-open")
+        self.table.focus()
+
+    @on(Input.Changed, "#model-filter")
+    def _filtered(self, changed: Input.Changed) -> None:
+        changed.stop()
+        self._show()
+
+    @on(Input.Submitted, "#model-filter")
+    def _filter_kept(self, submitted: Input.Submitted) -> None:
+        submitted.stop()
+        self.filter.set_class(bool(submitted.value), "-open")
+        self.table.focus()
+
+
+def _searched(model: KnownModel) -> str:
+    entry = model.entry
+    return f"{model.name} {entry.family} {entry.base_model}".casefold() if entry else model.name.casefold()
+
+
+def _row(model: KnownModel) -> Row:
+    entry = model.entry
+    base = entry.base_model if entry and entry.base_model != UNKNOWN else ""
+    return (
+        model.name,
+        _count(model.parameters) or (entry.parameters if entry and entry.parameters != UNKNOWN else ""),
+        safe(", ".join(variant.name for variant in model.variants)),
+        size(model.bytes_on_disk) if model.files else "",
+        base,
+    )
+
+
+def _count(parameters: int | None) -> str:
+    if not parameters:
+        return ""
+    return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.1f} M"
