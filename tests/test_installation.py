@@ -105,7 +105,8 @@ def test_doctor_without_the_engines_names_the_command_that_installs_them(elsewhe
     assert 'pip install "qtui[engines]"' in elsewhere.qtui("doctor").stdout
 
 
-EVERY_PANE = """
+PANES = ("runs", "tasks", "compare", "scores", "lengths", "models")
+EVERY_PANE = f"""
 import asyncio, os
 from pathlib import Path
 from qtui.ui.app import QtuiApp
@@ -113,10 +114,10 @@ from qtui.ui.app import QtuiApp
 async def main():
     app = QtuiApp(Path(os.environ["QTUI_STORE"]))
     async with app.run_test(size=(120, 40)) as pilot:
-        for key, pane in zip("123456", ("runs", "tasks", "compare", "scores", "lengths", "models")):
+        for key, pane in zip("123456", {PANES!r}):
             await pilot.press(key)
             await pilot.pause()
-            print(pane, app.screen.query_one(f"#{pane}").display)
+            print(pane, app.screen.query_one("#" + pane).display)
 
 asyncio.run(main())
 """
@@ -128,8 +129,6 @@ def test_study_is_imported_shown_in_every_pane_and_exported_without_the_engines(
     done = elsewhere.qtui("import", "gpt4-autoeval", str(shared / "data" / "gpt4-autoeval" / "assets"))
     assert done.returncode == 0, done.stderr
     shown = elsewhere.python("-c", EVERY_PANE)
-    assert shown.stdout.split() == ["runs", "True", "tasks", "True", "compare", "True", "scores", "True", "lengths", "True", "models", "True"], (
-        shown.stderr
-    )
+    assert shown.stdout.splitlines() == [f"{pane} True" for pane in PANES], shown.stderr
     exported = elsewhere.qtui("export", "answers", "--format", "jsonl")
     assert len(exported.stdout.splitlines()) == 1100, exported.stderr

@@ -19,11 +19,11 @@ def demo(headless: bool, store: Path) -> int:
 
     A second start goes on with what is there. Needs no network and no key.
     """
-    from qtui.runner.start import AlreadyRunning, start
+    from qtui.runner.start import AlreadyRunningError, start
 
     try:
         run_id = start(paths.data() / "experiments" / "demo.toml", store)
-    except AlreadyRunning as running:
+    except AlreadyRunningError as running:
         run_id = running.run_id
     if headless:
         return _show_scores(run_id, store)

@@ -23,7 +23,7 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
-class AlreadyRunning(UserError):
+class AlreadyRunningError(UserError):
     """Another process holds the run's lease."""
 
     def __init__(self, run_id: int, holder: leases.Holder) -> None:
