@@ -1,0 +1,75 @@
+"""Behaviour: McNemar, the four tests, their common adjustment, and the study's own case."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from qtui.analysis.behaviour import McNemar, judge_pairs, mcnemar
+from qtui.analysis.flags import flag_answers
+from qtui.analysis.pairing import Pair, pairs, variants
+from qtui.analysis.tables import score_table
+from tests.analysis.frames import answer_rows, study, task_rows, two_variants
+
+LONG = [f"これは{'とても' * (i % 7)}長い答えで、二十文字よりは長くなっています。{i}番目。" for i in range(40)]
+
+
+def pairs_of(answers: pd.DataFrame) -> list[Pair]:
+    return list(pairs(variants(answers, flag_answers(answers, task_rows(100)))))
+
+
+def test_mcnemar_is_the_exact_binomial_test_on_discordant_tasks() -> None:
+    before = [False] * 26 + [True] * 4 + [True] * 9 + [False] * 61
+    after = [True] * 26 + [False] * 4 + [True] * 9 + [False] * 61
+    assert mcnemar(before, after) == McNemar(26, 4, stats.binomtest(26, 30).pvalue)
+    assert mcnemar([True, False], [True, False]) == McNemar(0, 0, None)
+
+
+def test_samples_of_one_task_count_once() -> None:
+    assert mcnemar([0.0, 0.5, 1.0], [0.5, 0.5, 0.25]) == McNemar(1, 1, 1.0)
+
+
+def test_equal_answers_show_no_change() -> None:
+    [found] = judge_pairs(pairs_of(two_variants(LONG, LONG).answers))
+    assert (found.name, found.reasons, found.p) == ("no change found", (), None)
+
+
+def test_shorter_answers_change_behaviour_and_the_reason_says_so() -> None:
+    [found] = judge_pairs(pairs_of(two_variants(LONG, [text[: len(text) // 2 + 12] for text in LONG]).answers))
+    assert found.name == "changed"
+    assert found.reasons[0].startswith("shorter answers in 40 of 40 tasks, mean length −")
+    assert "Wilcoxon" in found.reasons[0]
+
+
+def test_more_pairs_make_the_same_change_harder_to_claim() -> None:
+    shorter = [text[:-1] if i < 6 else text for i, text in enumerate(LONG)]
+    alone = two_variants(LONG, shorter).answers
+    noisy = [text + "ん" * ((i % 3) - 1) if i % 3 else text[:-1] for i, text in enumerate(LONG)]
+    others = [answer_rows(f"Q{k}", noisy, position=1 + k) for k in range(2, 22)]
+    [one] = judge_pairs(pairs_of(alone))
+    many = judge_pairs(pairs_of(pd.concat([alone, *others], ignore_index=True)))
+    assert one.name == "changed"
+    assert many[0].name == "no change found"
+    assert (one.p or 1) < (many[0].p or 0)
+
+
+def test_the_study_shows_a_changed_swallow_and_an_unhealthy_stablelm(shared: Path) -> None:
+    frames = study(shared)
+    rows = {row.model: row for row in score_table(frames.answers, frames.tasks, frames.grades, frames.conditions).pairs}
+    assert len(rows) == 5
+    swallow, stablelm = rows["Swallow-7b-instruct"], rows["japanese-stablelm-instruct-beta-7b"]
+    assert swallow.behaviour.name == "changed"
+    assert len(swallow.behaviour.reasons) == 2
+    assert not swallow.guards
+    assert [guard.kind for guard in stablelm.guards] == ["baseline unhealthy"]
+    assert "24 of 100" in str(stablelm.guards[0])
+    assert {row.verdict for row in rows.values()} == {"ungraded"}
+    assert all(row.notes == ("unknown settings: prompt, sampling",) for row in rows.values())
+
+
+@pytest.mark.filterwarnings("error")
+def test_variants_without_a_common_task_have_no_behaviour() -> None:
+    answers = pd.concat([answer_rows("FP16", ["あ"] * 3, baseline=True), answer_rows("Q4", ["い"] * 6).iloc[3:]])
+    [found] = judge_pairs(pairs_of(answers.reset_index(drop=True)))
+    assert found.name is None

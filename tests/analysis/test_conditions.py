@@ -1,0 +1,53 @@
+"""Which differences of conditions confound a comparison, and how they are named."""
+
+import json
+from typing import Any
+
+import pytest
+
+from qtui.analysis.conditions import compare
+
+SAME = {"engine": "llama.cpp", "prompt": "abc", "task_set": "t"}
+
+
+def sampling(**values: Any) -> dict[str, str]:
+    return SAME | {"sampling": json.dumps({"max_tokens": 128, "temperature": 0.0, "seed": 42} | values)}
+
+
+def test_equal_conditions_say_nothing() -> None:
+    found = compare(sampling(), sampling())
+    assert (found.confounded, found.notes) == ((), ())
+
+
+def test_a_sampling_key_is_named_with_both_values() -> None:
+    assert compare(sampling(max_tokens=256), sampling()).confounded == ("max_tokens 256 against 128",)
+    assert compare(sampling(), sampling(stop=["</s>"])).confounded == ('stop none against ["</s>"]',)
+
+
+def test_a_seed_is_a_note_and_only_when_something_is_drawn() -> None:
+    assert compare(sampling(seed=1), sampling(seed=2)).notes == ()
+    warm = compare(sampling(seed=1, temperature=0.7), sampling(seed=2, temperature=0.7))
+    assert (warm.confounded, warm.notes) == ((), ("another seed: 1 against 2",))
+
+
+@pytest.mark.parametrize("name", ["prompt", "task_set"])
+def test_another_prompt_or_task_set_confounds(name: str) -> None:
+    found = compare(sampling(), sampling() | {name: "other"})
+    assert found.confounded == (f"{name.replace('_', ' ')} {SAME[name]} against other",)
+
+
+def test_another_engine_is_a_note() -> None:
+    found = compare(sampling() | {"engine": "transformers"}, sampling())
+    assert (found.confounded, found.notes) == ((), ("another engine: transformers against llama.cpp",))
+
+
+@pytest.mark.parametrize("unknown", ["unknown", None, float("nan"), ""])
+def test_what_nobody_recorded_is_a_note_and_no_guard(unknown: Any) -> None:
+    found = compare(sampling() | {"prompt": unknown, "engine": unknown}, sampling())
+    assert (found.confounded, found.notes) == ((), ("unknown settings: prompt",))
+    assert compare({}, {}).notes == ("unknown settings: prompt, sampling, task set",)
+
+
+@pytest.mark.parametrize(("before", "after"), [("greedy", '{"a": 1}'), ("[1]", "[2]")])
+def test_sampling_that_is_no_json_object_still_confounds(before: str, after: str) -> None:
+    assert len(compare(SAME | {"sampling": before}, SAME | {"sampling": after}).confounded) == 1
