@@ -1,0 +1,226 @@
+"""What both engines that decode here promise alike: every answer once, seeds per answer, limits, stop texts."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtui.engines import prompt, prompt_format
+from qtui.engines.protocol import Answered, Engine, Progress, Prompt, Request, Unanswered
+from qtui.errors import UserError
+from qtui.records import Sampling
+from tests.engines.conftest import QUESTIONS, variant
+
+ENGINES = ("llama.cpp", "transformers")
+
+
+@pytest.fixture(params=ENGINES)
+def weights(request: pytest.FixtureRequest, spm: Path, spm_gguf: Path) -> Path:
+    return spm_gguf if request.param == "llama.cpp" else spm
+
+
+def test_every_question_is_answered_once_with_what_was_asked(weights: Path) -> None:
+    answers = answer(weights, requests(weights, max_tokens=9))
+    assert sorted(answers) == list(range(len(QUESTIONS)))
+    for found in answers.values():
+        assert found.finish_reason in ("stop", "length")
+        assert found.completion_tokens <= 9
+        assert (found.completion_tokens == 9) >= (found.finish_reason == "length")
+        assert found.prompt_tokens > 10
+        assert found.seconds > 0
+
+
+def test_answers_are_reported_as_they_end_and_not_at_the_end(weights: Path) -> None:
+    asked = requests(weights, max_tokens=3)[:4]
+    asked[0] = Request(0, asked[0].prompt, Sampling(max_tokens=200))
+    found = [event for event in stream(weights, asked, slots=4) if isinstance(event, Answered)]
+    assert found[-1].index == 0
+    assert max(event.seconds for event in found[:-1]) < found[-1].seconds / 2
+
+
+def test_llama_cpp_fills_a_slot_again_while_others_go_on(spm_gguf: Path) -> None:
+    asked = requests(spm_gguf, max_tokens=3)
+    asked[0] = Request(0, asked[0].prompt, Sampling(max_tokens=200))
+    found = [event for event in stream(spm_gguf, asked, slots=2) if isinstance(event, Answered)]
+    assert found[-1].index == 0  # one slot answered everything else meanwhile
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_a_sampled_answer_does_not_depend_on_the_order(weights: Path, slots: int) -> None:
+    asked = requests(weights, max_tokens=10, temperature=0.9)
+    forwards = texts(answer(weights, asked, slots=1))
+    backwards = texts(answer(weights, asked[::-1], slots=1))
+    alone = texts(answer(weights, asked[5:6], slots=slots))
+    assert forwards == backwards
+    assert alone[5] == forwards[5]
+
+
+def test_another_seed_gives_other_answers_and_greedy_ignores_it(weights: Path) -> None:
+    sampled = [texts(answer(weights, requests(weights, temperature=1.0, seed=seed))) for seed in (1, 2)]
+    greedy = [texts(answer(weights, requests(weights, seed=seed))) for seed in (1, 2)]
+    assert sampled[0] != sampled[1]
+    assert greedy[0] == greedy[1]
+
+
+def test_greedy_answers_are_equal_on_both_engines(spm: Path, spm_gguf: Path) -> None:
+    asked = requests(spm, max_tokens=16)
+    of_hub, of_llama = (texts(answer(path, asked, slots=1)) for path in (spm, spm_gguf))
+    equal = sum(of_hub[index] == of_llama[index] for index in of_hub)
+    assert equal >= len(of_hub) - 2  # where two tokens are nearly as likely, F16 and float32 may take another
+
+
+def test_a_stop_text_ends_an_answer_and_is_no_part_of_it(weights: Path) -> None:
+    asked = requests(weights, max_tokens=16)
+    whole = texts(answer(weights, asked))
+    index, text = next((index, text) for index, text in whole.items() if len(text) > 6 and text.isprintable())
+    stop = text[3:5]
+    asked[index] = Request(index, asked[index].prompt, Sampling(max_tokens=16, stop=("nowhere at all", stop)))
+    found = answer(weights, asked)[index]
+    assert found.finish_reason == "stop"
+    assert found.text == text[: text.index(stop)]
+
+
+def test_a_prompt_longer_than_the_context_is_unanswered_and_the_others_go_on(weights: Path) -> None:
+    asked = requests(weights)
+    asked[3] = Request(3, Prompt("長い" * 400, True), Sampling(max_tokens=4))
+    found = {event.index: event for event in stream(weights, asked) if isinstance(event, Answered | Unanswered)}
+    assert len(found) == len(asked)
+    refused = found.pop(3)
+    assert isinstance(refused, Unanswered)
+    assert "context" in refused.reason
+    assert all(isinstance(event, Answered) for event in found.values())
+
+
+def test_an_answer_ends_at_the_context_with_length(weights: Path) -> None:
+    asked = requests(weights, max_tokens=500)[:2]
+    found = answer(weights, asked, context=64)
+    for event in found.values():
+        if event.finish_reason == "length":
+            assert event.prompt_tokens + event.completion_tokens == 64
+    assert any(event.finish_reason == "length" for event in found.values())
+
+
+def test_an_empty_prompt_without_a_bos_is_unanswered(weights: Path) -> None:
+    asked = [Request(0, Prompt("", False), Sampling(max_tokens=4))]
+    events = [event for event in stream(weights, asked) if not isinstance(event, Progress)]
+    assert [type(event) for event in events] == [Unanswered]
+
+
+def test_the_token_that_ends_an_answer_is_neither_text_nor_counted(weights: Path) -> None:
+    """With flat chances over 720 tokens the end token is drawn sooner or later."""
+    asked = [
+        Request(index, made, Sampling(max_tokens=400, temperature=50.0, seed=index))
+        for index, made in enumerate(prompts(weights)[:6])
+    ]
+    ended = [found for found in answer(weights, asked, slots=6).values() if found.finish_reason == "stop"]
+    assert ended
+    for found in ended:
+        assert "</s>" not in found.text
+        assert found.completion_tokens < 400
+
+
+def test_progress_counts_every_token(weights: Path) -> None:
+    engine = loaded(weights, requests(weights))
+    answers = [event for event in engine.answer(requests(weights)) if isinstance(event, Answered)]
+    facts = engine.facts()
+    assert facts["prompt_tokens"] == sum(found.prompt_tokens for found in answers)
+    assert facts["completion_tokens"] == sum(found.completion_tokens for found in answers)
+    assert facts["tokens_per_second"] > 0
+    assert facts["peak_rss_bytes"] > 1 << 20
+
+
+def test_settings_of_the_checkpoint_do_not_leak_in(spm: Path, tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(spm, copy)
+    known = json.loads((copy / "generation_config.json").read_text())
+    leaky = {"do_sample": True, "temperature": 1.9, "top_k": 3, "repetition_penalty": 5.0, "max_length": 3, "min_p": 0.5}
+    (copy / "generation_config.json").write_text(json.dumps(known | leaky))
+    asked = requests(spm)
+    assert texts(answer(copy, asked)) == texts(answer(spm, asked))
+
+
+def test_every_end_token_that_the_checkpoint_names_ends_an_answer(spm: Path, tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    from qtui.engines.hub_tokenizer import HubTokenizer
+
+    first = answer(spm, requests(spm))[0]
+    token = HubTokenizer(spm).own.convert_tokens_to_ids(HubTokenizer(spm).own.tokenize(first.text)[-1])
+    copy = tmp_path / "copy"
+    shutil.copytree(spm, copy)
+    known = json.loads((copy / "generation_config.json").read_text())
+    (copy / "generation_config.json").write_text(json.dumps(known | {"eos_token_id": [2, token]}))
+    assert answer(copy, requests(spm))[0].finish_reason == "stop"
+
+
+def test_missing_tensors_are_an_error_and_not_random_numbers(spm: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    copy = tmp_path / "copy"
+    shutil.copytree(spm, copy)
+    tensors = load_file(copy / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"missing, model\.layers\.1\.mlp\.up_proj\.weight"):
+        loaded(copy, requests(spm))
+
+
+def test_weights_that_are_no_numbers_are_an_error(spm: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from qtui.engines import llama_folder
+
+    copy = tmp_path / "copy"
+    shutil.copytree(spm, copy)
+    tensors = load_file(copy / "model.safetensors")
+    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    llama_folder.convert(copy, tmp_path / "nan.gguf")
+    for path in (copy, tmp_path / "nan.gguf"):
+        with pytest.raises(UserError, match=r"NaN|nan|invalid"):
+            answer(path, requests(spm))
+
+
+def prompts(path: Path) -> list[Prompt]:
+    return prompt.render(QUESTIONS, prompt_format.read(path))
+
+
+def requests(path: Path, **sampling: Any) -> list[Request]:
+    settings = Sampling(**{"max_tokens": 12, **sampling})
+    return [Request(index, made, settings) for index, made in enumerate(prompts(path))]
+
+
+def loaded(path: Path, asked: Sequence[Request], **settings: Any) -> Engine:
+    if path.is_dir():
+        from qtui.engines.transformers import TransformersEngine
+
+        engine: Engine = TransformersEngine(variant("transformers", path, "FP16", **settings), path)
+    else:
+        from qtui.engines.llama_cpp import LlamaCppEngine
+
+        engine = LlamaCppEngine(variant("llama.cpp", path, **settings), path)
+    engine.load(asked, lambda _: None)
+    return engine
+
+
+def stream(path: Path, asked: Sequence[Request], **settings: Any) -> Iterator[Any]:
+    return iter(loaded(path, asked, **settings).answer(asked))
+
+
+def answer(path: Path, asked: Sequence[Request], **settings: Any) -> dict[int, Answered]:
+    found = [event for event in stream(path, asked, **settings) if isinstance(event, Answered)]
+    assert len({event.index for event in found}) == len(found)
+    return {event.index: event for event in found}
+
+
+def texts(answers: dict[int, Answered]) -> dict[int, str]:
+    return {index: found.text for index, found in sorted(answers.items())}
