@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtui.records import Answer, Grade, Task, TaskSet, content_hash
+from qtui.records import Answer, FinishReason, Grade, Task, TaskSet, content_hash
 from qtui.store import Store, answers, grades, open_store, runs
 
 TASKS = TaskSet("pets", tuple(Task(f"動物を{i}匹挙げて", f"猫{i}", "数") for i in range(1, 13)))
@@ -55,7 +55,7 @@ def _answer(experiment: str, name: str, number: int) -> Answer:
         text = HOSTILE
     if name == "Q2_K" and number == 4:
         text = ""
-    finish = "length" if number == 5 else "stop"
+    finish: FinishReason = "length" if number == 5 else "stop"
     return Answer(content_hash(experiment, name, number), text, finish, 10, 5 * number, 0.5)
 
 

@@ -108,7 +108,7 @@ def _exit_code() -> int:
         result = cli.main(prog_name="qtui", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {_harmless(str(error))}", err=True)
         return FAILED
     except click.ClickException as error:
         error.show()
@@ -120,9 +120,16 @@ def _exit_code() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        click.echo(f"error: {_explain(error)}", err=True)
+        click.echo(f"error: {_harmless(_explain(error))}", err=True)
         return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _harmless(text: str) -> str:
+    """Names from a store, a file or an endpoint are part of messages; loaded only when there is one."""
+    from qtui.text import safe
+
+    return safe(text)
 
 
 def _explain(error: Exception) -> str:

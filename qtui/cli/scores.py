@@ -7,6 +7,7 @@ import click
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, count, interval, number, print_json, signed
 from qtui.errors import UserError
+from qtui.results.published import BASELINE, CANDIDATE, SOURCE, published_rows
 from qtui.results.scores import MARGIN, ScoreRow, ScoreRows, score_json, score_rows
 from qtui.text import safe
 
@@ -109,7 +110,8 @@ def print_scores(found: ScoreRows) -> None:
             _print_verdict(page, row, shared)
         for note in shared:
             page.line(f"all pairs: {safe(note)}" if len(rows) > 1 else safe(note), style="dim")
-        page.line()
+        if shared:
+            page.line()
     for note in (f"margin ±{found.margin:g} grades; difference is candidate − baseline", *found.notes):
         page.line(safe(note), style="dim")
 
@@ -133,6 +135,9 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
         flips = f"crossed grade 3: {row.flips_down} down, {row.flips_up} up"
         ungraded = f"; {row.ungraded} ungraded" if row.ungraded else ""
         page.line(f"wins {row.wins}, ties {row.ties}, losses {row.losses}; {flips}{ungraded}", indent=2)
+    for line in (_causes(row), _published(row)):
+        if line:
+            page.line(line, indent=2)
     if row.behaviour:
         reasons = f": {'; '.join(map(safe, row.behaviour_reasons))}" if row.behaviour_reasons else ""
         page.line(f"behaviour {row.behaviour}{reasons}", indent=2, style="bold" if row.behaviour == "changed" else "")
@@ -145,3 +150,23 @@ def _asked_for(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool
     if judge is not None and row.judge != judge:
         return False
     return not pairs or row.model in pairs or f"{row.model}:{row.candidate}" in pairs
+
+
+def _causes(row: ScoreRow) -> str:
+    """The kinds of answer that moved the score, the strongest first; nothing where all of it is the rest."""
+    moved = [cause for cause in row.causes if signed(cause.contribution) != "0.00"]
+    if all(cause.kind == "the rest" for cause in moved):
+        return ""
+    moved.sort(key=lambda cause: -abs(cause.contribution))
+    parts = [f"{signed(c.contribution)} from {count(c.baseline + c.candidate, 'answer')} ({c.kind})" for c in moved]
+    return f"of it {', '.join(parts)}"
+
+
+def _published(row: ScoreRow) -> str:
+    if (row.baseline, row.candidate) != (BASELINE, CANDIDATE):
+        return ""
+    found = next((known for known in published_rows() if known.model == row.model), None)
+    if found is None or found.difference is None:
+        return ""
+    means = f"{number(found.baseline_mean)} → {number(found.candidate_mean)}"
+    return f"published ({SOURCE}, ELYZA-tasks-100): {means}, difference {signed(found.difference)}"

@@ -63,6 +63,20 @@ def test_scores_in_a_pipe_are_whole_lines_without_colour(store_path: Path, invok
     assert header.split() == ["Model", "Variants", "Tasks", "Means", "Diff.", "90", "%", "interval"]
 
 
+def test_scores_say_which_answers_moved_them(store_path: Path, invoke: Invoke) -> None:
+    assert "from 1 answer (empty)" in done(invoke("scores"))
+
+
+def test_the_published_figures_stand_beside_those_of_the_same_pair(
+    shared: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    store = str(tmp_path / "study.sqlite")
+    done(invoke("import", "gpt4-autoeval", str(shared / "data/gpt4-autoeval/assets"), "--store", store))
+    assert "(2024 study, GPT-4, ELYZA-tasks-100): 2.26 → 2.58, difference +0.32" in done(
+        invoke("scores", "--store", store)
+    )
+
+
 def test_lengths_json_has_variants_and_pairs(store_path: Path, invoke: Invoke) -> None:
     found = json.loads(done(invoke("lengths", "--json")))
     assert [(v["variant"], v["raw"]["n"], v["flags"]["truncated"]) for v in found["variants"]] == [
