@@ -221,7 +221,7 @@ def test_a_claim_that_holm_does_not_keep_says_so() -> None:
     rows = score_table(
         pd.concat(answers, ignore_index=True), GRADED.tasks, pd.concat(grades), GRADED.conditions, margin=0.4
     )
-    assert rows.pairs[0].verdict == "not_worse"
+    assert rows.pairs[0].verdict == "equivalent"
     assert "; not kept over 11 comparisons (Holm p " in rows.pairs[0].verdict_text
 
 
