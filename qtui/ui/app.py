@@ -6,13 +6,14 @@ What it imports decides the time to the first frame: panes, dialogs and themes l
 import gc
 import os
 import signal
+import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
-from textual.command import Provider
 
 from qtui import config as configuration
 from qtui.config import Config
@@ -24,13 +25,16 @@ from qtui.ui.screens.main import MainScreen
 from qtui.ui.themes import ThemeFile
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from qtui.ui.numbers import Numbers
 
 GC_THRESHOLDS = (20_000, 50, 1000)
 THEME_SECONDS = 1.0
+TERMINAL_SECONDS = 2.0
 
 
-def _palette() -> type[Provider]:
+def _palette() -> "type[Provider]":
     from qtui.ui.palette import WorkbenchCommands
 
     return WorkbenchCommands
@@ -48,6 +52,8 @@ class QtuiApp(App[None]):
         self.store_path = store_path
         self.config = config or Config()
         self.reader = StoreReader(store_path)
+        self.watches_terminal = False
+        """True where there is a terminal that can be lost; tests have none."""
         self._numbers: Numbers | None = None
         self._theme_files: dict[str, ThemeFile] = {}
         self._problems: list[str] = []
@@ -77,10 +83,12 @@ class QtuiApp(App[None]):
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=12, markup=False)
         self.set_interval(THEME_SECONDS, self._reload_theme)
-        # Collections of what start-up made were the spikes of key latency: it lives as long as the program, so it is not looked at.
-        gc.collect()
+        if self.watches_terminal:
+            self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
+        # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
 
     def on_unmount(self) -> None:
         self.reader.close()
@@ -120,18 +128,27 @@ class QtuiApp(App[None]):
 
 def run(store_path: Path) -> None:
     """Open the workbench on a store until the user quits. Raises UserError where the store cannot be opened."""
+    gc.disable()
     open_store(store_path).close()
     config = configuration.load(key_ids=keys.ids())
     app = QtuiApp(store_path, config=config)
-    _die_with_the_terminal()
+    signal.signal(signal.SIGHUP, _end_at_once)
+    signal.signal(signal.SIGTERM, lambda *_: app.call_later(app.exit))
+    app.watches_terminal = True
     app.run(mouse=config.mouse)
 
 
-def _die_with_the_terminal() -> None:
-    """Without a terminal there is nothing to show and nothing to save: runs are processes of their own and go on."""
-    signal.signal(signal.SIGHUP, _end_at_once)
+def _end_at_once(*_: Any) -> None:
+    """Without a terminal there is nothing to show and nothing to save: runs are processes of their own and go on.
 
-
-def _end_at_once(_signal: int, _frame: Any) -> None:
-    # Textual's own way out writes to the terminal, which is gone, and never returns.
+    Textual's own way out writes to the terminal, which is gone, and never returns.
+    """
     os._exit(128 + signal.SIGHUP)
+
+
+def _end_without_terminal() -> None:
+    """A terminal can go without a signal (another process leads the session): reading its settings then fails."""
+    try:
+        termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ else 0)
+    except (termios.error, ValueError, OSError):
+        _end_at_once()

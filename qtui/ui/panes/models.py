@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.widgets import Input
 
 from qtui import catalog
@@ -22,12 +22,6 @@ from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
 ORDERS = ("as they ran", "by name", "by size")
-
-
-class ModelScroll(VerticalScroll):
-    """The selected model; it scrolls by itself."""
-
-    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
 
 
 class ModelsPane(Pane):
@@ -52,8 +46,7 @@ class ModelsPane(Pane):
                 id="model-filter", placeholder="part of a name or family; Enter keeps it, Esc ends it", compact=True
             )
             yield VirtualTable(id="model-list")
-        with ModelScroll(id="model-scroll"):
-            yield Lines(id="model-details")
+        yield Lines(id="model-details")
 
     async def refresh_data(self) -> None:
         entries = await asyncio.to_thread(self._entries)
@@ -95,13 +88,12 @@ class ModelsPane(Pane):
         message.stop()
         if message.index < len(self._shown):
             self._selected = self._shown[message.index].name
-            self._show_selected()
+            self._show_selected(from_top=True)
 
-    def _show_selected(self) -> None:
+    def _show_selected(self, *, from_top: bool = False) -> None:
         model = next((model for model in self._shown if model.name == self._selected), None)
-        self.details.show(
-            (lambda cells, styles: model_lines(model, cells, styles)) if model else (lambda _cells, _styles: [])
-        )
+        lines = (lambda cells, styles: model_lines(model, cells, styles)) if model else (lambda _cells, _styles: [])
+        self.details.show(lines, from_top=from_top)
 
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)

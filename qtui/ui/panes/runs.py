@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 
 from qtui.errors import UserError
 from qtui.records import RunSummary
@@ -19,7 +18,6 @@ from qtui.text import safe
 from qtui.ui import keys, launch, stylesheet
 from qtui.ui.panes.pane import Pane
 from qtui.ui.run_lines import day, run_lines, state_text
-from qtui.ui.screens.confirm import ConfirmScreen
 from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
@@ -35,12 +33,6 @@ EMPTY = (
 )
 
 
-class RunScroll(VerticalScroll):
-    """The selected run; it scrolls by itself when it is longer than its room."""
-
-    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
-
-
 class RunsPane(Pane):
     TITLE = "Runs"
     DEFAULT_CSS = stylesheet.beside(__file__)
@@ -52,11 +44,11 @@ class RunsPane(Pane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._selected: int | None = None
+        self._last_offered: dict[str, bool] = {}
 
     def compose(self) -> ComposeResult:
         yield VirtualTable(id="run-list")
-        with RunScroll(id="run-scroll"):
-            yield Lines(id="run-details")
+        yield Lines(id="run-details")
 
     @property
     def selected(self) -> RunSummary | None:
@@ -73,39 +65,44 @@ class RunsPane(Pane):
         # As tall as its runs, so that a few runs leave the room to the selected one.
         self.table.styles.height = max(4, len(rows) + 1) if rows else 4
         self._show_selected()
-        self.refresh_bindings()
 
     @on(VirtualTable.RowHighlighted)
     def _highlight(self, message: VirtualTable.RowHighlighted) -> None:
         message.stop()
         if message.index < len(self.runs):
             self._selected = self.runs[message.index].id
-            self._show_selected()
-            self.refresh_bindings()
+            self._show_selected(from_top=True)
 
     @on(VirtualTable.RowSelected)
     def _select(self, message: VirtualTable.RowSelected) -> None:
         message.stop()
         self.action_open()
 
-    def _show_selected(self) -> None:
+    def _show_selected(self, *, from_top: bool = False) -> None:
         run = self.selected
-        self.details.show(
-            (lambda cells, styles: run_lines(run, cells, styles)) if run else (lambda _cells, _styles: [])
-        )
+        lines = (lambda cells, styles: run_lines(run, cells, styles)) if run else (lambda _cells, _styles: [])
+        self.details.show(lines, from_top=from_top)
+        offered = self._offered()
+        if offered != self._last_offered:
+            # The footer is made anew, which costs more than all the rest: only when it changes.
+            self._last_offered = offered
+            self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Keys that make no sense for the selected run are not offered."""
+        return self._offered().get(action, True)
+
+    def _offered(self) -> dict[str, bool]:
         run = self.selected
-        offered = {
+        active = run is not None and run.active
+        return {
             "open": run is not None,
-            "pause": run is not None and run.active,
-            "resume": run is not None and run.source == "run" and not run.active,
-            "cancel": run is not None and run.active,
-            "delete": run is not None and not run.active,
+            "pause": active,
+            "cancel": active,
+            "resume": run is not None and run.source == "run" and not active,
+            "delete": run is not None and not active,
             "all": self.scope.narrowed,
         }
-        return offered.get(action, True)
 
     def action_open(self) -> None:
         if run := self.selected:
@@ -138,7 +135,7 @@ class RunsPane(Pane):
         if run is None:
             return
         question = f"Cancel {safe(run.experiment)}? What is answered and graded is kept; r goes on with the rest."
-        self._ask(ConfirmScreen(question, yes="Cancel the run", no="Let it run"), lambda: self._request(run, "cancel"))
+        self._ask(question, "Cancel the run", "Let it run", lambda: self._request(run, "cancel"))
 
     def action_delete(self) -> None:
         run = self.selected
@@ -148,14 +145,16 @@ class RunsPane(Pane):
             f"Delete run {run.id} of {safe(run.experiment)} from the store? Its stars and comments go with it. "
             "Answers and grades that it made are found again by a new run of the same experiment."
         )
-        self._ask(ConfirmScreen(question, yes="Delete", no="Keep"), lambda: self._delete(run.id))
+        self._ask(question, "Delete", "Keep", lambda: self._delete(run.id))
 
-    def _ask(self, question: ConfirmScreen, then: Callable[[], Awaitable[None]]) -> None:
-        async def answered(yes: bool | None) -> None:
-            if yes:
+    def _ask(self, question: str, yes: str, no: str, then: Callable[[], Awaitable[None]]) -> None:
+        from qtui.ui.screens.confirm import ConfirmScreen
+
+        async def answered(is_yes: bool | None) -> None:
+            if is_yes:
                 await then()
 
-        self.app.push_screen(question, answered)
+        self.app.push_screen(ConfirmScreen(question, yes=yes, no=no), answered)
 
     async def _request(self, run: RunSummary, what: str) -> None:
         try:

@@ -7,7 +7,6 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from qtui.text import width, wrap
@@ -30,45 +29,20 @@ COLUMN_CELLS = 58
 class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "dismiss", "Close"),
-        *keys.bindings_for("text"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Close")]
 
     def __init__(self, pane_id: str) -> None:
         super().__init__()
         self._pane_id = pane_id
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
-            yield Lines(id="help-lines")
+        yield Lines(id="help")
 
     def on_mount(self) -> None:
-        scroll = self.query_one("#help", VerticalScroll)
-        scroll.border_title = "Keys"
-        scroll.border_subtitle = "Esc closes · other keys: [keymap] in config.toml".replace("[", "\\[")
-        self.query_one("#help-lines", Lines).show(self._lines)
-
-    def _scroll(self) -> VerticalScroll:
-        return self.query_one("#help", VerticalScroll)
-
-    def action_scroll_up(self) -> None:
-        self._scroll().scroll_up(animate=False)
-
-    def action_scroll_down(self) -> None:
-        self._scroll().scroll_down(animate=False)
-
-    def action_page_up(self) -> None:
-        self._scroll().scroll_page_up(animate=False)
-
-    def action_page_down(self) -> None:
-        self._scroll().scroll_page_down(animate=False)
-
-    def action_scroll_home(self) -> None:
-        self._scroll().scroll_home(animate=False)
-
-    def action_scroll_end(self) -> None:
-        self._scroll().scroll_end(animate=False)
+        lines = self.query_one("#help", Lines)
+        lines.border_title = "Keys"
+        lines.border_subtitle = "Esc closes · other keys: \\[keymap] in config.toml"
+        lines.show(self._lines)
 
     def _lines(self, cells: int, styles: Mapping[str, Style]) -> list[Text]:
         columns = max(1, min(3, cells // COLUMN_CELLS))

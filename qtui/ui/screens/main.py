@@ -3,11 +3,13 @@
 The store is polled, not listened to: the runner is another process that knows nothing of this one, and a poll costs microseconds.
 """
 
+import asyncio
 import importlib
 import time
 from dataclasses import fields, replace
 from typing import Any, ClassVar, cast
 
+from rich.text import Text
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,6 +21,7 @@ from qtui.errors import UserError
 from qtui.records import RunSummary
 from qtui.store import Store
 from qtui.store import runs as store_runs
+from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.pane import Pane, Workbench
 from qtui.ui.scope import Scope, judges, models, resolve
@@ -33,6 +36,7 @@ PANES = {
     "models": "qtui.ui.panes.models:ModelsPane",
 }
 POLL_SECONDS = 0.5
+FIRST_READ_SECONDS = 0.3
 ALIVE_SECONDS = 3.0
 """How often an active run is read without a change: a runner that was killed leaves none."""
 
@@ -73,9 +77,11 @@ class MainScreen(Screen[None]):
         return cast("Pane | None", self.switcher.visible_content)
 
     async def on_mount(self) -> None:
+        # The first frame has the runs on it, unless the store is slow to answer.
+        first = asyncio.create_task(self.poll())
+        await asyncio.wait([first], timeout=FIRST_READ_SECONDS)
         await self.show("runs")
         self.set_interval(POLL_SECONDS, self.poll)
-        self.call_after_refresh(self.poll)
 
     async def show(self, pane_id: str) -> None:
         """Bring a pane into view, importing and making it the first time."""
@@ -183,7 +189,9 @@ class MainScreen(Screen[None]):
         self.app.refresh(layout=True)
 
     def action_quit(self) -> None:
-        self.app.exit()
+        active = [run for run in self.runs if run.active]
+        going_on = ", ".join(f"{safe(run.experiment)} ({run.answered} of {run.expected} answers)" for run in active)
+        self.app.exit(message=Text(f"Still running: {going_on}. `qtui` shows it again.") if active else None)
 
 
 class MissingPane(Pane):

@@ -1,55 +1,86 @@
-"""A text of lines made for the width they are shown in: as tall as its lines, made anew when the width changes."""
+"""A text of lines made for the width they are shown in, scrolling in itself.
+
+It draws line by line (the Line API): another text in it costs the lines that differ, not a layout of the screen.
+"""
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
-from rich.console import Group, RenderableType
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Size
-from textual.widget import Widget
+from textual.binding import BindingType
+from textual.events import Resize
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
-from qtui.ui import stylesheet
+from qtui.ui import keys, stylesheet
 
 Maker = Callable[[int, Mapping[str, Style]], list[Text]]
 ROLES = ("strong", "quiet", "good", "bad", "notice", "active", "bar", "rest")
 
 
-class Lines(Widget):
-    """Shows what `maker(cells, styles)` returns; `styles` has the roles above in the theme's colours."""
+class Lines(ScrollView, can_focus=True):
+    """Shows what `maker(cells, styles)` returns: lines of safe text; `styles` has the roles above in the theme's colours."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
     COMPONENT_CLASSES = {f"lines--{role}" for role in ROLES}  # noqa: RUF012 - declared so by Textual
+    ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._maker: Maker = _nothing
-        self._made_for: int | None = None
-        self._lines: list[Text] = []
+        self._strips: list[Strip] = []
 
-    def show(self, maker: Maker) -> None:
-        """Show other lines. The layout is done again only if their number changed."""
-        before = len(self._lines)
-        self._maker, self._made_for = maker, None
-        changed = len(self._made(max(1, self.content_size.width))) != before
-        self.refresh(layout=changed)
+    def show(self, maker: Maker, *, from_top: bool = False) -> None:
+        """Show other lines; `from_top` where they are of another thing, and not the same one as it is now."""
+        self._maker = maker
+        before = self._strips
+        self._make()
+        if from_top:
+            self.scroll_to(y=0, animate=False, force=True)
+        top = self.scroll_offset.y
+        for y in range(self.size.height):
+            if _at(before, top + y) != _at(self._strips, top + y):
+                self.refresh(Region(0, y, self.size.width, 1))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
-        return len(self._made(width))
-
-    def render(self) -> RenderableType:
-        return Group(*self._made(max(1, self.content_size.width)))
+    def render_line(self, y: int) -> Strip:
+        index = self.scroll_offset.y + y
+        if index < len(self._strips):
+            return self._strips[index]
+        return Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._made_for = None
+        if self.is_attached and self.size.width:
+            self._make()
 
-    def _made(self, cells: int) -> list[Text]:
-        if self._made_for != cells:
-            styles = {role: self.get_component_rich_style(f"lines--{role}") for role in ROLES}
-            self._lines, self._made_for = self._maker(cells, styles), cells
-            for line in self._lines:
-                line.no_wrap = True
-        return self._lines
+    def on_resize(self, _: Resize) -> None:
+        self._make()
+        self.refresh()
+
+    def _make(self) -> None:
+        cells = self.size.width
+        if cells <= 1:
+            return
+        base = self.rich_style
+        styles = {role: self.get_component_rich_style(f"lines--{role}") for role in ROLES}
+        console = self.app.console
+        self._strips = []
+        for line in self._maker(cells - 1, styles):
+            line.end = ""
+            segments = [Segment(s.text, base + s.style if s.style else base) for s in line.render(console)]
+            self._strips.append(Strip(segments).adjust_cell_length(cells, base))
+        # A text that fits is as tall as its room: while it stays so, its length changes nothing that is laid out.
+        size = Size(cells, max(len(self._strips), self.size.height))
+        if size != self.virtual_size:
+            self.virtual_size = size
+
+
+def _at(strips: list[Strip], index: int) -> Strip | None:
+    return strips[index] if index < len(strips) else None
 
 
 def _nothing(_cells: int, _styles: Mapping[str, Style]) -> list[Text]:
