@@ -51,6 +51,16 @@ def fit_line(line: Line, cells: int) -> Line:
     return [*fitted, (" " * left, "text")] if left else fitted
 
 
+def wrap_line(line: Line, cells: int) -> list[Line]:
+    """The line in lines of at most `cells` cells: its last segment is wrapped under its own beginning."""
+    if not line or width(line) <= cells:
+        return [line]
+    *before, (last, role) = line
+    indent = width(before)
+    first, *rest = text.wrap(last, max(8, cells - indent))
+    return [[*before, (first, role)], *([(" " * indent, role), (part, role)] for part in rest)]
+
+
 def runs(cells: Iterable[Segment]) -> Line:
     """Neighbours of one role joined, so that a line of single cells becomes few segments."""
     joined: Line = []

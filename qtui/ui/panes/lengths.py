@@ -6,7 +6,7 @@ takes milliseconds and follows every resize.
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -26,6 +26,7 @@ from qtui.results.lengths import length_rows
 from qtui.results.models import ModelPoint, OverModels, over_models
 from qtui.text import safe, wrap
 from qtui.ui import keys, stylesheet
+from qtui.ui.panes.own_choices import OwnChoices
 from qtui.ui.panes.pane import Pane
 from qtui.ui.widgets.chart import Chart
 from qtui.ui.widgets.drawing import Drawing
@@ -64,6 +65,7 @@ class LengthsPane(Pane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._scale: Scale = "linear"
+        self._own = OwnChoices()
         self._order = 0
         self._view = "violins"
         self._found: Distributions | None = None
@@ -90,7 +92,10 @@ class LengthsPane(Pane):
         rows, self._found = await asyncio.gather(
             numbers.ask(length_rows, path, run_ids), numbers.ask(distributions, path, run_ids, self._scale)
         )
-        self._stories = _ordered(stories(rows), self._order)
+        told = _ordered(stories(rows), self._order)
+        if told != self._stories:
+            self._own.forget()
+        self._stories = told
         self._show_violins()
         if self._view == "detail":
             await self._show_detail()
@@ -108,8 +113,11 @@ class LengthsPane(Pane):
     def _select_model(self, message: ViolinChart.Highlighted) -> None:
         message.stop()
         story = self._stories[message.index]
-        candidate = {"candidate": story.pair.candidate} if story.pair else {}
-        self.select(run_id=story.run_id, model=story.model, **candidate)
+        chosen: dict[str, Any] = {"run_id": story.run_id, "model": story.model}
+        if story.pair is not None:
+            chosen["candidate"] = story.pair.candidate
+        self._own.made(chosen)
+        self.select(**chosen)
 
     def action_open(self) -> None:
         if self._stories:
@@ -178,7 +186,7 @@ class LengthsPane(Pane):
     async def _show_detail(self) -> None:
         if not self._stories or self._found is None:
             return
-        story, axis = self._stories[self._position()], self._found.axis
+        story, axis = self._stories[self.chart.cursor], self._found.axis
         self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
         self.query_one("#length-title", Static).update(safe(story.model))
         both = await self._paired(story)

@@ -6,10 +6,11 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from qtui.charts.lines import Line, Role, fit_line
+from qtui.charts.lines import Line, Role, fit_line, wrap_line
 from qtui.ui import stylesheet
 
 CLASS = "-drawing"
@@ -72,6 +73,47 @@ class Drawing(Widget):
             self._lines = (size, self._draw(*size))
         lines = self._lines[1]
         return strip(self, fit_line(lines[y], size[0])) if y < len(lines) else Strip.blank(size[0], self.rich_style)
+
+
+class Paragraphs(Widget):
+    """Lines as tall as they need: long ones are wrapped where their last segment begins, drawn ones made for the width."""
+
+    DEFAULT_CSS = Drawing.DEFAULT_CSS
+    SCOPED_CSS = False
+    DEFAULT_CLASSES = CLASS
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._make: Callable[[int], Sequence[Line]] = _no_lines
+        self._made: tuple[int, Sequence[Line]] = (-1, ())
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Text, wrapped to the width."""
+        self.show_drawn(lambda width: [part for line in lines for part in wrap_line(line, width)])
+
+    def show_drawn(self, make: Callable[[int], Sequence[Line]]) -> None:
+        """What `make(width)` gives."""
+        before = len(self._made[1])
+        self._make, self._made = make, (-1, ())
+        self.refresh(layout=len(self._lines(self.size.width)) != before)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        return len(self._lines(width))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        lines = self._lines(width)
+        return strip(self, fit_line(lines[y], width)) if y < len(lines) else Strip.blank(width, self.rich_style)
+
+    def _lines(self, width: int) -> Sequence[Line]:
+        if self._made[0] != width:
+            self._made = (width, self._make(width) if width > 0 else ())
+        return self._made[1]
+
+
+def _no_lines(_width: int) -> Sequence[Line]:
+    return ()
 
 
 def _nothing(_width: int, _height: int) -> Sequence[Line]:

@@ -1,0 +1,53 @@
+"""A difference with its interval on one line of a table: `┊ ├─●──┤ ┊` over a zero line and the margin on both sides of it."""
+
+from collections.abc import Iterable
+from math import ceil
+
+from qtui.charts.figures import signed
+from qtui.charts.lines import Line, Role, runs
+from qtui.results.scores import ScoreRow
+
+ZERO, MARGIN, POINT = "│", "┊", "●"
+_LEAST_REACH = 0.5
+
+
+def reach(rows: Iterable[ScoreRow], margin: float) -> float:
+    """How far the plot goes on both sides of zero so that every interval and the margin fit: a multiple of a tenth."""
+    bounds = [abs(bound) for row in rows for bound in row.interval90 or ()]
+    return max(_LEAST_REACH, ceil(max((*bounds, margin * 1.25)) * 10) / 10)
+
+
+def interval_line(row: ScoreRow, *, margin: float, reach: float, columns: int) -> Line:
+    """Exactly `columns` cells. A row without a difference has only the lines; `columns` is odd, so that zero has a middle."""
+    cells = [" "] * columns
+    roles: list[Role] = ["faint"] * columns
+
+    def put(value: float, sign: str, role: Role) -> None:
+        column = _column(value, reach, columns)
+        cells[column], roles[column] = sign, role
+
+    for value, sign in ((-margin, MARGIN), (margin, MARGIN), (0.0, ZERO)):
+        put(value, sign, "faint")
+    if row.interval90 is not None:
+        low, high = (_column(bound, reach, columns) for bound in row.interval90)
+        for column in range(low, high + 1):
+            crossed = cells[column] in (ZERO, MARGIN)
+            cells[column], roles[column] = "┼" if crossed else "─", "candidate"
+        if low < high:
+            put(row.interval90[0], "├", "candidate")
+            put(row.interval90[1], "┤", "candidate")
+    if row.difference is not None:
+        put(row.difference, POINT, "strong")
+    return runs(zip(cells, roles, strict=True))
+
+
+def scale_label(reach: float, columns: int) -> str:
+    """The ends and the zero of the plot over their columns."""
+    low, high = signed(-reach, 1), signed(reach, 1)
+    middle = (columns - 1) // 2
+    return f"{low:<{middle}}0{high:>{columns - middle - 1}}"
+
+
+def _column(value: float, reach: float, columns: int) -> int:
+    middle = (columns - 1) // 2
+    return min(columns - 1, max(0, middle + round(value / reach * middle)))

@@ -1,0 +1,137 @@
+"""What a row of scores says in words: its verdict in two, the judge by what it measures, and everything else in full sentences."""
+
+from collections.abc import Iterable
+
+from qtui.charts.figures import NONE, number, signed, span
+from qtui.charts.lines import Line, Role
+from qtui.results.published import BASELINE, CANDIDATE, SOURCE, PublishedRow
+from qtui.results.scores import ScoreRow
+from qtui.text import safe
+
+VERDICTS = {
+    "equivalent": "equivalent",
+    "higher": "higher",
+    "not_worse": "not worse",
+    "worse": "worse",
+    "lower": "lower",
+    "inconclusive": "inconclusive",
+    "guarded": "guarded",
+    "ungraded": "no grades yet",
+}
+GOOD, BAD = ("equivalent", "higher", "not_worse"), ("worse", "lower")
+REFERENCE = "reference"
+CAUSES = {"other language": "other-language", "the rest": "other"}
+_NAME = 20
+
+
+def verdict_word(row: ScoreRow) -> str:
+    return VERDICTS.get(row.verdict, row.verdict)
+
+
+def verdict_sign(row: ScoreRow) -> str:
+    """One cell that tells good from bad where colours do not."""
+    return "✓" if row.verdict in GOOD else "✗" if row.verdict in BAD else "!" if row.verdict == "guarded" else "·"
+
+
+def judge_name(judge: str | None) -> str:
+    """Short, for a column."""
+    return NONE if judge is None else safe(judge)
+
+
+def judge_sentence(row: ScoreRow) -> str:
+    """Who graded, and what the grades are."""
+    if row.judge is None:
+        return "No judge has graded both sides yet; behaviour and guards need none."
+    takes = f", {row.takes} takes averaged" if row.takes > 1 else ""
+    if row.judge == REFERENCE:
+        return f"Graded by reference{takes}: overlap with the reference answer (chrF as 1–5), not quality."
+    return f"Graded 1–5 by {safe(row.judge)}{takes}."
+
+
+def published_for(row: ScoreRow, published: Iterable[PublishedRow]) -> PublishedRow | None:
+    """The study's figures of the same model and the same two variants."""
+    if (row.baseline, row.candidate) != (BASELINE, CANDIDATE):
+        return None
+    return next((p for p in published if p.model == row.model and p.difference is not None), None)
+
+
+def detail_lines(row: ScoreRow, margin: float, published: PublishedRow | None) -> list[Line]:
+    """Everything about one row, the verdict and what limits it first. Lines are as long as they are: wrap them."""
+    lines: list[Line] = [
+        [(f"{safe(row.model)}: {safe(row.baseline)} → {safe(row.candidate)}", "strong")],
+        [(safe(row.verdict_text), _verdict_role(row))],
+    ]
+    lines += [[(f"guard: {safe(guard)}", "warning")] for guard in row.guards if guard not in row.verdict_text]
+    lines += [[(safe(note), "faint")] for note in row.notes]
+    lines += _behaviour(row)
+    lines.append([(judge_sentence(row), "faint")])
+    lines.append([])
+    lines += _figures(row, margin) if row.n else []
+    if published is not None:
+        study = f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)}"
+        between = f"unpaired 90 % interval {span(published.interval90)}"
+        lines.append(_named(SOURCE, f"{study}, difference {signed(published.difference)}, {between}"))
+    return lines
+
+
+def _behaviour(row: ScoreRow) -> list[Line]:
+    if row.behaviour is None:
+        return []
+    role: Role = "warning" if row.behaviour == "changed" else "text"
+    reasons = "; ".join(map(safe, row.behaviour_reasons))
+    return [[(f"behaviour: {safe(row.behaviour)}{', ' if reasons else ''}{reasons}", role)]]
+
+
+def _figures(row: ScoreRow, margin: float) -> list[Line]:
+    graded = f"{row.n} of {row.answered} tasks" + (f", {row.ungraded} ungraded" if row.ungraded else "")
+    noise = f" (the judge alone: about {number(row.noise_flips, 1)})" if row.noise_flips is not None else ""
+    lines = [
+        _named("mean grade", f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)} over {graded}"),
+        _named(
+            "difference",
+            f"{signed(row.difference)}, 90 % {span(row.interval90)}, 95 % {span(row.interval95)}, SD {number(row.sd, 2)}",
+        ),
+        _named(
+            "tasks",
+            f"{row.wins} higher, {row.ties} equal, {row.losses} lower; by 2 or more: {row.big_up} up, {row.big_down} down",
+        ),
+        _named("flips", f"{row.flips_down} fell below grade 3, {row.flips_up} rose to it{noise}"),
+        _named("resolution", _resolution(row, margin)),
+        *_histogram(row),
+    ]
+    return [*lines, *_causes(row)]
+
+
+def _resolution(row: ScoreRow, margin: float) -> str:
+    found = f"a true difference of {number(row.mde80, 2)} would be found 4 times of 5"
+    return found + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
+
+
+def _histogram(row: ScoreRow) -> list[Line]:
+    def counts(of: tuple[int, ...]) -> str:
+        return "  ".join(f"{grade}: {count:<4}" for grade, count in enumerate(of, start=1))
+
+    return [
+        _named(f"grades, {safe(row.baseline)}", counts(row.histogram_baseline)),
+        _named(f"grades, {safe(row.candidate)}", counts(row.histogram_candidate)),
+    ]
+
+
+def _causes(row: ScoreRow) -> list[Line]:
+    """Kinds of answer that carry the difference, the largest part first; kinds that carry nothing are left out."""
+    told = [c for c in sorted(row.causes, key=lambda c: -abs(c.contribution)) if abs(c.contribution) >= 0.005]
+    return [
+        _named(
+            "made of" if i == 0 else "",
+            f"{signed(c.contribution)} from {c.baseline + c.candidate} {CAUSES.get(c.kind, safe(c.kind))} answers",
+        )
+        for i, c in enumerate(told)
+    ]
+
+
+def _verdict_role(row: ScoreRow) -> Role:
+    return "warning" if row.guards or row.verdict in BAD else "strong"
+
+
+def _named(name: str, value: str) -> Line:
+    return [(f"{name:<{_NAME}} ", "faint"), (value, "text")]
