@@ -202,7 +202,9 @@ class _Reader:
         )
 
     def damaged(self, what: str) -> UserError:
-        return UserError(f"{self.path}: cut off or damaged: its header has {what} at byte {self.file.tell():,}; fetch it again")
+        return UserError(
+            f"{self.path}: cut off or damaged: its header has {what} at byte {self.file.tell():,}; fetch it again"
+        )
 
 
 def _what_it_is(start: bytes, size: int) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # ggml_log_level
-_errors: deque[str] = deque(maxlen=4)
+_errors: deque[str] = deque(maxlen=8)
 _listeners: list[Callable[[str], None]] = []
 _callback: Any = None
 
@@ -34,8 +34,8 @@ def listen() -> None:
         if level_before not in (_WARNING, _ERROR):
             return
         sys.stderr.write(line)
-        if level_before == _ERROR and line.strip():
-            _errors.append(line.strip())
+        if level_before == _ERROR:
+            _errors.extend(said for part in line.splitlines() if (said := part.strip(" =")))
 
     _callback = llama_cpp.llama_log_callback(heard)
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
@@ -54,6 +54,6 @@ def overhearing(listener: Callable[[str], None]) -> Iterator[None]:
 
 def last_error() -> str:
     """The first of the last errors, the one that names the cause; then they are forgotten."""
-    said = [line.split(": ", 1)[-1] for line in _errors]
+    said = _errors[0].split(": ", 1)[-1] if _errors else "llama.cpp gave no reason"
     _errors.clear()
-    return said[0] if said else "llama.cpp gave no reason"
+    return said

@@ -43,22 +43,40 @@ def plan(job: Job, report: weights.Report) -> Plan:
         facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
     computed = _computed(variant, path, print_, version)
     keys = [
-        content_hash(*computed, _prompt_values(asked), job.sampling.for_sample(item.sample).conditions())
+        content_hash(*computed, prompt_values(asked), job.sampling.for_sample(item.sample).conditions())
         for item, asked in zip(job.items, prompts, strict=True)
     ]
     planned = Planned(
         keys=keys,
-        prompt_hash=content_hash("prompts", [_prompt_values(asked) for asked in prompts]),
+        prompt_hash=content_hash("prompts", [prompt_values(asked) for asked in prompts]),
         facts=facts | {"weights_fingerprint": print_, "engine_version": version},
     )
     return Plan(prompts, planned, path, print_, version)
+
+
+def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
+    """What decides a model's numbers beside its weights, as values of a key."""
+    device = available.accelerator(variant.engine)
+    if variant.engine == "transformers":
+        dtype = precision.torch_dtype(variant.precision, path, device)
+        return [version, device, dtype, variant.trust_remote_code]
+    # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
+    return [version, device, precision.gguf_type(variant.precision) if path.is_dir() else ""]
+
+
+def prompt_values(asked: Prompt) -> list[Any]:
+    return [asked.text, asked.bos, asked.space_after_special, asked.system]
 
 
 def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
     source = weights.locate_prompt(job.prompt.weights or job.variant.weights, report)
     form = prompt_format.read(source)
     prompts = prompt.render(
-        (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
+        (item.input for item in job.items),
+        form,
+        template=job.prompt.template,
+        system=job.prompt.system,
+        bos=job.prompt.bos,
     )
     template = form.template if job.prompt.template is None else job.prompt.template
     said = "the task's text as it is"
@@ -72,16 +90,7 @@ def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str
     shared = ["answer", KEY_VERSION, variant.engine, print_, variant.slots, variant.context]
     if path is None:
         return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
-    device = available.accelerator(variant.engine)
-    if variant.engine == "transformers":
-        dtype = precision.torch_dtype(variant.precision, path, device)
-        return [*shared, version, device, dtype, variant.trust_remote_code]
-    # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
-    return [*shared, version, device, precision.gguf_type(variant.precision) if path.is_dir() else ""]
-
-
-def _prompt_values(asked: Prompt) -> list[Any]:
-    return [asked.text, asked.bos, asked.space_after_special, asked.system]
+    return [*shared, *how_computed(variant, path, version)]
 
 
 def _check(sampling: Sampling) -> None:

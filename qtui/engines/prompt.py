@@ -16,9 +16,16 @@ from qtui.errors import UserError
 
 
 def render(
-    inputs: Iterable[str], form: PromptFormat, *, template: str | None = None, system: str | None = None
+    inputs: Iterable[str],
+    form: PromptFormat,
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    bos: bool | None = None,
 ) -> list[Prompt]:
     """One prompt per input. `template` goes before the model's own; an empty one means the input as it is.
+
+    `bos` says whether a BOS goes first, whatever the template writes; None leaves it to template and tokenizer.
 
     Raises UserError where the template is broken or refuses, or where a system prompt has no template to stand in.
     """
@@ -26,9 +33,9 @@ def render(
     if not chosen:
         if system:
             raise UserError(f"a system prompt needs a chat template, and {form.source or 'the model'} has none")
-        return [_with_one_bos(text, form) for text in inputs]
+        return [_with_one_bos(text, form, bos) for text in inputs]
     fill = _compiled(chosen, form)
-    return [_with_one_bos(fill(text, system), form) for text in inputs]
+    return [_with_one_bos(fill(text, system), form, bos) for text in inputs]
 
 
 def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]:
@@ -36,11 +43,12 @@ def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]
     return [Prompt(text=text, bos=False, system=system) for text in inputs]
 
 
-def _with_one_bos(text: str, form: PromptFormat) -> Prompt:
+def _with_one_bos(text: str, form: PromptFormat, wanted: bool | None) -> Prompt:
     bare = text
     while form.bos_token and bare.startswith(form.bos_token):
         bare = bare[len(form.bos_token) :]
-    return Prompt(text=bare, bos=form.adds_bos or bare != text, space_after_special=form.space_after_special)
+    bos = form.adds_bos or bare != text if wanted is None else wanted
+    return Prompt(text=bare, bos=bos, space_after_special=form.space_after_special)
 
 
 def _compiled(template: str, form: PromptFormat) -> Callable[[str, str | None], str]:

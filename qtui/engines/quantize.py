@@ -11,8 +11,8 @@ from qtui.engines import gguf_file, llama_log
 from qtui.engines.precision import gguf_type
 from qtui.errors import UserError
 
-NEEDS_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "Q2_K_S"})
-"""Types that are useless or refused without an importance matrix."""
+NEEDS_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"})
+"""Types that llama.cpp refuses to make without an importance matrix (measured on every type of 0.3.36)."""
 
 _PREFIXES = ("LLAMA_FTYPE_MOSTLY_", "LLAMA_FTYPE_ALL_")
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
@@ -67,14 +67,10 @@ def quantize(
                 os.fsencode(source), os.fsencode(unfinished), ctypes.byref(settings)
             )
         if failed:
-            raise UserError(f"{source}: cannot be quantized to {name}: {llama_log.last_error()}{_hint(name)}")
+            raise UserError(f"{source}: cannot be quantized to {name}: {llama_log.last_error()}")
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _hint(name: str) -> str:
-    return " (this type needs an importance matrix)" if name in NEEDS_IMATRIX else ""
 
 
 def _counting(progress: Callable[[float], None] | None) -> Callable[[str], None]:

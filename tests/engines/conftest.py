@@ -69,7 +69,9 @@ def variant(engine: EngineName, weights: Path | str, precision: str = "F16", **s
     return VariantSpec(model="tiny", name=precision, engine=engine, weights=str(weights), precision=precision, **values)  # type: ignore[arg-type]
 
 
-def job(spec: VariantSpec, inputs: tuple[str, ...] = QUESTIONS, prompt: PromptSource | None = None, **sampling: object) -> Job:
+def job(
+    spec: VariantSpec, inputs: tuple[str, ...] = QUESTIONS, prompt: PromptSource | None = None, **sampling: object
+) -> Job:
     values: dict[str, object] = {"max_tokens": 12, **sampling}
     items = [Item(task=number, sample=0, input=text) for number, text in enumerate(inputs, 1)]
     return Job(spec, Sampling(**values), prompt or PromptSource(), items)  # type: ignore[arg-type]

@@ -137,7 +137,14 @@ def test_settings_of_the_checkpoint_do_not_leak_in(spm: Path, tmp_path: Path) ->
     copy = tmp_path / "copy"
     shutil.copytree(spm, copy)
     known = json.loads((copy / "generation_config.json").read_text())
-    leaky = {"do_sample": True, "temperature": 1.9, "top_k": 3, "repetition_penalty": 5.0, "max_length": 3, "min_p": 0.5}
+    leaky = {
+        "do_sample": True,
+        "temperature": 1.9,
+        "top_k": 3,
+        "repetition_penalty": 5.0,
+        "max_length": 3,
+        "min_p": 0.5,
+    }
     (copy / "generation_config.json").write_text(json.dumps(known | leaky))
     asked = requests(spm)
     assert texts(answer(copy, asked)) == texts(answer(spm, asked))

@@ -18,7 +18,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.mark.parametrize("changed", ["config.json", "model.safetensors", "tokenizer_config.json", "chat_template.jinja"])
+@pytest.mark.parametrize(
+    "changed", ["config.json", "model.safetensors", "tokenizer_config.json", "chat_template.jinja"]
+)
 def test_changes_with_every_file_that_counts(folder: Path, changed: str) -> None:
     before = fingerprint.of_weights(folder)
     (folder / changed).write_text('{"other": "content"}')
@@ -72,5 +74,5 @@ def test_progress_ends_at_one(folder: Path) -> None:
 
 def test_a_folder_without_weights_is_an_error(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    with pytest.raises(UserError, match="no \\*.safetensors"):
+    with pytest.raises(UserError, match=r"no \*\.safetensors"):
         fingerprint.of_weights(folder)

@@ -105,7 +105,7 @@ def test_parts_of_a_split_model_come_in_order_and_missing_ones_are_named(tmp_pat
     assert names == [f"big-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
     for name in names[:2]:
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match="big-00003-of-00003.gguf"):
+    with pytest.raises(UserError, match=r"big-00003-of-00003\.gguf"):
         gguf_file.parts(tmp_path / names[0])
     (tmp_path / names[2]).touch()
     assert [part.name for part in gguf_file.parts(tmp_path / names[0])] == names

@@ -89,7 +89,9 @@ def folder(tmp_path: Path, **files: object) -> Path:
 
 
 def test_a_template_file_goes_before_the_tokenizers_settings(tmp_path: Path) -> None:
-    found = prompt_format.read(folder(tmp_path, chat_template="from file", tokenizer_config={"chat_template": "from settings"}))
+    found = prompt_format.read(
+        folder(tmp_path, chat_template="from file", tokenizer_config={"chat_template": "from settings"})
+    )
     assert found.template == "from file"
 
 
@@ -114,7 +116,9 @@ def test_whether_a_tokenizer_adds_a_bos(tmp_path: Path, settings: dict[str, obje
 def test_a_post_processor_that_adds_the_bos_is_seen(tmp_path: Path) -> None:
     single = [{"SpecialToken": {"id": "<|begin|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
     files = {
-        "tokenizer": {"post_processor": {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": single}]}},
+        "tokenizer": {
+            "post_processor": {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": single}]}
+        },
         "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin|>"},
     }
     assert prompt_format.read(folder(tmp_path, **files)).adds_bos is True

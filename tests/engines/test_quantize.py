@@ -83,7 +83,7 @@ def test_of_a_folder_the_file_is_made_once_and_whole(spm: Path, tmp_path: Path) 
     said: list[Loading] = []
     first = weights.made_gguf(folder, "fingerprint", "q4_k_m", "1", said.append)
     made_at = first.stat().st_mtime_ns
-    assert [phase for phase in dict.fromkeys(note.phase for note in said)] == [
+    assert list(dict.fromkeys(note.phase for note in said)) == [
         "converting model to GGUF",
         "quantizing to Q4_K_M",
     ]

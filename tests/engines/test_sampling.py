@@ -1,6 +1,7 @@
 """Sampling means the same on both engines: from the same logits, the same chances for every token."""
 
 import ctypes
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,9 @@ def test_every_token_has_the_same_chance_on_both_engines(sampling: Sampling, log
 
 
 @pytest.mark.parametrize("penalty", [1.0, 3.0])
-def test_greedy_with_and_without_a_penalty_takes_the_same_token(penalty: float, logits: npt.NDArray[np.float32]) -> None:
+def test_greedy_with_and_without_a_penalty_takes_the_same_token(
+    penalty: float, logits: npt.NDArray[np.float32]
+) -> None:
     import torch
 
     from qtui.engines.torch_sampling import Sampler
@@ -88,10 +91,10 @@ def chances_of_llama(
 
     from qtui.engines import llama_sampling
 
-    candidates = (llama_cpp.llama_token_data * VOCABULARY)()
+    candidates: Any = (llama_cpp.llama_token_data * VOCABULARY)()
     for token, logit in enumerate(logits):
         candidates[token].id, candidates[token].logit = token, float(logit)
-    array = llama_cpp.llama_token_data_array(
+    array: Any = llama_cpp.llama_token_data_array(
         ctypes.cast(candidates, llama_cpp.llama_token_data_p), VOCABULARY, -1, False
     )
     chain = llama_sampling.chain(sampling, prompt, VOCABULARY)

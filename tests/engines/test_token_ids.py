@@ -27,7 +27,27 @@ HOSTILE = (
     "\u3000全角空白\u3000𠮷野家\ufeff",
     "a" * 300,
 )
-PARTS = (" ", "  ", "\n", "\t", "▁", "<s>", "</s>", "<unk>", "[INST]", "あ", "ｶ", "漢", "a", "\x00", "👩", "\u200d", "\u3000", "<", "s>")
+PARTS = (
+    " ",
+    "  ",
+    "\n",
+    "\t",
+    "▁",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "[INST]",
+    "あ",
+    "ｶ",
+    "漢",
+    "a",
+    "\x00",
+    "👩",
+    "\u200d",
+    "\u3000",
+    "<",
+    "s>",
+)
 
 
 def random_texts() -> list[str]:
@@ -37,7 +57,9 @@ def random_texts() -> list[str]:
 
 @pytest.mark.parametrize("space_after_special", [True, False])
 @pytest.mark.parametrize("kind", ["spm", "bpe"])
-def test_token_ids_are_equal_on_both_engines(kind: str, space_after_special: bool, request: pytest.FixtureRequest) -> None:
+def test_token_ids_are_equal_on_both_engines(
+    kind: str, space_after_special: bool, request: pytest.FixtureRequest
+) -> None:
     hub, llama = both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), space_after_special)
     for text in (*HOSTILE, *random_texts()):
         for bos in (True, False):

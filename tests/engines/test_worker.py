@@ -14,7 +14,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qtui.engines.protocol import Answered, Failed, Finished, FromWorker, Job, Loaded, Loading, Planned, Unanswered, encode
+from qtui.engines.protocol import (
+    Answered,
+    Failed,
+    Finished,
+    FromWorker,
+    Job,
+    Loaded,
+    Loading,
+    Planned,
+    Unanswered,
+    encode,
+)
 from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, job, variant
 from tests.engines.worker_process import WorkerProcess
@@ -59,7 +70,11 @@ def test_with_nothing_wanted_nothing_is_loaded(spm_gguf: Path, tmp_path: Path) -
 
 def test_both_sides_of_a_model_are_asked_the_same(spm: Path, spm_gguf: Path, tmp_path: Path) -> None:
     hashes = set()
-    for spec in (variant("transformers", spm, "FP16"), variant("llama.cpp", spm, "Q2_K"), variant("llama.cpp", spm_gguf)):
+    for spec in (
+        variant("transformers", spm, "FP16"),
+        variant("llama.cpp", spm, "Q2_K"),
+        variant("llama.cpp", spm_gguf),
+    ):
         prompt = job(spec).prompt
         with WorkerProcess(tmp_path / "log") as worker:
             heard = worker.run(Job(spec, Sampling(), type(prompt)(weights=str(spm)), job(spec).items), [])
@@ -75,7 +90,11 @@ def test_planning_loads_nothing_heavy(spm: Path, spm_gguf: Path) -> None:
         planning.plan(decode_from_runner(sys.stdin.buffer.readline()), print)
         print(*sys.modules)
     """)
-    for spec in (variant("transformers", spm, "FP16"), variant("llama.cpp", spm, "Q4_K_M"), variant("llama.cpp", spm_gguf)):
+    for spec in (
+        variant("transformers", spm, "FP16"),
+        variant("llama.cpp", spm, "Q4_K_M"),
+        variant("llama.cpp", spm_gguf),
+    ):
         done = subprocess.run([sys.executable, "-c", program], input=encode(job(spec)), capture_output=True, check=True)
         loaded = set(done.stdout.decode().split())
         assert not loaded & set(HEAVY)
@@ -122,7 +141,7 @@ def test_a_damaged_gguf_fails_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    "case",
     [
         ("model.safetensors", b"short", "model.safetensors|cannot load it"),
         ("model.safetensors", None, "no \\*.safetensors"),
@@ -133,14 +152,17 @@ def test_a_damaged_gguf_fails_with_its_reason(
 )
 @pytest.mark.parametrize("engine", ["transformers", "llama.cpp"])
 def test_a_damaged_folder_fails_with_its_reason(
-    spm: Path, tmp_path: Path, engine: str, file: str, content: bytes | None, said: str
+    spm: Path, tmp_path: Path, engine: str, case: tuple[str, bytes | None, str]
 ) -> None:
+    file, content, said = case
     folder = tmp_path / "model"
     shutil.copytree(spm, folder)
     (folder / file).unlink()
     if content is not None:
         (folder / file).write_bytes(content)
-    spec = variant("transformers", folder, "FP16") if engine == "transformers" else variant("llama.cpp", folder, "Q4_K_M")
+    spec = (
+        variant("transformers", folder, "FP16") if engine == "transformers" else variant("llama.cpp", folder, "Q4_K_M")
+    )
     assert_fails(job(spec), tmp_path, said)
 
 
@@ -198,7 +220,7 @@ def wait_until_protected(worker: psutil.Process) -> None:
 
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        links = [os.readlink(f"/proc/{worker.pid}/fd/{number}") for number in (1, 2) if worker.is_running()]
+        links = [Path(f"/proc/{worker.pid}/fd/{number}").readlink() for number in (1, 2) if worker.is_running()]
         if len(links) == 2 and links[0] == links[1]:
             return
         time.sleep(0.02)

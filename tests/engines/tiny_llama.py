@@ -66,9 +66,8 @@ def byte_level_llama(folder: Path, *, seed: int = 0) -> Path:
         show_progress=False,
     )
     bpe.train_from_iterator(CORPUS.splitlines(), trainer)
-    PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(
-        folder
-    )
+    tokenizer: Any = PreTrainedTokenizerFast
+    tokenizer(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
     _write_model(folder, vocab=bpe.get_vocab_size(), bos=0, eos=1, dtype="float16", tied=False, seed=seed)
     return folder
 
