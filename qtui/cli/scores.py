@@ -100,7 +100,7 @@ def print_scores(found: ScoreRows) -> None:
         page.line("Nothing to compare: no model has a baseline and a candidate with answers.")
     for (run_id, experiment, judge), rows in groups.items():
         takes = max(row.takes for row in rows)
-        by = f"graded by {safe(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
+        by = f"graded by {_judge_named(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
         page.line(f"{safe(experiment)} (run {run_id}), {by}", style="bold")
         page.line()
         page.table(COLUMNS, [_cells(row) for row in rows])
@@ -114,6 +114,10 @@ def print_scores(found: ScoreRows) -> None:
             page.line()
     for note in (f"margin ±{found.margin:g} grades; difference is candidate − baseline", *found.notes):
         page.line(safe(note), style="dim")
+
+
+def _judge_named(judge: str) -> str:
+    return "reference (overlap with the reference, not quality)" if judge == "reference" else safe(judge)
 
 
 def _cells(row: ScoreRow) -> list[str]:

@@ -27,8 +27,8 @@ class OpenAIJudge:
     def __init__(self, spec: JudgeSpec) -> None:
         self.concurrency = spec.concurrency
         self._spec = spec
+        check(spec)
         self._template = spec.prompt if spec.prompt is not None else default_template()
-        prompt.check(self._template)
         self.fingerprint = fingerprint(spec)
         self._client = _client(spec)
 
@@ -64,17 +64,21 @@ class OpenAIJudge:
         return (completion.choices[0].message.content or "") if completion.choices else ""
 
 
-def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
-    import openai
-
-    key = os.environ.get(spec.api_key_env)
-    if not key and spec.base_url is None:
+def check(spec: JudgeSpec) -> None:
+    """Raises UserError if the prompt has no place for the answer, or the cloud's key is not set."""
+    prompt.check(spec.prompt if spec.prompt is not None else default_template())
+    if spec.base_url is None and not os.environ.get(spec.api_key_env):
         raise UserError(
             f"judge {spec.label}: the environment variable {spec.api_key_env} is not set (export {spec.api_key_env}=…)."
         )
+
+
+def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
+    import openai
+
     return openai.AsyncOpenAI(
         # A server of one's own usually wants no key, and the library wants one.
-        api_key=key or "none",
+        api_key=os.environ.get(spec.api_key_env) or "none",
         base_url=spec.base_url,
         max_retries=REQUEST_TRIES - 1,
         timeout=TIMEOUT_SECONDS,

@@ -55,6 +55,14 @@ def default_template() -> str:
     return (paths.data() / "prompts" / "grade-ja.txt").read_text(encoding="utf-8")
 
 
+def check(spec: JudgeSpec) -> None:
+    """Raises UserError if the judge cannot work here, without asking it anything."""
+    if spec.kind == "openai":
+        from qtui.judges import openai
+
+        openai.check(spec)
+
+
 def make(spec: JudgeSpec) -> Judge:
     """The judge that a spec describes. Raises UserError if it cannot work here (its key is not set, say)."""
     if spec.kind == "reference":

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from qtui.experiment import Experiment, parse
+from qtui.runner import added
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
@@ -19,11 +20,13 @@ REQUEST_POLL_SECONDS = 0.4
 
 
 async def execute(store: Store, run_id: int) -> str:
-    """Do what is missing of a run. Returns its final state: done, failed or cancelled.
+    """Do what is missing of a run: answers and grades, or the grades alone where the answers were imported.
 
-    Raises UserError if another runner has the run, or its experiment can no longer be read.
+    Returns the final state: done, failed or cancelled. Raises UserError if another runner has the run, or its experiment can no
+    longer be read.
     """
-    experiment = parse(runs.definition(store, run_id), Path(runs.summaries(store, [run_id])[0].origin))
+    run = runs.summaries(store, [run_id])[0]
+    experiment = parse(runs.definition(store, run_id), Path(run.origin)) if run.source == "run" else None
     leases.take(store, run_id)
     try:
         runs.begin(store, run_id)
@@ -35,27 +38,33 @@ async def execute(store: Store, run_id: int) -> str:
         leases.release(store, run_id)
 
 
-async def _work(store: Store, run_id: int, experiment: Experiment, control: Control) -> list[str]:
+async def _work(store: Store, run_id: int, experiment: Experiment | None, control: Control) -> list[str]:
     """Answer and grade. What failed, one text each."""
     answered = asyncio.Event()
     finished = asyncio.Event()
-    grading = asyncio.create_task(
-        grade_run(store, run_id, experiment.judges, control, answered=answered, finished=finished)
-    )
-    failed: list[str] = []
-    variants = {(v.model, v.name): v for v in runs.summaries(store, [run_id])[0].variants}
+    judges = [*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)]
+    grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
-        for model in experiment.models:
-            for spec in model.variants:
-                if control.cancelled.is_set():
-                    break
-                variant = VariantRun(store, run_id, variants[spec.model, spec.name].id, spec, model.prompt, experiment)
-                if reason := await answer_variant(variant, control, answered):
-                    failed.append(f"{spec.model} {spec.name}: {reason}")
+        failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
     finally:
         finished.set()
         answered.set()
     return failed + await grading
+
+
+async def _answer(
+    store: Store, run_id: int, experiment: Experiment, control: Control, answered: asyncio.Event
+) -> list[str]:
+    failed: list[str] = []
+    ids = {(v.model, v.name): v.id for v in runs.summaries(store, [run_id])[0].variants}
+    for model in experiment.models:
+        for spec in model.variants:
+            if control.cancelled.is_set():
+                break
+            variant = VariantRun(store, run_id, ids[spec.model, spec.name], spec, model.prompt, experiment)
+            if reason := await answer_variant(variant, control, answered):
+                failed.append(f"{spec.model} {spec.name}: {reason}")
+    return failed
 
 
 def _end(store: Store, run_id: int, control: Control, failed: list[str]) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from qtui import experiment as experiments
 from qtui import paths
 from qtui.errors import UserError
 from qtui.experiment import Experiment
-from qtui.judges import fingerprint
+from qtui.judges import check, fingerprint
+from qtui.records import JudgeSpec
+from qtui.runner import added
 from qtui.store import Store, leases, open_store, runs
 
 START_SECONDS = 30.0
@@ -27,7 +30,9 @@ class AlreadyRunningError(UserError):
     """Another process holds the run's lease."""
 
     def __init__(self, run_id: int, holder: leases.Holder) -> None:
-        super().__init__(f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it.")
+        super().__init__(
+            f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it."
+        )
         self.run_id = run_id
 
 
@@ -54,13 +59,27 @@ def resume(run_id: int, store_path: Path) -> int:
         known = runs.summaries(store, [run_id])
         if not known:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
-        if known[0].source == "import":
-            raise UserError(f"run {run_id} was imported: there is nothing to run.")
-        experiments.parse(runs.definition(store, run_id), Path(known[0].origin))
+        if known[0].source == "run":
+            experiments.parse(runs.definition(store, run_id), Path(known[0].origin))
         _launch(store, run_id)
     finally:
         store.close()
     return run_id
+
+
+def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
+    """Have answers that are there (run or imported) graded by another judge: a runner for each run.
+
+    Raises UserError as `start` does, and if the judge cannot work here (its key is not set, say).
+    """
+    check(spec)
+    store = open_store(store_path, create=False)
+    try:
+        for run_id in run_ids:
+            added.add(store, run_id, spec)
+            _launch(store, run_id)
+    finally:
+        store.close()
 
 
 def add(store: Store, experiment: Experiment) -> int:

@@ -66,12 +66,14 @@ def add(store: Store, new: NewRun) -> int:
                  variant.precision, variant.weights, variant.expected, _to_json(variant.conditions)),
             )  # fmt: skip
         for judge in new.judges:
-            store.execute(
-                "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
-                " ON CONFLICT (run_id, label, fingerprint) DO UPDATE SET takes = max(takes, excluded.takes)",
-                (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
-            )
+            _insert_judge(store, run_id, judge)
     return run_id
+
+
+def add_judge(store: Store, run_id: int, judge: NewJudge) -> None:
+    """Another judge for a run that is there; one that it has gets the greater number of takes."""
+    with store.writing():
+        _insert_judge(store, run_id, judge)
 
 
 def begin(store: Store, run_id: int) -> None:
@@ -82,7 +84,11 @@ def begin(store: Store, run_id: int) -> None:
             " started = coalesce(started, ?) WHERE id = ?",
             (time.time(), run_id),
         )
-        store.execute("UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?", (run_id,))
+        store.execute(
+            "UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?"
+            " AND (SELECT source FROM run WHERE id = run_id) = 'run'",
+            (run_id,),
+        )
 
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
@@ -131,6 +137,12 @@ def judge_id(store: Store, run_id: int, label: str, fingerprint: str) -> int:
         "SELECT id FROM judge WHERE run_id = ? AND label = ? AND fingerprint = ?", (run_id, label, fingerprint)
     ).fetchone()
     return int(row["id"])
+
+
+def judge_settings(store: Store, run_id: int) -> list[dict[str, Any]]:
+    """The settings of the run's judges, in the order in which they came."""
+    rows = store.execute("SELECT settings FROM judge WHERE run_id = ? ORDER BY id", (run_id,))
+    return [json.loads(row["settings"]) for row in rows]
 
 
 def delete(store: Store, run_id: int) -> None:
@@ -205,6 +217,14 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
     ).fetchall()
 
 
+def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
+    store.execute(
+        "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
+        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE SET takes = max(takes, excluded.takes)",
+        (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
+    )
+
+
 def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
     state = "done" if new.source == "import" else "waiting"
     now = time.time()
@@ -272,7 +292,9 @@ def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judge
     where, values = _among("judge.run_id", run_ids)
     rows = store.execute(
         "SELECT judge.*, count(grade.id) AS asked, coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
-        " (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes AS expected"
+        " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
+        "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
+        " AS expected"
         " FROM judge LEFT JOIN variant ON variant.run_id = judge.run_id"
         " LEFT JOIN variant_answer va ON va.variant_id = variant.id"
         " LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
