@@ -148,17 +148,12 @@ class Engine(Protocol):
 
 
 _decode_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
-_decode_from_runner: msgspec.json.Decoder[FromRunner] = msgspec.json.Decoder(FromRunner)
 
 
-def encode(message: FromWorker | FromRunner) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """One line with its newline. JSON escapes newlines inside strings, so a line is a message."""
     return msgspec.json.encode(message) + b"\n"
 
 
 def decode_from_worker(line: bytes) -> FromWorker:
     return _decode_from_worker.decode(line)
-
-
-def decode_from_runner(line: bytes) -> FromRunner:
-    return _decode_from_runner.decode(line)

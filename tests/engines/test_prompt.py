@@ -30,6 +30,17 @@ def test_a_bos_that_is_written_several_times_is_still_one() -> None:
     assert made == Prompt("問い", bos=True)
 
 
+@pytest.mark.parametrize("template", [WITH_BOS, WITHOUT_BOS, ""])
+@pytest.mark.parametrize("adds_bos", [True, False])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_source_that_decides_on_the_bos_goes_before_template_and_tokenizer(
+    template: str, adds_bos: bool, wanted: bool
+) -> None:
+    (made,) = prompt.render(["<s>問い"], form(adds_bos=adds_bos), template=template, bos=wanted)
+    assert made.bos is wanted
+    assert not made.text.startswith("<s>")
+
+
 def test_without_a_template_the_input_is_the_prompt() -> None:
     inputs = ["  空白と\n改行 ", "{{ 7 * 7 }}", "[/INST]"]
     assert [made.text for made in prompt.render(inputs, form())] == inputs
