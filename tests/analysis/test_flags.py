@@ -63,6 +63,11 @@ def test_repeated_sentences_loop_even_when_the_end_differs() -> None:
     ]
 
 
+def test_nul_characters_of_an_answer_are_not_taken_for_padding() -> None:
+    texts = ["\0" * n for n in (39, 40, 41, 42)]
+    assert looping(texts).tolist() == [loops_slowly(text) for text in texts] == [False, False, True, True]
+
+
 def test_a_block_border_inside_many_answers_changes_nothing() -> None:
     texts = [f"{i}" + "あ" * (i % 60) for i in range(11_000)]
     assert looping(texts).tolist() == [i % 60 >= 41 for i in range(11_000)]
