@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 GC_THRESHOLDS = (20_000, 50, 1000)
 THEME_SECONDS = 1.0
+WARM_SECONDS = 1.5
 TERMINAL_SECONDS = 2.0
 
 
@@ -55,6 +56,7 @@ class QtuiApp(App[None]):
         self.watches_terminal = False
         """True where there is a terminal that can be lost; tests have none."""
         self._numbers: Numbers | None = None
+        self._store_version: tuple[int, int] | None = None
         self._theme_files: dict[str, ThemeFile] = {}
         self._problems: list[str] = []
         self.set_keymap(dict(self.config.keymap))
@@ -85,6 +87,8 @@ class QtuiApp(App[None]):
         self.set_interval(THEME_SECONDS, self._reload_theme)
         if self.watches_terminal:
             self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
+            # Importing what computes takes a second: the pane that first needs it finds it done.
+            self.set_timer(WARM_SECONDS, lambda: self.numbers.warm())
         # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESULTS_KEPT = 64
-NICENESS = 10
+NICENESS = 5
+"""Behind the keys and before nothing else: with 10 a pane waited many seconds while a model ran on every core."""
 WARM_UP = ("numpy", "pandas", "scipy.stats", "plotext")
 _Key = tuple[Callable[..., Any], tuple[Any, ...], Hashable]
 

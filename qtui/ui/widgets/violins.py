@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import BindingType
 from textual.events import Click, Resize
 from textual.geometry import Size
@@ -64,7 +65,7 @@ class ViolinChart(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         cells = self.size.width
-        if y >= self.size.height - AXIS_LINES:
+        if self._violins and y >= self.size.height - AXIS_LINES:
             return drawing.strip(self, axis_below(self._axis, cells, self._label_width))
         index, line = divmod(self.scroll_offset.y + y, height(self._rows))
         if index >= len(self._violins):
@@ -145,4 +146,6 @@ class ViolinChart(ScrollView, can_focus=True):
         """The heading in the cursor's colours and with its sign, for screens on which two shades are one."""
         style = self.get_component_rich_style("violins--cursor" if self.has_focus else "violins--cursor-blurred")
         heading = plain(fit_line(self._violins[index].heading, cells))
-        return Strip([Segment(heading, style)], cells)
+        sign = "▌" if self.has_focus else "▏"
+        mark = style + Style(color=drawing.style_of(self, "candidate").color)
+        return Strip([Segment(sign, mark), Segment(heading[1:], style)], cells)
