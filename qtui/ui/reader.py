@@ -5,6 +5,7 @@ questions, in order, and `close` interrupts the statement that runs instead of w
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -43,9 +44,11 @@ class StoreReader:
 
     def close(self) -> None:
         """Stop after the statement that is running now, which is interrupted."""
+        # Before the thread is told to close it: there is no interrupting a closed connection.
+        if self._store is not None and self._thread.is_alive():
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                self._store.interrupt()
         self._jobs.put(None)
-        if self._store is not None:
-            self._store.interrupt()
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
         loop = asyncio.get_running_loop()
