@@ -88,11 +88,14 @@ class QtuiApp(App[None]):
         if self.watches_terminal:
             self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
             # Importing what computes takes a second: the pane that first needs it finds it done.
-            self.set_timer(WARM_SECONDS, lambda: self.numbers.warm())
+            self.set_timer(WARM_SECONDS, self._warm_numbers)
         # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
+
+    def _warm_numbers(self) -> None:
+        self.numbers.warm()
 
     def on_unmount(self) -> None:
         self.reader.close()
