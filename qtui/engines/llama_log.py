@@ -17,8 +17,9 @@ _callback: Any = None
 
 
 def listen() -> None:
-    """Take llama.cpp's log over; to be called before anything else of the library. Again is harmless."""
+    """Take llama.cpp's log over, and forget earlier errors: to be called before any work whose failure needs a reason."""
     global _callback  # noqa: PLW0603 - native code keeps the pointer, so the callback must live as long as the process
+    _errors.clear()
     if _callback is not None:
         return
     import llama_cpp
