@@ -157,6 +157,50 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A token with its probability on both sides. `text` is empty for a token that ends an answer."""
+
+    text: str
+    baseline_p: float
+    candidate_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where a candidate would first have said something else: `baseline` and `candidate` are the likeliest tokens there.
+
+    `token` and `character` count from 0 and are places in the baseline's answer.
+    """
+
+    token: int
+    character: int
+    baseline: TokenChoice
+    candidate: TokenChoice
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDivergence:
+    """A candidate against one answer of the baseline, token by token. `key` names everything that decided it.
+
+    `kl`, `baseline_logp` and `candidate_logp` are little-endian float32, one per token: the divergence of the distributions there
+    and the log-probability of the answer's own token, in nats. `flags` is a byte per token: 1 both sides have the same
+    likeliest token, 2 the answer's token is the baseline's likeliest.
+    """
+
+    key: str
+    kl: bytes
+    baseline_logp: bytes
+    candidate_logp: bytes
+    flags: bytes
+    parting: Parting | None
+    """None where both sides have the same likeliest token throughout."""
+
+    @property
+    def tokens(self) -> int:
+        return len(self.flags)
+
+
+@dataclass(frozen=True, slots=True)
 class VariantProgress:
     """What the store knows of one variant of a run, counts included."""
 

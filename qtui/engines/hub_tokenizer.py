@@ -35,6 +35,7 @@ class HubTokenizer:
         self._added = set(self.own.added_tokens_decoder)
         self._byte_of = {char: byte for byte, char in _byte_level_alphabet().items()}
         self._pieces: dict[int, bytes] = {}
+        self._plain: Any = None
         _put_spaces(self.own, space_after_special)
 
     def tokens(self, prompt: Prompt) -> list[int]:
@@ -45,6 +46,12 @@ class HubTokenizer:
         if self.own.bos_token_id is None:
             raise UserError(f"{self.folder}: the prompt begins with a BOS, and this model's tokenizer has none")
         return [self.own.bos_token_id, *ids]
+
+    def plain_tokens(self, text: str) -> list[int]:
+        """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
+        if self._plain is None:
+            self._plain = _without_prefix(self.own, self.folder)
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text; none for a special token."""
@@ -96,6 +103,36 @@ def _put_spaces(tokenizer: Any, after_special: bool) -> None:
         else:
             rule.prepend_scheme = "first"
             backend.pre_tokenizer = rule
+
+
+def _without_prefix(tokenizer: Any, folder: Path) -> Any:
+    """A copy of the tokenizer underneath that takes a text as it stands."""
+    from tokenizers import Tokenizer
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise UserError(
+            f"{folder}: its tokenizer runs in Python alone, which cannot say what a text in mid-answer comes to"
+        )
+    settings = json.loads(backend.to_str())
+    for name in ("normalizer", "pre_tokenizer"):
+        settings[name] = _as_it_stands(settings[name])
+    copy = Tokenizer.from_str(json.dumps(settings))
+    copy.encode_special_tokens = True
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def _as_it_stands(step: Any) -> Any:
+    """A normalizer or pre-tokenizer of tokenizer.json without what would put a space before the text."""
+    if step is None or step["type"] == "Prepend":
+        return None
+    if step["type"] == "Sequence":
+        inner = "normalizers" if "normalizers" in step else "pretokenizers"
+        return {**step, inner: [kept for each in step[inner] if (kept := _as_it_stands(each))]}
+    changed = {"prepend_scheme": "never", "add_prefix_space": False}
+    return {name: changed.get(name, value) for name, value in step.items()}
 
 
 def _byte_level_alphabet() -> dict[int, str]:

@@ -22,10 +22,16 @@ class LlamaModel:
 
     `space_after_special` False: the tokenizer must not put a space after a special token as llama.cpp does of itself, so its
     rule is switched off and the space before the text is put here, as transformers does: not before one that is there.
+    `vocabulary_only` loads no tensor: enough for token ids.
     """
 
     def __init__(
-        self, path: Path, *, space_after_special: bool = True, progress: Callable[[float], None] | None = None
+        self,
+        path: Path,
+        *,
+        space_after_special: bool = True,
+        vocabulary_only: bool = False,
+        progress: Callable[[float], None] | None = None,
     ) -> None:
         for part in gguf_file.parts(path):
             header = gguf_file.read_header(part)
@@ -33,12 +39,14 @@ class LlamaModel:
         llama_cpp.llama_backend_init()
         self.path = path
         self._own_space = not space_after_special and _puts_space(header)
-        self.pointer: Any = self._load(progress)
+        self._library_space = _puts_space(header) and not self._own_space
+        self.pointer: Any = self._load(progress, vocabulary_only)
         self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
         self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         self.bos: int = llama_cpp.llama_vocab_bos(self.vocabulary)
         self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.pointer)
         self._pieces: dict[int, bytes] = {}
+        self._without_space: LlamaModel | None = None
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
@@ -50,6 +58,22 @@ class LlamaModel:
         if self.bos < 0:
             raise UserError(f"{self.path}: the prompt begins with a BOS, and this model's vocabulary has none")
         return [self.bos, *ids]
+
+    def plain_tokens(self, text: str) -> list[int]:
+        """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
+        if not self._library_space:
+            return self._tokenize(text, special=False)
+        if self._without_space is None:
+            self._without_space = LlamaModel(self.path, space_after_special=False, vocabulary_only=True)
+        return self._without_space._tokenize(text, special=False)
+
+    @property
+    def named(self) -> int:
+        """Tokens of the vocabulary but for unused ones at its end, which only pad its size."""
+        for token in range(self.size - 1, -1, -1):
+            if not llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & llama_cpp.LLAMA_TOKEN_ATTR_UNUSED:
+                return token + 1
+        return 0
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to a text; none for a special token."""
@@ -77,8 +101,9 @@ class LlamaModel:
             "stop_tokens": self.end_tokens(),
         }
 
-    def _load(self, progress: Callable[[float], None] | None) -> Any:
+    def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:
         settings = llama_cpp.llama_model_default_params()
+        settings.vocab_only = vocabulary_only
         settings.n_gpu_layers = -1 if llama_cpp.llama_supports_gpu_offload() else 0
         settings.check_tensors = True
         overrides = _overrides(self._own_space)
@@ -96,12 +121,12 @@ class LlamaModel:
             raise UserError(f"{self.path}: llama.cpp cannot load it: {llama_log.last_error()}")
         return loaded
 
-    def _tokenize(self, text: str) -> list[int]:
+    def _tokenize(self, text: str, *, special: bool = True) -> list[int]:
         data = text.encode()
         room = len(data) + 8
         while True:
             buffer = (llama_cpp.llama_token * room)()
-            count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), buffer, room, False, True)
+            count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), buffer, room, False, special)
             if count >= 0:
                 return list(buffer[:count])
             room = -count

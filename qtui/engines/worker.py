@@ -1,4 +1,4 @@
-"""The process that answers: one per variant, started as `python -m qtui.engines.worker`, speaking `protocol` on stdin and stdout."""
+"""The process that answers, `python -m qtui.engines.worker`: one per variant, speaking `protocol` on stdin and stdout."""
 
 from typing import BinaryIO
 

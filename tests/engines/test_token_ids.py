@@ -103,3 +103,24 @@ def both(folder: Path, file: Path, space_after_special: bool):  # type: ignore[n
         HubTokenizer(folder, space_after_special=space_after_special),
         LlamaModel(file, space_after_special=space_after_special),
     )
+
+
+# What is no text of a token: SentencePiece writes a space as U+2581, so that character itself is lost in it.
+ANSWERS = tuple(text for text in (*HOSTILE, " 答え", "答え", "\n答え", "。") if "▁" not in text)
+
+
+@pytest.mark.parametrize("space_after_special", [True, False])
+@pytest.mark.parametrize("kind", ["spm", "bpe"])
+def test_text_in_mid_answer_is_the_same_tokens_on_both_engines(
+    kind: str, space_after_special: bool, request: pytest.FixtureRequest
+) -> None:
+    hub, llama = both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), space_after_special)
+    for text in (*ANSWERS, *random_texts()):
+        assert hub.plain_tokens(text) == llama.plain_tokens(text), repr(text)
+
+
+@pytest.mark.parametrize("kind", ["spm", "bpe"])
+def test_tokens_of_text_in_mid_answer_add_exactly_that_text(kind: str, request: pytest.FixtureRequest) -> None:
+    for tokenizer in both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), True):
+        for text in ANSWERS:
+            assert b"".join(map(tokenizer.piece, tokenizer.plain_tokens(text))).decode() == text

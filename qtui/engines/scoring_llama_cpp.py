@@ -1,0 +1,95 @@
+"""Logits of given tokens from a GGUF model: the pieces of a chunk in one `llama_decode`, each answer a sequence of its own."""
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from qtui.engines import answer_text, llama_log
+from qtui.engines.llama_cpp import physical_cores, whole_percents
+from qtui.engines.llama_model import LlamaModel
+from qtui.engines.protocol import Prompt, Report
+from qtui.engines.scoring import CHUNK, ROWS, Piece
+from qtui.errors import UserError
+from qtui.records import VariantSpec
+
+
+class LlamaCppScorer:
+    def __init__(self, variant: VariantSpec, path: Path) -> None:
+        self.variant = variant
+        self.path = path
+        self._context: Any = None
+
+    def load(self, prompts: Sequence[Prompt], report: Report) -> dict[str, Any]:
+        self.model = LlamaModel(
+            self.path, space_after_special=answer_text.starts_spaced(list(prompts)), progress=whole_percents(report)
+        )
+        self._describe()
+        return self.model.facts()
+
+    def twin(self) -> "LlamaCppScorer":
+        other = LlamaCppScorer(self.variant, self.path)
+        other.model = self.model
+        other._describe()
+        return other
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        return self.model.tokens(prompt)
+
+    def answer_ids(self, text: str) -> list[int]:
+        return self.model.plain_tokens(text)
+
+    def piece(self, token: int) -> bytes:
+        return self.model.piece(token)
+
+    def reserve(self, cells: int) -> None:
+        settings = llama_cpp.llama_context_default_params()
+        settings.n_seq_max = ROWS
+        # One pool of cells: answers of any length, and never more than fit together.
+        settings.kv_unified = True
+        settings.n_ctx = -(-cells // 256) * 256
+        settings.n_batch = settings.n_ubatch = CHUNK
+        settings.n_threads = settings.n_threads_batch = self.variant.threads or physical_cores()
+        settings.no_perf = True
+        self._context = llama_cpp.llama_init_from_model(self.model.pointer, settings)
+        if not self._context:
+            raise UserError(f"{self.path}: no memory for {cells:,} tokens: {llama_log.last_error()}")
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._batch = llama_cpp.llama_batch_init(CHUNK, 0, 1)
+
+    def begin(self, rows: int) -> None:  # noqa: ARG002 - sequences need no announcement here
+        llama_cpp.llama_memory_clear(self._memory, True)
+
+    def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
+        self._batch.n_tokens = 0
+        for piece in pieces:
+            self._put(piece)
+        code = llama_cpp.llama_decode(self._context, self._batch)
+        if code:
+            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {llama_log.last_error()}")
+        scored = sum(piece.scored for piece in pieces)
+        if not scored:
+            return np.empty((0, self.size), np.float32)
+        logits = llama_cpp.llama_get_logits(self._context)
+        return np.ctypeslib.as_array(ctypes.cast(logits, ctypes.POINTER(ctypes.c_float)), shape=(scored, self.size))
+
+    def _put(self, piece: Piece) -> None:
+        batch, place = self._batch, self._batch.n_tokens
+        unscored = len(piece.ids) - piece.scored
+        for offset, token in enumerate(piece.ids):
+            batch.token[place] = token
+            batch.pos[place] = piece.start + offset
+            batch.n_seq_id[place] = 1
+            batch.seq_id[place][0] = piece.row
+            batch.logits[place] = offset >= unscored
+            place += 1
+        batch.n_tokens = place
+
+    def _describe(self) -> None:
+        self.size = self.model.size
+        self.named = self.model.named
+        self.ends = frozenset(token for token in range(self.size) if self.model.ends(token))
