@@ -99,9 +99,8 @@ def split_rows(
     `marks` (column → sign, of either side) replace what is drawn beside the line, and where a column is full.
     """
     peak = max((*up, *down), default=0.0)
-    scale = rows * _LEVELS / peak if peak else 0.0
-    rising = _rows([_eighths(value * scale) for value in up], marks[0], _RISING_PEN, rows)
-    hanging = _rows([_eighths(value * scale) for value in down], marks[1], _hanging_pen(reverse), rows)
+    rising = _rows(_eighths(up, peak, rows), marks[0], _RISING_PEN, rows)
+    hanging = _rows(_eighths(down, peak, rows), marks[1], _hanging_pen(reverse), rows)
     return rising[::-1], hanging
 
 
@@ -168,8 +167,12 @@ def _beside(half: Half | None, drawn: Line, row: int, label_width: int) -> Line:
     return [*fit_line(label, label_width), *drawn, (f"{beyond:<{MARGIN}}"[:MARGIN], "faint")]
 
 
-def _eighths(value: float) -> int:
-    return max(1, round(value)) if value > _FAINTEST else 0
+def _eighths(values: Sequence[float], peak: float, rows: int) -> list[int]:
+    """How many eighths of a row each column fills, the peak all of them."""
+    if not peak:
+        return [0] * len(values)
+    filled = (value / peak * rows * _LEVELS for value in values)
+    return [max(1, round(eighths)) if eighths > _FAINTEST else 0 for eighths in filled]
 
 
 def _marks(half: Half, axis: Axis, columns: int) -> dict[int, str]:
