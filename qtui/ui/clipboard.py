@@ -7,6 +7,7 @@ OSC 52 asks the terminal to take a text. tmux drops that from a program inside i
 import asyncio
 import os
 import subprocess
+from typing import Any
 
 from textual.app import App
 
@@ -17,7 +18,7 @@ LARGE = 74_000
 """Bytes of base64 that xterm and tmux take in one OSC 52; more may be dropped without a word."""
 
 
-async def copy(app: App[object], text: str) -> str:
+async def copy(app: App[Any], text: str) -> str:
     """Put the safe form of `text` on the clipboard; what to tell the user.
 
     Control characters are left out here, too: pasted into a shell they would do what the model wanted.

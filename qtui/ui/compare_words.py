@@ -25,8 +25,10 @@ def position_words(
     figures_known: bool,
     raw_differs: bool,
 ) -> Content:
-    """`task 17 of 100 · 3rd by score change · Δ −2.00 · length × 0.43 · similarity 0.21 · ★ · ✎ comment`."""
+    """`Task 17 of 100 · by score change: 3 · Δ −2.00 · length ×0.43 · similarity 0.21 · ★ · ✎ comment`."""
     parts = [Content.styled(f"Task {scope.task} of {tasks.total}", "bold")]
+    if blind:
+        parts.append(Content.styled("BLIND", "bold reverse"))
     parts.append(Content.styled(_walk(scope, tasks, figures_known), QUIET))
     row = tasks.row(scope.task)
     if row and not blind:
@@ -36,8 +38,6 @@ def position_words(
             parts.append(Content(f"length ×{row.figures.ratio:.2f}"))
     if found is not None:
         parts.append(Content(_likeness(found, raw_differs=raw_differs)))
-    if blind:
-        parts.append(Content.styled("BLIND", "bold reverse"))
     if note.starred:
         parts.append(Content.styled("★", "$warning"))
     if note.comment:

@@ -40,7 +40,7 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
     reasons, marks = _reasons([line for line in answer.grades if line.judge == judge] or answer.grades)
     return SideWords(
         title,
-        (safe(side.engine), *_facts(answer)),
+        _facts(side, answer),
         warnings,
         tuple((safe(name), _given(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
         _own(answer),
@@ -57,15 +57,17 @@ def blind_words(letter: str, answer: SideAnswer | None) -> SideWords:
     return SideWords(f"Answer {letter}", (), (), (), own, "", (), note)
 
 
-def _facts(answer: SideAnswer) -> list[str]:
+def _facts(side: Side, answer: SideAnswer) -> tuple[str, ...]:
+    """What matters most first: the end of the line is cut where it is narrow."""
     facts = [f"{len(answer.text.strip()):,} chars"]
     if answer.completion_tokens is not None:
         facts.append(f"{answer.completion_tokens:,} tokens")
     if answer.seconds is not None:
         facts.append(f"{answer.seconds:.1f} s")
+    facts.append(safe(side.engine))
     if answer.finish_reason == "stop":
         facts.append("stop")
-    return facts
+    return tuple(facts)
 
 
 def _missing(side: Side) -> str:

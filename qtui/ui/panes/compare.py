@@ -73,7 +73,6 @@ class ComparePane(TaskListPane):
 
     def on_mount(self) -> None:
         self.left.answer.link(self.right.answer)
-        self.add_class("-nothing")
 
     async def refresh_data(self) -> None:
         scope = self.scope
@@ -183,7 +182,9 @@ class ComparePane(TaskListPane):
         """Everything anew from what was read: the modes changed, or the data."""
         if self._sides is None:
             return
-        self.remove_class("-nothing")
+        if self.has_class("-nothing"):
+            self.remove_class("-nothing")
+            self.left.answer.focus()
         self._shown = self._in_order(self._sides)
         self._marked = min(self._marked, max(0, len(self._shown) - 1))
         texts = [safe(answer.text) if answer else "" for _, answer in self._shown]

@@ -5,6 +5,7 @@ from operator import is_
 from typing import TypeVar
 
 from textual import on
+from textual.widget import Widget
 
 from qtui.errors import UserError
 from qtui.store import Store, notes
@@ -29,6 +30,8 @@ class TaskListPane(Pane):
         self._arranged_for: tuple[object, ...] = ()
         self._deltas = DeltaSource()
         self._fetching = False
+        self._text = ""
+        self._before_filter: Widget | None = None
 
     async def read_with_tasks(self, question: Callable[[Store], T]) -> T:
         """Ask the store, and bring `tasks` up to date in the same breath: the list is read only if it may have changed."""
@@ -43,10 +46,19 @@ class TaskListPane(Pane):
         self._read_for, lines, answer = await self.reader.read(ask)
         self._read = lines or self._read
         self._arrange(scope)
+        if scope.text != self._text:
+            self._text = scope.text
+            self._go_into_list(scope)
         if not self._fetching:
             self._fetching = True
             self.run_worker(self._fetch_figures(), group="figures")
         return answer
+
+    def _go_into_list(self, scope: Scope) -> None:
+        """A filter that leaves out the task in view moves on to one that it lists."""
+        nearest = self.tasks.step(scope.task, 0)
+        if nearest is not None and nearest != scope.task:
+            self.select(task=nearest)
 
     @property
     def figures_known(self) -> bool:
@@ -59,6 +71,7 @@ class TaskListPane(Pane):
         self.select(order=task_list.next_order(self.scope.order))
 
     def action_filter(self) -> None:
+        self._before_filter = self.screen.focused
         self.query_one(FilterLine).open(self.scope.text)
 
     @on(FilterLine.Changed)
@@ -67,7 +80,7 @@ class TaskListPane(Pane):
         if changed.text != self.scope.text:
             self.select(text=changed.text)
         if changed.closed:
-            self.focus_content()
+            self.screen.set_focus(self._before_filter, scroll_visible=False)
 
     async def action_star(self) -> None:
         note = self.note_of(self.scope.task)

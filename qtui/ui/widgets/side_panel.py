@@ -41,18 +41,19 @@ class SidePanel(Vertical):
         yield ReasonsView()
 
     def describe(self, words: SideWords, *, marked: bool, grading: bool, more: str = "") -> None:
-        """Show the lines above the answer and the reasons; `more` is said behind the facts."""
+        """Show the lines above the answer and the reasons; `more` is said before the facts."""
         self.set_class(marked, "-marked")
         sign = Content.styled(MARKED if marked else " ", "$accent")
         self.facts.update(sign + _facts(words, more))
         self.grades.update(Content(" ") + _grades(words, grading=grading and marked))
         self.reasons.show(words.reasons, words.reason_marks)
+        self.set_class(not words.reasons, "-no-reasons")
 
 
 def _facts(words: SideWords, more: str) -> Content:
     parts = [Content.styled(words.title, "bold")]
     parts += [Content.styled(warning, "bold reverse $text-warning") for warning in words.warnings]
-    parts += [Content.styled(fact, "$foreground 75%") for fact in (*words.facts, more) if fact]
+    parts += [Content.styled(fact, "$foreground 75%") for fact in (more, *words.facts) if fact]
     return Content(" · ").join(parts)
 
 
