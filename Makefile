@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench format
+.PHONY: demo test check bench docs format
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -21,6 +21,10 @@ check: .venv/installed
 # Speed as ratios against a yardstick in the same run; on a quiet machine.
 bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Pictures and tables of the README again; STUDY is the assets folder of a clone of gpt4-autoeval.
+docs: .venv/installed
+	$(BIN)/python docs/refresh.py $(STUDY)
 
 format: .venv/installed
 	$(BIN)/ruff format .
