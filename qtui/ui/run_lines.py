@@ -17,10 +17,11 @@ from qtui.ui.widgets.columns import GAP, Column, layout
 
 SIGNS = {
     "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "waiting": "·",
-    "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
+    "imported": "✓", "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
 }  # fmt: skip
 ROLES = {
-    "done": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet", "paused": "notice",
+    "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet",
+    "paused": "notice",
 }  # fmt: skip
 """Role of a state's colour; what is not here is at work."""
 
@@ -60,21 +61,32 @@ def role(state: str) -> str:
     return ROLES.get(state, "active")
 
 
-def run_lines(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float | None = None) -> list[Text]:
-    """Lines of at most `cells` cells. `styles`: strong, quiet, good, bad, notice, active, bar, rest."""
+def run_lines(
+    run: RunSummary, cells: int, styles: Mapping[str, Style], *, now: float | None = None, note: str = ""
+) -> list[Text]:
+    """Lines of at most `cells` cells, `note` beside the run's state.
+
+    `styles`: strong, quiet, good, bad, notice, active, bar, rest.
+    """
     now = time.time() if now is None else now
-    lines = list(_heading(run, cells, styles, now))
+    lines = list(_heading(run, cells, styles, now, note))
     if run.variants:
         lines += [
             Text(),
             *_table(
-                "answers", [_variant(v, now) for v in run.variants], [v.model for v in run.variants], cells, styles
+                "answers",
+                [_variant(v, _state(run, v), now) for v in run.variants],
+                [v.model for v in run.variants],
+                cells,
+                styles,
             ),
         ]
     if run.judges:
         lines += [
             Text(),
-            *_table("grades", [_judge(j) for j in run.judges], ["Judges"] * len(run.judges), cells, styles),
+            *_table(
+                "grades", [_judge(j, _state(run, j)) for j in run.judges], ["Judges"] * len(run.judges), cells, styles
+            ),
         ]
     return lines
 
@@ -113,9 +125,11 @@ def day(moment: float) -> str:
     return time.strftime("%-d %b" if then[0] == today[0] else "%Y-%m-%d", then)
 
 
-def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float) -> Iterator[Text]:
+def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float, note: str) -> Iterator[Text]:
     title = _styled(cut(safe(run.experiment), cells - 16), styles["strong"])
     title.append(f"  {state_text(run.state)}", styles[role(run.state)])
+    if note and title.cell_len + 2 + width(note) <= cells:
+        title.append("  " + note, styles["notice"])
     yield title
     what = f"{run.tasks} tasks of {safe(run.task_set)}"
     if run.source == "import":
@@ -136,7 +150,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         yield from (_styled(line, styles["notice"]) for line in wrap(advice, cells))
 
 
-def _variant(variant: VariantProgress, now: float) -> Line:
+def _variant(variant: VariantProgress, state: str, now: float) -> Line:
     facts = variant.facts
     share = variant.answered / variant.expected if variant.expected else 0.0
     loading = _number(facts.get("loading_fraction"))
@@ -149,7 +163,7 @@ def _variant(variant: VariantProgress, now: float) -> Line:
     speed, left = _number(facts.get("tokens_per_second")), _seconds_left(variant, now)
     return Line(
         name=variant.name + (" (baseline)" if variant.is_baseline else ""),
-        state=variant.state,
+        state=state,
         bar=share,
         cells=(
             f"{variant.answered}/{variant.expected}",
@@ -164,6 +178,11 @@ def _variant(variant: VariantProgress, now: float) -> Line:
     )
 
 
+def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
+    """What was imported never waited for anything."""
+    return "imported" if run.source == "import" and part.state == "waiting" else part.state
+
+
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     """As the runner says, else from the answers made since loading (those that the store had already took no time)."""
     said = _number(variant.facts.get("eta_seconds"))
@@ -174,12 +193,12 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     return (variant.expected - variant.answered) * (now - began) / made
 
 
-def _judge(judge: JudgeProgress) -> Line:
+def _judge(judge: JudgeProgress, state: str) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
     ungraded = f"{judge.ungraded} without a readable grade" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
-        state=judge.state,
+        state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
         phase=ungraded,

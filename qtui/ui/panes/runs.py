@@ -4,9 +4,12 @@ The pane only shows and asks. A run is a process of its own: pausing and cancell
 process, and what is shown is what the store says, also after this program was closed and opened again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
+from rich.style import Style
+from rich.text import Text
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -80,7 +83,9 @@ class RunsPane(Pane):
 
     def _show_selected(self, *, from_top: bool = False) -> None:
         run = self.selected
-        lines = (lambda cells, styles: run_lines(run, cells, styles)) if run else (lambda _cells, _styles: [])
+        only = run is not None and self.scope.narrowed and run.id in self.scope.run_ids
+        note = "◉ only this run is in view (a: all)" if only else ""
+        lines = partial(_lines, run, note) if run else _no_lines
         self.details.show(lines, from_top=from_top)
         offered = self._offered()
         if offered != self._last_offered:
@@ -185,6 +190,14 @@ class RunsPane(Pane):
 
 
 def _row(run: RunSummary, *, only: bool) -> Row:
-    name = f"{run.experiment} (only this is in view)" if only else run.experiment
+    name = f"◉ {run.experiment}" if only else run.experiment
     started = day(run.started or run.created)
     return (name, state_text(run.state), f"{run.answered}/{run.expected}", started, ", ".join(run.models))
+
+
+def _lines(run: RunSummary, note: str, cells: int, styles: Mapping[str, Style]) -> list[Text]:
+    return run_lines(run, cells, styles, note=note)
+
+
+def _no_lines(_cells: int, _styles: Mapping[str, Style]) -> list[Text]:
+    return []

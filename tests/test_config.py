@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from qtui import config, paths
+from qtui.errors import UserError
+
+
+def write(text: str) -> Path:
+    path = paths.config_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_everything_has_its_default() -> None:
+    assert config.load() == config.Config()
+
+
+def test_what_the_file_says_is_taken() -> None:
+    write('theme = "nord"\nmargin = 1\nmouse = false\n[keymap]\n"compare.next" = "l,right"\n')
+    assert config.load() == config.Config("nord", 1.0, False, {"compare.next": "l,right"})
+
+
+def test_a_key_id_may_be_written_without_quotes() -> None:
+    write('[keymap]\ncompare.next = "l"\n')
+    assert config.load(key_ids=["compare.next"]).keymap == {"compare.next": "l"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('them = "nord"', ':1: no key "them" (nearest: theme)'),
+        ("\nmargin = 9", ':2: "margin" is a number of grades above 0 and below 4, not 9'),
+        ("theme = 3", ':1: "theme" is a name in quotes, not 3'),
+        ('mouse = "no"', ":1: \"mouse\" is true or false, not 'no'"),
+        ('[keymap]\n\n"compare.nxt" = "l"', ':3: no key id "compare.nxt" (nearest: compare.next)'),
+        ('[keymap]\n"compare.next" = 3', ':2: "compare.next" is a text of keys, e.g. "n" or "n,down"'),
+        ("theme = ", ": not TOML: Invalid value"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_key(text: str, message: str) -> None:
+    path = write(text)
+    with pytest.raises(UserError) as raised:
+        config.load(key_ids=["compare.next", "runs.new"])
+    assert str(raised.value) == f"{path}{message}"
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    write('them = "nord"\nmargin = 9\n')
+    with pytest.raises(UserError) as raised:
+        config.load()
+    assert len(str(raised.value).splitlines()) == 2

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from qtui import experiment
+from qtui.store import Store
+from qtui.ui.app import QtuiApp
+from qtui.ui.experiment_draft import Draft, to_toml
+from qtui.ui.screens.new_run import NewRunScreen
+from tests.ui.waiting import screen_text, until, until_shown
+
+
+def test_the_fields_give_a_valid_experiment(tmp_path: Path) -> None:
+    draft = Draft(
+        name='a "quoted" 名前',
+        model="demo-ja",
+        weights="demo",
+        variants="FP16, Q4_K_M , Q2_K",
+        judge="gpt-x@http://h/v1",
+    )
+    made = experiment.parse(to_toml(draft, tmp_path), tmp_path / "x.toml")
+    assert made.name == 'a "quoted" 名前'
+    assert [(v.name, v.engine, v.is_baseline) for v in made.variants] == [
+        ("FP16", "transformers", True),
+        ("Q4_K_M", "llama.cpp", False),
+        ("Q2_K", "llama.cpp", False),
+    ]
+    assert [(j.kind, j.model, j.base_url) for j in made.judges] == [("openai", "gpt-x", "http://h/v1")]
+
+
+def test_a_variant_may_have_weights_of_its_own_and_paths_become_absolute(tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(b"")
+    text = to_toml(Draft(model="m", weights="owner/m", variants="FP16, Q8_0=mine.gguf", judge="none"), tmp_path)
+    made = experiment.parse(text, Path("/elsewhere/x.toml"))
+    assert [v.weights for v in made.variants] == ["owner/m", str(tmp_path / "mine.gguf")]
+    assert made.judges == ()
+
+
+async def test_what_is_typed_is_checked_and_every_problem_is_said(
+    store_path: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "New run")
+        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judged by reference.")
+        screen = app.screen
+        assert isinstance(screen, NewRunScreen)
+        screen.query_one("#tasks").value = "nowhere.jsonl"  # type: ignore[attr-defined]
+        screen.query_one("#max_tokens").value = "0"  # type: ignore[attr-defined]
+        await until_shown(pilot, "max_tokens")
+        await until(pilot, lambda: "sampling.max_tokens: 0 is not valid" in screen_text(pilot))
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_file_is_shown_and_checked_as_it_is(
+    store_path: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine\x1b"\n[[models]]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "New run")
+        await pilot.press("ctrl+o")
+        await until_shown(pilot, 'name = "mine"')
+        await until_shown(pilot, "mine.toml: is not valid TOML")
+        assert "\x1b" not in screen_text(pilot)

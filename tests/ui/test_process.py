@@ -1,0 +1,132 @@
+"""The workbench as a process of its own on a real pseudo-terminal: what it imports, and how it ends."""
+
+import contextlib
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "llama_cpp",
+    "openai",
+    "pandas",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pydantic",
+    "plotext",
+    "sacrebleu",
+)
+FIRST_FRAME = f"""
+import json, sys
+from pathlib import Path
+from qtui.ui.app import QtuiApp
+
+class Looked(QtuiApp):
+    def on_ready(self):
+        super().on_ready()
+        self.call_after_refresh(self.look)
+
+    def look(self):
+        print(json.dumps([name for name in {HEAVY} if name in sys.modules]), file=sys.stderr)
+        self.exit()
+
+Looked(Path(sys.argv[1])).run()
+"""
+SECONDS = 30.0
+
+
+class Terminal:
+    """A program on a pseudo-terminal in a session of its own."""
+
+    def __init__(self, *command: str) -> None:
+        self.seen = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+            os.execvpe(command[0], command, environment | {"TERM": "xterm-256color"})
+
+    def wait_for(self, text: str) -> None:
+        end = time.monotonic() + SECONDS
+        while text.encode() not in self.seen:
+            assert time.monotonic() < end, self.seen[-2000:].decode(errors="replace")
+            if select.select([self.fd], [], [], 0.1)[0]:
+                self.seen += os.read(self.fd, 1 << 16)
+
+    def wait_for_end(self) -> int:
+        """The wait status of the program, which is read to its end; -1 where it lives on (it is killed then)."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return status
+            time.sleep(0.02)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        return -1
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+def open_workbench(store_path: Path) -> Terminal:
+    terminal = Terminal(sys.executable, "-m", "qtui", "--store", str(store_path))
+    terminal.wait_for("study")
+    return terminal
+
+
+def test_the_first_frame_needs_nothing_heavy(store_path: Path, study: int, tmp_path: Path) -> None:
+    script = tmp_path / "first_frame.py"
+    script.write_text(FIRST_FRAME, encoding="utf-8")
+    child = subprocess.run(
+        [sys.executable, str(script), str(store_path)],
+        env=os.environ | {"TEXTUAL_DRIVER": "textual.drivers.headless_driver:HeadlessDriver", "PYTHONPATH": str(Path.cwd())},
+        capture_output=True, text=True, check=False, timeout=SECONDS,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    assert json.loads(child.stderr.strip().splitlines()[-1]) == []
+
+
+def test_the_process_ends_when_its_terminal_is_closed(store_path: Path, study: int) -> None:
+    terminal = open_workbench(store_path)
+    terminal.close()
+    assert terminal.wait_for_end() != -1
+
+
+def test_the_process_ends_without_a_terminal_even_if_nobody_sends_it_a_signal(
+    store_path: Path, study: int, tmp_path: Path
+) -> None:
+    # In a session of its own, on a terminal that belongs to another: the kernel sends nothing when that one goes.
+    inner = f"echo $$ > {tmp_path}/pid; exec {sys.executable} -m qtui --store {store_path}"
+    terminal = Terminal("sh", "-c", f"trap '' HUP; setsid -w sh -c '{inner}'")
+    terminal.wait_for("study")
+    workbench = int((tmp_path / "pid").read_text())
+    terminal.close()
+    try:
+        assert terminal.wait_for_end() != -1
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(workbench, signal.SIGKILL)
+
+
+def test_q_ends_it_with_the_terminal_as_it_was(store_path: Path, study: int) -> None:
+    terminal = open_workbench(store_path)
+    os.write(terminal.fd, b"q")
+    terminal.wait_for("\x1b[?1049l")
+    assert terminal.wait_for_end() == 0
+    terminal.close()
+
+
+def test_sigterm_ends_it_with_the_terminal_as_it_was(store_path: Path, study: int) -> None:
+    terminal = open_workbench(store_path)
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.wait_for("\x1b[?1049l")
+    assert terminal.wait_for_end() == 0
+    terminal.close()

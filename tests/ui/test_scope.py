@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+from qtui.store import Store, runs
+from qtui.ui.scope import Scope, judges, models, resolve
+from tests.ui.conftest import fill
+
+
+def test_nothing_is_chosen_in_an_empty_store() -> None:
+    assert resolve(Scope(), []) == Scope()
+
+
+def test_everything_not_chosen_is_filled_in(store: Store, study: int) -> None:
+    scope = resolve(Scope(), runs.summaries(store))
+    assert scope == Scope(
+        run_ids=(study,), run_id=study, model="org/small", baseline="FP16", candidate="Q4_K_M", judge="openai:gpt-4"
+    )
+
+
+def test_what_was_chosen_stays_as_long_as_it_exists(store: Store, study: int) -> None:
+    chosen = Scope(run_id=study, model="org/large", candidate="Q4_K_M", task=3)
+    scope = resolve(chosen, runs.summaries(store))
+    assert (scope.model, scope.task) == ("org/large", 3)
+    assert resolve(replace(scope, model="gone", task=99), runs.summaries(store)).model == "org/small"
+    assert resolve(replace(scope, task=99), runs.summaries(store)).task == 4
+
+
+def test_a_new_run_of_the_experiment_takes_the_place_of_the_old_one(store: Store, study: int) -> None:
+    scope = resolve(Scope(model="org/large"), runs.summaries(store))
+    newer = fill(store, models=("org/small", "org/large", "org/new"))
+    now = resolve(scope, runs.summaries(store))
+    assert now.run_ids == (newer,)
+    assert (now.run_id, now.model) == (newer, "org/large")
+
+
+def test_a_narrowed_scope_ends_with_its_run(store: Store, study: int) -> None:
+    other = fill(store, "other", ("org/other",))
+    scope = resolve(Scope(run_ids=(study,), narrowed=True), runs.summaries(store))
+    assert (scope.run_ids, scope.narrowed) == ((study,), True)
+    runs.delete(store, study)
+    scope = resolve(scope, runs.summaries(store))
+    assert (scope.run_ids, scope.narrowed, scope.model) == ((other,), False, "org/other")
+
+
+def test_models_and_judges_are_those_of_the_runs_in_view(store: Store, study: int) -> None:
+    fill(store, "other", ("org/other",))
+    everything = runs.summaries(store)
+    scope = resolve(Scope(run_ids=(study,), narrowed=True), everything)
+    assert models(scope, everything) == [(study, "org/small"), (study, "org/large")]
+    assert judges(scope, everything) == ["openai:gpt-4"]

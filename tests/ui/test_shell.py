@@ -1,0 +1,155 @@
+from pathlib import Path
+
+from qtui.config import Config
+from qtui.store import Store, runs
+from qtui.ui import keys
+from qtui.ui.app import QtuiApp
+from qtui.ui.panes.pane import Pane
+from qtui.ui.screens.main import MainScreen
+from tests.ui.conftest import fill
+from tests.ui.waiting import screen_text, until, until_shown
+
+
+def main_screen(app: QtuiApp) -> MainScreen:
+    screen = app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen
+
+
+async def test_the_first_frame_has_the_runs_on_it(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "study" in screen_text(pilot)
+
+
+async def test_an_empty_store_says_what_to_do(store_path: Path, store: Store) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "No runs yet. Press n for a new run, or try `qtui demo`")
+
+
+async def test_numbers_switch_panes_and_each_pane_takes_the_keyboard(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for number, pane_id in enumerate(keys.PANES, start=1):
+            await pilot.press(str(number))
+            await pilot.pause()
+            current = main_screen(app).current
+            assert current is not None
+            assert current.id == pane_id
+            assert app.focused is not None
+            assert current in app.focused.ancestors_with_self
+
+
+async def test_a_tab_can_be_clicked(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await pilot.click("TabLine", offset=(54, 0))
+        await until(pilot, lambda: main_screen(app).tabs.current == "models")
+
+
+async def test_a_new_run_appears_without_a_key(store_path: Path, store: Store, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "study")
+        fill(store, "added later")
+        await until_shown(pilot, "added later")
+
+
+async def test_brackets_v_and_capital_j_choose_what_is_compared(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        screen = main_screen(app)
+        await until(pilot, lambda: screen.scope.model == "org/small")
+        await pilot.press("right_square_bracket")
+        assert screen.scope.model == "org/large"
+        await pilot.press("right_square_bracket")
+        assert screen.scope.model == "org/small"
+        await pilot.press("left_square_bracket")
+        assert screen.scope.model == "org/large"
+        await pilot.press("v")
+        assert screen.scope.candidate == "Q4_K_M"
+        await pilot.press("J")
+        assert screen.scope.judge == "openai:gpt-4"
+
+
+async def test_the_users_keymap_holds(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path, config=Config(keymap={"pane.models": "m"}))
+    async with app.run_test() as pilot:
+        await pilot.press("m")
+        await until(pilot, lambda: main_screen(app).tabs.current == "models")
+        await pilot.press("1", "6")
+        assert main_screen(app).tabs.current == "runs"
+
+
+async def test_help_shows_every_key_of_the_table(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(190, 160)) as pilot:
+        await pilot.press("question_mark")
+        await until_shown(pilot, "Esc closes")
+        shown = screen_text(pilot)
+        assert [key.id for key in keys.KEYS if key.label not in shown] == []
+        await pilot.press("escape")
+        assert app.screen is main_screen(app)
+
+
+async def test_the_palette_switches_themes_and_panes(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        for typed, happened in (
+            ("qtui-light", lambda: app.theme == "qtui-light"),
+            ("Go to Models", lambda: main_screen(app).tabs.current == "models"),
+        ):
+            await pilot.press("ctrl+p")
+            await pilot.press(*("space" if c == " " else "minus" if c == "-" else c for c in typed))
+            await until_shown(pilot, typed)
+            await pilot.pause(0.3)
+            await pilot.press("enter", "enter")
+            await until(pilot, happened)
+
+
+async def test_the_palette_survives_a_run_with_a_hostile_name(store_path: Path, store: Store) -> None:
+    fill(store, "[/INST]\x1b[31m [bold", ("m",))
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+p", "R", "u", "n", "space", "1")
+        await until_shown(pilot, "Run 1: [/INST][31m [bold")
+
+
+async def test_panes_never_read_at_the_same_time_as_themselves(store_path: Path, store: Store, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        at_once = most = reads = 0
+
+        class Slow(Pane):
+            async def refresh_data(self) -> None:
+                nonlocal at_once, most, reads
+                at_once += 1
+                reads += 1
+                most = max(most, at_once)
+                await self.reader.read(lambda store: store.execute("SELECT 1").fetchone())
+                at_once -= 1
+
+        pane = Slow(id="slow")
+        await main_screen(app).switcher.add_content(pane)
+        pane.show_pane()
+        for _ in range(20):
+            pane.data_changed(at_once=True)
+            await pilot.pause()
+        await until(pilot, lambda: reads >= 2 and not pane._stale)
+        assert most == 1
+
+
+async def test_a_store_that_cannot_be_read_is_said_once(store_path: Path, store: Store, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "study")
+        store.execute("ALTER TABLE judge RENAME TO gone")
+        await until(pilot, lambda: any("no such table" in notice.message for notice in app._notifications))
+        for _ in range(30):
+            await pilot.pause(0.05)
+        assert len([notice for notice in app._notifications if "no such table" in notice.message]) == 1
+        store.execute("ALTER TABLE gone RENAME TO judge")
+        runs.delete(store, study)
+        await until_shown(pilot, "No runs yet")

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from qtui import paths
+from qtui.config import Config
+from qtui.errors import UserError
+from qtui.ui import themes
+from qtui.ui.app import QtuiApp
+from tests.ui.waiting import until
+
+GOOD = 'name = "mine"\nprimary = "#112233"\nbackground = "#000000"\n[variables]\nborder = "#445566 40%"\n'
+
+
+def write(name: str, text: str) -> Path:
+    path = paths.user_themes() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_both_themes_of_qtui_are_whole() -> None:
+    found, problems = themes.load_all()
+    assert [(file.theme.name, file.theme.dark) for file in found] == [("qtui-dark", True), ("qtui-light", False)]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", ": not a theme: Invalid value"),
+        ('primary = "#112233"', ': a theme needs "name", a text'),
+        ('name = "x"\nprimary = "blau"', ':2: "primary" is a colour like "#1e2630", not \'blau\''),
+        ('name = "x"\nprimary = "#123456"\nacent = "red"', ':3: no key "acent" (nearest: accent)'),
+        ('name = "x"\nprimary = "#123456"\n[variables]\nborder = 3', ':4: "border" is a colour like "#1e2630", not 3'),
+    ],
+)
+def test_a_broken_theme_is_named_with_file_line_and_key(text: str, message: str) -> None:
+    path = write("mine.toml", text)
+    with pytest.raises(UserError) as raised:
+        themes.load(path)
+    assert str(raised.value).startswith(f"{path}{message}")
+
+
+async def test_the_workbench_starts_with_its_own_theme_where_the_users_is_broken(store_path: Path, study: int) -> None:
+    path = write("mine.toml", "name = ")
+    app = QtuiApp(store_path, config=Config(theme="mine"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.theme == "qtui-dark"
+        said = [notice.message for notice in app._notifications]
+        assert len([text for text in said if str(path) in text]) == 1
+        assert [text for text in said if text.startswith('no theme "mine"')]
+
+
+async def test_the_theme_in_use_reloads_when_its_file_changes(store_path: Path, study: int) -> None:
+    path = write("mine.toml", GOOD)
+    app = QtuiApp(store_path, config=Config(theme="mine"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.screen.styles.background.hex == "#000000"
+        path.write_text(GOOD.replace("#000000", "#101010"), encoding="utf-8")
+        await until(pilot, lambda: app.screen.styles.background.hex == "#101010")
+        path.write_text("name = ", encoding="utf-8")
+        await until(pilot, lambda: any(str(path) in notice.message for notice in app._notifications))
+        assert app.screen.styles.background.hex == "#101010"
