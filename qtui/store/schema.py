@@ -115,4 +115,31 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (run_id, model, task_id)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE divergence (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,              -- hash of the answer and of how both sides are computed
+        answer_id INTEGER NOT NULL REFERENCES answer(id) ON DELETE CASCADE,   -- the baseline's
+        baseline_weights TEXT NOT NULL,        -- fingerprints
+        candidate_weights TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        kl BLOB NOT NULL,                      -- little-endian float32, one per token, in nats
+        baseline_logp BLOB NOT NULL,
+        candidate_logp BLOB NOT NULL,
+        flags BLOB NOT NULL,                   -- a byte per token
+        parting TEXT,                          -- JSON; NULL where the likeliest tokens are the same throughout
+        created REAL NOT NULL
+    );
+    CREATE INDEX divergence_by_answer ON divergence (answer_id);
+    CREATE TABLE variant_divergence (
+        baseline_id INTEGER NOT NULL REFERENCES variant(id) ON DELETE CASCADE,
+        candidate_id INTEGER NOT NULL REFERENCES variant(id) ON DELETE CASCADE,
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        sample INTEGER NOT NULL,
+        divergence_id INTEGER NOT NULL REFERENCES divergence(id) ON DELETE CASCADE,
+        PRIMARY KEY (baseline_id, candidate_id, task_id, sample)
+    ) WITHOUT ROWID;
+    CREATE INDEX variant_divergence_by_divergence ON variant_divergence (divergence_id);
+    CREATE INDEX variant_divergence_by_candidate ON variant_divergence (candidate_id);
+    """,
 )

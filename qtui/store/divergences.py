@@ -1,0 +1,157 @@
+"""Divergences: a candidate against one answer of the baseline, token by token; content-addressed and linked as answers are.
+
+What counts for a pair is what was measured on the baseline's present answer with the weights that both variants have now, as far as
+the run knows them: after a run was made again with other weights, earlier figures are not shown for it.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from qtui.records import AnswerDivergence, FinishReason, Parting, TokenChoice
+from qtui.store.connection import Store
+
+KEYS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Ids of two variants of one model in one run. A baseline against itself is a pair too: the floor."""
+
+    baseline_id: int
+    candidate_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    task_id: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Fingerprints of both sides."""
+
+    baseline: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineAnswer:
+    """An answer that the candidate is to be held against; `task` is the 1-based position."""
+
+    answer_id: int
+    place: Place
+    task: int
+    key: str
+    text: str
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the panes show of a measured answer: how many tokens it has, and where the candidate parts from it, if it does."""
+
+    tokens: int
+    parting: Parting | None
+
+
+def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
+    """The baseline's answers that this candidate has not been held against, by task and sample."""
+    rows = store.execute(
+        "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, answer.text, answer.finish_reason"
+        " FROM variant_answer va JOIN answer ON answer.id = va.answer_id JOIN task ON task.id = va.task_id"
+        f" WHERE va.variant_id = :baseline AND NOT EXISTS ({_CURRENT.format('1')} AND vd.task_id = va.task_id"
+        "  AND vd.sample = va.sample)"
+        " ORDER BY task.position, va.sample",
+        _ids(pair),
+    )
+    return [
+        BaselineAnswer(row[0], Place(row["task_id"], row["sample"]), row["position"], *tuple(row)[4:]) for row in rows
+    ]
+
+
+def link_known(store: Store, pair: Pair, keys: Mapping[Place, str]) -> set[Place]:
+    """Link every place whose key the store has; the places that are now filled come back."""
+    known: dict[str, int] = {}
+    wanted = list(set(keys.values()))
+    with store.writing():
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            part = wanted[start : start + KEYS_PER_QUERY]
+            rows = store.execute(f"SELECT key, id FROM divergence WHERE key IN ({','.join('?' * len(part))})", part)
+            known |= {row["key"]: row["id"] for row in rows}
+        filled = {place for place, key in keys.items() if key in known}
+        for place in filled:
+            _link(store, pair, place, known[keys[place]])
+    return filled
+
+
+def commit(store: Store, pair: Pair, answer: BaselineAnswer, weights: Weights, measured: AnswerDivergence) -> None:
+    """Write what was measured on one answer and its link, durable when this returns."""
+    parting = json.dumps(asdict(measured.parting), ensure_ascii=False) if measured.parting else None
+    with store.writing():
+        store.execute(
+            "INSERT INTO divergence (key, answer_id, baseline_weights, candidate_weights, tokens, kl, baseline_logp,"
+            " candidate_logp, flags, parting, created) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+            (measured.key, answer.answer_id, weights.baseline, weights.candidate, measured.tokens, measured.kl,
+             measured.baseline_logp, measured.candidate_logp, measured.flags, parting, time.time()),
+        )  # fmt: skip
+        row = store.execute("SELECT id FROM divergence WHERE key = ?", (measured.key,)).fetchone()
+        _link(store, pair, answer.place, row["id"])
+
+
+def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
+    """(task, sample, kl, baseline_logp, candidate_logp, flags, parting) of what counts for the pair; `task` is 1-based."""
+    return store.execute(
+        _CURRENT.format(
+            "task.position AS task, vd.sample, divergence.kl, divergence.baseline_logp, divergence.candidate_logp,"
+            " divergence.flags, divergence.parting"
+        )
+        + " ORDER BY task.position, vd.sample",
+        _ids(pair),
+    ).fetchall()
+
+
+def known(store: Store, pair: Pair, place: Place) -> Known | None:
+    """What was measured for one answer; None where nothing was."""
+    row = store.execute(
+        _CURRENT.format("divergence.tokens, divergence.parting") + " AND vd.task_id = :task AND vd.sample = :sample",
+        {**_ids(pair), "task": place.task_id, "sample": place.sample},
+    ).fetchone()
+    return Known(row["tokens"], parting(row["parting"])) if row else None
+
+
+def parting(text: str | None) -> Parting | None:
+    """From the column of that name."""
+    if text is None:
+        return None
+    values = json.loads(text)
+    sides = (TokenChoice(**values[name]) for name in ("baseline", "candidate"))
+    return Parting(values["token"], values["character"], *sides)
+
+
+# What counts for a pair: measured on the answer that the baseline has now, and with the weights that both sides have now.
+_CURRENT = (
+    "SELECT {} FROM variant_divergence vd JOIN divergence ON divergence.id = vd.divergence_id"
+    " JOIN task ON task.id = vd.task_id"
+    " JOIN variant_answer answered ON answered.variant_id = vd.baseline_id AND answered.task_id = vd.task_id"
+    "  AND answered.sample = vd.sample AND answered.answer_id = divergence.answer_id"
+    " JOIN variant baseline ON baseline.id = vd.baseline_id JOIN variant candidate ON candidate.id = vd.candidate_id"
+    " WHERE vd.baseline_id = :baseline AND vd.candidate_id = :candidate"
+    " AND coalesce(json_extract(baseline.facts, '$.weights_fingerprint'), baseline_weights) = baseline_weights"
+    " AND coalesce(json_extract(candidate.facts, '$.weights_fingerprint'), candidate_weights) = candidate_weights"
+)
+
+
+def _ids(pair: Pair) -> dict[str, int]:
+    return {"baseline": pair.baseline_id, "candidate": pair.candidate_id}
+
+
+def _link(store: Store, pair: Pair, place: Place, divergence_id: int) -> None:
+    store.execute(
+        "INSERT OR REPLACE INTO variant_divergence (baseline_id, candidate_id, task_id, sample, divergence_id)"
+        " VALUES (?,?,?,?,?)",
+        (pair.baseline_id, pair.candidate_id, place.task_id, place.sample, divergence_id),
+    )
