@@ -138,7 +138,7 @@ def test_confounded_settings_guard_the_verdict_and_name_the_difference() -> None
     frames = Frames(GRADED.answers, GRADED.tasks, GRADED.grades, condition_rows(FP16={"sampling": sampling}, Q4={}))
     row = row_of(frames)
     assert [str(guard) for guard in row.guards] == ["confounded: max_tokens 256 against 128"]
-    assert (row.verdict, row.rule) == ("guarded", "worse")
+    assert (row.verdict, row.rule, row.claim_p) == ("guarded", "worse", None)
     assert (
         row.verdict_text
         == "guarded, confounded: max_tokens 256 against 128; difference −0.40 (between −0.55 and −0.25)"
