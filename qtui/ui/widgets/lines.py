@@ -72,7 +72,7 @@ class Lines(ScrollView, can_focus=True):
         for line in self._maker(cells - 1, styles):
             line.end = ""
             segments = [Segment(s.text, base + s.style if s.style else base) for s in line.render(console)]
-            self._strips.append(Strip(segments).adjust_cell_length(cells, base))
+            self._strips.append(Strip(segments).adjust_cell_length(cells, base).simplify())
         # A text that fits is as tall as its room: while it stays so, its length changes nothing that is laid out.
         size = Size(cells, max(len(self._strips), self.size.height))
         if size != self.virtual_size:

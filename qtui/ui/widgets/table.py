@@ -239,7 +239,7 @@ class VirtualTable(ScrollView, can_focus=True):
             if number:
                 segments.append(Segment(" " * GAP, style))
             segments.extend(_cell_segments(row[i], wide, self._columns[i].align, style, self.app.console))
-        return Strip(segments).adjust_cell_length(cells, style)
+        return Strip(segments).adjust_cell_length(cells, style).simplify()
 
     def _mark(self, name: str) -> Segment:
         """The cursor as a sign, for screens on which two shades of a colour are one."""
