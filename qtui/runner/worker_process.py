@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
-from qtui.engines.protocol import FromRunner, FromWorker, decode_from_worker, encode
+import msgspec
+
+from qtui.engines.protocol import FromWorker, decode_from_worker, encode
 
 # An answer of a million characters is one line.
 LONGEST_LINE = 64 * 1024 * 1024
@@ -28,17 +30,18 @@ WHY_SIGNALLED = {
 
 
 class WorkerProcess:
-    """Use as an async context: at its end the process is gone."""
+    """Use as an async context: at its end the process is gone. `module` is what it runs."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, module: str = "qtui.engines.worker") -> None:
         self._log = log
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "qtui.engines.worker"),
+                *(sys.executable, "-m", self._module),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -54,7 +57,7 @@ class WorkerProcess:
         assert self._process is not None, "used outside its context"
         return self._process
 
-    async def send(self, message: FromRunner) -> None:
+    async def send(self, message: msgspec.Struct) -> None:
         """A worker that is gone already is noticed where its lines are read."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -62,10 +65,14 @@ class WorkerProcess:
             await self.process.stdin.drain()
 
     async def messages(self) -> AsyncIterator[FromWorker]:
-        """What the worker says, until it closes its end."""
+        """What a worker that answers says, until it closes its end."""
+        async for line in self.lines():
+            yield decode_from_worker(line)
+
+    async def lines(self) -> AsyncIterator[bytes]:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            yield decode_from_worker(line)
+            yield line
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)

@@ -225,6 +225,12 @@ def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
     )
 
 
+def prompt_hash(store: Store, variant_id: int) -> str | None:
+    """Hash of the prompts that a variant was asked; None where nobody knows."""
+    row = store.execute("SELECT json_extract(conditions, '$.prompt') FROM variant WHERE id = ?", (variant_id,)).fetchone()
+    return None if row[0] in (None, "unknown") else str(row[0])
+
+
 def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
     state = "done" if new.source == "import" else "waiting"
     now = time.time()
