@@ -21,6 +21,7 @@ from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, divergences, runs
 
 MODULE = "qtui.engines.divergence"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,8 @@ class _Measuring:
                     f"{side.model} {side.name}: the weights at {side.weights} have changed since run {self.summary.id} answered "
                     f"with them. `qtui resume {self.summary.id}` answers anew; then ask again."
                 )
-        asked = runs.prompt_hash(self.store, self.pair.baseline_id)
-        if asked is not None and asked != keyed.prompt_hash:
+        asked = runs.conditions_of(self.store, self.pair.baseline_id).get("prompt", UNKNOWN)
+        if asked not in (UNKNOWN, keyed.prompt_hash):
             raise UserError(
                 f"{self.sides[0].model}: run {self.summary.id} asked with other prompts than the model's files and the experiment "
                 f"give now. `qtui resume {self.summary.id}` answers anew; then ask again."

@@ -225,10 +225,11 @@ def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
     )
 
 
-def prompt_hash(store: Store, variant_id: int) -> str | None:
-    """Hash of the prompts that a variant was asked; None where nobody knows."""
-    row = store.execute("SELECT json_extract(conditions, '$.prompt') FROM variant WHERE id = ?", (variant_id,)).fetchone()
-    return None if row[0] in (None, "unknown") else str(row[0])
+def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
+    """What is known of how a variant was asked: prompt (a hash), sampling (JSON), task_set (a hash), each maybe `unknown`."""
+    row = store.execute("SELECT conditions FROM variant WHERE id = ?", (variant_id,)).fetchone()
+    found: dict[str, Any] = json.loads(row["conditions"])
+    return found
 
 
 def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:

@@ -1,0 +1,158 @@
+"""How far a candidate's distributions over the next token are from the baseline's, on the baseline's own answers.
+
+One row per token, over all tokens of all answers alike; natural logarithms throughout. With KL_i, and p_i and q_i the probabilities
+that baseline and candidate give the answer's token i of n:
+
+    mean KL        Σ KL_i / n;  its standard error √((mean of KL² − (mean KL)²) / (n − 1))
+    quantiles      of the KL_i, numpy's linear ones, which are those of the tool named below
+    Δp_i           q_i − p_i, a share of 1: the mean says whether the candidate loses confidence in the text, RMS = √(Σ Δp² / n) how
+                   much it wavers
+    same top       the share of tokens where both sides have the same likeliest token
+    perplexity     exp(−Σ ln p_i / n) and exp(−Σ ln q_i / n); ratio = exp(Σ (ln p_i − ln q_i) / n), candidate over baseline, and
+                   ln ratio with its standard error over the n differences
+
+as llama.cpp's perplexity tool has them (tools/perplexity, `--kl-divergence`; its Δp is in percent). That tool takes tokens for
+independent. Those of one answer are not, so there is a second standard error of the mean, clustered by task (linear
+approximation of a ratio, Cochran 1977, § 6.3): √(T/(T−1) · Σ_t (Σ_{i∈t} (KL_i − mean KL))²) / n for T tasks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+QUANTILES = {"median": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenFigures:
+    """Arrays of shape (tokens,). `task` says which task a token's answer is to; samples of a task share it."""
+
+    task: NDArray[np.int64]
+    kl: Floats
+    baseline_logp: Floats
+    candidate_logp: Floats
+    same_top: NDArray[np.bool_]
+    as_answered: NDArray[np.bool_]
+    """The answer's token is the baseline's likeliest one."""
+
+    def of_task(self, task: int) -> "TokenFigures":
+        own = self.task == task
+        return TokenFigures(
+            self.task[own], self.kl[own], self.baseline_logp[own], self.candidate_logp[own], self.same_top[own],
+            self.as_answered[own],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KlFigures:
+    """Nats. None where there are too few tokens (or tasks, for `se_tasks`)."""
+
+    mean: float | None
+    se: float | None
+    se_tasks: float | None
+    median: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    p999: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Perplexity:
+    """`ratio` is candidate over baseline; `ln_ratio_se` the standard error of its logarithm."""
+
+    baseline: float | None
+    candidate: float | None
+    ratio: float | None
+    ln_ratio: float | None
+    ln_ratio_se: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DivergenceFigures:
+    """`same_top` and `as_answered` are shares, Δp shares of 1; None where there are no tokens."""
+
+    tokens: int
+    tasks: int
+    kl: KlFigures
+    delta_p_mean: float | None
+    delta_p_rms: float | None
+    same_top: float | None
+    as_answered: float | None
+    perplexity: Perplexity
+
+
+def figures(tokens: TokenFigures) -> DivergenceFigures:
+    p, q = np.exp(tokens.baseline_logp), np.exp(tokens.candidate_logp)
+    return DivergenceFigures(
+        tokens=len(tokens.kl),
+        tasks=len(np.unique(tokens.task)),
+        kl=_kl(tokens),
+        delta_p_mean=_mean(q - p),
+        delta_p_rms=_root(_mean((q - p) ** 2)),
+        same_top=_mean(tokens.same_top),
+        as_answered=_mean(tokens.as_answered),
+        perplexity=_perplexity(tokens),
+    )
+
+
+def by_task(tokens: TokenFigures) -> list[tuple[int, DivergenceFigures]]:
+    """(task, its figures) in the order of the tasks."""
+    return [(int(task), figures(tokens.of_task(task))) for task in np.unique(tokens.task)]
+
+
+def joined(parts: Sequence[TokenFigures]) -> TokenFigures:
+    if not parts:
+        none, no = np.empty(0), np.empty(0, np.bool_)
+        return TokenFigures(np.empty(0, np.int64), none, none, none, no, no)
+    names = ("task", "kl", "baseline_logp", "candidate_logp", "same_top", "as_answered")
+    return TokenFigures(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _kl(tokens: TokenFigures) -> KlFigures:
+    if not len(tokens.kl):
+        return KlFigures(None, None, None, None, None, None, None, None, None)
+    quantiles = np.quantile(tokens.kl, list(QUANTILES.values())).tolist()
+    return KlFigures(
+        _mean(tokens.kl),
+        _standard_error(tokens.kl),
+        _clustered(tokens.kl, tokens.task),
+        *quantiles,
+        float(tokens.kl.max()),
+    )
+
+
+def _perplexity(tokens: TokenFigures) -> Perplexity:
+    apart = tokens.baseline_logp - tokens.candidate_logp
+    ln_ratio = _mean(apart)
+    sides = [_power(_mean(-side)) for side in (tokens.baseline_logp, tokens.candidate_logp)]
+    return Perplexity(sides[0], sides[1], _power(ln_ratio), ln_ratio, _standard_error(apart))
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _standard_error(values: Floats) -> float | None:
+    return float(values.std() / np.sqrt(len(values) - 1)) if len(values) > 1 else None
+
+
+def _clustered(values: Floats, cluster: NDArray[np.int64]) -> float | None:
+    _, which = np.unique(cluster, return_inverse=True)
+    sums = np.bincount(which, weights=values - values.mean())
+    if len(sums) < 2:
+        return None
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values))
+
+
+def _power(exponent: float | None) -> float | None:
+    return None if exponent is None else float(np.exp(exponent))
+
+
+def _root(value: float | None) -> float | None:
+    return None if value is None else float(np.sqrt(value))
