@@ -26,6 +26,11 @@ def test_alpha_of_perfect_and_of_opposite_gradings() -> None:
     assert against.alpha_nominal == pytest.approx(1 - 12 / 8)
 
 
+def test_ordinal_alpha_by_hand() -> None:
+    # 3, 2 and 3 grades of 1, 2 and 3: squared distances 6.25 (1–2), 6.25 (2–3), 25 (1–3); observed 25, expected 600 / 7
+    assert agreement([[1, 2], [2, 3], [3, 3], [1, 1]]).alpha_ordinal == pytest.approx(1 - 25 / (600 / 7))
+
+
 def test_answers_without_all_takes_are_left_out_and_counted() -> None:
     found = agreement(np.array([[1, 2], [math.nan, 3], [4, 4], [5, 3]]))
     assert (found.n, found.left_out, found.range_ge2, found.hist) == (3, 1, 1, (1, 1, 1, 2, 1))
