@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-QUANTILES = {"median": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,13 +117,17 @@ def joined(parts: Sequence[TokenFigures]) -> TokenFigures:
 def _kl(tokens: TokenFigures) -> KlFigures:
     if not len(tokens.kl):
         return KlFigures(None, None, None, None, None, None, None, None, None)
-    quantiles = np.quantile(tokens.kl, list(QUANTILES.values())).tolist()
+    median, p90, p95, p99, p999 = np.quantile(tokens.kl, QUANTILES).tolist()
     return KlFigures(
-        _mean(tokens.kl),
-        _standard_error(tokens.kl),
-        _clustered(tokens.kl, tokens.task),
-        *quantiles,
-        float(tokens.kl.max()),
+        mean=_mean(tokens.kl),
+        se=_standard_error(tokens.kl),
+        se_tasks=_clustered(tokens.kl, tokens.task),
+        median=median,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+        p999=p999,
+        max=float(tokens.kl.max()),
     )
 
 

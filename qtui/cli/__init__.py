@@ -35,6 +35,9 @@ COMMANDS = {
     "judge": Entry("qtui.cli.judge:judge", "Have answers that are there graded by another judge."),
     "scores": Entry("qtui.cli.scores:scores", "Mean grades before and after, and the verdict."),
     "lengths": Entry("qtui.cli.lengths:lengths", "Lengths and shapes of the answers, before and after."),
+    "divergence": Entry(
+        "qtui.cli.divergence:divergence", "How far each next token is from the baseline's, with both models."
+    ),
     "compare": Entry("qtui.cli.compare:compare", "The answers to one task, side by side."),
     "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate is good enough."),
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),

@@ -108,10 +108,10 @@ def divergence_rows(store_path: Path, run_ids: tuple[int, ...], *, floor: bool =
 
 def divergence_json(store_path: Path, run_ids: tuple[int, ...], *, floor: bool = False) -> dict[str, Any]:
     """The same as JSON: {"pairs": [...]}."""
-    return {"pairs": [as_json(row) for row in divergence_rows(store_path, run_ids, floor=floor)]}
+    return {"pairs": [to_json(row) for row in divergence_rows(store_path, run_ids, floor=floor)]}
 
 
-def as_json(row: DivergenceRow) -> dict[str, Any]:
+def to_json(row: DivergenceRow) -> dict[str, Any]:
     return {
         "run": row.run_id,
         "experiment": row.experiment,
