@@ -92,12 +92,21 @@ def _put_spaces(tokenizer: Any, after_special: bool) -> None:
 
     After special tokens too means as SentencePiece and llama.cpp have it: before a text that begins with a space as well.
     """
-    from tokenizers import normalizers
+    from tokenizers import AddedToken, normalizers
 
+    added = tokenizer.added_tokens_decoder.values()
     backend = getattr(tokenizer, "backend_tokenizer", None)
     rule: Any = getattr(backend, "pre_tokenizer", None)
     if backend is not None and type(rule).__name__ == "Metaspace" and rule.prepend_scheme != "never":
         if after_special:
+            backend.add_tokens(
+                # Added words are looked for in the text as it is, not in one that has spaces put in.
+                [
+                    AddedToken(token.content, normalized=False)
+                    for token in added
+                    if token.normalized and not token.special
+                ]
+            )
             backend.pre_tokenizer = None
             backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         else:

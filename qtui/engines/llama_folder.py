@@ -15,9 +15,6 @@ import numpy.typing as npt
 from qtui.engines import llama_vocabulary, prompt_format, safetensors_file
 from qtui.errors import UserError
 
-VERSION = 1
-"""Goes up when the same folder would become another file."""
-
 _ARCHITECTURES = ("LlamaForCausalLM",)
 _USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the .gguf file as weights"
 

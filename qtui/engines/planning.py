@@ -61,7 +61,8 @@ def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
         dtype = precision.torch_dtype(variant.precision, path, device)
         return [version, device, dtype, variant.trust_remote_code]
     # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
-    return [version, device, precision.gguf_type(variant.precision) if path.is_dir() else ""]
+    made = [precision.gguf_type(variant.precision), weights.CONVERSION] if path.is_dir() else []
+    return [version, device, *made]
 
 
 def prompt_values(asked: Prompt) -> list[Any]:

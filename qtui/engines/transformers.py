@@ -186,6 +186,10 @@ class TransformersEngine:
 
     def _load_model(self, report: Report) -> Any:
         accelerator = available.accelerator("transformers")
+        if accelerator == "cuda" and not torch.cuda.is_available():
+            raise UserError(
+                "there is an NVIDIA GPU, but torch cannot use it (driver?); to run on the CPU set CUDA_VISIBLE_DEVICES="
+            )
         dtype = precision.torch_dtype(self.variant.precision, self.path, accelerator)
         transformers.logging.set_tqdm_hook(_quiet_bar(report))
         try:

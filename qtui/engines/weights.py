@@ -19,6 +19,9 @@ DEMO = "demo"
 _HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
 _HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
 
+CONVERSION = 1
+"""Goes up when `llama_folder` would make another file of the same folder."""
+
 Report = Callable[[Loading], None]
 
 
@@ -54,7 +57,7 @@ def made_gguf(folder: Path, folder_fingerprint: str, precision: str, version: st
     from qtui.engines import llama_folder, quantize
 
     name = quantize.type_name(precision)
-    home = paths.cache() / "gguf" / content_hash(folder_fingerprint, llama_folder.VERSION, version)[:20]
+    home = paths.cache() / "gguf" / content_hash(folder_fingerprint, CONVERSION, version)[:20]
     home.mkdir(parents=True, exist_ok=True)
     whole_type = llama_folder.lossless_type(folder)
     whole = home / f"{folder.name}-{whole_type}.gguf"

@@ -57,6 +57,23 @@ def bpe_gguf(bpe: Path) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def extended(spm: Path) -> Path:
+    """The first with tokens added, its tokenizer as tokenizer.json alone."""
+    from tests.engines.tiny_llama import extended_llama
+
+    return extended_llama(spm.parent / "tiny-extended", spm)
+
+
+@pytest.fixture(scope="session")
+def extended_gguf(extended: Path) -> Path:
+    from qtui.engines import llama_folder
+
+    target = extended.parent / "tiny-extended-F16.gguf"
+    llama_folder.convert(extended, target)
+    return target
+
+
 @pytest.fixture
 def demo(needs_engines: None) -> Iterator[Path]:
     if not (paths.demo_model() / "model.safetensors").is_file():

@@ -47,6 +47,8 @@ PARTS = (
     "\u3000",
     "<",
     "s>",
+    "<|im_start|>",
+    "東京特許",
 )
 
 
@@ -56,7 +58,7 @@ def random_texts() -> list[str]:
 
 
 @pytest.mark.parametrize("space_after_special", [True, False])
-@pytest.mark.parametrize("kind", ["spm", "bpe"])
+@pytest.mark.parametrize("kind", ["spm", "extended", "bpe"])
 def test_token_ids_are_equal_on_both_engines(
     kind: str, space_after_special: bool, request: pytest.FixtureRequest
 ) -> None:
@@ -78,13 +80,13 @@ def test_token_ids_of_the_demo_are_equal_on_both_engines(demo: Path, tmp_path: P
         assert hub.tokens(prompt) == llama.tokens(prompt), repr(text)
 
 
-@pytest.mark.parametrize("kind", ["spm", "bpe"])
+@pytest.mark.parametrize("kind", ["spm", "extended", "bpe"])
 def test_every_token_adds_the_same_bytes_on_both_engines(kind: str, request: pytest.FixtureRequest) -> None:
     hub, llama = both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), True)
     assert [hub.piece(token) for token in range(llama.size)] == [llama.piece(token) for token in range(llama.size)]
 
 
-@pytest.mark.parametrize("kind", ["spm", "bpe"])
+@pytest.mark.parametrize("kind", ["spm", "extended", "bpe"])
 def test_there_is_exactly_one_bos(kind: str, request: pytest.FixtureRequest) -> None:
     for tokenizer in both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), True):
         bos = tokenizer.tokens(Prompt("", bos=True))
@@ -110,7 +112,7 @@ ANSWERS = tuple(text for text in (*HOSTILE, " 答え", "答え", "\n答え", "�
 
 
 @pytest.mark.parametrize("space_after_special", [True, False])
-@pytest.mark.parametrize("kind", ["spm", "bpe"])
+@pytest.mark.parametrize("kind", ["spm", "extended", "bpe"])
 def test_text_in_mid_answer_is_the_same_tokens_on_both_engines(
     kind: str, space_after_special: bool, request: pytest.FixtureRequest
 ) -> None:
@@ -119,7 +121,7 @@ def test_text_in_mid_answer_is_the_same_tokens_on_both_engines(
         assert hub.plain_tokens(text) == llama.plain_tokens(text), repr(text)
 
 
-@pytest.mark.parametrize("kind", ["spm", "bpe"])
+@pytest.mark.parametrize("kind", ["spm", "extended", "bpe"])
 def test_tokens_of_text_in_mid_answer_add_exactly_that_text(kind: str, request: pytest.FixtureRequest) -> None:
     for tokenizer in both(request.getfixturevalue(kind), request.getfixturevalue(f"{kind}_gguf"), True):
         for text in ANSWERS:

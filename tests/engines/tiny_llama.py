@@ -50,6 +50,20 @@ def sentencepiece_llama(folder: Path, *, dtype: str = "float16", tied: bool = Fa
     return folder
 
 
+def extended_llama(folder: Path, source: Path) -> Path:
+    """`source` as transformers saves it today (tokenizer.json alone), with special tokens and a word added."""
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    model: Any = LlamaForCausalLM.from_pretrained(source)
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.add_tokens(["東京特許"])
+    model.resize_token_embeddings(len(tokenizer) + 5, mean_resizing=False)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def byte_level_llama(folder: Path, *, seed: int = 0) -> Path:
     """A Llama with a byte-level BPE of the GPT-2 kind (tokenizer.json), without a chat template and without a BOS rule."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
