@@ -66,7 +66,7 @@ class RunsPane(Pane):
         rows = [_row(run, only=run.id in in_view) for run in self.runs]
         self.table.show(COLUMNS, ListRows(rows), cursor=cursor, empty=EMPTY)
         # As tall as its runs, so that a few runs leave the room to the selected one.
-        self.table.styles.height = max(4, len(rows) + 1) if rows else 4
+        self.table.styles.height = len(rows) + 1 if rows else 3
         self._show_selected()
 
     @on(VirtualTable.RowHighlighted)

@@ -33,6 +33,7 @@ class Lines(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._maker: Maker = _nothing
         self._strips: list[Strip] = []
+        self._made_for = -1
 
     def show(self, maker: Maker, *, from_top: bool = False) -> None:
         """Show other lines; `from_top` where they are of another thing, and not the same one as it is now."""
@@ -47,6 +48,9 @@ class Lines(ScrollView, can_focus=True):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
+        if self.size.width != self._made_for:
+            # A scrollbar that comes or goes changes the width without a Resize.
+            self._make()
         index = self.scroll_offset.y + y
         if index < len(self._strips):
             return self._strips[index]
@@ -65,6 +69,7 @@ class Lines(ScrollView, can_focus=True):
         cells = self.size.width
         if cells <= 1:
             return
+        self._made_for = cells
         base = self.rich_style
         styles = {role: self.get_component_rich_style(f"lines--{role}") for role in ROLES}
         console = self.app.console

@@ -100,6 +100,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._header = int(header)
         self._needed: list[int] = []
         self._layout: list[tuple[int, int]] = []
+        self._laid_out_for = -1
         self._chunks: dict[int, Sequence[Row]] = {}
         self._strips: dict[tuple[int, str], Strip] = {}
         self._styles_used: dict[str, Style] = {}
@@ -126,6 +127,9 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         cells = self.size.width
+        if cells != self._laid_out_for:
+            # A scrollbar that comes or goes changes the width without a Resize.
+            self._fit_columns()
         if not len(self._rows):
             return self._empty_line(y, cells)
         if y < self._header:
@@ -205,12 +209,16 @@ class VirtualTable(ScrollView, can_focus=True):
                 self._needed[i] = max(self._needed[i], min(most, column.most))
 
     def _lay_out(self) -> None:
-        self._strips.clear()
         size = Size(self.size.width, len(self._rows) + self._header)
         if size != self.virtual_size:
             self.virtual_size = size
-        self._layout = layout(self._columns, self._needed, max(1, self.size.width - 2)) if self._columns else []
+        self._fit_columns()
         self.refresh()
+
+    def _fit_columns(self) -> None:
+        self._strips.clear()
+        self._laid_out_for = self.size.width
+        self._layout = layout(self._columns, self._needed, max(1, self.size.width - 2)) if self._columns else []
 
     def _keep_cursor_in_view(self) -> None:
         top, rows = self.scroll_offset.y, self._rows_in_view
