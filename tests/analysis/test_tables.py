@@ -225,6 +225,13 @@ def test_a_claim_that_holm_does_not_keep_says_so() -> None:
     assert "; not kept over 11 comparisons (Holm p " in rows.pairs[0].verdict_text
 
 
+def test_white_space_at_the_edges_counts_in_raw_figures_only() -> None:
+    frames = two_variants(TEXTS, [f" {text}\n" for text in TEXTS])
+    [pair] = length_table(frames.answers, frames.tasks).pairs
+    assert (pair.raw.mean_diff, pair.stripped.mean_diff) == (2.0, 0.0)
+    assert (pair.identical, pair.identical_raw) == (30, 0)
+
+
 def test_one_sided_models_are_listed_among_variants_and_have_no_pair() -> None:
     answers = answer_rows("Q4_K_M", TEXTS, model="one-sided")
     table = length_table(answers, task_rows(30))
