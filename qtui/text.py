@@ -149,9 +149,11 @@ def _hard_breaks(text: str, line: int, unit: int, after: int, cells: int) -> tup
     for index in range(unit, after):
         needed = _cells(text[index])
         if used + needed > cells and index > line:
-            line = _pushed(text, line, index)
+            pushed = _pushed(text, line, index)
+            used = cell_len(text[pushed:index])
+            # In a line of a few cells what was pushed may leave no room: then it stays where it was.
+            line, used = (index, 0) if used + needed > cells else (pushed, used)
             breaks.append(line)
-            used = cell_len(text[line:index])
         used += needed
     return breaks, used
 

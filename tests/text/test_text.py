@@ -104,6 +104,10 @@ def test_no_line_is_wider_than_asked(raw: str, cells: int) -> None:
     assert all(text.width(line) <= cells for line in text.wrap(text.safe(raw), cells))
 
 
+def test_kinsoku_gives_way_where_a_line_has_no_room_for_it() -> None:
+    assert text.wrap("000(⺀", 2) == ["00", "0(", "⺀"]
+
+
 def test_a_wide_character_alone_may_be_wider_than_one_cell() -> None:
     assert text.wrap("日本", 1) == ["日", "本"]
 

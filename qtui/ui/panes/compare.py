@@ -61,6 +61,7 @@ class ComparePane(TaskListPane):
         self._blind = self._grading = self._unified = self._reasons = False
         self._diff = True
         self._place: object = None
+        self._offered = (False, False)
 
     def compose(self) -> ComposeResult:
         yield Static(id="position", markup=False)
@@ -117,7 +118,7 @@ class ComparePane(TaskListPane):
     def action_grade(self) -> None:
         self._grading = not self._grading and not self._unified
         self._describe()
-        self.refresh_bindings()
+        self._refresh_bindings()
 
     async def action_own_grade(self, grade: int) -> None:
         answer = self._marked_answer()
@@ -198,7 +199,14 @@ class ComparePane(TaskListPane):
             self._show_unified(texts)
         else:
             self._show_sides()
-        self.refresh_bindings()
+        self._refresh_bindings()
+
+    def _refresh_bindings(self) -> None:
+        """The footer is made anew by this: only when it offers something else."""
+        offered = (self._grading, self._samples > 1)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def _set_classes(self) -> None:
         self.set_class(self._unified, "-unified")

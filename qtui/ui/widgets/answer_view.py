@@ -23,6 +23,8 @@ class AnswerView(TextView):
     def link(self, partner: "AnswerView | None") -> None:
         """Scroll together with another view from now on (None: alone)."""
         former, self._partner = self._partner, partner
+        if former is not None and former is not partner:
+            former._partner = None
         for view in (former, self, partner):
             if view is not None:
                 view.fit_height()

@@ -55,6 +55,7 @@ class TextView(ScrollView, inherit_bindings=False):
         self._cells = 0
         self._wrapped: tuple[str, int] | None = None
         self._strips: dict[int, Strip] = {}
+        self._base: Style | None = None
 
     def show(
         self, text: str, marks: Sequence[Mark] = (), *, pointer: int | None = None, keep_place: bool = False
@@ -100,6 +101,7 @@ class TextView(ScrollView, inherit_bindings=False):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self._base = None
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - as above
         self._wrap_at(width - GUTTER - SCROLLBAR)
@@ -115,7 +117,7 @@ class TextView(ScrollView, inherit_bindings=False):
         strip = self._strips.get(number)
         if strip is None:
             strip = self._strips[number] = self._drawn(number)
-        return strip.crop_extend(0, self.size.width, self.rich_style)
+        return strip.crop_extend(0, self.size.width, self._base_style)
 
     def action_scroll_up(self) -> None:
         self.scroll_to(y=self.scroll_y - 1, animate=False)
@@ -164,7 +166,7 @@ class TextView(ScrollView, inherit_bindings=False):
         return min(start + offset.x, stop)
 
     def _drawn(self, number: int) -> Strip:
-        base = self.rich_style
+        base = self._base_style
         if number >= len(self._lines):
             return Strip([Segment(" ", base)], 1)
         pointer = number == self.pointer_line
@@ -175,7 +177,7 @@ class TextView(ScrollView, inherit_bindings=False):
 
     def _styled(self, number: int, start: int, stop: int) -> Iterator[tuple[int, int, Style]]:
         """The line's parts of one style each."""
-        base = self.rich_style
+        base = self._base_style
         chosen = self.text_selection.get_span(number) if self.text_selection else None
         chosen_from, chosen_to = (
             (start + chosen[0], stop if chosen[1] < 0 else start + chosen[1]) if chosen else (stop, stop)
@@ -194,6 +196,13 @@ class TextView(ScrollView, inherit_bindings=False):
             if chosen_from <= a < chosen_to:
                 style += self.screen.get_component_rich_style("screen--selection")
             yield a, b, style
+
+    @property
+    def _base_style(self) -> Style:
+        # Textual works it out through all ancestors each time: per line that is most of the drawing.
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
 
     def _look(self, name: str) -> Style:
         return self.get_component_rich_style(f"text--{name}", partial=True)
