@@ -20,10 +20,10 @@ from textual.widgets import ContentSwitcher, Footer, Static
 from qtui.errors import UserError
 from qtui.records import RunSummary
 from qtui.store import Store
-from qtui.store import runs as store_runs
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.pane import Pane, Workbench
+from qtui.ui.run_watch import WHOLE_SECONDS, RunWatch
 from qtui.ui.scope import Scope, judges, models, resolve
 from qtui.ui.widgets.header import HeaderLine, TabLine
 
@@ -37,6 +37,7 @@ PANES = {
 }
 POLL_SECONDS = 0.5
 FIRST_READ_SECONDS = 0.3
+SETTLE_SECONDS = WHOLE_SECONDS + 0.5
 ALIVE_SECONDS = 3.0
 """How often an active run is read without a change: a runner that was killed leaves none."""
 
@@ -58,6 +59,8 @@ class MainScreen(Screen[None]):
         super().__init__()
         self._seen: tuple[int, int] | None = None
         self._read_at = 0.0
+        self._settled = True
+        self._watch = RunWatch()
         self._polling = False
         self._last_problem = ""
 
@@ -119,9 +122,12 @@ class MainScreen(Screen[None]):
         seen = await self.workbench.reader.read(Store.changes_seen)
         active = any(run.active for run in self.runs)
         changed = seen != self._seen
-        if changed or (active and time.monotonic() - self._read_at > ALIVE_SECONDS):
+        # Once more after a change, when everything is due: what changed may have been a run that was thought to be over.
+        due = time.monotonic() - self._read_at > (ALIVE_SECONDS if active else SETTLE_SECONDS)
+        if changed or (due and (active or not self._settled)):
+            self._settled = not changed
             self._seen, self._read_at = seen, time.monotonic()
-            self.runs = tuple(await self.workbench.reader.read(store_runs.summaries))
+            self.runs = await self.workbench.reader.read(self._watch.read)
         if changed:
             self.workbench.store_changed(seen)
             for pane in self.switcher.query_children(Pane):
