@@ -201,19 +201,20 @@ class ScoresPane(Pane):
     def _columns(self, scale: str, plot: int, *, several_judges: bool) -> list[Column]:
         several_runs = len({row.run_id for row in self._rows}) > 1
         several_pairs = len({(row.baseline, row.candidate) for row in self._rows}) > 1
+        graded = any(row.n for row in self._rows)
         columns = [
             Column("model", flex=1, least=14),
             Column("experiment", most=16, drop=6) if several_runs else None,
             Column("variants", most=24, drop=5) if several_pairs else None,
             Column("judge", most=18) if several_judges else None,
-            Column("means", width=11, align="right", drop=3),
-            Column("diff.", width=5, align="right"),
-            Column(scale, width=plot, drop=1),
+            Column("means", width=11, align="right", drop=3) if graded else None,
+            Column("diff.", width=5, align="right") if graded else None,
+            Column(scale, width=plot, drop=1) if graded else None,
             Column("study", width=18, align="right", drop=2) if self._with_published else None,
             Column("verdict", width=15),
             Column("behaviour", width=9, drop=4),
-            Column("+ = −", width=11, align="right", drop=7),
-            Column("flips ↓↑", width=8, align="right", drop=8),
+            Column("+ = −", width=11, align="right", drop=7) if graded else None,
+            Column("flips ↓↑", width=8, align="right", drop=8) if graded else None,
         ]
         return [column for column in columns if column is not None]
 
@@ -277,14 +278,11 @@ class ScoresPane(Pane):
             if len(judges) == 1
             else "Several judges: see their column (reference: overlap, not quality)."
         )
+        if self._view == "chart":
+            return f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
         pairs = {f"{safe(row.baseline)} → {safe(row.candidate)}" for row in self._rows}
-        pair = f"{pairs.pop()} · " if len(pairs) == 1 else ""
-        marks = f"{pair}● difference ├─┤ 90 % interval ┊ ±{self._found.margin:g}"
-        return (
-            f"{marks} · {by}"
-            if self._view != "chart"
-            else f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
-        )
+        marks = f"● difference ├─┤ 90 % interval ┊ ±{self._found.margin:g}" if any(row.n for row in self._rows) else ""
+        return " · ".join(part for part in (pairs.pop() if len(pairs) == 1 else "", marks, by) if part)
 
 
 def _ordered(rows: Sequence[ScoreRow], order: int) -> list[ScoreRow]:

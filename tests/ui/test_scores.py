@@ -1,0 +1,171 @@
+"""Scores on a real store: every row with its verdict, everything about the selected one, flips, bars, the study's figures."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from qtui.exchange import gpt4_autoeval
+from qtui.store import Store, grades, runs
+from qtui.ui.app import QtuiApp
+from qtui.ui.panes.compare import ComparePane
+from qtui.ui.panes.scores import ScoresPane
+from tests.ui.waiting import screen_text, until, until_shown
+
+SIZES = [(160, 50), (80, 24)]
+
+
+@pytest.fixture
+def published(store: Store, shared: Path) -> int:
+    """The study's answers, imported: no pair has grades on both sides."""
+    return gpt4_autoeval.write(store, gpt4_autoeval.read(shared / "data/gpt4-autoeval/assets")).run_id
+
+
+async def opened(pilot: Pilot[None]) -> ScoresPane:
+    await pilot.press("4")
+    await until_shown(pilot, "verdict")
+    await until_shown(pilot, "→ Q4_K_M ·")
+    return pilot.app.screen.query_one(ScoresPane)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_pair_without_grades_is_listed_with_its_guards(
+    store_path: Path, published: int, size: tuple[int, int]
+) -> None:
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        await opened(pilot)
+        assert screen_text(pilot).count("no grades yet") == 5
+        assert screen_text(pilot).count(" changed") >= 2
+        assert "No judge has graded both sides yet" in screen_text(pilot)
+        await pilot.press("j", "j", "j")
+        await until(pilot, lambda: "24 of 100 answers empty" in " ".join(screen_text(pilot).split()))
+
+
+async def test_behaviour_is_shown_without_grades(store_path: Path, published: int) -> None:
+    async with QtuiApp(store_path).run_test(size=(160, 50)) as pilot:
+        await opened(pilot)
+        await pilot.press("G")
+        await until_shown(pilot, "behaviour: changed, shorter answers")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_graded_row_has_difference_interval_and_judge(
+    store_path: Path, study: int, size: tuple[int, int]
+) -> None:
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        await opened(pilot)
+        screen = screen_text(pilot)
+        assert "openai:gpt-4" in screen
+        row = next(line for line in screen.splitlines() if "org/small" in line and "guarded" in line)
+        assert "●" in row
+        assert "0.00" in row
+        assert "too few tasks" in screen
+
+
+async def test_two_judges_have_a_row_each_and_the_reference_is_named_as_overlap(
+    store_path: Path, store: Store, study: int
+) -> None:
+    _grade_by_reference(store, study)
+    async with QtuiApp(store_path).run_test(size=(160, 50)) as pilot:
+        pane = await opened(pilot)
+        assert pane.table.row_count == 4
+        await pilot.press("j")
+        await until_shown(pilot, "overlap with the reference answer (chrF as 1–5), not quality")
+
+
+async def test_the_flipped_tasks_are_listed_and_enter_compares_one(store_path: Path, store: Store, study: int) -> None:
+    _grade_by_reference(store, study)
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(160, 50)) as pilot:
+        pane = await opened(pilot)
+        await pilot.press("j")
+        await until_shown(pilot, "overlap with the reference answer")
+        await pilot.press("f")
+        await until(pilot, lambda: pane.flips.row_count == 2)
+        assert "↓" in screen_text(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.screen.query(ComparePane)))
+        assert app.screen.scope.task == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_study_s_figures_stand_beside_one_s_own(
+    store_path: Path, published: int, size: tuple[int, int]
+) -> None:
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("p")
+        await until_shown(pilot, "2.26 → 2.58  +0.32")
+
+
+async def test_bars_tell_baseline_and_candidate_apart_by_their_fill(store_path: Path, study: int) -> None:
+    async with QtuiApp(store_path).run_test(size=(100, 30)) as pilot:
+        await opened(pilot)
+        await pilot.press("c")
+        await until_shown(pilot, "candidate hatched")
+        lines = screen_text(pilot).splitlines()
+        assert any("FP16" in line and "█" in line for line in lines)
+        assert any("Q4_K_M" in line and "▒" in line for line in lines)
+        await pilot.press("escape")
+        await until_shown(pilot, "verdict")
+
+
+async def test_enter_opens_the_pair_in_compare(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(pilot)
+        await pilot.press("j")
+        await until(pilot, lambda: app.screen.scope.model == "org/large")  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.screen.query(ComparePane)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_no_number_is_cut(store_path: Path, store: Store, study: int, size: tuple[int, int]) -> None:
+    _grade_by_reference(store, study)
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        pane = await opened(pilot)
+        for y in range(pane.table.row_count + 1):
+            line = pane.table.render_line(y).text
+            assert "…" not in line.replace("org/…", "")
+            assert len(line.rstrip()) <= size[0]
+
+
+async def test_a_grade_that_comes_in_changes_the_row(store_path: Path, store: Store, published: int) -> None:
+    async with QtuiApp(store_path).run_test(size=(100, 30)) as pilot:
+        await opened(pilot)
+        assert screen_text(pilot).count("no grades yet") == 5
+        _grade_by_reference(store, published)
+        await until(pilot, lambda: "no grades yet" not in screen_text(pilot) and "overlap" in screen_text(pilot))
+
+
+async def test_an_empty_store_says_what_to_do(store_path: Path, store: Store) -> None:
+    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+        await pilot.press("4")
+        await until_shown(pilot, "Press 1 and n for a new run")
+
+
+def _grade_by_reference(store: Store, run_id: int) -> None:
+    """Grades of a second judge: the baseline always gets 4; the candidate 4, and 2 for every second task."""
+    from qtui.records import Grade
+
+    rows = store.execute(
+        "SELECT variant.is_baseline, va.answer_id, va.task_id, task.position, answer.key FROM variant"
+        " JOIN variant_answer va ON va.variant_id = variant.id JOIN task ON task.id = va.task_id"
+        " JOIN answer ON answer.id = va.answer_id WHERE variant.run_id = ?",
+        (run_id,),
+    ).fetchall()
+    graded = []
+    for row in rows:
+        grade = 4 if row["is_baseline"] or row["position"] % 2 else 2
+        key = grades.key(row["key"], str(row["task_id"]), "reference", "r1", 1)
+        graded.append(
+            (grades.Place(row["answer_id"], row["task_id"]), Grade(key, "reference", 1, grade, "overlap", "r1"))
+        )
+    grades.commit(store, graded)
+    with store.writing():
+        store.execute(
+            "INSERT INTO judge (run_id, label, takes, fingerprint, settings, state) VALUES (?, 'reference', 1, 'r1', '{}', 'done')",
+            (run_id,),
+        )
+    assert "reference" in [j.label for j in runs.summaries(store, [run_id])[0].judges]
