@@ -31,7 +31,7 @@ OPENERS = "‘“（〔［｛〈《「『【〘〖〚〝｟«｢([{"
 PUSHED_AT_MOST = 8
 """Characters that a hard break moves down for kinsoku's sake; beyond that (a loop of ーーー) the rule gives way."""
 
-_LATIN = r"!-~\u00a1-\u10ff\u1e00-\u1fff’"
+_LATIN = r"!-~\u00a1-\u10ff\u1e00-\u1fff’\u2212"  # the minus sign: no number is parted from it
 
 # Categories Cc (but newline), Cf, Cs, Zl and Zp, the noncharacters, variation selectors, the keycap and skin tones.
 _UNSHOWN = re.compile(
