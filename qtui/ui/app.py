@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 GC_THRESHOLDS = (20_000, 50, 1000)
 THEME_SECONDS = 1.0
-WARM_SECONDS = 1.5
 TERMINAL_SECONDS = 2.0
 WARM_AFTER_SECONDS = 1.0
 
@@ -89,15 +88,10 @@ class QtuiApp(App[None]):
         if self.watches_terminal:
             self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
             self.set_timer(WARM_AFTER_SECONDS, self._warm)
-            # Importing what computes takes a second: the pane that first needs it finds it done.
-            self.set_timer(WARM_SECONDS, self._warm_numbers)
         # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
-
-    def _warm_numbers(self) -> None:
-        self.numbers.warm()
 
     def _warm(self) -> None:
         """Scores and Lengths open at once if the process that computes them has imported its libraries while one read the runs."""
