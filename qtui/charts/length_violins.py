@@ -77,17 +77,18 @@ def label_width(told: Sequence[Story], cells: int) -> int:
 
 def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Violin]:
     """The drawing of every story, its texts made safe, headings as columns under each other."""
-    name_width = min(_LONGEST_NAME, max((width(safe(s.model)) for s in told), default=0))
     figures = max((len(number(m)) for s in told for m in _medians(s)), default=1)
     several = {s.model for s in told if sum(o.model == s.model and o.pair is not None for o in told) > 1}
+    told_names = [_name(s, s.model in several) for s in told]
+    name_width = min(_LONGEST_NAME, max(map(width, told_names), default=0))
     variants, wide = _variant_width(told), cells >= _WIDE
     return [
         Violin(
-            _heading(story, name_width, figures, several),
+            _heading(story, fit(name, name_width), figures),
             _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), found),
             _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), found),
         )
-        for story in told
+        for story, name in zip(told, told_names, strict=True)
     ]
 
 
@@ -104,7 +105,7 @@ def page(
             violin, found.axis, width=cells, label_width=labels, rows=rows_per_half, reverse=reverse
         )
     ]
-    return [*drawn, axis(found.axis, cells, labels), [(legend(found.axis, cells), "faint")]]
+    return [*drawn, axis(found.axis, cells, labels), [(legend(found, cells), "faint")]]
 
 
 def axis(of: Axis, cells: int, labels: int) -> Line:
@@ -113,9 +114,12 @@ def axis(of: Axis, cells: int, labels: int) -> Line:
     return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * MARGIN, "text")]
 
 
-def legend(of: Axis, cells: int) -> str:
+def legend(found: Distributions, cells: int) -> str:
     """One line of at most `cells` cells, the more said the wider."""
-    beyond = f" · →n above {of.end:.0f}" if of.scale == "linear" else " · square-root axis"
+    of = found.axis
+    beyond = (
+        " · square-root axis" if of.scale == "root" else f" · →n above {of.end:.0f}" if found.longest > of.end else ""
+    )
     short = f"above: baseline, below: candidate · ┃ median │ quartiles{beyond}"
     for more in (
         " · %: how stable the shape is · shapes after the 2024 study, whose labels they were fitted to",
@@ -142,10 +146,13 @@ def flag_texts(baseline: VariantRow | None, candidate: VariantRow | None) -> lis
     return [text for _, text in sorted(found, key=lambda flag: -flag[0])]
 
 
-def _heading(story: Story, name_width: int, figures: int, several: set[str]) -> Line:
+def _name(story: Story, with_candidate: bool) -> str:
+    return safe(story.model) + (f" {safe(story.pair.candidate)}" if story.pair and with_candidate else "")
+
+
+def _heading(story: Story, name: str, figures: int) -> Line:
     before, after = _medians(story)
-    name = safe(story.model) + (f" {safe(story.pair.candidate)}" if story.pair and story.model in several else "")
-    line: list[Segment] = [(f" {fit(name, max(name_width, min(width(name), _LONGEST_NAME)))} ", "strong")]
+    line: list[Segment] = [(f" {name} ", "strong")]
     if story.pair is None:
         alone_median = before if story.baseline else after
         line.append((f"median {number(alone_median):>{figures}}", "text"))

@@ -20,7 +20,8 @@ VERDICTS = {
 }
 GOOD, BAD = ("equivalent", "higher", "not_worse"), ("worse", "lower")
 REFERENCE = "reference"
-CAUSES = {"other language": "other-language", "the rest": "other"}
+REST = "the rest"
+CAUSES = {"other language": "other-language", REST: "other"}
 _NAME = 20
 
 
@@ -120,6 +121,8 @@ def _histogram(row: ScoreRow) -> list[Line]:
 def _causes(row: ScoreRow) -> list[Line]:
     """Kinds of answer that carry the difference, the largest part first; kinds that carry nothing are left out."""
     told = [c for c in sorted(row.causes, key=lambda c: -abs(c.contribution)) if abs(c.contribution) >= 0.005]
+    if [c.kind for c in told] == [REST]:
+        return []
     return [
         _named(
             "made of" if i == 0 else "",

@@ -57,7 +57,7 @@ def height(rows: int) -> int:
     return 1 + 2 * rows
 
 
-def rows_for(lines: int, violins: int, *, most: int = 4) -> int:
+def rows_for(lines: int, violins: int, *, most: int = 6) -> int:
     """Rows per half so that all violins fit into `lines` lines if they can; at least one."""
     return max(1, min(most, (lines // max(1, violins) - 1) // 2))
 

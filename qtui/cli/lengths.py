@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
+from qtui.charts.length_violins import page as violin_page
+from qtui.charts.lines import Role
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, number, print_json, signed
+from qtui.results.distributions import Distributions, distributions
 from qtui.results.lengths import LengthRows, PairRow, VariantRow, length_json, length_rows
 from qtui.text import safe
 
@@ -25,6 +29,10 @@ PAIR_COLUMNS = (
     Column("Variants"),
     *(Column(label, "right") for label in ("Mean Δ", "Change", "95 % interval", "p", "δ", "Same")),
 )
+ROLES: dict[Role, str] = {
+    "strong": "bold", "faint": "dim", "warning": "yellow", "candidate": "cyan", "candidate-reversed": "cyan reverse",
+    "baseline-mark": "bold", "candidate-mark": "bold",
+}  # fmt: skip
 SHAPES = {"no-clear-peak": "no peak", "unclassified": "–", None: "–"}
 
 
@@ -38,7 +46,9 @@ def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store:
     if as_json:
         print_json(length_json(store, run_ids))
     else:
-        print_lengths(length_rows(store, run_ids))
+        rows = length_rows(store, run_ids)
+        print_lengths(rows)
+        print_violins(rows, distributions(store, run_ids, "linear"))
 
 
 def print_lengths(found: LengthRows) -> None:
@@ -62,6 +72,16 @@ def print_lengths(found: LengthRows) -> None:
         page.line(f"{legend}; Same: equal answers", style="dim")
     for note in found.notes:
         page.line(safe(note), style="dim")
+
+
+def print_violins(rows: LengthRows, found: Distributions) -> None:
+    """The same violins as in the workbench; in a pipe, where stdout is data, none."""
+    page = Page()
+    if page.columns is None or not rows.variants:
+        return
+    page.line()
+    for line in violin_page(rows, found, cells=page.columns):
+        page.text(Text.assemble(*((piece, ROLES.get(role, "")) for piece, role in line)))
 
 
 def _variant(row: VariantRow) -> list[str]:

@@ -101,7 +101,7 @@ def test_wide_labels_have_the_words_of_the_study() -> None:
 
 @pytest.mark.parametrize("cells", [80, 100, 160])
 def test_the_legend_fits(cells: int) -> None:
-    assert width([(legend(AXIS, cells), "text")]) <= cells
+    assert width([(legend(distributions(SEVERAL), cells), "text")]) <= cells
 
 
 def test_names_of_models_cannot_drive_the_terminal() -> None:
@@ -118,3 +118,14 @@ def test_the_figures_keep_to_their_width() -> None:
     lines = figure_lines(SEVERAL.variants[0], SEVERAL.variants[1], pair("Q4_K_M", behaviour="changed"))
     assert max(width(line) for line in lines) <= WIDTH
     assert any("−68 … −21" in plain(line) for line in lines)
+
+
+def test_the_legend_speaks_of_longer_answers_only_where_there_are_some() -> None:
+    found = distributions(SEVERAL)
+    assert "above 800" in legend(found, 120)
+    assert "above" not in legend(replace(found, longest=800), 120).removeprefix("above")
+
+
+def test_headings_stand_under_each_other() -> None:
+    headings = [plain(v.heading) for v in violins(stories(SEVERAL), distributions(SEVERAL), 120)]
+    assert len({heading.index("median") for heading in headings}) == 1

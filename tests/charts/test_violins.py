@@ -110,6 +110,6 @@ def test_a_variant_alone_leaves_the_other_half_empty() -> None:
     assert [plain(line).strip() for line in lines[1:3]] == ["", ""]
 
 
-@pytest.mark.parametrize(("lines", "violins", "rows"), [(19, 6, 1), (47, 6, 3), (100, 2, 4), (5, 9, 1), (10, 0, 4)])
+@pytest.mark.parametrize(("lines", "violins", "rows"), [(19, 6, 1), (47, 6, 3), (100, 2, 6), (5, 9, 1), (10, 0, 4)])
 def test_violins_take_the_rows_that_fit(lines: int, violins: int, rows: int) -> None:
     assert rows_for(lines, violins) == rows

@@ -167,7 +167,7 @@ class LengthsPane(Pane):
         if not self._stories:
             self.caption.update(EMPTY)
         elif self._view == "violins":
-            self.caption.update(legend(self._found.axis, self.size.width))
+            self.caption.update(legend(self._found, self.size.width))
         elif self._view == "detail":
             self.caption.update("above: baseline, below: candidate · a point per task, dots: equal length")
         else:
