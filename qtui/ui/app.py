@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.worker import WorkerFailed
 
 from qtui import config as configuration
 from qtui.config import Config
@@ -103,6 +104,10 @@ class QtuiApp(App[None]):
         if self._numbers is not None:
             self._numbers.close()
 
+    def _fatal_error(self) -> None:
+        """End without Textual's print of the error: with its local values it could put a model's text on the bare terminal."""
+        self._close_messages_no_wait()
+
     def _load_themes(self) -> None:
         theme_files, problems = themes.load_all()
         self._problems += [str(problem) for problem in problems]
@@ -135,7 +140,10 @@ class QtuiApp(App[None]):
 
 
 def run(store_path: Path) -> None:
-    """Open the workbench on a store until the user quits. Raises UserError where the store cannot be opened."""
+    """Open the workbench on a store until the user quits.
+
+    Raises UserError where the store cannot be opened, and what ended the workbench where that was a defect.
+    """
     gc.disable()
     open_store(store_path).close()
     config = configuration.load(key_ids=keys.ids())
@@ -144,6 +152,8 @@ def run(store_path: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: app.call_later(app.exit))
     app.watches_terminal = True
     app.run(mouse=config.mouse)
+    if (error := app._exception) is not None:
+        raise error.error if isinstance(error, WorkerFailed) else error
 
 
 def _end_at_once(*_: Any) -> None:

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from qtui import paths
+
 HEAVY = (
     "torch",
     "transformers",
@@ -130,3 +132,26 @@ def test_sigterm_ends_it_with_the_terminal_as_it_was(store_path: Path, study: in
     terminal.wait_for("\x1b[?1049l")
     assert terminal.wait_for_end() == 0
     terminal.close()
+
+
+def test_a_defect_ends_it_with_one_line_and_its_details_in_the_log(
+    store_path: Path, study: int, tmp_path: Path
+) -> None:
+    script = tmp_path / "defect.py"
+    script.write_text(
+        "import sys\nfrom qtui.cli import main\nfrom qtui.ui.panes.runs import RunsPane\n"
+        "async def broken(self):\n    secret = 'what a model said'\n    raise RuntimeError('broken ' + 'on purpose')\n"
+        f"RunsPane.action_new = broken\nsys.argv = ['qtui', '--store', {str(store_path)!r}]\nmain()\n",
+        encoding="utf-8",
+    )
+    terminal = Terminal("env", f"PYTHONPATH={Path.cwd()}", sys.executable, str(script))
+    terminal.wait_for("study")
+    os.write(terminal.fd, b"n")
+    terminal.wait_for("The details are in")
+    assert os.waitstatus_to_exitcode(terminal.wait_for_end()) == 1
+    terminal.close()
+    after = terminal.seen.rpartition(b"\x1b[?1049l")[2].decode()
+    assert "this is a defect of qtui (RuntimeError)" in after
+    assert "Traceback" not in after
+    assert "what a model said" not in after
+    assert "broken on purpose" in (paths.logs() / "errors.log").read_text(encoding="utf-8")
