@@ -59,7 +59,7 @@ def die_at_end_of(asked: BinaryIO) -> None:
 
 
 def _status_of(work: Callable[[BinaryIO, Say], None]) -> int:
-    _die_with_parent()
+    die_with_parent()
     # Ctrl+C on the terminal is for the parent, which then ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Threads that wait for each other by spinning fall apart on a machine that does anything else: measured, a factor of ten.
@@ -104,7 +104,7 @@ def _protocol_on_real_stdout() -> Say:
     return say
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """The kernel kills this process when the thread that started it ends. On other systems the end of stdin has to do."""
     if not sys.platform.startswith("linux"):
         return

@@ -4,10 +4,11 @@ The reader streams over the key-value section and keeps no large array, so that 
 damaged file is a clear error here instead of an abort in native code later. Format: ggml's docs/gguf.md, versions 2 and 3.
 """
 
+import math
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,10 @@ LONGEST_STRING = 1 << 26
 """Bytes; a length beyond it means a damaged header, not a text."""
 KEPT_ARRAY = 64
 """Arrays up to this length are kept whole, longer ones only as their length."""
+
+ALIGNMENT = 32
+"""Bytes to a multiple of which tensors begin, where the file does not say."""
+MOST_DIMENSIONS = 4
 
 _SCALARS = {0: "B", 1: "b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
@@ -32,6 +37,20 @@ class LongArray:
     length: int
     element: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """`shape` is GGUF's, the row's length first; `type` is ggml's number; `offset` counts from the file's start."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,17 @@ def read_header(path: Path) -> GgufHeader:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def read_tensors(path: Path) -> list[TensorInfo]:
+    """The tensors of one file, without their values. Raises UserError where the file is damaged or ends before the last begins."""
+    try:
+        with path.open("rb") as file:
+            reader = _Reader(file, path)
+            header = reader.header()
+            return reader.tensors(header)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
 def parts(path: Path) -> list[Path]:
     """All files of a model that was split (`name-00001-of-00003.gguf`), in order; else the file alone.
 
@@ -137,6 +167,25 @@ class _Reader:
         tensors, count = self.number("<Q"), self.number("<Q")
         values = dict(self.pairs(count))
         return GgufHeader(self.path, version, tensors, values)
+
+    def tensors(self, header: GgufHeader) -> list[TensorInfo]:
+        if header.tensors > self.size:
+            raise self.damaged(f"{header.tensors} tensors")
+        read = [self.tensor() for _ in range(header.tensors)]
+        alignment = int(header.values.get("general.alignment", ALIGNMENT)) or ALIGNMENT
+        start = -(-self.file.tell() // alignment) * alignment
+        if any(start + tensor.offset > self.size for tensor in read):
+            raise UserError(
+                f"{self.path}: cut off: its tensors do not end within its {self.size:,} bytes; fetch it again"
+            )
+        return [replace(tensor, offset=start + tensor.offset) for tensor in read]
+
+    def tensor(self) -> TensorInfo:
+        name, dimensions = self.string(), self.number("<I")
+        if dimensions > MOST_DIMENSIONS:
+            raise self.damaged(f"a tensor of {dimensions} dimensions")
+        shape = tuple(self.number("<Q") for _ in range(dimensions))
+        return TensorInfo(name, shape, self.number("<I"), self.number("<Q"))
 
     def pairs(self, count: int) -> Iterator[tuple[str, Any]]:
         for _ in range(count):

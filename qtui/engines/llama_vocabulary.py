@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qtui.engines.converter import NeedsConverterError
 from qtui.errors import UserError
 
 # Token types of SentencePiece and of GGUF: the same numbers.
@@ -31,7 +32,7 @@ def add_to(writer: Any, folder: Path, config: dict[str, Any]) -> None:
     elif model.get("type") == "BPE" and "ByteLevel" in json.dumps(settings.get("pre_tokenizer")):
         _add_byte_level(writer, folder, settings, config)
     else:
-        raise UserError(
+        raise NeedsConverterError(
             f"{folder}: no SentencePiece (tokenizer.model) or byte-level BPE tokenizer; convert the model with llama.cpp's "
             "convert_hf_to_gguf.py and name the .gguf file as weights"
         )
@@ -114,7 +115,7 @@ def _pattern_name(folder: Path, settings: dict[str, Any]) -> str:
     for part, name in _PATTERNS.items():
         if any(part in pattern for pattern in patterns):
             return name
-    raise UserError(
+    raise NeedsConverterError(
         f"{folder}: its byte-level BPE splits text by a rule that qtui does not know; convert the model with llama.cpp's "
         "convert_hf_to_gguf.py and name the .gguf file as weights"
     )

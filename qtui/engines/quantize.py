@@ -3,19 +3,43 @@
 import ctypes
 import os
 import re
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from qtui.engines import gguf_file, llama_log
+from qtui.engines import gguf_source, llama_log, unfinished
 from qtui.engines.precision import gguf_type
+from qtui.engines.quantization_types import NEEDS_IMATRIX, NOMINAL_BITS, NOT_MADE
 from qtui.errors import UserError
-
-NEEDS_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"})
-"""Types that llama.cpp refuses to make without an importance matrix (measured on every type of 0.3.36)."""
 
 _PREFIXES = ("LLAMA_FTYPE_MOSTLY_", "LLAMA_FTYPE_ALL_")
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
+_WHOLE = re.compile(r"quant size\s*=\s*([\d.]+) (?:MiB|MB)(?:.*?\(([\d.]+) BPW\))?")
+_FALLBACK = re.compile(r"(\d+) of (\d+) tensor\(s\) required fallback")
+_IMATRIX_LATER = "will require an imatrix"
+_HALF_MIB = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What quantizing would give. `bits` per weight over all tensors; `fallback` tensors get another type, for their rows are
+    no multiple of 256."""
+
+    file_bytes: int
+    bits: float
+    needs_imatrix: bool
+    fallback: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    file_bytes: int
+    bits: float
+    fallback: int
+    seconds: float
 
 
 @lru_cache(maxsize=1)
@@ -39,46 +63,108 @@ def type_name(precision: str) -> str:
     return name
 
 
+def forecast(source: gguf_source.Source, precision: str) -> Forecast:
+    """By the library's own reckoning, in milliseconds and without reading a weight; an estimate where it is too old for that."""
+    name = type_name(precision)
+    if name in NOT_MADE:
+        raise UserError(f"{name}: {NOT_MADE[name]}")
+    around = source.file_bytes - source.tensor_bytes
+    if not _can_reckon():
+        bits = NOMINAL_BITS.get(name, 16.0)
+        return Forecast(around + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
+    said = _run(source.path, source.path, name, dry_run=True)
+    tensor_bytes = int(said.mebibytes * (1 << 20)) + _HALF_MIB
+    bits = said.bits if said.bits is not None else tensor_bytes * 8 / source.parameters
+    return Forecast(around + tensor_bytes, bits, said.needs_imatrix, said.fallback)
+
+
 def quantize(
     source: Path,
     target: Path,
     precision: str,
     *,
     threads: int | None = None,
+    imatrix: Path | None = None,
     progress: Callable[[float], None] | None = None,
-) -> None:
+) -> Quantized:
     """Write `target` whole or not at all. `progress` gets 0 to 1, by tensors.
 
-    Raises UserError with llama.cpp's reason where it fails.
+    Raises UserError where the source is damaged or quantized already, and with llama.cpp's reason where it fails.
     """
+    name = type_name(precision)
+    whole = gguf_source.read(source)
+    started = time.perf_counter()
+    with unfinished.growing(target) as path:
+        said = _run(whole.path, path, name, threads=threads, imatrix=imatrix, progress=progress)
+    size = target.stat().st_size
+    reckoned = (size - whole.file_bytes + whole.tensor_bytes) * 8 / whole.parameters
+    return Quantized(size, said.bits or reckoned, said.fallback, time.perf_counter() - started)
+
+
+class _Said:
+    """What llama.cpp tells of its work, which it does in its log alone: `[  12/ 291] blk.1.attn_k.weight …`."""
+
+    def __init__(self, progress: Callable[[float], None] | None) -> None:
+        self.progress = progress
+        self.mebibytes = 0.0
+        self.bits: float | None = None
+        self.needs_imatrix = False
+        self.fallback = 0
+
+    def hear(self, line: str) -> None:
+        tensor = _TENSOR.match(line)
+        if tensor and self.progress:
+            self.progress((int(tensor[1]) - 1) / int(tensor[2]))
+        elif whole := _WHOLE.search(line):
+            self.mebibytes = float(whole[1])
+            self.bits = float(whole[2]) if whole[2] else None
+        elif fallback := _FALLBACK.search(line):
+            self.fallback = int(fallback[1])
+        self.needs_imatrix |= _IMATRIX_LATER in line
+
+
+def _run(
+    source: Path,
+    target: Path,
+    name: str,
+    *,
+    threads: int | None = None,
+    imatrix: Path | None = None,
+    dry_run: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> _Said:
     import llama_cpp
 
-    name = type_name(precision)
-    gguf_file.read_header(source)
     llama_cpp.llama_backend_init()
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = types()[name]
     settings.nthread = threads or len(os.sched_getaffinity(0))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    try:
-        with llama_log.overhearing(_counting(progress)):
-            failed = llama_cpp.llama_model_quantize(
-                os.fsencode(source), os.fsencode(unfinished), ctypes.byref(settings)
-            )
-        if failed:
-            raise UserError(f"{source}: cannot be quantized to {name}: {llama_log.last_error()}")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    importance = _importance(imatrix)
+    if importance is not None:
+        settings.imatrix = importance.entries
+    if dry_run:
+        settings.dry_run = True
+    said = _Said(progress)
+    with llama_log.overhearing(said.hear):
+        failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(settings))
+    if failed:
+        raise UserError(f"{source}: cannot be quantized to {name}: {llama_log.last_error()}")
+    return said
 
 
-def _counting(progress: Callable[[float], None] | None) -> Callable[[str], None]:
-    """llama.cpp tells how far it is in its log alone: `[  12/ 291] blk.1.attn_k.weight …`."""
+def _importance(path: Path | None) -> Any:
+    if path is None:
+        return None
+    import llama_cpp
 
-    def heard(line: str) -> None:
-        found = _TENSOR.match(line)
-        if found and progress:
-            progress((int(found[1]) - 1) / int(found[2]))
+    from qtui.engines import imatrix
 
-    return heard
+    if not hasattr(llama_cpp, "llama_model_imatrix_data"):
+        raise UserError("the installed llama-cpp-python takes no importance matrix; install a newer one")
+    return imatrix.native(imatrix.read(path))
+
+
+def _can_reckon() -> bool:
+    import llama_cpp
+
+    return any(field[0] == "dry_run" for field in llama_cpp.llama_model_quantize_params._fields_)

@@ -5,8 +5,10 @@ What a person may write: `demo`, a folder, a .gguf file, a hub id, or `hub-repo:
 
 import fcntl
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtui import paths
@@ -49,28 +51,95 @@ def fingerprint_of(path: Path, report: Report) -> str:
     return fingerprint.of_weights(path, _reporting(report, f"hashing {path.name}"))
 
 
-def made_gguf(folder: Path, folder_fingerprint: str, precision: str, version: str, report: Report) -> Path:
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a folder that qtui does not convert itself is converted: with which llama.cpp, and whether code in it may run."""
+
+    converter: Path | None = None
+    trust_remote_code: bool = False
+
+
+def made_gguf(
+    folder: Path,
+    folder_fingerprint: str,
+    precision: str,
+    version: str,
+    report: Report,
+    *,
+    how: Conversion | None = None,
+) -> Path:
     """The GGUF of type `precision` that is made of a folder on first use and kept in the cache.
 
     `version` is that of what converts and quantizes. Raises UserError where the type or the architecture is not known.
     """
-    from qtui.engines import llama_folder, quantize
+    from qtui.engines import quantize
 
     name = quantize.type_name(precision)
-    home = paths.cache() / "gguf" / content_hash(folder_fingerprint, CONVERSION, version)[:20]
-    home.mkdir(parents=True, exist_ok=True)
-    whole_type = llama_folder.lossless_type(folder)
-    whole = home / f"{folder.name}-{whole_type}.gguf"
-    target = home / f"{folder.name}-{name}.gguf"
-    with _alone(home / "lock"):
-        if not whole.is_file() and not target.is_file():
-            report(Loading(f"converting {folder.name} to GGUF"))
-            llama_folder.convert(folder, whole)
-        if not target.is_file():
-            phase = f"quantizing to {name}"
-            report(Loading(phase))
-            quantize.quantize(whole, target, name, progress=_reporting(report, phase))
+    home = cached(folder_fingerprint, version)
+    target = home / f"{model_name(folder)}-{name}.gguf"
+    if not target.is_file():
+        whole = whole_gguf(folder, home, report, how or Conversion())
+        with _alone(home / "lock"):
+            if not target.is_file():
+                phase = f"quantizing to {name}"
+                report(Loading(phase))
+                quantize.quantize(whole, target, name, progress=_reporting(report, phase))
     return target
+
+
+def cached(folder_fingerprint: str, version: str, imatrix: str = "") -> Path:
+    """Where GGUF files made of a folder are kept. `imatrix` is the hash of the importance matrix that they are made with."""
+    values = [folder_fingerprint, CONVERSION, version, *([imatrix] if imatrix else [])]
+    return paths.cache() / "gguf" / content_hash(*values)[:20]
+
+
+def whole_gguf(folder: Path, home: Path, report: Report, how: Conversion) -> Path:
+    """The folder as one GGUF file without loss: by qtui where it knows the architecture, else by llama.cpp's converter."""
+    from qtui.engines import converter, llama_folder
+
+    name = model_name(folder)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        whole_type = llama_folder.lossless_type(folder)
+    except converter.NeedsConverterError:
+        whole_type = "auto"
+    whole = home / f"{name}-{whole_type}.gguf"
+    with _alone(home / "lock"):
+        if whole.is_file():
+            return whole
+        check_room(home, sum(file.stat().st_size for file in fingerprint.weight_files(folder)), whole.name)
+        try:
+            report(Loading(f"converting {name} to GGUF"))
+            llama_folder.convert(folder, whole)
+        except converter.NeedsConverterError:
+            converter.convert(
+                folder,
+                whole,
+                whole_type.lower(),
+                converter=how.converter,
+                trust_remote_code=how.trust_remote_code,
+                progress=lambda phase, fraction: report(Loading(phase, fraction)),
+            )
+    return whole
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """Raises UserError where the disk that holds `folder`, which need not exist yet, has less than `needed` bytes free."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{folder}: too little room for {what}: {needed / 1e9:,.2f} GB needed, {free / 1e9:,.2f} GB free; make room, or name "
+            "another folder"
+        )
+
+
+def model_name(folder: Path) -> str:
+    """What files made of a folder are called: its name; in the hub's cache, whose folders are named by hashes, the repository's."""
+    if folder.parent.name == "snapshots":
+        return folder.parent.parent.name.rsplit("--", 1)[-1]
+    return folder.resolve().name
 
 
 def _on_disk(weights: str) -> Path | None:

@@ -40,7 +40,8 @@ def _engine(job: Job, plan: Plan, say: child.Say) -> Engine:
     from qtui.engines.llama_cpp import LlamaCppEngine
 
     if path.is_dir():
-        path = weights.made_gguf(path, plan.fingerprint, variant.precision, plan.engine_version, say)
+        how = weights.Conversion(trust_remote_code=variant.trust_remote_code)
+        path = weights.made_gguf(path, plan.fingerprint, variant.precision, plan.engine_version, say, how=how)
     return LlamaCppEngine(variant, path)
 
 

@@ -1,0 +1,225 @@
+"""llama.cpp's own converter (`convert_hf_to_gguf.py`) for the folders that qtui does not convert itself.
+
+It must be of the llama.cpp that is installed, or it writes what that cannot read: so it comes from the source distribution of
+that very llama-cpp-python, fetched once through pip and kept in the cache, or from a folder that the user names.
+
+The converter and pip run as processes of their own, through this module (`python -m qtui.engines.converter`), so that they end with
+the process that asked. What they say goes to stderr, which is the log.
+"""
+
+import fcntl
+import importlib.metadata
+import importlib.util
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from qtui import paths
+from qtui.engines import unfinished
+from qtui.errors import UserError
+
+DISTRIBUTION = "llama-cpp-python"
+SCRIPT = "convert_hf_to_gguf.py"
+ENVIRONMENT = "QTUI_LLAMA_CPP"
+"""Names a folder with llama.cpp's sources, for machines that fetch nothing."""
+
+FETCHING = "fetching llama.cpp's converter"
+
+_WANTED = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
+_WRITTEN = re.compile(r"Writing:\s+(\d+)%")
+_SAID_LINES = 40
+_POINT_TO_ONE = f"or name a folder with llama.cpp's sources: --converter FOLDER or ${ENVIRONMENT}"
+
+
+class NeedsConverterError(UserError):
+    """A folder that qtui does not convert to GGUF itself; llama.cpp's converter may."""
+
+
+Progress = Callable[[str, float | None], None]
+"""Gets what is going on and how far it is, 0 to 1, None where that is not known."""
+
+
+def convert(
+    folder: Path,
+    target: Path,
+    outtype: str,
+    *,
+    converter: Path | None = None,
+    trust_remote_code: bool = False,
+    progress: Progress = lambda _phase, _fraction: None,
+) -> None:
+    """Write `target` whole or not at all. `outtype` is f32, f16, bf16 or auto; `converter` a folder with llama.cpp's sources.
+
+    Raises UserError with the converter's reason where it fails, and where the folder brings code that nobody has allowed.
+    """
+    if any(folder.glob("*.py")) and not trust_remote_code:
+        raise UserError(
+            f"{folder}: brings Python code of its own, which llama.cpp's converter may run; read it, then allow it with "
+            "--trust-remote-code"
+        )
+    script = located(converter, progress)
+    phase = f"converting {folder.name} to GGUF"
+    progress(phase, None)
+
+    def heard(line: str) -> None:
+        written = _WRITTEN.search(line)
+        if written:
+            progress(phase, int(written[1]) / 100)
+
+    with unfinished.growing(target) as path:
+        arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
+        code, said = _run("script", arguments, {"HF_HUB_OFFLINE": "1"}, heard)
+        if code:
+            raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {_reason(said)}")
+
+
+def located(named: Path | None, progress: Progress) -> Path:
+    """The converter's script: in the folder named here, in the environment, in the cache, else fetched."""
+    folder = named or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    if folder is None:
+        return _fetched(progress)
+    script = folder.expanduser() / SCRIPT
+    if not script.is_file():
+        raise UserError(f"{folder}: has no {SCRIPT}; name the folder of llama.cpp's sources")
+    return script
+
+
+def _fetched(progress: Progress) -> Path:
+    try:
+        version = importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(f'{DISTRIBUTION} is not installed: pip install "qtui[engines]"') from None
+    version = version.split("+")[0]
+    home = paths.cache() / "llama.cpp"
+    home.mkdir(parents=True, exist_ok=True)
+    script = home / version / SCRIPT
+    with (home / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not script.is_file():
+            progress(FETCHING, None)
+            with tempfile.TemporaryDirectory(dir=home) as scratch:
+                _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                shutil.rmtree(home / version, ignore_errors=True)
+                (Path(scratch) / "out").rename(home / version)
+    return script
+
+
+def _download(version: str, scratch: Path) -> Path:
+    """The source distribution, by pip with whatever index and settings the user's pip has; nothing of it is built."""
+    if importlib.util.find_spec("pip") is None:
+        raise UserError(
+            f"llama.cpp's converter is fetched through pip, which this Python lacks: install pip, {_POINT_TO_ONE}"
+        )
+    _write_stand_in(scratch / "backend", version)
+    arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
+    arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
+    code, said = _run("module", arguments, {"PYTHONPATH": str(scratch / "backend")})
+    found = sorted(scratch.glob("*.tar.gz"))
+    if code or not found:
+        raise UserError(
+            f"the source distribution of {DISTRIBUTION} {version}, which llama.cpp's converter comes with, could not be fetched: "
+            f"{_reason(said)}; try again with a connection, {_POINT_TO_ONE}"
+        )
+    return found[0]
+
+
+def _write_stand_in(folder: Path, version: str) -> None:
+    """A build backend that only tells name and version.
+
+    pip asks the distribution's own backend for them, which would fetch build tools and look for a compiler: measured, two minutes
+    instead of twelve seconds. The hooks are those of PEP 517.
+    """
+    package = folder / "scikit_build_core"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "build.py").write_text(
+        f"""
+from pathlib import Path
+
+def get_requires_for_build_wheel(config_settings=None):
+    return []
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    name = "llama_cpp_python-{version}.dist-info"
+    folder = Path(metadata_directory) / name
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\\nName: llama_cpp_python\\nVersion: {version}\\n")
+    return name
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    raise RuntimeError("qtui builds nothing of this distribution")
+""",
+        encoding="utf-8",
+    )
+
+
+def _extract(archive: Path, target: Path, version: str) -> None:
+    target.mkdir()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                wanted = _WANTED.match(member.name)
+                if wanted and (member.isfile() or member.isdir()):
+                    member.name = wanted["rest"]
+                    tar.extract(member, target, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise UserError(
+            f"the source distribution of {DISTRIBUTION} {version} is damaged ({error}); try again"
+        ) from None
+    if not (target / SCRIPT).is_file():
+        raise UserError(f"the source distribution of {DISTRIBUTION} {version} has no {SCRIPT}; {_POINT_TO_ONE}")
+
+
+def _run(
+    kind: str, arguments: list[str], environment: dict[str, str], heard: Callable[[str], None] = lambda _: None
+) -> tuple[int, list[str]]:
+    """Exit code and last lines. Every line, progress bars' too, goes to the log and to `heard`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qtui.engines.converter", kind, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        text=True,
+        errors="replace",
+        encoding="utf-8",
+    )
+    said: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:  # universal newlines: a progress bar's carriage return ends a line too
+        heard(line)
+        sys.stderr.write(line)
+        said = [*said[1 - _SAID_LINES :], line.rstrip()]
+    return process.wait(), said
+
+
+def _reason(said: list[str]) -> str:
+    """The last line that looks like one: an error's, else the last of all."""
+    lines = [line.strip() for line in said if line.strip()]
+    errors = [line for line in lines if re.match(r"(ERROR|[\w.]*(Error|Exception))\b", line)]
+    last = (errors or lines or ["it said nothing"])[-1]
+    return re.sub(r"^ERROR:(hf-to-gguf:)?\s*", "", last)
+
+
+def _main() -> None:
+    from qtui.engines import child
+
+    child.die_with_parent()
+    kind, what, *arguments = sys.argv[1:]
+    sys.argv = [what, *arguments]
+    if kind == "module":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        sys.path[0] = str(Path(what).parent)
+        runpy.run_path(what, run_name="__main__")
+
+
+if __name__ == "__main__":
+    _main()
