@@ -5,7 +5,8 @@ is fed is the answer's text as the tokenizer takes it apart: the store keeps tex
 is rare; how many of its tokens are the baseline's own choice is told with the figures.
 
 The end token is part of an answer that ended by itself: quantization changes when models stop. Of several end tokens it is the
-one that the baseline finds likeliest there. Where stop texts were set nobody knows whether it was one of them, so it is left out.
+one that the baseline finds likeliest there. Where stop texts were set it is left out of answers that ended by one of those: they
+had more tokens than their text comes to.
 """
 
 import os
@@ -177,11 +178,8 @@ class _Measuring:
         given = self.comparison.given[index]
         prompt = self.plan.prompts[given.item]
         task = self.comparison.items[given.item].task
-        ended = given.finish_reason == "stop" and not self.comparison.sampling.stop
-        tokens, others = (
-            taken_apart(scorer, prompt, given.text, ended=ended, cut_off=given.finish_reason == "length")
-            for scorer in (self.baseline, self.candidate)
-        )
+        stop = self.comparison.sampling.stop
+        tokens, others = (taken_apart(scorer, prompt, given, stop=stop) for scorer in (self.baseline, self.candidate))
         if tokens != others:
             what = "prompt" if tokens.prompt != others.prompt else "answer"
             raise UserError(

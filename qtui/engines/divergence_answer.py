@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from qtui.engines.divergence_protocol import Given
 from qtui.engines.protocol import Prompt
 from qtui.engines.scoring import Fed, Scorer
 from qtui.engines.token_divergence import Positions, joined
@@ -33,10 +34,12 @@ class Tokens:
         return Fed([*self.prompt, *seen] if self.ended or self.answer else [], len(self.prompt) - 1)
 
 
-def taken_apart(scorer: Scorer, prompt: Prompt, text: str, *, ended: bool, cut_off: bool) -> Tokens:
+def taken_apart(scorer: Scorer, prompt: Prompt, given: Given, *, stop: Sequence[str]) -> Tokens:
     """An answer that was cut off within a character has U+FFFD at its end, which the model did not say."""
-    said = text.rstrip(CUT) if cut_off else text
-    return Tokens(scorer.prompt_ids(prompt), scorer.answer_ids(said), ended)
+    said = given.text.rstrip(CUT) if given.finish_reason == "length" else given.text
+    answer = scorer.answer_ids(said)
+    ended = given.finish_reason == "stop" and (not stop or given.completion_tokens == len(answer))
+    return Tokens(scorer.prompt_ids(prompt), answer, ended)
 
 
 def divergence_of(key: str, tokens: Tokens, parts: Sequence[Positions], scorer: Scorer) -> AnswerDivergence:

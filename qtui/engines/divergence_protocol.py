@@ -24,6 +24,7 @@ class Given(msgspec.Struct, frozen=True):
     key: str
     text: str
     finish_reason: FinishReason
+    completion_tokens: int | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True, tag=True):

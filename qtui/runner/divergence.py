@@ -90,7 +90,13 @@ def _comparison(
         for sample in range(samples)
     ]
     given = [
-        Given((each.task - 1) * samples + each.place.sample, each.key, each.text, each.finish_reason)
+        Given(
+            item=(each.task - 1) * samples + each.place.sample,
+            key=each.key,
+            text=each.text,
+            finish_reason=each.finish_reason,
+            completion_tokens=each.completion_tokens,
+        )
         for each in missing
     ]
     return Comparison(specs[sides[0].name], specs[sides[1].name], experiment.sampling, plan.prompt, items, given)

@@ -48,6 +48,7 @@ class BaselineAnswer:
     key: str
     text: str
     finish_reason: FinishReason
+    completion_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Known:
 def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
     """The baseline's answers that this candidate has not been held against, by task and sample."""
     rows = store.execute(
-        "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, answer.text, answer.finish_reason"
+        "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, answer.text, answer.finish_reason,"
+        " answer.completion_tokens"
         " FROM variant_answer va JOIN answer ON answer.id = va.answer_id JOIN task ON task.id = va.task_id"
         f" WHERE va.variant_id = :baseline AND NOT EXISTS ({_CURRENT.format('1')} AND vd.task_id = va.task_id"
         "  AND vd.sample = va.sample)"
