@@ -8,8 +8,10 @@ that ends.
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -27,21 +29,25 @@ RESULTS_KEPT = 64
 NICENESS = 5
 """Behind the keys and before nothing else: with 10 a pane waited many seconds while a model ran on every core."""
 WARM_UP = ("numpy", "pandas", "scipy.stats", "plotext")
-_Key = tuple[Callable[..., Any], tuple[Any, ...], Hashable]
+REST = 8.0
+"""Times that a question took to answer: for so long its answer holds although the store has changed, so that a run that writes all
+the time leaves the cores to the model. At least LEAST_REST, at most MOST_REST seconds."""
+LEAST_REST, MOST_REST = 1.0, 30.0
+_Question = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Numbers:
     """Asks functions of `qtui.results` and `qtui.charts` in the child and keeps what they answered.
 
     `version` is the store's (`Store.changes_seen()`), set by whoever watches it: an answer belongs to the version it was
-    asked at, so that a changed store is asked again and an unchanged one is not.
+    asked at, so that an unchanged store is not asked again.
     """
 
     def __init__(self) -> None:
         self.version: Hashable = None
         self._pool: ProcessPoolExecutor | None = None
         self._children: list[BaseProcess] = []
-        self._answers: OrderedDict[_Key, asyncio.Task[Any]] = OrderedDict()
+        self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
         self._closed = False
 
     async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -49,18 +55,18 @@ class Numbers:
 
         Raises what the function raised if that is a UserError; any other failure of it as a UserError that names it.
         """
-        key = (function, arguments, self.version)
-        task = self._answers.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._ask(function, arguments))
-            task.add_done_callback(_look_at_the_exception)
-            self._answers[key] = task
-            while len(self._answers) > RESULTS_KEPT:
-                self._answers.popitem(last=False)
-        self._answers.move_to_end(key)
-        # Shielded: a pane that lost interest does not take the answer from another that asked the same.
-        answer: T = await asyncio.shield(task)
+        answer: T = await self._kept((function, arguments), rested=False)
         return answer
+
+    async def ask_at_leisure(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The same, but an answer holds for a while after the store has changed; `due` says how long."""
+        answer: T = await self._kept((function, arguments), rested=True)
+        return answer
+
+    def due(self, function: Callable[..., Any], *arguments: Any) -> float:
+        """Seconds until a leisurely question gets a newer answer than it got last; 0 where that is of the present version."""
+        kept = self._answers.get((function, arguments))
+        return 0.0 if kept is None or kept.version == self.version else max(0.01, kept.rests_for())
 
     def warm(self) -> None:
         """Start the child and let it import what it will need, without waiting: called once the first frame is up."""
@@ -70,9 +76,23 @@ class Numbers:
     def close(self) -> None:
         """End the child at once, whatever it computes; the interpreter's exit has then nothing to wait for."""
         self._closed = True
-        for task in self._answers.values():
-            task.cancel()
+        for kept in self._answers.values():
+            kept.task.cancel()
         self._end_pool()
+
+    async def _kept(self, question: _Question, *, rested: bool) -> Any:
+        kept = self._answers.get(question)
+        changed = kept is not None and kept.version != self.version and not (rested and kept.rests_for() > 0)
+        if kept is None or kept.failed or changed:
+            # The first time the child may have had to start and to import: that says nothing about the next.
+            most = LEAST_REST if kept is None else MOST_REST
+            kept = _Answer(self.version, asyncio.create_task(self._ask(*question)), most)
+            self._answers[question] = kept
+            while len(self._answers) > RESULTS_KEPT:
+                self._answers.popitem(last=False)
+        self._answers.move_to_end(question)
+        # Shielded: a pane that lost interest does not take the answer from another that asked the same.
+        return await asyncio.shield(kept.task)
 
     async def _ask(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         from concurrent.futures.process import BrokenProcessPool
@@ -130,6 +150,32 @@ def _start_resource_tracker() -> None:
         resource_tracker.ensure_running()
 
 
+class _Answer:
+    """What was asked at a version of the store, on its way or there."""
+
+    def __init__(self, version: Hashable, task: "asyncio.Task[Any]", most_rest: float) -> None:
+        self.version, self.task = version, task
+        self._most_rest = most_rest
+        self._asked = time.monotonic()
+        self._rest_until = math.inf
+        task.add_done_callback(self._answered)
+
+    @property
+    def failed(self) -> bool:
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+    def rests_for(self) -> float:
+        """Seconds that the answer holds although the store has changed; endless while it is on its way."""
+        return self._rest_until - time.monotonic()
+
+    def _answered(self, task: "asyncio.Task[Any]") -> None:
+        now = time.monotonic()
+        self._rest_until = now + min(self._most_rest, max(LEAST_REST, REST * (now - self._asked)))
+        # Whoever asked may be gone; asyncio would report an exception that nobody looked at on the terminal.
+        if not task.cancelled():
+            task.exception()
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """An exception as text: the exception itself could need numpy to be unpickled."""
@@ -172,9 +218,3 @@ def _import_libraries() -> None:
 
     for name in WARM_UP:
         importlib.import_module(name)
-
-
-def _look_at_the_exception(task: "asyncio.Task[Any]") -> None:
-    """Whoever asked may be gone; asyncio would report an exception that nobody looked at on the terminal."""
-    if not task.cancelled():
-        task.exception()

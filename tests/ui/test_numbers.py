@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from qtui.errors import UserError
-from qtui.ui.numbers import Numbers
+from qtui.ui.numbers import MOST_REST, Numbers
 
 
 def append_a_line(path: Path) -> int:
@@ -67,6 +67,25 @@ async def test_an_answer_is_computed_once_per_store_version(numbers: Numbers, tm
     assert [await numbers.ask(append_a_line, counter), await numbers.ask(append_a_line, counter)] == [1, 1]
     numbers.version = (2, 0)
     assert await numbers.ask(append_a_line, counter) == 2
+
+
+async def test_at_leisure_a_changed_store_is_asked_again_after_a_rest(numbers: Numbers, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    await numbers.ask_at_leisure(append_a_line, counter)
+    numbers.version = (2, 0)
+    assert await numbers.ask_at_leisure(append_a_line, counter) == 1
+    assert 0 < numbers.due(append_a_line, counter) <= MOST_REST
+    assert await numbers.ask(append_a_line, counter) == 2
+    assert numbers.due(append_a_line, counter) == 0
+
+
+async def test_the_rest_ends(numbers: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qtui.ui.numbers.LEAST_REST", 0.0)
+    monkeypatch.setattr("qtui.ui.numbers.MOST_REST", 0.0)
+    counter = tmp_path / "counter"
+    await numbers.ask_at_leisure(append_a_line, counter)
+    numbers.version = (2, 0)
+    assert await numbers.ask_at_leisure(append_a_line, counter) == 2
 
 
 async def test_the_same_question_asked_twice_at_once_is_computed_once(numbers: Numbers, tmp_path: Path) -> None:

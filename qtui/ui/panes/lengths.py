@@ -26,8 +26,7 @@ from qtui.results.lengths import length_rows
 from qtui.results.models import ModelPoint, OverModels, over_models
 from qtui.text import safe, wrap
 from qtui.ui import keys, stylesheet
-from qtui.ui.panes.own_choices import OwnChoices
-from qtui.ui.panes.pane import Pane
+from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.widgets.chart import Chart
 from qtui.ui.widgets.drawing import Drawing
 from qtui.ui.widgets.violins import ViolinChart
@@ -47,7 +46,7 @@ class OverModelsView(Container, can_focus=True):
     """The plot and its list; it takes the focus so that the pane's keys reach the pane."""
 
 
-class LengthsPane(Pane):
+class LengthsPane(FiguresPane):
     TITLE = "Lengths"
     DEFAULT_CSS = stylesheet.beside(__file__)
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("lengths"))
@@ -65,7 +64,6 @@ class LengthsPane(Pane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._scale: Scale = "linear"
-        self._own = OwnChoices()
         self._order = 0
         self._view = "violins"
         self._found: Distributions | None = None
@@ -88,13 +86,12 @@ class LengthsPane(Pane):
         if not run_ids:
             self.caption.update(EMPTY)
             return
-        numbers, path = self.workbench.numbers, self.workbench.store_path
         rows, self._found = await asyncio.gather(
-            numbers.ask(length_rows, path, run_ids), numbers.ask(distributions, path, run_ids, self._scale)
+            self.computed(length_rows, run_ids), self.computed(distributions, run_ids, self._scale)
         )
         told = _ordered(stories(rows), self._order)
         if told != self._stories:
-            self._own.forget()
+            self.own_choices.forget()
         self._stories = told
         self._show_violins()
         if self._view == "detail":
@@ -116,7 +113,7 @@ class LengthsPane(Pane):
         chosen: dict[str, Any] = {"run_id": story.run_id, "model": story.model}
         if story.pair is not None:
             chosen["candidate"] = story.pair.candidate
-        self._own.made(chosen)
+        self.own_choices.made(chosen)
         self.select(**chosen)
 
     def action_open(self) -> None:
@@ -202,19 +199,10 @@ class LengthsPane(Pane):
     async def _paired(self, story: Story) -> PairedLengths:
         if story.pair is None:
             return PairedLengths((), (), ())
-        return await self.workbench.numbers.ask(
-            paired_lengths,
-            self.workbench.store_path,
-            story.run_id,
-            story.model,
-            story.pair.baseline,
-            story.pair.candidate,
-        )
+        return await self.computed(paired_lengths, story.run_id, story.model, story.pair.baseline, story.pair.candidate)
 
     async def _show_over_models(self) -> None:
-        found = await self.workbench.numbers.ask(
-            over_models, self.workbench.store_path, self.scope.run_ids, self.scope.judge
-        )
+        found = await self.computed(over_models, self.scope.run_ids, self.scope.judge)
         points = tuple(
             plots.NamedPoint(str(i), p.length_change, p.score_change)
             for i, p in enumerate(found.points, start=1)

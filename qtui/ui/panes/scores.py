@@ -23,8 +23,7 @@ from qtui.results.published import SOURCE, PublishedRow, published_rows
 from qtui.results.scores import ScoreRow, ScoreRows, score_rows
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
-from qtui.ui.panes.own_choices import OwnChoices
-from qtui.ui.panes.pane import Pane
+from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
@@ -47,7 +46,7 @@ class DetailScroll(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
 
 
-class ScoresPane(Pane):
+class ScoresPane(FiguresPane):
     TITLE = "Scores"
     DEFAULT_CSS = stylesheet.beside(__file__)
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("scores"))
@@ -64,7 +63,6 @@ class ScoresPane(Pane):
         self._rows: list[ScoreRow] = []
         self._published: tuple[PublishedRow, ...] = ()
         self._flipped: list[TaskDelta] = []
-        self._own = OwnChoices()
         self._order = 0
         self._with_published = False
         self._view = "table"
@@ -79,15 +77,15 @@ class ScoresPane(Pane):
             yield Paragraphs(id="score-bars")
 
     async def refresh_data(self) -> None:
-        numbers, run_ids = self.workbench.numbers, self.scope.run_ids
+        run_ids = self.scope.run_ids
         if run_ids:
-            self._found = await numbers.ask(score_rows, self.workbench.store_path, run_ids)
-            self._published = await numbers.ask(published_rows)
+            self._found = await self.computed(score_rows, run_ids)
+            self._published = await self.workbench.numbers.ask(published_rows)
         else:
             self._found = ScoreRows((), self._found.margin, ())
         rows = _ordered(self._found.rows, self._order)
         if rows != self._rows:
-            self._own.forget()
+            self.own_choices.forget()
         self._rows = rows
         self._show()
         if self._view == "flips":
@@ -112,7 +110,7 @@ class ScoresPane(Pane):
         chosen: dict[str, Any] = {"run_id": row.run_id, "model": row.model, "candidate": row.candidate}
         if row.judge is not None:
             chosen["judge"] = row.judge
-        self._own.made(chosen)
+        self.own_choices.made(chosen)
         self.select(**chosen)
 
     @on(VirtualTable.RowHighlighted, "#flip-table")
@@ -138,7 +136,7 @@ class ScoresPane(Pane):
         self._order = (self._order + 1) % len(ORDERS)
         self.notify(f"Order: {ORDERS[self._order]}", timeout=2)
         self._rows = _ordered(self._found.rows, self._order)
-        self._own.forget()
+        self.own_choices.forget()
         self._show()
 
     def action_published(self) -> None:
@@ -193,7 +191,7 @@ class ScoresPane(Pane):
             for row in self._rows
         ]
         rows = [self._cells(row, plot, [c.label for c in shown]) for row, plot in zip(self._rows, drawn, strict=True)]
-        cursor = None if self._own.explain(self.scope) else self._position()
+        cursor = None if self.own_choices.explain(self.scope) else self._position()
         self.table.show(shown, ListRows(rows), cursor=cursor, empty=EMPTY)
         # As tall as its rows, so that a few rows leave the room to the selected one.
         self.table.styles.height = min(len(rows) + 1, max(4, self.size.height // 2)) if rows else 4
@@ -247,9 +245,7 @@ class ScoresPane(Pane):
         row = self._selected
         if row is None:
             return
-        found = await self.workbench.numbers.ask(
-            deltas, self.workbench.store_path, row.run_id, row.model, row.baseline, row.candidate
-        )
+        found = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
         flipped = [(delta, grades) for delta in found if (grades := _crossing(delta, row.judge)) is not None]
         flipped.sort(key=lambda f: f[1][1] - f[1][0])
         self._flipped = [delta for delta, _ in flipped]
