@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from qtui.charts.axis import Axis, axis_line
 from qtui.charts.figures import NONE, change, number, percent
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
+from qtui.charts.lines import width as lines_width
 from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
 from qtui.results.distributions import Distributions
 from qtui.results.lengths import LengthRows, PairRow, VariantRow
@@ -84,7 +85,7 @@ def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Vio
     variants, wide = _variant_width(told), cells >= _WIDE
     return [
         Violin(
-            _heading(story, fit(name, name_width), figures),
+            _heading(story, fit(name, name_width), figures, cells),
             _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), found),
             _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), found),
         )
@@ -150,7 +151,7 @@ def _name(story: Story, with_candidate: bool) -> str:
     return safe(story.model) + (f" {safe(story.pair.candidate)}" if story.pair and with_candidate else "")
 
 
-def _heading(story: Story, name: str, figures: int) -> Line:
+def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
     before, after = _medians(story)
     line: list[Segment] = [(f" {name} ", "strong")]
     if story.pair is None:
@@ -163,8 +164,18 @@ def _heading(story: Story, name: str, figures: int) -> Line:
         )
     if story.pair is not None and story.pair.behaviour == "changed":
         line.append(("  behaviour changed", "warning"))
-    flags = flag_texts(story.baseline, story.candidate)
-    return [*line, ("  " + " · ".join(flags), "faint")]
+    return [*line, (_flags(story, cells - lines_width(line)), "faint")]
+
+
+def _flags(story: Story, room: int) -> str:
+    """As many whole flags as fit, the largest changes first."""
+    shown = ""
+    for flag in flag_texts(story.baseline, story.candidate):
+        longer = f"{shown} · {flag}" if shown else f"  {flag}"
+        if width(longer) > room:
+            break
+        shown = longer
+    return shown
 
 
 def _medians(story: Story) -> tuple[float | None, float | None]:
