@@ -32,7 +32,7 @@ def locate(weights: str, report: Report) -> Path:
     found = _on_disk(weights)
     if found:
         return found
-    progress = _reporting(report, f"downloading {weights}")
+    progress = reporting(report, f"downloading {weights}")
     file = _HUB_FILE.match(weights)
     if file:
         return hub.file(file["repo"], file["file"], progress)
@@ -48,7 +48,7 @@ def locate_prompt(weights: str, report: Report) -> Path:
 
 
 def fingerprint_of(path: Path, report: Report) -> str:
-    return fingerprint.of_weights(path, _reporting(report, f"hashing {path.name}"))
+    return fingerprint.of_weights(path, reporting(report, f"hashing {path.name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def made_gguf(
             if not target.is_file():
                 phase = f"quantizing to {name}"
                 report(Loading(phase))
-                quantize.quantize(whole, target, name, progress=_reporting(report, phase))
+                quantize.quantize(whole, target, name, progress=reporting(report, phase))
     return target
 
 
@@ -162,7 +162,7 @@ def _demo() -> Path:
     return folder
 
 
-def _reporting(report: Report, phase: str) -> Callable[[float], None]:
+def reporting(report: Report, phase: str) -> Callable[[float], None]:
     """Report at most every whole percent: a large file is read in thousands of pieces."""
     last = -1
 

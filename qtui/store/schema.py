@@ -142,4 +142,31 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX variant_divergence_by_divergence ON variant_divergence (divergence_id);
     CREATE INDEX variant_divergence_by_candidate ON variant_divergence (candidate_id);
     """,
+    """
+    CREATE TABLE made (
+        id INTEGER PRIMARY KEY,
+        model TEXT NOT NULL,                   -- as the Models pane calls it
+        type TEXT NOT NULL,                    -- of the GGUF file, e.g. Q4_K_M
+        host TEXT NOT NULL,
+        path TEXT NOT NULL,
+        facts TEXT NOT NULL DEFAULT '{}',      -- JSON: sizes, and speed and memory where they were measured
+        changed REAL NOT NULL,
+        UNIQUE (model, type, host, path)
+    );
+    CREATE TABLE making (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('quantize', 'bench')),
+        model TEXT NOT NULL,
+        types TEXT NOT NULL,                   -- JSON list
+        state TEXT NOT NULL DEFAULT 'running',
+        phase TEXT NOT NULL DEFAULT '',
+        fraction REAL,
+        reason TEXT NOT NULL DEFAULT '',
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        pid_started REAL NOT NULL,
+        started REAL NOT NULL,
+        heartbeat REAL NOT NULL
+    );
+    """,
 )

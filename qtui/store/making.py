@@ -1,0 +1,126 @@
+"""GGUF files that were made or measured on a machine, and the work that is going on at it, so that the Models pane can show both.
+
+Not part of any run: a file is a model's, and how fast it is is the machine's. Work that is said to be running is believed while its
+process lives.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from qtui.store.connection import Store
+from qtui.store.leases import is_held
+
+Kind = Literal["quantize", "bench"]
+State = Literal["running", "done", "failed", "cancelled", "interrupted"]
+
+KEPT = 50
+"""Pieces of work that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A piece of work. `fraction` is 0 to 1 of the present phase, None where nobody knows; times are seconds since the epoch."""
+
+    id: int
+    kind: Kind
+    model: str
+    types: tuple[str, ...]
+    state: State
+    phase: str
+    fraction: float | None
+    reason: str
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A GGUF file of one type. `facts` as quantizing and measuring put them: file_bytes, bits, prompt_speed, …"""
+
+    model: str
+    type: str
+    host: str
+    path: Path
+    changed: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
+    """Say that this process works on it. Returns the id for `report` and `end`."""
+    now = time.time()
+    with store.writing():
+        cursor = store.execute(
+            "INSERT INTO making (kind, model, types, host, pid, pid_started, started, heartbeat) VALUES (?,?,?,?,?,?,?,?)",
+            (kind, model, json.dumps(list(types)), socket.gethostname(), os.getpid(),
+             psutil.Process().create_time(), now, now),
+        )  # fmt: skip
+        store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (KEPT,))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def report(store: Store, making_id: int, phase: str, fraction: float | None) -> None:
+    with store.writing():
+        store.execute(
+            "UPDATE making SET phase = ?, fraction = ?, heartbeat = ? WHERE id = ?",
+            (phase, fraction, time.time(), making_id),
+        )
+
+
+def end(store: Store, making_id: int, state: State, reason: str = "") -> None:
+    with store.writing():
+        store.execute(
+            "UPDATE making SET state = ?, reason = ?, phase = '', fraction = NULL, heartbeat = ? WHERE id = ?",
+            (state, reason, time.time(), making_id),
+        )
+
+
+def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any]) -> None:
+    """Facts of a file, added to those that are known; they replace those of the same names."""
+    with store.writing():
+        store.execute(
+            "INSERT INTO made (model, type, host, path, facts, changed) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT (model, type, host, path) DO UPDATE"
+            " SET facts = json_patch(facts, excluded.facts), changed = excluded.changed",
+            (model, type_, socket.gethostname(), str(path), json.dumps(facts), time.time()),
+        )
+
+
+def files(store: Store) -> list[MadeFile]:
+    """All files, those of one model together, the largest first."""
+    rows = store.execute("SELECT * FROM made ORDER BY model, json_extract(facts, '$.file_bytes') DESC, type")
+    return [
+        MadeFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
+    ]
+
+
+def work(store: Store) -> list[Making]:
+    """What is going on or was, the newest first."""
+    return [_making(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
+
+
+def _making(row: sqlite3.Row) -> Making:
+    state = row["state"]
+    if state == "running" and not is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
+        state = "interrupted"
+    return Making(
+        id=row["id"],
+        kind=row["kind"],
+        model=row["model"],
+        types=tuple(json.loads(row["types"])),
+        state=state,
+        phase=row["phase"],
+        fraction=row["fraction"],
+        reason=row["reason"],
+        pid=row["pid"],
+        started=row["started"],
+    )
