@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from qtui.experiment import load
 from qtui.records import RunSummary
+from qtui.runner.start import add
 from qtui.store import leases, open_store, runs
 from tests.terminal.tmux import PATIENCE_SECONDS, Terminal
 
@@ -53,20 +55,25 @@ def wait_for_run(store: Path, condition: Callable[[RunSummary], object]) -> RunS
     raise AssertionError(runs.summaries(opened))
 
 
-def workbench(store: Path, running: Path | None = None) -> Terminal:
-    """The workbench on a store, with a run of the slow experiment begun before it opens if a file to write it to is named."""
-    qtui = f"{sys.executable} -m qtui"
-    if running is None:
-        return Terminal(f"{qtui} --store {store}")
-    running.write_text(SLOW)
-    return Terminal(f"{qtui} run {running} --detach --store {store}; {qtui} --store {store}")
+def workbench(store: Path) -> Terminal:
+    return Terminal(f"{sys.executable} -m qtui --store {store}")
 
 
-def test_run_started_in_the_workbench_goes_on_when_the_terminal_is_gone(tmp_path: Path, store: Path) -> None:
-    first = workbench(store, running=tmp_path / "slow.toml")
+def workbench_that_starts_a_run(store: Path) -> Terminal:
+    """The workbench on a run that waits, started from it by its key."""
+    file = store.with_name("slow.toml")
+    file.write_text(SLOW)
+    add(open_store(store), load(file))
+    terminal = workbench(store)
+    terminal.wait_for("slow")
+    terminal.press("r")
+    wait_for_run(store, lambda run: run.answered >= 1)
+    return terminal
+
+
+def test_run_started_in_the_workbench_goes_on_when_the_terminal_is_gone(store: Path) -> None:
+    first = workbench_that_starts_a_run(store)
     try:
-        first.wait_for("slow")
-        wait_for_run(store, lambda run: run.answered >= 1)
         process = psutil.Process(first.pid())
         family = [process, *process.children(recursive=True)]
     finally:
@@ -82,11 +89,9 @@ def test_run_started_in_the_workbench_goes_on_when_the_terminal_is_gone(tmp_path
         second.close()
 
 
-def test_q_leaves_the_workbench_and_the_run_goes_on(tmp_path: Path, store: Path) -> None:
-    terminal = workbench(store, running=tmp_path / "slow.toml")
+def test_q_leaves_the_workbench_and_the_run_goes_on(store: Path) -> None:
+    terminal = workbench_that_starts_a_run(store)
     try:
-        terminal.wait_for("slow")
-        wait_for_run(store, lambda run: run.answered >= 1)
         terminal.press("q")
         end = time.monotonic() + PATIENCE_SECONDS
         while not terminal.ended() and time.monotonic() < end:
