@@ -5,12 +5,13 @@ An entry says where weights are, how the model wants to be asked, and what is kn
 
 import functools
 import tomllib
+import types
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin
 
-from qtui import paths
+from qtui import paths, prompt_slots
 from qtui.errors import UserError
 from qtui.toml_location import line_of
 
@@ -33,14 +34,23 @@ class Entry:
     trust_remote_code: bool = False
     """The checkpoint brings modelling code of its own, which runs only if an experiment asks for it."""
     dtype: str = UNKNOWN
+    """What the study ran the original in; of a model that it did not say this of, what its config says."""
     context_length: int | None = None
+    sliding_window: int | None = None
+    """How far back a token attends. llama.cpp attends to everything: keep prompt and answer within it."""
     vocab_size: int | None = None
     license: str = UNKNOWN
     prompt: str | None = None
     """The prompt's format with the slots {system} and {input}; None: the tokenizer's chat template, or the bare input."""
+    prompt_without_system: str | None = None
+    """The same where there is no system prompt; a `prompt` without {system} is that already."""
     system: str | None = None
     bos: bool | None = None
     stop: tuple[str, ...] = ()
+    """Texts that end an answer, beside the end tokens of the tokenizer."""
+    study_prompt: Literal["official", "own", "unknown"] = "unknown"
+    """Whether the study asked as the model's card does. Its own prompts are no part of qtui."""
+    study_sampling: str = UNKNOWN
     base_model: str = UNKNOWN
     tokenizer: str = UNKNOWN
     pretraining_data: str = UNKNOWN
@@ -51,14 +61,7 @@ class Entry:
     @property
     def template(self) -> str | None:
         """The format as a Jinja chat template for one turn, as engines want it."""
-        if self.prompt is None:
-            return None
-        parts = {"{input}": "{{ messages[-1]['content'] }}", "{system}": "{{ messages[0]['content'] }}"}
-        text = self.prompt
-        for slot, expression in parts.items():
-            text = text.replace(slot, expression)
-        # Jinja drops one newline at the end of a template.
-        return text + "\n" if text.endswith("\n") else text
+        return None if self.prompt is None else prompt_slots.template(self.prompt, self.prompt_without_system)
 
     def weights_for(self, engine: str) -> str:
         """What to load: the hub's checkpoint, or `repo:file.gguf` for llama.cpp where there is one."""
@@ -107,15 +110,45 @@ def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
 
 
 def _entry(table: dict[str, Any], path: Path, text: str, index: int) -> Entry:
-    known = [field.name for field in fields(Entry)]
-    for key in table:
+    def problem(key: str, what: str) -> UserError:
+        return UserError(f"{path}:{line_of(text, ('model', index, key))}: {key}: {what}.")
+
+    known = {field.name: field.type for field in fields(Entry)}
+    for key, value in table.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f" (keys: {', '.join(known)})"
-            raise UserError(f"{path}:{line_of(text, ('model', index, key))}: {key}: no such key{hint}.")
+            raise problem(key, f"no such key{hint}".removesuffix("."))
+        if not _is_a(value, known[key]):
+            raise problem(key, f"{value!r} is not valid: should be {_in_words(known[key])}")
     for key in ("name", "hf_repo"):
-        if not isinstance(table.get(key), str):
+        if key not in table:
             raise UserError(f"{path}:{line_of(text, ('model', index))}: {key}: is missing.")
-    values = dict(table)
-    values["stop"] = tuple(table.get("stop", ()))
-    return Entry(**values)
+    for key in ("prompt", "prompt_without_system"):
+        if "{input}" not in table.get(key, "{input}"):
+            raise problem(key, "has no {input}, where the task's text goes")
+    if "{system}" in table.get("prompt_without_system", ""):
+        raise problem("prompt_without_system", "has {system}")
+    if table.get("system") and "{system}" not in table.get("prompt", "{system}"):
+        raise problem("system", "the prompt has no {system} for it")
+    return Entry(**{**table, "stop": tuple(table.get("stop", ()))})
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a TOML value fits a field's type."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return any(_is_a(value, each) for each in get_args(kind) if each is not type(None))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return type(value) is kind
+
+
+def _in_words(kind: Any) -> str:
+    words = {str: "a text", int: "a whole number", bool: "true or false"}
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_in_words(each) for each in get_args(kind) if each is not type(None))
+    if get_origin(kind) is Literal:
+        return " or ".join(f'"{each}"' for each in get_args(kind))
+    return words.get(kind, "a list of texts")

@@ -7,12 +7,12 @@ filled in. Its `plan` is the hash by which a run is found again.
 import os
 import tomllib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui import catalog, paths
+from qtui import catalog, experiment_prompt, paths
 from qtui.errors import UserError
 from qtui.records import JudgeSpec, PromptSource, Sampling, TaskSet, VariantSpec, content_hash
 from qtui.tasks import load_task_set
@@ -29,6 +29,8 @@ class ModelPlan:
     name: str
     prompt: PromptSource
     variants: tuple[VariantSpec, ...]
+    stop: tuple[str, ...] = ()
+    """Texts that end this model's answers, beside those of the experiment's sampling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,17 @@ class Experiment:
     @property
     def plan(self) -> str:
         """Hash of what decides the answers. Judges are not in it: another judge grades the same run."""
-        models = [[m.name, asdict(m.prompt), [asdict(v) for v in m.variants]] for m in self.models]
+        models = [[m.name, asdict(m.prompt), [asdict(v) for v in m.variants], m.stop] for m in self.models]
         return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
 
     @property
     def variants(self) -> tuple[VariantSpec, ...]:
         return tuple(variant for model in self.models for variant in model.variants)
+
+    def sampling_of(self, model: str) -> Sampling:
+        """The sampling of one model's answers: the experiment's, with the stop texts of the model."""
+        own = next(each.stop for each in self.models if each.name == model)
+        return replace(self.sampling, stop=tuple(dict.fromkeys((*self.sampling.stop, *own))))
 
 
 def load(path: Path) -> Experiment:
@@ -172,7 +179,11 @@ def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> Mo
         for i, variant in enumerate(form.variants)
     ]
     ordered = sorted(variants, key=lambda v: not v.is_baseline)
-    return ModelPlan(form.name, _prompt(form, ordered[0], place, base, problems), tuple(ordered))
+    entry = catalog.find(form.name)
+    prompt = experiment_prompt.choose(
+        form, entry, ordered[0].weights, base, lambda key, message: problems.add((*place, key), message)
+    )
+    return ModelPlan(form.name, prompt, tuple(ordered), experiment_prompt.stops(form, entry))
 
 
 def _variant(
@@ -208,34 +219,32 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
     looks_local = text.startswith((".", "/", "~")) or (text.endswith(".gguf") and ":" not in text)
     if looks_local:
         problems.add((*place, "weights"), f"{path}: no such file or folder.")
-    elif "/" not in text:
-        entry = catalog.find(text)
-        if entry is None:
+        return text
+    entry = catalog.find(text)
+    if entry is None:
+        if "/" not in text:
             problems.add(
                 (*place, "weights"),
                 f'"{text}" is no file here, no hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
             )
-            return text
-        return entry.weights_for(form.engine)
-    return text
+        return text
+    _check_own_code(entry, form, place, problems)
+    return text if "/" in text else entry.weights_for(form.engine)
 
 
-def _prompt(
-    form: "ModelForm", baseline: VariantSpec, place: tuple[str | int, ...], base: Path, problems: _Problems
-) -> PromptSource:
-    """The template named by the model's `prompt`, else the catalog's for its name, else the baseline's own."""
-    entry = catalog.find(form.name)
-    if form.prompt is None:
-        if entry and entry.template:
-            system = form.system if form.system is not None else entry.system
-            return PromptSource(entry.template, baseline.weights, system, entry.bos)
-        return PromptSource(None, baseline.weights, form.system)
-    path = base / Path(form.prompt).expanduser()
-    try:
-        return PromptSource(path.read_text(encoding="utf-8"), baseline.weights, form.system)
-    except (OSError, UnicodeDecodeError):
-        problems.add((*place, "prompt"), f"{path}: no such template file (a Jinja chat template as text).")
-        return PromptSource()
+def _check_own_code(
+    entry: catalog.Entry, form: "VariantForm", place: tuple[str | int, ...], problems: _Problems
+) -> None:
+    if not entry.trust_remote_code:
+        return
+    if form.engine == "llama.cpp":
+        problems.add((*place, "engine"), f"{entry.name} is computed by code of its own, which llama.cpp does not have.")
+    elif not form.trust_remote_code:
+        problems.add(
+            (*place, "weights"),
+            f"{entry.name} brings Python code of its own from {entry.hf_repo}, which would run on this machine: read it there, "
+            "and if you trust it set trust_remote_code = true here.",
+        )
 
 
 def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> JudgeSpec:

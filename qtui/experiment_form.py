@@ -39,8 +39,10 @@ class VariantForm(_Form):
 class ModelForm(_Form):
     name: str = Field(min_length=1)
     baseline: str | None = None
-    prompt: str | None = None
+    prompt: str | None = Field(None, min_length=1)
     system: str | None = None
+    bos: bool | None = None
+    stop: tuple[str, ...] | None = None
     variants: tuple[VariantForm, ...] = Field(min_length=1)
 
 

@@ -99,7 +99,8 @@ def _comparison(
         )
         for each in missing
     ]
-    return Comparison(specs[sides[0].name], specs[sides[1].name], experiment.sampling, plan.prompt, items, given)
+    sampling = experiment.sampling_of(plan.name)
+    return Comparison(specs[sides[0].name], specs[sides[1].name], sampling, plan.prompt, items, given)
 
 
 @dataclass(slots=True)

@@ -85,13 +85,17 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
 def add(store: Store, experiment: Experiment) -> int:
     """Write an experiment to the store as a run, or find the run that it is."""
     per_variant = len(experiment.task_set.tasks) * experiment.sampling.samples
-    conditions = {
-        "sampling": experiment.sampling.conditions(),
-        "task_set": experiment.task_set.hash,
-        "prompt": "unknown",
-    }
     variants = [
-        runs.NewVariant(v.model, v.name, v.is_baseline, v.engine, v.precision, v.weights, per_variant, conditions)
+        runs.NewVariant(
+            v.model,
+            v.name,
+            v.is_baseline,
+            v.engine,
+            v.precision,
+            v.weights,
+            per_variant,
+            _conditions(experiment, v.model),
+        )
         for v in experiment.variants
     ]
     judges = [runs.NewJudge(j.label, j.takes, fingerprint(j), asdict(j)) for j in experiment.judges]
@@ -108,6 +112,15 @@ def add(store: Store, experiment: Experiment) -> int:
             judges=judges,
         ),
     )
+
+
+def _conditions(experiment: Experiment, model: str) -> dict[str, str]:
+    """What is known of how a model will be asked before any worker has rendered its prompts."""
+    return {
+        "sampling": experiment.sampling_of(model).conditions(),
+        "task_set": experiment.task_set.hash,
+        "prompt": "unknown",
+    }
 
 
 def log_file(run_id: int) -> Path:
