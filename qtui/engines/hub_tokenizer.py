@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from qtui.engines import prompt_format
 from qtui.engines.protocol import Prompt
 from qtui.errors import UserError
 
@@ -19,11 +20,9 @@ class HubTokenizer:
     """Raises UserError where the folder's tokenizer cannot be read."""
 
     def __init__(self, folder: Path, *, trust_remote_code: bool = False, space_after_special: bool = True) -> None:
-        from transformers import AutoTokenizer
-
         self.folder = folder
         try:
-            self.own: Any = AutoTokenizer.from_pretrained(
+            self.own: Any = _finder(folder).from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -74,6 +73,16 @@ class HubTokenizer:
         if self._decoder == "byte-level":
             return bytes(self._byte_of[char] for char in text if char in self._byte_of)
         return str(self.own.decode([token], skip_special_tokens=True)).encode()
+
+
+def _finder(folder: Path) -> Any:
+    """The library's own finder of tokenizers, but for those of the Llama family.
+
+    Of those it puts the space in front by whether the model is called a Llama or a Mistral, and not by the tokenizer's files.
+    """
+    import transformers
+
+    return transformers.LlamaTokenizer if prompt_format.is_sentencepiece_llama(folder) else transformers.AutoTokenizer
 
 
 def _decoder(tokenizer: Any) -> str:

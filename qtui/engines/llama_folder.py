@@ -1,10 +1,12 @@
 """A Llama in the hub's folder form into a GGUF file without loss, by the `gguf` package.
 
-For the Llama family alone, whose layout is settled: it is what the demo and most of the study's models are. Everything else is
-the business of llama.cpp's own converter, and the error says so.
+For the Llama family alone, whose layout is settled: Llama, Mistral and Mixtral, which are what the study's models are and one
+architecture to llama.cpp. Everything else is the business of llama.cpp's own converter, and the error says so.
 """
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qtui.engines import llama_vocabulary, prompt_format, safetensors_file
+from qtui.engines.converter import NeedsConverterError
 from qtui.errors import UserError
 
-_ARCHITECTURES = ("LlamaForCausalLM",)
+_ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
+_EXPERT = re.compile(
+    r"^(?P<block>model\.layers\.\d+\.block_sparse_moe)\.experts\.(?P<number>\d+)\.(?P<part>w[123])\.weight$"
+)
 _USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the .gguf file as weights"
 
 
@@ -34,7 +40,8 @@ def convert(folder: Path, target: Path) -> None:
     config = _config(folder)
     whole_type = lossless_type(folder)
     unfinished = target.with_name(f".{target.name}.unfinished")
-    writer = gguf.GGUFWriter(unfinished, "llama")
+    # Experts are stacked into new arrays, which wait on disk and not in memory.
+    writer = gguf.GGUFWriter(unfinished, "llama", use_temp_file="num_local_experts" in config)
     try:
         _add_hyperparameters(writer, config, folder, whole_type)
         llama_vocabulary.add_to(writer, folder, config)
@@ -54,14 +61,16 @@ def _config(folder: Path) -> dict[str, Any]:
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     architecture = (config.get("architectures") or ["?"])[0]
     if architecture not in _ARCHITECTURES:
-        raise UserError(
+        raise NeedsConverterError(
             f"{folder}: qtui converts Llama models to GGUF itself, and this is {architecture}; {_USE_LLAMA_CPP}"
         )
     if config.get("quantization_config"):
         raise UserError(f"{folder}: its weights are quantized already; make GGUF files from the original model")
     rope = _rope(config).get("rope_type", "default")
     if rope not in ("default", "linear"):
-        raise UserError(f"{folder}: positions are scaled by {rope}, which qtui does not convert; {_USE_LLAMA_CPP}")
+        raise NeedsConverterError(
+            f"{folder}: positions are scaled by {rope}, which qtui does not convert; {_USE_LLAMA_CPP}"
+        )
     return config
 
 
@@ -80,7 +89,9 @@ def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whol
     head_size = config.get("head_dim") or config["hidden_size"] // heads
     rope = _rope(config)
     writer.add_name(folder.name)
-    writer.add_context_length(config["max_position_embeddings"])
+    # llama.cpp knows no window in this architecture: beyond it, it computes something else than the model.
+    window = config.get("sliding_window")
+    writer.add_context_length(min(config["max_position_embeddings"], window or config["max_position_embeddings"]))
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_feed_forward_length(config["intermediate_size"])
@@ -94,6 +105,11 @@ def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whol
     if rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(float(rope["factor"]))
+    if window:
+        writer.add_sliding_window(window)
+    if "num_local_experts" in config:
+        writer.add_expert_count(config["num_local_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
     writer.add_vocab_size(config["vocab_size"])
     types = gguf.LlamaFileType
     writer.add_file_type({"F32": types.ALL_F32, "F16": types.MOSTLY_F16, "BF16": types.MOSTLY_BF16}[whole_type])
@@ -112,16 +128,33 @@ def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str,
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
     heads = config["num_attention_heads"]
+    rotated = {"q_proj": heads, "k_proj": config.get("num_key_value_heads") or heads}
+    for name, kind, array in _stacked(folder, config):
+        if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+            continue
+        mapped = names.get_name(name, (".weight", ".bias"))
+        if mapped is None:
+            raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {_USE_LLAMA_CPP}")
+        turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
+        yield mapped, kind, _interleaved(array, turned) if turned else array
+
+
+def _stacked(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    """The folder's tensors, the experts of a layer as one of shape (experts, rows, columns), whatever files they lie in."""
+    waiting: dict[str, dict[int, npt.NDArray[Any]]] = defaultdict(dict)
     for file in _weight_files(folder):
         for name, kind, array in safetensors_file.tensors(file):
-            if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+            expert = _EXPERT.match(name)
+            if not expert:
+                yield name, kind, array
                 continue
-            mapped = names.get_name(name, (".weight", ".bias"))
-            if mapped is None:
-                raise UserError(f"{file}: tensor {name} is not of a Llama; {_USE_LLAMA_CPP}")
-            rotated = {"q_proj": heads, "k_proj": config.get("num_key_value_heads") or heads}
-            turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
-            yield mapped, kind, _interleaved(array, turned) if turned else array
+            whole = f"{expert['block']}.experts.{expert['part']}.weight"
+            waiting[whole][int(expert["number"])] = array
+            if len(waiting[whole]) == config["num_local_experts"]:
+                found = waiting.pop(whole)
+                yield whole, kind, np.stack([found[number] for number in sorted(found)])
+    if waiting:
+        raise UserError(f"{folder}: experts are missing of {min(waiting)}; fetch the model again")
 
 
 def _interleaved(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
@@ -131,21 +164,23 @@ def _interleaved(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
 
 
 def _add_tensor(writer: Any, name: str, kind: str, array: npt.NDArray[Any], whole_type: str) -> None:
-    """Vectors (norms, biases) are always F32: llama.cpp computes with them as they are."""
+    """Vectors (norms, biases) and what chooses experts are always F32: llama.cpp computes with them as they are."""
     import gguf
 
+    wide = array.ndim == 1 or whole_type == "F32" or ".ffn_gate_inp." in name
     if kind == safetensors_file.BFLOAT16:
-        if array.ndim > 1 and whole_type == "BF16":
+        if not wide:
             raw = np.ascontiguousarray(array).view(np.uint8)
             writer.add_tensor(name, raw, raw_dtype=gguf.GGMLQuantizationType.BF16)
             return
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    wide = array.ndim == 1 or whole_type == "F32"
     writer.add_tensor(name, array.astype(np.float32) if wide else array)
 
 
 def _weight_files(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise UserError(f"{folder}: only *.safetensors weights can be converted, and there are none; {_USE_LLAMA_CPP}")
+        raise NeedsConverterError(
+            f"{folder}: only *.safetensors weights can be converted, and there are none; {_USE_LLAMA_CPP}"
+        )
     return files

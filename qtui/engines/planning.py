@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtui.engines import available, fingerprint, gguf_file, precision, prompt, prompt_format, weights
+from qtui.engines import (
+    available,
+    fingerprint,
+    gguf_file,
+    precision,
+    prompt,
+    prompt_format,
+    quantized_checkpoint,
+    weights,
+)
 from qtui.engines.protocol import Job, Planned, Prompt
 from qtui.errors import UserError
 from qtui.records import Sampling, VariantSpec, content_hash
@@ -59,7 +68,7 @@ def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
     device = available.accelerator(variant.engine)
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, path, device)
-        return [version, device, dtype, variant.trust_remote_code]
+        return [version, device, dtype, variant.trust_remote_code, *quantized_checkpoint.versions(path)]
     # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
     made = [precision.gguf_type(variant.precision), weights.CONVERSION] if path.is_dir() else []
     return [version, device, *made]

@@ -1,9 +1,9 @@
 """What people call precisions, and what engines call them. `FP16`, `F16`, `float16` and `half` are one."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
+from qtui.engines import quantized_checkpoint
 from qtui.errors import UserError
 
 Dtype = Literal["float16", "bfloat16", "float32", "auto"]
@@ -24,7 +24,7 @@ def torch_dtype(precision: str, folder: Path, accelerator: str) -> Dtype:
     `auto` for one that is quantized already: its own loader decides. float32 on a CPU, where half precision crawls and float16
     weights lose nothing by it. Raises UserError for a precision that transformers does not have.
     """
-    if _is_quantized(folder):
+    if quantized_checkpoint.method(folder):
         return "auto"
     found = _DTYPES.get(gguf_type(precision))
     if found is None:
@@ -33,10 +33,3 @@ def torch_dtype(precision: str, folder: Path, accelerator: str) -> Dtype:
             "(and checkpoints that are quantized already, whatever the precision is called)"
         )
     return "float32" if accelerator == "cpu" else found
-
-
-def _is_quantized(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("quantization_config"))
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{folder / 'config.json'}: cannot be read as a model's settings ({error})") from None

@@ -5,6 +5,7 @@ from anywhere. However template and tokenizer share the work, a prompt ends up w
 """
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -44,7 +45,8 @@ def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]
 
 
 def _with_one_bos(text: str, form: PromptFormat, wanted: bool | None) -> Prompt:
-    bare = text
+    bare = unicodedata.normalize(form.normal_form, text) if form.normal_form else text
+    text = bare
     while form.bos_token and bare.startswith(form.bos_token):
         bare = bare[len(form.bos_token) :]
     bos = form.adds_bos or bare != text if wanted is None else wanted

@@ -7,13 +7,16 @@ one decision holds for every engine that runs the model.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qtui.engines import gguf_file
 from qtui.errors import UserError
 
 # Tokenizer classes that put a BOS first unless told otherwise.
 _ADD_BOS_BY_DEFAULT = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "MistralCommonTokenizer")
+_LLAMA = ("LlamaTokenizer", "CodeLlamaTokenizer")
+NormalForm = Literal["", "NFC", "NFD", "NFKC", "NFKD"]
+_NORMAL_FORMS: tuple[NormalForm, ...] = ("NFC", "NFD", "NFKC", "NFKD")
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
@@ -30,11 +33,19 @@ class PromptFormat:
     """The tokenizer puts a BOS before a text by itself."""
     space_after_special: bool = True
     """See `Prompt.space_after_special`."""
+    normal_form: NormalForm = ""
+    """The Unicode form, such as NFC, that the tokenizer brings a text into first; llama.cpp does not, so prompts come in it."""
 
 
 def read(weights: Path) -> PromptFormat:
     """Raises UserError where files are damaged. A folder without tokenizer files gives a format with nothing in it."""
     return _of_folder(weights) if weights.is_dir() else _of_gguf(weights)
+
+
+def is_sentencepiece_llama(folder: Path) -> bool:
+    """Whether its tokenizer says that it is the Llama family's, and is no byte-level one under that name."""
+    before = json.dumps(_json(folder / "tokenizer.json").get("pre_tokenizer"))
+    return _is_family(_json(folder / "tokenizer_config.json"), _LLAMA) and '"ByteLevel"' not in before
 
 
 def _of_gguf(path: Path) -> PromptFormat:
@@ -59,6 +70,7 @@ def _of_folder(folder: Path) -> PromptFormat:
         template=_template(folder, settings),
         adds_bos=bool(special["bos_token"]) and _adds_bos(folder, settings, special["bos_token"]),
         space_after_special=_space_after_special(folder, settings),
+        normal_form=_normal_form(folder),
         **special,
     )
 
@@ -66,7 +78,7 @@ def _of_folder(folder: Path) -> PromptFormat:
 def _special_tokens(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
     named = _json(folder / "special_tokens_map.json")
     found = {name: _token_text(settings.get(name)) or _token_text(named.get(name)) for name in _SPECIAL}
-    if _is_family(settings, ("LlamaTokenizer", "CodeLlamaTokenizer")):
+    if _is_family(settings, _LLAMA):
         for name, default in (("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")):
             found[name] = found[name] or default
     return found
@@ -109,10 +121,15 @@ def _single(processor: dict[str, Any]) -> Any:
 
 
 def _space_after_special(folder: Path, settings: dict[str, Any]) -> bool:
-    if _is_family(settings, ("LlamaTokenizer", "CodeLlamaTokenizer")):
+    if _is_family(settings, _LLAMA):
         return bool(settings.get("legacy", False))
     before = json.dumps(_json(folder / "tokenizer.json").get("pre_tokenizer"))
     return '"prepend_scheme": "first"' not in before
+
+
+def _normal_form(folder: Path) -> NormalForm:
+    step = json.dumps(_json(folder / "tokenizer.json").get("normalizer"))
+    return next((form for form in _NORMAL_FORMS if f'"type": "{form}"' in step), "")
 
 
 def _is_family(settings: dict[str, Any], names: tuple[str, ...]) -> bool:

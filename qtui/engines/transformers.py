@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, available, precision
+from qtui.engines import answer_text, available, own_code, precision
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
@@ -52,6 +52,7 @@ class TransformersEngine:
         library.set_verbosity_error()
         if self.variant.threads:
             torch.set_num_threads(self.variant.threads)
+        own_code.check(self.path, allowed=self.variant.trust_remote_code)
         self.tokenizer = HubTokenizer(
             self.path,
             trust_remote_code=self.variant.trust_remote_code,
@@ -59,6 +60,7 @@ class TransformersEngine:
         )
         self.model = self._load_model(report)
         self.device = self.model.device
+        self.can_cache = not own_code.refuses_cache(self.model)
         self.ends = _end_tokens(self.model, self.tokenizer)
         self.prompts = {request.index: self.tokenizer.tokens(request.prompt) for request in requests}
         self.context = answer_text.context_needed(
@@ -110,7 +112,7 @@ class TransformersEngine:
         rows = [self._row(request) for request in requests]
         ids, mask = self._padded([row.prompt for row in rows])
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        cache = transformers.DynamicCache(config=self.model.config)
+        cache = transformers.DynamicCache(config=self.model.config) if self.can_cache else None
         logits = self._forward(ids, mask, positions, cache)
         self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
         if not torch.isfinite(logits).all():
@@ -133,12 +135,15 @@ class TransformersEngine:
                 yield progress
             if len(going) < len(rows):
                 kept = torch.tensor(going, device=self.device)
-                cache.batch_select_indices(kept)
-                mask, positions = mask[kept], positions[kept]
+                if cache is not None:
+                    cache.batch_select_indices(kept)
+                ids, mask, positions = ids[kept], mask[kept], positions[kept]
                 rows = [rows[place] for place in going]
-            ids = torch.tensor([[drawn[place]] for place in going], device=self.device)
+            new = torch.tensor([[drawn[place]] for place in going], device=self.device)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            positions = positions[:, -1:] + 1
+            following = positions[:, -1:] + 1
+            ids = torch.cat([ids, new], dim=1) if cache is None else new
+            positions = torch.cat([positions, following], dim=1) if cache is None else following
             logits = self._forward(ids, mask, positions, cache)
 
     def _row(self, request: Request) -> _Row:
@@ -168,7 +173,7 @@ class TransformersEngine:
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
-            use_cache=True,
+            use_cache=cache is not None,
             **self._last_logits_only,
         )
         logits: torch.Tensor = out.logits[:, -1].float()
@@ -193,8 +198,10 @@ class TransformersEngine:
         dtype = precision.torch_dtype(self.variant.precision, self.path, accelerator)
         transformers.logging.set_tqdm_hook(_quiet_bar(report))
         try:
-            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            kind, config = self._classes()
+            loaded: Any = kind.from_pretrained(
                 self.path,
+                config=config,
                 dtype=dtype if dtype == "auto" else getattr(torch, dtype),
                 device_map="auto" if accelerator == "cuda" else None,
                 trust_remote_code=self.variant.trust_remote_code,
@@ -216,6 +223,14 @@ class TransformersEngine:
         takes = inspect.signature(model.forward).parameters
         self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
         return model.eval()
+
+    def _classes(self) -> tuple[Any, Any]:
+        """What to load the model with: the library's own finder of classes, or those that lie beside the weights."""
+        own = own_code.classes(self.path) if self.variant.trust_remote_code else None
+        if own is None:
+            return transformers.AutoModelForCausalLM, None
+        model, config = own
+        return model, config.from_pretrained(self.path)
 
 
 def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:

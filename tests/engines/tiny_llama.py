@@ -34,6 +34,13 @@ CONTEXT = 512
 
 def sentencepiece_llama(folder: Path, *, dtype: str = "float16", tied: bool = False, seed: int = 0) -> Path:
     """A folder as the Llama 2 family has it: SentencePiece BPE with byte fallback, chat template, safetensors."""
+    size = sentencepiece_tokenizer(folder)
+    _write_model(folder, vocab=size, bos=1, eos=2, dtype=dtype, tied=tied, seed=seed)
+    return folder
+
+
+def sentencepiece_tokenizer(folder: Path) -> int:
+    """The tokenizer files of such a folder, without a model; returns the vocabulary's size."""
     folder.mkdir(parents=True, exist_ok=True)
     _train_sentencepiece(folder)
     settings = {
@@ -46,8 +53,7 @@ def sentencepiece_llama(folder: Path, *, dtype: str = "float16", tied: bool = Fa
         "chat_template": CHAT_TEMPLATE,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    _write_model(folder, vocab=_sentencepiece_size(folder), bos=1, eos=2, dtype=dtype, tied=tied, seed=seed)
-    return folder
+    return _sentencepiece_size(folder)
 
 
 def extended_llama(folder: Path, source: Path) -> Path:
