@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 from rich.text import Text
 from textual.events import Resize
 from textual.widget import Widget
+from textual.worker import WorkType
 
 from qtui.charts.lines import Role
 from qtui.charts.plots import RGB, Canvas, Ink
@@ -56,7 +57,9 @@ class Chart(Widget):
             self._ask(0.0)
 
     def _ask(self, after: float) -> None:
-        self.run_worker(partial(self._draw, after), group="draw", exclusive=True)
+        # Not the coroutine itself: one that is replaced before it begins would be reported as never awaited.
+        draw: WorkType[None] = partial(self._draw, after)
+        self.run_worker(draw, group="draw", exclusive=True)
 
     async def _draw(self, after: float) -> None:
         await asyncio.sleep(after)
