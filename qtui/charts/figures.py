@@ -28,6 +28,17 @@ def change(share: float | None) -> str:
     return NONE if share is None else f"{signed(share * 100, 0)} %"
 
 
+def size(count: float | None) -> str:
+    """`4.1 GB`: bytes by powers of 1024 as tools for GGUF count, one to three digits before the point."""
+    if not count:
+        return NONE
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.1f} {unit}" if unit == "MB" and count < 100 else f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GB"
+
+
 def p_value(p: float | None) -> str:
     return NONE if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 

@@ -43,6 +43,8 @@ COMMANDS = {
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
     "export": Entry("qtui.cli.export:export", "Write answers, grades, scores or lengths for other programs."),
     "runs": Entry("qtui.cli.runs:runs", "The runs in the store and what they are doing."),
+    "quantize": Entry("qtui.cli.quantize:quantize", "Make GGUF files of other types from a model."),
+    "bench": Entry("qtui.cli.bench:bench", "Size, memory and speed of a model's types on this machine."),
     "models": Entry("qtui.cli.runs:models", "The models that qtui knows by name."),
     "doctor": Entry("qtui.cli.doctor:doctor", "What this machine can do."),
     "locate": Entry("qtui.cli.locate:locate", "Where things are."),

@@ -20,7 +20,6 @@ _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 _WHOLE = re.compile(r"quant size\s*=\s*([\d.]+) (?:MiB|MB)(?:.*?\(([\d.]+) BPW\))?")
 _FALLBACK = re.compile(r"(\d+) of (\d+) tensor\(s\) required fallback")
 _IMATRIX_LATER = "will require an imatrix"
-_HALF_MIB = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def forecast(source: gguf_source.Source, precision: str) -> Forecast:
         bits = NOMINAL_BITS.get(name, 16.0)
         return Forecast(around + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
     said = _run(source.path, source.path, name, dry_run=True)
-    tensor_bytes = int(said.mebibytes * (1 << 20)) + _HALF_MIB
+    tensor_bytes = int(said.mebibytes * (1 << 20))
     bits = said.bits if said.bits is not None else tensor_bytes * 8 / source.parameters
     return Forecast(around + tensor_bytes, bits, said.needs_imatrix, said.fallback)
 

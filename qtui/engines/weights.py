@@ -130,7 +130,7 @@ def check_room(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"{folder}: too little room for {what}: {needed / 1e9:,.2f} GB needed, {free / 1e9:,.2f} GB free; make room, or name "
+            f"{folder}: too little room for {what}: {needed / 2**30:,.2f} GB needed, {free / 2**30:,.2f} GB free; make room, or name "
             "another folder"
         )
 

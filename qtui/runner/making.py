@@ -18,7 +18,7 @@ from qtui.engines.weights import check_room
 from qtui.errors import UserError
 from qtui.runner.worker_process import WorkerProcess
 
-SLACK_BYTES = 1 << 20
+SLACK_BYTES = 1 << 16
 """By how much a forecast may be off: it is given in hundredths of a MiB, and another version writes another header."""
 
 _Result = TypeVar("_Result", SourceFound, TypeMade)

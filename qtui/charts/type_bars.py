@@ -1,0 +1,70 @@
+"""Size and speed of a model's types, a line each: how much smaller, and how much faster, side by side.
+
+Both bars begin at nothing, so that half the length is half the size and half the speed. Behind the median of the speed a thin line
+reaches to the fastest repeat: where it is long the machine was busy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qtui.charts.figures import number, size
+from qtui.charts.lines import Line, Role, fit
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_REACH = "╌"
+_VALUE = 9
+_SPEED = "tokens per second, one answer"
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TypeBar:
+    """`label` is safe. Bytes; tokens per second, the median and the fastest. `whole` marks what is not quantized."""
+
+    label: str
+    file_bytes: int
+    speed: float | None
+    fastest: float | None
+    whole: bool = False
+
+
+def type_bar_lines(bars: Sequence[TypeBar], width: int) -> list[Line]:
+    """A heading and a line per type, of at most `width` cells; nothing where there is nothing to show."""
+    if not bars:
+        return []
+    label = max(len(bar.label) for bar in bars) + 1
+    columns = max(6, (width - label - 2 * _VALUE - _GAP) // 2)
+    largest = max(bar.file_bytes for bar in bars) or 1
+    quickest = max((bar.fastest or bar.speed or 0.0) for bar in bars)
+    panel = columns + _VALUE
+    heading = " " * label + fit("size", panel)
+    if width >= len(heading) + _GAP + len(_SPEED):
+        heading += " " * _GAP + _SPEED
+    lines: list[Line] = [[(heading, "faint")]]
+    for bar in bars:
+        role: Role = "baseline" if bar.whole else "candidate"
+        line: Line = [(fit(bar.label, label), "text")]
+        line += _drawn(bar.file_bytes / largest * columns, 0.0, columns, role)
+        line.append((fit(size(bar.file_bytes), _VALUE, align="right"), "text"))
+        if bar.speed is not None and quickest:
+            reach = (bar.fastest or bar.speed) / quickest * columns
+            line.append((" " * _GAP, "text"))
+            line += _drawn(bar.speed / quickest * columns, reach, columns, role)
+            line.append((fit(speed(bar.speed), _VALUE, align="right"), "text"))
+        lines.append(line)
+    return lines
+
+
+def speed(tokens_per_second: float) -> str:
+    """Three digits that matter: `8.41`, `84.1`, `841`, `8,410`."""
+    if round(tokens_per_second) >= 1000:
+        return f"{round(tokens_per_second, -1):,.0f}"
+    return number(tokens_per_second, 0 if tokens_per_second >= 100 else 1 if tokens_per_second >= 10 else 2)
+
+
+def _drawn(cells: float, reach: float, columns: int, role: Role) -> Line:
+    eighths = max(1, round(cells * 8))
+    whole, rest = divmod(eighths, 8)
+    bar = _EIGHTHS[8] * whole + (_EIGHTHS[rest] if rest else "")
+    tail = _REACH * max(0, round(reach) - len(bar))
+    return [(bar, role), (tail + " " * (columns - len(bar) - len(tail)), "faint")]
