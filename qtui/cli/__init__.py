@@ -41,7 +41,9 @@ COMMANDS = {
     "compare": Entry("qtui.cli.compare:compare", "The answers to one task, side by side."),
     "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate is good enough."),
     "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
-    "export": Entry("qtui.cli.export:export", "Write answers, grades, scores or lengths for other programs."),
+    "export": Entry(
+        "qtui.cli.export:export", "Write answers, grades, scores, lengths or divergence for other programs."
+    ),
     "runs": Entry("qtui.cli.runs:runs", "The runs in the store and what they are doing."),
     "quantize": Entry("qtui.cli.quantize:quantize", "Make GGUF files of other types from a model."),
     "bench": Entry("qtui.cli.bench:bench", "Size, memory and speed of a model's types on this machine."),

@@ -1,4 +1,4 @@
-"""`qtui export answers|grades|scores|lengths`: what is in the store, for other programs."""
+"""`qtui export answers|grades|scores|lengths|divergence`: what is in the store, for other programs."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from qtui.text import safe
 def export(
     *, subject: str, form: Format | None, output: Path | None, experiment: str | None, run_id: int | None, store: Path
 ) -> None:
-    """Write SUBJECT (answers, grades, scores or lengths) as CSV, JSON lines, Parquet or Markdown.
+    """Write SUBJECT (answers, grades, scores, lengths or divergence) as CSV, JSON lines, Parquet or Markdown.
 
     By default the latest run of every experiment. The column `experiment` is there only if it is more than one. A task's number
     begins at 1, a sample's at 0.

@@ -1,4 +1,4 @@
-"""Answers, grades, scores and lengths of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
+"""Answers, grades, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
 
 Every form holds the same columns. A row has its `experiment` in front only where rows of several experiments are together. Text is
 written as it is stored, byte for byte where the form can hold it; Markdown is for reading, so there line ends become <br>.
@@ -56,11 +56,19 @@ def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     return _flat(length_json(store_path, tuple(run_ids))["variants"], len(run_ids) > 1)
 
 
+def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per pair that was measured; nothing is measured here."""
+    from qtui.results.divergence import divergence_json
+
+    return _flat(divergence_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1)
+
+
 SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
     "answers": answer_rows,
     "grades": grade_rows,
     "scores": score_rows,
     "lengths": length_rows,
+    "divergence": divergence_rows,
 }
 
 
@@ -93,7 +101,7 @@ def _flat(found: Sequence[Mapping[str, Any]], several: bool) -> Rows:
 
 
 _INTERVALS = ("interval90", "interval95")
-_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares")
+_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task")
 """What not every row has, or what is a table of its own: it would make the columns depend on the data."""
 
 

@@ -116,13 +116,21 @@ def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def known(store: Store, pair: Pair, place: Place) -> Known | None:
-    """What was measured for one answer; None where nothing was."""
-    row = store.execute(
-        _CURRENT.format("divergence.tokens, divergence.parting") + " AND vd.task_id = :task AND vd.sample = :sample",
-        {**_ids(pair), "task": place.task_id, "sample": place.sample},
-    ).fetchone()
-    return Known(row["tokens"], parting(row["parting"])) if row else None
+def of_task(store: Store, run_id: int, *, model: str, baseline: str, candidate: str, task_id: int) -> dict[int, Known]:
+    """What was measured for a task, by sample number; nothing where nothing was."""
+    ids = dict(
+        store.execute(
+            "SELECT name, id FROM variant WHERE run_id = ? AND model = ? AND name IN (?, ?)",
+            (run_id, model, baseline, candidate),
+        ).fetchall()
+    )
+    if baseline not in ids or candidate not in ids:
+        return {}
+    found = store.execute(
+        _CURRENT.format("vd.sample, divergence.tokens, divergence.parting") + " AND vd.task_id = :task",
+        {**_ids(Pair(ids[baseline], ids[candidate])), "task": task_id},
+    )
+    return {row["sample"]: Known(row["tokens"], parting(row["parting"])) for row in found}
 
 
 def parting(text: str | None) -> Parting | None:

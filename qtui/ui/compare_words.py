@@ -6,6 +6,7 @@ from textual.content import Content
 
 from qtui.differences import Differences, Piece
 from qtui.records import Task
+from qtui.store.divergences import Known
 from qtui.store.notes import Note
 from qtui.text import safe
 from qtui.ui.scope import Scope
@@ -55,6 +56,23 @@ def task_words(task: Task, what: str) -> tuple[str, list[Mark]]:
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
         text += f"{heading}\n{safe(part).strip() or '(none)'}"
     return text, marks
+
+
+def parting_words(known: Known) -> Content:
+    """`Parts at token 17 of 43: 「は」 p 0.41 → 0.12, instead 「が」 p 0.20 → 0.30`."""
+    parting = known.parting
+    if parting is None:
+        return Content.styled(f"Fed the baseline's {known.tokens:,} tokens, the candidate would say the same.", QUIET)
+    own, other = parting.baseline, parting.candidate
+    return Content.assemble(
+        (f"Parts at token {parting.token + 1} of {known.tokens:,}", "bold"),
+        f": {_token(own.text)} p {own.baseline_p:.2f} → {own.candidate_p:.2f}, instead {_token(other.text)}",
+        (f" p {other.baseline_p:.2f} → {other.candidate_p:.2f}", QUIET),
+    )
+
+
+def _token(text: str) -> str:
+    return f"「{safe(text)}」".replace("\n", "⏎") if text else "its end"
 
 
 def unified_words(pieces: Sequence[Piece], names: Sequence[str]) -> tuple[str, list[Mark]]:

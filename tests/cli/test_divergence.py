@@ -67,3 +67,12 @@ def test_table_shows_no_text_of_a_model_raw(store_path: Path, invoke: Invoke) ->
     done = invoke("divergence", "--known")
     assert "\x1b" not in done.stdout
     assert "parts from 12 of 12 answers, in the middle case at token 2" in done.stdout
+
+
+def test_export_has_a_row_for_each_pair_that_was_measured(store_path: Path, invoke: Invoke) -> None:
+    measured_elsewhere(store_path, 2)
+    done = invoke("export", "divergence", "--format", "jsonl")
+    assert done.exit_code == 0, done.stderr
+    (row,) = map(json.loads, done.stdout.splitlines())
+    assert (row["model"], row["candidate"], row["tokens"], row["kl_max"]) == ("pet-7b", "Q2_K", 36, 0.25)
+    assert row["perplexity_ratio"] == 1.0

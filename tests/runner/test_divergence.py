@@ -133,9 +133,11 @@ def test_parting_is_where_the_candidates_own_answer_parts(demo: Demo, store: Sto
         dict(store.execute(texts, (side,)).fetchall()) for side in (pair.baseline_id, pair.candidate_id)
     )
     foretold = []
+    run_id = runs.summaries(store)[0].id
     for task_id, text in baseline.items():
-        known = divergences.known(store, pair, divergences.Place(task_id, 0))
-        assert known is not None
+        known = divergences.of_task(store, run_id, model="demo-ja", baseline="FP16", candidate="Q2_K", task_id=task_id)[
+            0
+        ]
         if known.parting is None:
             foretold.append(candidate[task_id] == text)
         else:

@@ -40,6 +40,14 @@ def measure(store: Store, pair: Pair, count: int | None = None, run: str = "") -
     return [answer.place for answer in todo]
 
 
+def known(store: Store, place: Place, baseline: str = "FP16", candidate: str = "Q4_K_M") -> divergences.Known | None:
+    run_id = runs.summaries(store)[0].id
+    found = divergences.of_task(
+        store, run_id, model="pet-7b", baseline=baseline, candidate=candidate, task_id=place.task_id
+    )
+    return found.get(place.sample)
+
+
 def test_missing_are_the_baselines_answers_in_the_order_of_tasks(store: Store, pair: Pair) -> None:
     found = divergences.missing(store, pair)
     assert [answer.task for answer in found] == list(range(1, 13))
@@ -60,15 +68,16 @@ def test_it_comes_back_as_it_went_in(store: Store, pair: Pair) -> None:
     row = divergences.rows(store, pair)[0]
     assert (row["kl"], row["baseline_logp"], row["candidate_logp"]) == (b"\0" * 12, b"\1" * 12, b"\2" * 12)
     assert (row["flags"], divergences.parting(row["parting"])) == (b"\3\2\3", PARTING)
-    assert divergences.known(store, pair, place) == divergences.Known(3, PARTING)
-    assert divergences.known(store, pair, other) == divergences.Known(3, PARTING)
+    assert known(store, place) == known(store, other) == divergences.Known(3, PARTING)
     assert divergences.parting(divergences.rows(store, pair)[2]["parting"]) is None
 
 
 def test_of_what_was_not_measured_nothing_is_known(store: Store, pair: Pair) -> None:
     (place,) = measure(store, pair, 1)
-    assert divergences.known(store, pair, Place(place.task_id + 1, 0)) is None
-    assert divergences.known(store, Pair(pair.candidate_id, pair.baseline_id), place) is None
+    assert known(store, place) is not None
+    assert known(store, Place(place.task_id + 1, 0)) is None
+    assert known(store, place, baseline="Q4_K_M", candidate="FP16") is None
+    assert known(store, place, candidate="Q3") is None
 
 
 def test_pairs_do_not_mix(store: Store, pair: Pair) -> None:
@@ -112,7 +121,7 @@ def test_answer_that_was_made_anew_is_missing_again(store: Store, pair: Pair) ->
         (newer, pair.baseline_id, place.task_id),
     )
     assert [answer.place for answer in divergences.missing(store, pair)] == [place]
-    assert divergences.known(store, pair, place) is None
+    assert known(store, place) is None
 
 
 @pytest.mark.parametrize("side", ["baseline_id", "candidate_id"])

@@ -4,6 +4,7 @@ The order in which tasks are walked, the filter and the stars are those of the T
 for each task, the same way each time, and nothing on the screen says which is whose.
 """
 
+from functools import partial
 from typing import ClassVar
 
 from textual import getters, on
@@ -16,12 +17,13 @@ from textual.widgets import Static
 
 from qtui.differences import Differences, differences, unified
 from qtui.records import content_hash
-from qtui.store import comparison, grades
+from qtui.store import Store, comparison, divergences, grades
 from qtui.store.comparison import Side, SideAnswer, TaskSides
 from qtui.text import safe
 from qtui.ui import clipboard, keys, stylesheet
-from qtui.ui.compare_words import position_words, task_words, unified_words
+from qtui.ui.compare_words import parting_words, position_words, task_words, unified_words
 from qtui.ui.panes.task_list_pane import TaskListPane
+from qtui.ui.scope import Scope
 from qtui.ui.side_words import blind_words, side_words
 from qtui.ui.widgets.filter_line import FilterLine
 from qtui.ui.widgets.side_panel import SidePanel
@@ -44,6 +46,7 @@ class ComparePane(TaskListPane):
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("compare"))
 
     position = getters.query_one("#position", Static)
+    parting = getters.query_one("#parting", Static)
     task_text = getters.query_one(TaskText)
     left = getters.query_one("#left", SidePanel)
     right = getters.query_one("#right", SidePanel)
@@ -52,6 +55,7 @@ class ComparePane(TaskListPane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._sides: TaskSides | None = None
+        self._divergences: dict[int, divergences.Known] = {}
         self._shown: list[tuple[Side, SideAnswer | None]] = []
         self._differences: Differences | None = None
         self._marked = 0
@@ -69,6 +73,7 @@ class ComparePane(TaskListPane):
         with Horizontal(id="sides"):
             yield SidePanel(id="left")
             yield SidePanel(id="right")
+        yield Static(id="parting", markup=False)
         yield TextView(id="unified")
         yield FilterLine()
 
@@ -83,7 +88,7 @@ class ComparePane(TaskListPane):
             self.add_class("-nothing")
             self.position.update(Content(NOTHING))
             return
-        self._sides = await self.read_with_tasks(lambda store: comparison.sides(store, run_id, model, scope.task))
+        self._sides, self._divergences = await self.read_with_tasks(partial(_read, scope, run_id, model))
         self._task_wanted = None
         self._show()
 
@@ -195,6 +200,7 @@ class ComparePane(TaskListPane):
         text, marks = task_words(self._sides.task, self._task_text)
         self.task_text.show(text, marks)
         self._describe()
+        self._show_parting()
         if self._unified:
             self._show_unified(texts)
         else:
@@ -264,6 +270,13 @@ class ComparePane(TaskListPane):
             )
         self.left.answer.link(self.right.answer if len(self._shown) == 2 else None)
 
+    def _show_parting(self) -> None:
+        """What was measured token by token, if it was. Blind, it would say which side is the baseline's."""
+        known = None if self._blind else self._divergences.get(self._sample)
+        self.set_class(known is not None, "-parting")
+        if known is not None:
+            self.parting.update(parting_words(known))
+
     def _show_unified(self, texts: list[str]) -> None:
         if self._differences is None:
             self.unified_text.show("Both sides must have answered.")
@@ -271,6 +284,15 @@ class ComparePane(TaskListPane):
         names = ["A", "B"] if self._blind else [safe(side.variant) for side, _ in self._shown]
         text, marks = unified_words(unified(texts[0], texts[1], self._differences), names)
         self.unified_text.show(text, marks)
+
+
+def _read(scope: Scope, run_id: int, model: str, store: Store) -> tuple[TaskSides | None, dict[int, divergences.Known]]:
+    sides = comparison.sides(store, run_id, model, scope.task)
+    if sides is None or scope.baseline is None or scope.candidate is None:
+        return sides, {}
+    return sides, divergences.of_task(
+        store, run_id, model=model, baseline=scope.baseline, candidate=scope.candidate, task_id=sides.task_id
+    )
 
 
 def _sample(side: Side, number: int) -> SideAnswer | None:
