@@ -4,23 +4,25 @@ Pictures are taken from the real workbench on real stores: the demo (run on the 
 """
 
 import asyncio
+import contextlib
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from qtui.store import open_store
 from qtui.ui import keys
 from qtui.ui.app import QtuiApp
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 SIZE = (120, 36)
 PATIENCE_SECONDS = 60
 SHOTS = (
     ("runs", "demo", ("1",), "answers"),
     ("tasks", "study", ("2",), "Xwin"),
-    ("compare", "study", ("3", "n", "n"), "Baseline"),
+    ("compare", "study", ("3", "right_square_bracket", "n", "n"), "similarity"),
     ("scores", "demo", ("4",), "equivalent"),
     ("lengths", "study", ("5",), "Swallow"),
     ("models", "study", ("6",), "calm2"),
@@ -28,15 +30,25 @@ SHOTS = (
 
 
 def main(study: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        stores = {name: Path(folder) / f"{name}.sqlite" for name in ("demo", "study")}
+    (HERE / "pictures").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        # Relative, so that no path of this machine is in a picture.
+        stores = {name: Path(f"{name}.sqlite") for name in ("demo", "study")}
         table = _qtui("demo", "--headless", "--store", str(stores["demo"]))
         _qtui("import", "gpt4-autoeval", str(study), "--store", str(stores["study"]))
+        for store in stores.values():
+            _forget_origin(store)
         pictures = asyncio.run(_take_all(stores))
     (HERE / "pictures" / "README.md").write_text(_as_text(pictures))
     text = README.read_text()
     text = _put(text, "demo", f"```text\n{table.strip()}\n```")
     README.write_text(_put(text, "keys", keys_table()))
+
+
+def _forget_origin(path: Path) -> None:
+    with contextlib.closing(open_store(path)) as store:
+        store.execute("UPDATE run SET origin = 'data/experiments/demo.toml' WHERE source = 'run'")
+        store.execute("UPDATE run SET origin = 'gpt4-autoeval/assets' WHERE source = 'import'")
 
 
 def keys_table() -> str:
@@ -81,13 +93,19 @@ async def _take(name: str, store: Path, presses: tuple[str, ...], sign: str) -> 
         for _ in range(PATIENCE_SECONDS * 5):
             await pilot.pause(0.2)
             shown = _screen_text(app)
-            if sign in shown and "…\n" not in shown[-400:] and "Computing" not in shown:
+            if sign in shown and "omputing" not in shown and "being computed" not in shown:
                 break
         else:
             raise SystemExit(f"{name}: {sign!r} was not shown:\n{_screen_text(app)}")
         await pilot.pause(0.5)
-        (HERE / "pictures" / f"{name}.svg").write_text(app.export_screenshot(title="qtui"))
+        (HERE / "pictures" / f"{name}.svg").write_text(_self_contained(app.export_screenshot(title="qtui")))
         return _screen_text(app)
+
+
+def _self_contained(svg: str) -> str:
+    """Without fonts from elsewhere (an image in a page may not load any), and with the blanks that a line begins with."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code", "DejaVu Sans Mono").replace("<text ", '<text xml:space="preserve" ')
 
 
 def _screen_text(app: QtuiApp) -> str:
@@ -107,4 +125,4 @@ def _qtui(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]).resolve())

@@ -203,7 +203,8 @@ class ScoresPane(FiguresPane):
         columns = [
             Column("model", flex=1, least=14),
             Column("experiment", most=16, drop=6) if several_runs else None,
-            Column("variants", most=24, drop=5) if several_pairs else None,
+            # Never given up: without it the rows of one model could not be told apart.
+            Column("candidate", most=10) if several_pairs else None,
             Column("judge", most=18) if several_judges else None,
             Column("means", width=11, align="right", drop=3) if graded else None,
             Column("diff.", width=5, align="right") if graded else None,
@@ -219,9 +220,9 @@ class ScoresPane(FiguresPane):
     def _cells(self, row: ScoreRow, plot: Text, labels: Sequence[str]) -> Row:
         graded = row.n > 0
         cells: dict[str, str | Text] = {
-            "model": self._model_cell(row),
+            "model": row.model,
             "experiment": row.experiment,
-            "variants": f"{row.baseline} → {row.candidate}",
+            "candidate": row.candidate,
             "judge": judge_name(row.judge),
             "means": f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)}" if graded else "",
             "diff.": signed(row.difference) if graded else "",
@@ -232,11 +233,6 @@ class ScoresPane(FiguresPane):
             "flips ↓↑": f"{row.flips_down}/{row.flips_up}" if graded else "",
         }
         return [cells.get(label, plot) for label in labels]
-
-    def _model_cell(self, row: ScoreRow) -> str:
-        """With the candidate where a model has several: the column of variants gives way first."""
-        candidates = {r.candidate for r in self._rows if (r.run_id, r.model) == (row.run_id, row.model)}
-        return f"{row.candidate} · {row.model}" if len(candidates) > 1 else row.model
 
     def _show_details(self, row: ScoreRow) -> None:
         self.details.show(detail_lines(row, self._found.margin, published_for(row, self._published)))
