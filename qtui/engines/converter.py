@@ -10,6 +10,7 @@ the process that asked. What they say goes to stderr, which is the log.
 import fcntl
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import runpy
@@ -59,10 +60,10 @@ def convert(
 
     Raises UserError with the converter's reason where it fails, and where the folder brings code that nobody has allowed.
     """
-    if any(folder.glob("*.py")) and not trust_remote_code:
+    if not trust_remote_code and _names_own_code(folder):
         raise UserError(
             f"{folder}: brings Python code of its own, which llama.cpp's converter may run; read it, then allow it with "
-            "--trust-remote-code"
+            "--trust-remote-code (trust_remote_code = true in an experiment)"
         )
     script = located(converter, progress)
     phase = f"converting {folder.name} to GGUF"
@@ -89,6 +90,16 @@ def located(named: Path | None, progress: Progress) -> Path:
     if not script.is_file():
         raise UserError(f"{folder}: has no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
+
+
+def _names_own_code(folder: Path) -> bool:
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            if "auto_map" in json.loads((folder / name).read_text(encoding="utf-8")):
+                return True
+        except (OSError, ValueError, TypeError):
+            continue  # what is missing or damaged is for the converter to say
+    return False
 
 
 def _fetched(progress: Progress) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qtui.engines import llama_vocabulary, prompt_format, safetensors_file
+from qtui.engines import llama_vocabulary, prompt_format, safetensors_file, unfinished
 from qtui.engines.converter import NeedsConverterError
 from qtui.errors import UserError
 
@@ -39,10 +39,9 @@ def convert(folder: Path, target: Path) -> None:
 
     config = _config(folder)
     whole_type = lossless_type(folder)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    # Experts are stacked into new arrays, which wait on disk and not in memory.
-    writer = gguf.GGUFWriter(unfinished, "llama", use_temp_file="num_local_experts" in config)
-    try:
+    with unfinished.growing(target) as path:
+        # Experts are stacked into new arrays, which wait on disk and not in memory.
+        writer = gguf.GGUFWriter(path, "llama", use_temp_file="num_local_experts" in config)
         _add_hyperparameters(writer, config, folder, whole_type)
         llama_vocabulary.add_to(writer, folder, config)
         _add_prompt_format(writer, folder)
@@ -52,9 +51,6 @@ def convert(folder: Path, target: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _config(folder: Path) -> dict[str, Any]:

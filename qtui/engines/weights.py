@@ -130,8 +130,8 @@ def check_room(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"{folder}: too little room for {what}: {needed / 2**30:,.2f} GB needed, {free / 2**30:,.2f} GB free; make room, or name "
-            "another folder"
+            f"{folder}: too little room for {what}: {needed / 2**30:,.2f} GB needed, {free / 2**30:,.2f} GB free; make room, or "
+            "name another folder"
         )
 
 

@@ -38,6 +38,7 @@ class Making:
     phase: str
     fraction: float | None
     reason: str
+    host: str
     pid: int
     started: float
 
@@ -121,6 +122,7 @@ def _making(row: sqlite3.Row) -> Making:
         phase=row["phase"],
         fraction=row["fraction"],
         reason=row["reason"],
+        host=row["host"],
         pid=row["pid"],
         started=row["started"],
     )

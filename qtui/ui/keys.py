@@ -123,6 +123,9 @@ KEYS: tuple[Key, ...] = (
     Key("lengths.scale", "l", "lengths", "scale", "Scale"),
     Key("lengths.back", "escape", "lengths", "back", "Back", False),
 
+    Key("models.quantize", "z", "models", "quantize", "Quantize", True, "Make GGUF files of other types of this model."),
+    Key("models.bench", "b", "models", "bench", "Measure", True, "Size, memory and speed of this model's types on this machine."),
+    Key("models.stop", "x", "models", "stop", "Stop", True, "End quantizing or measuring this model; files that are whole stay."),
     Key("models.filter", "slash", "models", "filter", "Filter"),
     Key("models.order", "o", "models", "order", "Order"),
     Key("models.back", "escape", "models", "back", "End the filter", False),

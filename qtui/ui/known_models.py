@@ -10,6 +10,7 @@ from pathlib import Path
 from qtui import paths
 from qtui.catalog import Entry
 from qtui.records import RunSummary, VariantProgress
+from qtui.store.making import MadeFile, Making
 
 OTHER_FILES = "(other files)"
 
@@ -27,6 +28,22 @@ class KnownModel:
     variants: tuple[VariantProgress, ...] = ()
     """Each name once: as the newest run had it that got as far as loading it."""
     files: tuple[File, ...] = ()
+    made: tuple[MadeFile, ...] = ()
+    """What was quantized or measured on this machine, as the store knows it."""
+    work: tuple[Making, ...] = ()
+    """Quantizing and measuring of this model, the newest first."""
+
+    @property
+    def working(self) -> Making | None:
+        return next((each for each in self.work if each.state == "running"), None)
+
+    @property
+    def source(self) -> str:
+        """What its types are made of: the weights of its baseline, else of any variant, else the checkpoint on the hub."""
+        for variant in sorted(self.variants, key=lambda variant: not variant.is_baseline):
+            if variant.engine != "openai" and variant.weights:
+                return variant.weights
+        return self.entry.hf_repo if self.entry else ""
 
     @property
     def parameters(self) -> int | None:
@@ -46,7 +63,13 @@ class _Found:
     files: list[File] = field(default_factory=list)
 
 
-def known_models(entries: Iterable[Entry], runs: Sequence[RunSummary], files: Iterable[File]) -> list[KnownModel]:
+def known_models(
+    entries: Iterable[Entry],
+    runs: Sequence[RunSummary],
+    files: Iterable[File],
+    made: Sequence[MadeFile] = (),
+    work: Sequence[Making] = (),
+) -> list[KnownModel]:
     """Models with variants first (newest run first), then the rest of the catalog, then files that belong to none."""
     found: dict[str, _Found] = {}
     by_name = {entry.name.casefold(): entry for entry in entries}
@@ -60,9 +83,24 @@ def known_models(entries: Iterable[Entry], runs: Sequence[RunSummary], files: It
     for entry in by_name.values():
         if entry.name not in taken:
             found.setdefault(entry.name, _Found(entry))
+    for name in dict.fromkeys([*(each.model for each in made), *(each.model for each in work)]):
+        found.setdefault(_known_as(name, found), _Found())
+    in_store = {each.path for each in made}
     for file in files:
+        if file.path in in_store:
+            continue
         found.setdefault(_owner(file, found) or OTHER_FILES, _Found()).files.append(file)
-    return [KnownModel(name, f.entry, tuple(f.variants.values()), tuple(f.files)) for name, f in found.items()]
+    return [
+        KnownModel(
+            name,
+            f.entry,
+            tuple(f.variants.values()),
+            tuple(f.files),
+            tuple(each for each in made if _known_as(each.model, found) == name),
+            tuple(each for each in work if _known_as(each.model, found) == name),
+        )
+        for name, f in found.items()
+    ]
 
 
 def made_files() -> list[File]:
@@ -86,6 +124,12 @@ def bits_per_weight(variant: VariantProgress, parameters: int | None) -> float |
 def _entry_of(model: str, by_name: dict[str, Entry]) -> Entry | None:
     """The catalog's entry of a name as runs have it: the entry's own, or a hub id or folder that ends with it."""
     return by_name.get(model.casefold()) or by_name.get(model.rsplit("/", 1)[-1].casefold())
+
+
+def _known_as(model: str, found: dict[str, _Found]) -> str:
+    """The name here of a model that the command line may have been given with its owner or in other letters."""
+    short = model.rsplit("/", 1)[-1].casefold()
+    return next((name for name in found if short in (name.casefold(), name.rsplit("/", 1)[-1].casefold())), model)
 
 
 def _owner(file: File, found: dict[str, _Found]) -> str | None:

@@ -1,6 +1,7 @@
-"""Runs are started by the command line, as a child: the workbench checks no experiment and imports no runner.
+"""Work is started by the command line, as a child: the workbench checks no experiment and imports no runner.
 
-`qtui run --detach` returns as soon as the runner holds its lease, or says what is wrong with the experiment.
+`qtui run --detach` returns as soon as the runner holds its lease, or says what is wrong with the experiment. Quantizing and
+measuring are started and left alone: what becomes of them is in the store.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from qtui import paths
 from qtui.errors import UserError
 
 
@@ -25,6 +27,43 @@ async def resume(run_id: int, store: Path) -> int:
 async def check(file: Path) -> dict[str, Any]:
     """What an experiment's file would run: experiment, tasks, answers, variants, judges. Raises UserError with every problem."""
     return await _qtui("run", str(file), "--check", "--json")
+
+
+async def types() -> list[dict[str, Any]]:
+    """The types that the installed llama.cpp can make: name, family, bits, needs_imatrix, needs. Raises UserError without it."""
+    found = (await _qtui("quantize", "--list", "--json"))["types"]
+    assert isinstance(found, list)
+    return found
+
+
+async def quantize(source: str, wanted: list[str], model: str, store: Path, imatrix: str = "") -> None:
+    """Start making files; they go on when the workbench ends."""
+    arguments = [argument for name in wanted for argument in ("--type", name)]
+    if imatrix:
+        arguments += ["--imatrix", imatrix]
+    await _detached("quantize", source, *arguments, "--model", model, "--store", str(store))
+
+
+async def bench(source: str, wanted: list[str], model: str, store: Path, imatrix: str = "") -> None:
+    """Start measuring; it goes on when the workbench ends."""
+    chosen = ["--types", ",".join(wanted)]
+    if imatrix:
+        chosen += ["--imatrix", imatrix]
+    await _detached("bench", source, *chosen, "--model", model, "--store", str(store))
+
+
+async def _detached(*arguments: str) -> None:
+    """In a session of its own and with a file for its output: neither a closed terminal nor the workbench's end reaches it."""
+    log = paths.logs() / "workbench.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "qtui", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 async def _qtui(*arguments: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from rich.text import Text
 from qtui.catalog import UNKNOWN, Entry
 from qtui.text import cut, safe, wrap
 from qtui.ui.known_models import KnownModel, bits_per_weight
+from qtui.ui.made_lines import made_lines, work_lines
 from qtui.ui.run_lines import size
 from qtui.ui.text_table import text_table
 from qtui.ui.widgets.columns import Column
@@ -32,8 +33,11 @@ def model_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> l
     if model.variants:
         title, *rows = text_table(VARIANT_COLUMNS, _variant_rows(model), cells - 1)
         lines += [Text(), Text.assemble((" " + title, styles["quiet"])), *(Text(" " + row) for row in rows)]
+    lines += work_lines(model.work, cells, styles)
+    lines += made_lines(model.made, cells, styles)
     if model.files:
-        lines += [Text(), Text.assemble(("Made on this machine", styles["strong"]))]
+        heading = "Other files on this machine" if model.made else "Made on this machine"
+        lines += [Text(), Text.assemble((heading, styles["strong"]))]
         for file in model.files:
             lines += _pair(size(file.bytes), str(file.path), cells, styles)
     if model.entry is not None:

@@ -1,19 +1,26 @@
 """Models: the catalog, what of it ran here, and the files that were made for it."""
 
 import asyncio
-from typing import ClassVar
+import contextlib
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widgets import Input
 
 from qtui import catalog
 from qtui.catalog import UNKNOWN, Entry
 from qtui.errors import UserError
+from qtui.store import making
+from qtui.store.making import Kind
 from qtui.text import safe
-from qtui.ui import keys, stylesheet
+from qtui.ui import keys, launch, stylesheet
 from qtui.ui.known_models import KnownModel, known_models, made_files
 from qtui.ui.model_lines import model_lines
 from qtui.ui.panes.pane import Pane
@@ -21,6 +28,10 @@ from qtui.ui.run_lines import size
 from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
+if TYPE_CHECKING:
+    from qtui.ui.screens.make_types import Choice
+
+ALIVE_SECONDS = 2.0
 ORDERS = ("as they ran", "by name", "by size")
 
 
@@ -39,6 +50,8 @@ class ModelsPane(Pane):
         self._shown: list[KnownModel] = []
         self._selected: str | None = None
         self._order = 0
+        self._watching: Timer | None = None
+        self._last_offered: dict[str, bool] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical(id="model-left"):
@@ -51,8 +64,19 @@ class ModelsPane(Pane):
     async def refresh_data(self) -> None:
         entries = await asyncio.to_thread(self._entries)
         files = await asyncio.to_thread(made_files)
-        self._models = known_models(entries, self.runs, files)
+        made = await self.reader.read(making.files)
+        work = await self.reader.read(making.work)
+        self._models = known_models(entries, self.runs, files, made, work)
         self._show()
+        self._look_again(any(model.working for model in self._models))
+
+    def _look_again(self, at_work: bool) -> None:
+        """Work that was killed leaves no change of the store: while some goes on, it is looked at without one."""
+        if at_work and self._watching is None:
+            self._watching = self.set_interval(ALIVE_SECONDS, self.data_changed)
+        elif not at_work and self._watching is not None:
+            self._watching.stop()
+            self._watching = None
 
     def _entries(self) -> tuple[Entry, ...]:
         try:
@@ -90,10 +114,72 @@ class ModelsPane(Pane):
             self._selected = self._shown[message.index].name
             self._show_selected(from_top=True)
 
+    @property
+    def selected(self) -> KnownModel | None:
+        return next((model for model in self._shown if model.name == self._selected), None)
+
     def _show_selected(self, *, from_top: bool = False) -> None:
-        model = next((model for model in self._shown if model.name == self._selected), None)
+        model = self.selected
         lines = (lambda cells, styles: model_lines(model, cells, styles)) if model else (lambda _cells, _styles: [])
         self.details.show(lines, from_top=from_top)
+        offered = self._offered()
+        if offered != self._last_offered:
+            self._last_offered = offered
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Keys that make no sense for the selected model are not offered."""
+        return self._offered().get(action, True)
+
+    def _offered(self) -> dict[str, bool]:
+        model = self.selected
+        return {
+            "quantize": model is not None,
+            "bench": model is not None,
+            "stop": model is not None and model.working is not None,
+        }
+
+    def action_quantize(self) -> None:
+        self._choose("quantize")
+
+    def action_bench(self) -> None:
+        self._choose("bench")
+
+    def _choose(self, kind: Kind) -> None:
+        from qtui.ui.screens.make_types import MakeTypesScreen
+
+        model = self.selected
+        if model is None:
+            return
+
+        async def chosen(choice: "Choice | None") -> None:
+            if choice is not None:
+                await self._start(kind, model.name, choice)
+
+        self.app.push_screen(MakeTypesScreen(kind, model.name, model.source), chosen)
+
+    async def _start(self, kind: Kind, model: str, choice: "Choice") -> None:
+        store = self.workbench.store_path
+        if kind == "quantize":
+            await launch.quantize(choice.source, list(choice.types), model, store, choice.imatrix)
+        else:
+            await launch.bench(choice.source, list(choice.types), model, store, choice.imatrix)
+        doing = "Quantizing" if kind == "quantize" else "Measuring"
+        self.notify(
+            f"{doing} {safe(model)}: {', '.join(choice.types)}. It goes on if you leave.", timeout=4, markup=False
+        )
+
+    def action_stop(self) -> None:
+        """As Ctrl+C would: it removes what is not whole."""
+        working = self.selected.working if self.selected else None
+        if working is None:
+            return
+        if working.host != socket.gethostname():
+            self.notify(f"It goes on at {safe(working.host)}: stop it there.", severity="warning", markup=False)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(working.pid, signal.SIGINT)
+        self.notify(f"Stopping {safe(working.model)} …", timeout=3, markup=False)
 
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)
