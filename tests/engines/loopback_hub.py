@@ -12,11 +12,25 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class LoopbackHub:
-    """Serves `repos`: hub id → folder. `requests` are the paths that were asked for."""
+    """Serves `repos`: hub id → folder. What may be set before it is asked, and looked at afterwards, is below."""
 
     def __init__(self, repos: dict[str, Path]) -> None:
         self.repos = repos
         self.requests: list[str] = []
+        """Method and path of each."""
+        self.ranges: list[str] = []
+        """The Range header of each request that had one."""
+        self.tokens: set[str] = set()
+        """What came as Authorization."""
+        self.refuses: dict[str, tuple[int, dict[str, str]]] = {}
+        """Hub id → status and headers of every answer on it."""
+        self.declared: dict[str, int] = {}
+        """File name → the size that is said of it, whatever it is."""
+        self.stops_after: dict[str, int] = {}
+        """File name → bytes of it that are sent to each request from its beginning, before nothing more comes."""
+        self.halted = threading.Event()
+        """Set when a file was stopped in such a way."""
+        self.closing = threading.Event()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,14 +45,35 @@ class LoopbackHub:
             def _reply(self, *, with_body: bool) -> None:
                 path = unquote(urlparse(self.path).path).strip("/")
                 hub.requests.append(f"{self.command} {path}")
+                hub.tokens.add(self.headers.get("Authorization", ""))
                 status, headers, data = hub.answer(path)
+                name = path.rsplit("/", 1)[-1]
+                size = hub.declared.get(name, len(data))
+                first = self._first_byte()
+                if first and status == 200:
+                    status, headers = 206, {**headers, "Content-Range": f"bytes {first}-{size - 1}/{size}"}
                 self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
+                for header, value in headers.items():
+                    self.send_header(header, value)
+                self.send_header("Content-Length", str(size - first))
                 self.end_headers()
                 if with_body:
-                    self.wfile.write(data)
+                    self._send(data[first:], None if first else hub.stops_after.get(name))
+
+            def _first_byte(self) -> int:
+                asked = self.headers.get("Range", "")
+                if not asked:
+                    return 0
+                hub.ranges.append(asked)
+                return int(asked.removeprefix("bytes=").split("-")[0])
+
+            def _send(self, data: bytes, stop: int | None) -> None:
+                self.wfile.write(data[:stop])
+                if stop is not None:
+                    self.wfile.flush()
+                    hub.halted.set()
+                    hub.closing.wait()
+                    self.close_connection = True  # or the client would wait for the rest
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -48,11 +83,14 @@ class LoopbackHub:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         for repo, folder in self.repos.items():
+            if repo in self.refuses and f"{repo}/" in f"{path}/":
+                return *self.refuses[repo], b"{}"
             if path.startswith(f"api/models/{repo}"):
                 return self._listing(repo, folder, path)
             if path.startswith(f"{repo}/resolve/"):
@@ -77,4 +115,4 @@ class LoopbackHub:
 
 
 def _etag(file: Path) -> str:
-    return hashlib.sha1(file.read_bytes()).hexdigest()
+    return hashlib.sha256(file.read_bytes()).hexdigest()
