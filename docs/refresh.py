@@ -19,11 +19,12 @@ HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 SIZE = (120, 36)
 PATIENCE_SECONDS = 60
+# Tasks and answers of the study belong to others: pictures that show texts are taken of the demo.
 SHOTS = (
     ("runs", "demo", ("1",), "answers"),
-    ("tasks", "study", ("2",), "Xwin"),
-    ("compare", "study", ("3", "right_square_bracket", "n", "n"), "similarity"),
-    ("scores", "demo", ("4",), "equivalent"),
+    ("tasks", "demo", ("2", "v", "v"), "Criteria"),
+    ("compare", "demo", ("3", "v", "v", "n", "n", "n", "n", "n", "n", "n"), "similarity"),
+    ("scores", "study", ("4",), "equivalent"),
     ("lengths", "study", ("5",), "Swallow"),
     ("models", "study", ("6",), "calm2"),
 )
@@ -36,6 +37,7 @@ def main(study: Path) -> None:
         stores = {name: Path(f"{name}.sqlite") for name in ("demo", "study")}
         table = _qtui("demo", "--headless", "--store", str(stores["demo"]))
         _qtui("import", "gpt4-autoeval", str(study), "--store", str(stores["study"]))
+        _qtui("judge", "reference", "--store", str(stores["study"]))
         for store in stores.values():
             _forget_origin(store)
         pictures = asyncio.run(_take_all(stores))
