@@ -7,7 +7,7 @@ damaged file is a clear error here instead of an abort in native code later. For
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,6 +101,18 @@ class GgufHeader:
             for _ in range(token):
                 reader.skip_string()
             return reader.string()
+
+    def tokens_among(self, texts: Collection[str]) -> list[str]:
+        """Those texts that are tokens of the vocabulary."""
+        tokens = self.values.get("tokenizer.ggml.tokens")
+        if isinstance(tokens, list):
+            return [token for token in tokens if token in texts]
+        if not isinstance(tokens, LongArray) or tokens.element != _STRING:
+            return []
+        with self.path.open("rb") as file:
+            file.seek(tokens.offset)
+            reader = _Reader(file, self.path)
+            return [token for token in (reader.string() for _ in range(tokens.length)) if token in texts]
 
 
 def read_header(path: Path) -> GgufHeader:

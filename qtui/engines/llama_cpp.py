@@ -1,12 +1,13 @@
 """GGUF models on llama.cpp: many answers in one `llama_decode`, a slot refilled the moment its answer ends.
 
-Each step decodes one token of every answer under way and fills what is left of the batch with pieces of waiting prompts.
-Sampling is done by chains in C; Python touches each slot once per step.
+Each step decodes one token of every answer under way and fills what is left of the batch with pieces of waiting prompts. What
+all prompts begin with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
+asked: that is the mode that is reproducible to the bit.
 """
 
+import ctypes
 import os
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,19 @@ from typing import Any
 import llama_cpp
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
-from qtui.engines import answer_text, llama_log, llama_sampling
+from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling
 from qtui.engines.answer_text import AnswerText
+from qtui.engines.llama_batch import LlamaBatch
 from qtui.engines.llama_model import LlamaModel
 from qtui.engines.meter import Meter
 from qtui.engines.protocol import Answered, Loading, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import VariantSpec
 
-BATCH = 512
-"""Tokens per llama_decode."""
+SHARED = 8
+"""Tokens: a shorter beginning is not worth sharing."""
 
 
 @dataclass(slots=True)
@@ -34,9 +37,13 @@ class _Slot:
 
     sequence: int
     request: Request
-    prompt: list[int]
+    prompt: NDArray[np.int32]
     room: int
+    cells: int
+    """Of the cache, that this answer may need at most."""
+    ends: frozenset[int]
     chain: Any
+    """None where the likeliest token is taken, whole batches at once."""
     text: AnswerText
     started: float = field(default_factory=time.perf_counter)
     position: int = 0
@@ -45,8 +52,10 @@ class _Slot:
     """Tokens drawn, the end token included."""
     last: int = -1
     """The newest token, not decoded yet; -1 while the prompt is."""
+    row: int = -1
+    """Of the batch, that the next token is drawn after; -1 if none in this batch."""
     output: int = -1
-    """Row of the batch whose logits the next token is drawn from; -1 if none in this batch."""
+    """The same, counting only rows that have logits."""
 
 
 class LlamaCppEngine:
@@ -62,6 +71,7 @@ class LlamaCppEngine:
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
             progress=whole_percents(report),
         )
+        self.ends = end_tokens.find(requests, self.model, self.path)
         self.prompts = {request.index: self.model.tokens(request.prompt) for request in requests}
         self.context = answer_text.context_needed(
             [len(self.prompts[request.index]) for request in requests],
@@ -69,34 +79,57 @@ class LlamaCppEngine:
             self.variant.context,
             self.model.trained_context,
         )
-        self.slots = max(1, min(self.variant.slots, len(requests)))
+        self.shared = self._shared_tokens(requests)
         self.threads = self.variant.threads or physical_cores()
-        self.native: Any = self._new_context()
-        self.memory = llama_cpp.llama_get_memory(self.native)
-        self.batch = llama_cpp.llama_batch_init(max(BATCH, self.slots), 0, 1)
+        self.cache = llama_context.create(
+            self.model,
+            needs=[self._cells(request) for request in requests],
+            shared=self.shared,
+            slots=max(1, min(self.variant.slots, len(requests))),
+            context=self.context,
+            threads=self.threads,
+        )
+        self.batch = LlamaBatch(self.cache.batch)
         return self.model.facts() | {
             "load_seconds": time.perf_counter() - started,
-            "slots": self.slots,
+            "slots": self.cache.slots,
             "context": self.context,
+            "cache_cells": self.cache.cells,
+            "shared_prompt_tokens": self.shared,
             "threads": self.threads,
+            "stop_tokens": self.model.texts_of(self.ends.always),
         }
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter()
-        waiting = deque(requests)
-        free = list(range(self.slots - 1, -1, -1))
+        # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
+        waiting = sorted(
+            requests, key=lambda asked: (-self._cells(asked), -len(self.prompts[asked.index]), asked.index)
+        )
+        free = list(range(self.cache.slots - 1, -1, -1))
         active: list[_Slot] = []
+        self._share(requests)
         while waiting or active:
-            while free and waiting:
-                slot = self._begin(waiting.popleft(), free[-1])
+            while free and waiting and (place := self._fitting(waiting, active)) is not None:
+                slot = self._begin(waiting.pop(place), free[-1])
                 if isinstance(slot, Unanswered):
                     yield slot
                 else:
                     active.append(slot)
                     free.pop()
-            self._decode(active)
-            for slot in [slot for slot in active if slot.output >= 0]:
-                answered = self._draw(slot)
+            began = time.perf_counter()
+            read = self._decode(active)
+            drawing = [slot for slot in active if slot.row >= 0]
+            tokens = self._drawn(drawing)
+            self.meter.step(
+                time.perf_counter() - began,
+                read=read,
+                drawn=len(drawing),
+                slots=self.cache.slots,
+                active=len(active),
+            )
+            for slot, token in zip(drawing, tokens, strict=True):
+                answered = self._take(slot, token)
                 if answered:
                     active.remove(slot)
                     free.append(slot.sequence)
@@ -108,6 +141,44 @@ class LlamaCppEngine:
     def facts(self) -> dict[str, Any]:
         return self.meter.facts()
 
+    def _shared_tokens(self, requests: Sequence[Request]) -> int:
+        """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
+        if self.variant.slots == 1 or len(requests) < 2 or not self.model.can_share:
+            return 0
+        prompts = [self.prompts[request.index] for request in requests]
+        first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first
+        different = (place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+        shared = next(different, len(first))
+        shared = min(shared, *(len(prompt) - 1 for prompt in prompts), self.context - 1)
+        return shared if shared >= SHARED else 0
+
+    def _share(self, requests: Sequence[Request]) -> None:
+        """Decode what all prompts begin with, in the first sequence, and copy it to the others."""
+        memory = self.cache.memory
+        llama_cpp.llama_memory_clear(memory, False)
+        if not self.shared:
+            return
+        began = time.perf_counter()
+        prefix = np.array(self.prompts[requests[0].index][: self.shared], np.int32)
+        for start in range(0, self.shared, self.batch.size):
+            self.batch.clear()
+            self.batch.add_run(prefix[start : start + self.batch.size], start, 0, wants_logits=False)
+            self._compute()
+        for sequence in range(1, self.cache.slots):
+            llama_cpp.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
+        self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
+
+    def _cells(self, request: Request) -> int:
+        """Of the cache, beside what is shared, that an answer may need at most."""
+        return min(self.context, len(self.prompts[request.index]) + request.sampling.max_tokens) - self.shared
+
+    def _fitting(self, waiting: Sequence[Request], active: Sequence[_Slot]) -> int | None:
+        """The place of the first request that the cache has room for; None where it must wait for an answer to end."""
+        if not active:
+            return 0
+        left = self.cache.cells - self.shared - sum(slot.cells for slot in active)
+        return next((place for place, request in enumerate(waiting) if self._cells(request) <= left), None)
+
     def _begin(self, request: Request, sequence: int) -> _Slot | Unanswered:
         prompt = self.prompts[request.index]
         room = answer_text.room(len(prompt), request.sampling, self.context)
@@ -115,54 +186,84 @@ class LlamaCppEngine:
             return Unanswered(request.index, answer_text.too_long(len(prompt), self.context))
         if not prompt:
             return Unanswered(request.index, answer_text.EMPTY)
+        self.meter.prompt_tokens += len(prompt)
+        greedy = llama_sampling.is_greedy(request.sampling)
         return _Slot(
             sequence=sequence,
             request=request,
-            prompt=prompt,
+            prompt=np.array(prompt, np.int32),
             room=room,
-            chain=llama_sampling.chain(request.sampling, prompt, self.model.size),
+            cells=self._cells(request),
+            ends=self.ends.of(request.sampling),
+            chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),
+            position=self.shared,
         )
 
-    def _decode(self, active: list[_Slot]) -> None:
-        """One token of each answer, then as much of the prompts as fits; all in one call."""
-        self.batch.n_tokens = 0
+    def _decode(self, active: Sequence[_Slot]) -> int:
+        """One token of each answer, then as much of the prompts as fits; all in one call. Returns how many tokens of prompts."""
+        batch = self.batch
+        batch.clear()
         for slot in active:
-            slot.output = -1
-            if slot.last >= 0:
-                slot.output = self._put(slot, slot.last, wants_logits=True)
+            slot.row = -1
+        going = [slot for slot in active if slot.last >= 0]
+        batch.add_one_each(
+            [slot.last for slot in going], [slot.position for slot in going], [slot.sequence for slot in going]
+        )
+        for row, slot in enumerate(going):
+            slot.row = slot.output = row
+            slot.position += 1
+        outputs, read = len(going), 0
         for slot in active:
-            left = max(BATCH, self.slots) - self.batch.n_tokens
-            for token in slot.prompt[slot.position : slot.position + left]:
-                is_last = slot.position == len(slot.prompt) - 1
-                row = self._put(slot, token, wants_logits=is_last)
-                slot.output = row if is_last else -1
-                self.meter.prompt_tokens += 1
-        if not self.batch.n_tokens:
-            return
-        code = llama_cpp.llama_decode(self.native, self.batch)
+            piece = slot.prompt[slot.position : slot.position + batch.left]
+            if slot.last >= 0 or not len(piece):
+                continue
+            is_last = slot.position + len(piece) == len(slot.prompt)
+            row = batch.add_run(piece, slot.position, slot.sequence, wants_logits=is_last)
+            slot.position += len(piece)
+            read += len(piece)
+            if is_last:
+                slot.row, slot.output = row, outputs
+                outputs += 1
+        if batch.count:
+            self._compute()
+        return read
+
+    def _compute(self) -> None:
+        code = llama_cpp.llama_decode(self.cache.native, self.batch.native)
         if code:
             raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {llama_log.last_error()}")
 
-    def _put(self, slot: _Slot, token: int, *, wants_logits: bool) -> int:
-        batch, row = self.batch, self.batch.n_tokens
-        batch.token[row] = token
-        batch.pos[row] = slot.position
-        batch.n_seq_id[row] = 1
-        batch.seq_id[row][0] = slot.sequence
-        batch.logits[row] = wants_logits
-        batch.n_tokens = row + 1
-        slot.position += 1
-        return int(row)
+    def _drawn(self, drawing: Sequence[_Slot]) -> list[int]:
+        """The next token of each answer."""
+        if not drawing:
+            return []
+        logits = self._logits(len(drawing))
+        new = [slot.output for slot in drawing if not slot.generated]
+        if new and not np.isfinite(logits[new]).all():
+            raise UserError(
+                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+            )
+        likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in drawing) else []
+        return [
+            likeliest[slot.output]
+            if slot.chain is None
+            else llama_cpp.llama_sampler_sample(slot.chain, self.cache.native, slot.row)
+            for slot in drawing
+        ]
 
-    def _draw(self, slot: _Slot) -> Answered | None:
-        """Draw the next token of one answer; the answer, if that was its last."""
-        if not slot.generated:
-            self._check_finite(slot.output)
-        token: int = llama_cpp.llama_sampler_sample(slot.chain, self.native, slot.output)
+    def _logits(self, rows: int) -> NDArray[np.float32]:
+        """Of this batch, (rows, vocabulary), where the library has them: valid until the next batch."""
+        first = ctypes.addressof(llama_cpp.llama_get_logits(self.cache.native).contents)
+        values: Any = (ctypes.c_float * (rows * self.model.size)).from_address(first)
+        found: NDArray[np.float32] = np.frombuffer(values, np.float32).reshape(rows, self.model.size)
+        return found
+
+    def _take(self, slot: _Slot, token: int) -> Answered | None:
+        """Add a token to its answer; the answer, if that was its last."""
         slot.last = token
         slot.generated += 1
-        if self.model.ends(token):
+        if token in slot.ends:
             return self._end(slot, "stop", slot.generated - 1)
         self.meter.completion_tokens += 1
         if slot.text.add(self.model.piece(token)):
@@ -170,8 +271,9 @@ class LlamaCppEngine:
         return self._end(slot, "length", slot.generated) if slot.generated >= slot.room else None
 
     def _end(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
-        llama_cpp.llama_memory_seq_rm(self.memory, slot.sequence, -1, -1)
-        llama_cpp.llama_sampler_free(slot.chain)
+        llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)
+        if slot.chain is not None:
+            llama_cpp.llama_sampler_free(slot.chain)
         return Answered(
             index=slot.request.index,
             text=slot.text.text,
@@ -180,32 +282,6 @@ class LlamaCppEngine:
             completion_tokens=tokens,
             seconds=time.perf_counter() - slot.started,
         )
-
-    def _check_finite(self, row: int) -> None:
-        logits = llama_cpp.llama_get_logits_ith(self.native, row)
-        if not np.isfinite(np.ctypeslib.as_array(logits, shape=(self.model.size,))).all():
-            raise UserError(
-                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
-            )
-
-    def _new_context(self) -> Any:
-        settings = llama_cpp.llama_context_default_params()
-        settings.n_seq_max = self.slots
-        # In cells of its own per sequence, a batch that mixes prompts and single tokens is cut into several. On a CPU one buffer
-        # for all is 1.1 to 1.4 times as fast (measured, 4 to 57 M parameters): its attention skips the cells of other answers.
-        settings.kv_unified = not llama_cpp.llama_supports_gpu_offload()
-        settings.n_ctx = self.slots * -(-self.context // 256) * 256
-        settings.n_batch = max(BATCH, self.slots)
-        settings.n_ubatch = settings.n_batch
-        settings.n_threads = settings.n_threads_batch = self.threads
-        settings.no_perf = True
-        context = llama_cpp.llama_init_from_model(self.model.pointer, settings)
-        if not context:
-            raise UserError(
-                f"{self.path}: no memory for {self.slots} answers of {self.context:,} tokens: {llama_log.last_error()}; "
-                "set fewer slots or a smaller context"
-            )
-        return context
 
 
 def physical_cores() -> int:

@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ class LlamaModel:
         vocabulary_only: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        for part in gguf_file.parts(path):
-            header = gguf_file.read_header(part)
+        header, *_ = [gguf_file.read_header(part) for part in gguf_file.parts(path)]
         llama_log.listen()
         llama_cpp.llama_backend_init()
         self.path = path
+        self._header = header
         self._own_space = not space_after_special and _puts_space(header)
         self._library_space = _puts_space(header) and not self._own_space
         self.pointer: Any = self._load(progress, vocabulary_only)
@@ -85,10 +85,42 @@ class LlamaModel:
     def ends(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
-    def end_tokens(self) -> list[str]:
-        """The texts of all tokens that end an answer."""
-        ids = (token for token in range(self.size) if self.ends(token))
-        return [llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace") for token in ids]
+    def own_ends(self) -> list[int]:
+        """The tokens that llama.cpp itself ends at: by the file's metadata, and by their texts."""
+        return [token for token in range(self.size) if self.ends(token)]
+
+    def is_special(self, token: int) -> bool:
+        return not self.piece(token)
+
+    def ids_of(self, texts: Collection[str]) -> dict[str, int]:
+        """The ids of those texts that are single tokens."""
+        wanted = {text.encode() for text in texts}
+        if not wanted:
+            return {}
+        known = ((llama_cpp.llama_vocab_get_text(self.vocabulary, token), token) for token in range(self.size))
+        return {text.decode(): token for text, token in known if text in wanted}
+
+    def texts_of(self, tokens: Iterable[int]) -> list[str]:
+        return [
+            llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace") for token in sorted(tokens)
+        ]
+
+    @property
+    def can_share(self) -> bool:
+        """Whether what a sequence has read can be given to another in part: not where it is kept as one running state."""
+        return not (llama_cpp.llama_model_is_recurrent(self.pointer) or llama_cpp.llama_model_is_hybrid(self.pointer))
+
+    @property
+    def bytes_per_cell(self) -> int:
+        """Of the cache, for one token in half precision: keys and values of all layers. An upper bound with sliding windows."""
+        heads = llama_cpp.llama_model_n_head(self.pointer) or 1
+        width = llama_cpp.llama_model_n_embd(self.pointer) // heads
+        name = self._header.architecture
+        key, value = (
+            int(self._header.values.get(f"{name}.attention.{part}_length", width)) for part in ("key", "value")
+        )
+        layers = int(llama_cpp.llama_model_n_layer(self.pointer))
+        return 2 * layers * int(llama_cpp.llama_model_n_head_kv(self.pointer)) * (key + value)
 
     def facts(self) -> dict[str, Any]:
         offload = bool(llama_cpp.llama_supports_gpu_offload())
@@ -98,7 +130,6 @@ class LlamaModel:
             "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
             "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
             "device": "gpu" if offload else "cpu",
-            "stop_tokens": self.end_tokens(),
         }
 
     def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:

@@ -15,6 +15,11 @@ _RANDOM_SEED = 0xFFFFFFFF
 """llama.cpp takes this seed to mean "any"."""
 
 
+def is_greedy(sampling: Sampling) -> bool:
+    """Whether the likeliest token of the untouched logits is taken: no chain is needed for that."""
+    return sampling.temperature <= 0.0 and sampling.repetition_penalty == 1.0
+
+
 def chain(sampling: Sampling, prompt: list[int], vocabulary: int) -> Any:
     """A chain for one answer, to be freed by the caller. The penalty covers prompt and answer, as transformers' does."""
     settings = llama_cpp.llama_sampler_chain_default_params()

@@ -13,16 +13,39 @@ INTERVAL = 0.3
 
 
 @dataclass(slots=True)
+class _Speed:
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class Meter:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     started: float = field(default_factory=time.perf_counter)
+    steps: int = 0
+    slot_steps: int = 0
+    """Slots times steps: what could have been used."""
+    idle_slot_steps: int = 0
     _reported: float = 0.0
+    _pure: _Speed = field(default_factory=_Speed)
+    _mixed: _Speed = field(default_factory=_Speed)
+    _read: int = 0
     _process: psutil.Process = field(default_factory=psutil.Process)
 
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self.started
+
+    def step(self, seconds: float, *, read: int, drawn: int, slots: int, active: int) -> None:
+        """One pass of the model over all slots: `read` tokens of prompts in it, `drawn` tokens of answers."""
+        self.steps += 1
+        self.slot_steps += slots
+        self.idle_slot_steps += slots - active
+        self._read += read
+        speed = self._mixed if read else self._pure
+        speed.tokens += drawn
+        speed.seconds += seconds
 
     def due(self, active: int) -> Progress | None:
         """A message, if the last one is long enough ago."""
@@ -48,7 +71,23 @@ class Meter:
             "seconds": seconds,
             "tokens_per_second": self.completion_tokens / seconds if seconds > 0 else 0.0,
             "peak_rss_bytes": peak_rss(),
+            **self._speeds(),
         }
+
+    def _speeds(self) -> dict[str, float]:
+        """Of reading prompts and of writing answers, in tokens per second, and the share of slots that had nothing to do.
+
+        A pass that reads prompts writes answers too; what that takes is known from the passes that only write.
+        """
+        if not self.slot_steps:
+            return {}
+        found = {"idle_slot_share": self.idle_slot_steps / self.slot_steps}
+        if self._pure.tokens:
+            found["generation_speed"] = self._pure.tokens / self._pure.seconds
+            reading = self._mixed.seconds - self._mixed.tokens / found["generation_speed"]
+            if reading > 0:
+                found["prompt_speed"] = self._read / reading
+        return found
 
 
 def peak_rss() -> int:

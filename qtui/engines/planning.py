@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from qtui.engines import (
     available,
+    end_tokens,
     fingerprint,
     gguf_file,
     precision,
@@ -75,7 +78,7 @@ def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
 
 
 def prompt_values(asked: Prompt) -> list[Any]:
-    return [asked.text, asked.bos, asked.space_after_special, asked.system]
+    return [asked.text, asked.bos, asked.space_after_special, asked.ends, asked.system]
 
 
 def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
@@ -88,11 +91,13 @@ def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, 
         system=job.prompt.system,
         bos=job.prompt.bos,
     )
+    ends = end_tokens.named_by(source) or None
+    prompts = [msgspec.structs.replace(asked, ends=ends) for asked in prompts]
     template = form.template if job.prompt.template is None else job.prompt.template
     said = "the task's text as it is"
     if template:
         said = f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
-    return prompts, {"prompt_format": said, "bos": bool(prompts and prompts[0].bos)}
+    return prompts, {"prompt_format": said, "bos": bool(prompts and prompts[0].bos), "stop_tokens": list(ends or ())}
 
 
 def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str) -> list[Any]:

@@ -44,8 +44,8 @@ def read(weights: Path) -> PromptFormat:
 
 def is_sentencepiece_llama(folder: Path) -> bool:
     """Whether its tokenizer says that it is the Llama family's, and is no byte-level one under that name."""
-    before = json.dumps(_json(folder / "tokenizer.json").get("pre_tokenizer"))
-    return _is_family(_json(folder / "tokenizer_config.json"), _LLAMA) and '"ByteLevel"' not in before
+    before = json.dumps(read_json(folder / "tokenizer.json").get("pre_tokenizer"))
+    return _is_family(read_json(folder / "tokenizer_config.json"), _LLAMA) and '"ByteLevel"' not in before
 
 
 def _of_gguf(path: Path) -> PromptFormat:
@@ -63,7 +63,7 @@ def _of_gguf(path: Path) -> PromptFormat:
 
 
 def _of_folder(folder: Path) -> PromptFormat:
-    settings = _json(folder / "tokenizer_config.json")
+    settings = read_json(folder / "tokenizer_config.json")
     special = _special_tokens(folder, settings)
     return PromptFormat(
         source=folder.name,
@@ -76,7 +76,7 @@ def _of_folder(folder: Path) -> PromptFormat:
 
 
 def _special_tokens(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
-    named = _json(folder / "special_tokens_map.json")
+    named = read_json(folder / "special_tokens_map.json")
     found = {name: _token_text(settings.get(name)) or _token_text(named.get(name)) for name in _SPECIAL}
     if _is_family(settings, _LLAMA):
         for name, default in (("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")):
@@ -96,7 +96,7 @@ def _template(folder: Path, settings: dict[str, Any]) -> str | None:
     alone = folder / "chat_template.jinja"
     if alone.is_file():
         return alone.read_text(encoding="utf-8")
-    found = _json(folder / "chat_template.json").get("chat_template") or settings.get("chat_template")
+    found = read_json(folder / "chat_template.json").get("chat_template") or settings.get("chat_template")
     if isinstance(found, list):
         named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
         found = named.get("default") or next(iter(named.values()), None)
@@ -107,7 +107,7 @@ def _adds_bos(folder: Path, settings: dict[str, Any], bos: str) -> bool:
     said = settings.get("add_bos_token")
     if isinstance(said, bool):
         return said
-    after = _json(folder / "tokenizer.json").get("post_processor")
+    after = read_json(folder / "tokenizer.json").get("post_processor")
     if after is not None:
         return f'"{bos}"' in json.dumps(_single(after), ensure_ascii=False)
     return _is_family(settings, _ADD_BOS_BY_DEFAULT)
@@ -123,12 +123,12 @@ def _single(processor: dict[str, Any]) -> Any:
 def _space_after_special(folder: Path, settings: dict[str, Any]) -> bool:
     if _is_family(settings, _LLAMA):
         return bool(settings.get("legacy", False))
-    before = json.dumps(_json(folder / "tokenizer.json").get("pre_tokenizer"))
+    before = json.dumps(read_json(folder / "tokenizer.json").get("pre_tokenizer"))
     return '"prepend_scheme": "first"' not in before
 
 
 def _normal_form(folder: Path) -> NormalForm:
-    step = json.dumps(_json(folder / "tokenizer.json").get("normalizer"))
+    step = json.dumps(read_json(folder / "tokenizer.json").get("normalizer"))
     return next((form for form in _NORMAL_FORMS if f'"type": "{form}"' in step), "")
 
 
@@ -136,7 +136,8 @@ def _is_family(settings: dict[str, Any], names: tuple[str, ...]) -> bool:
     return str(settings.get("tokenizer_class", "")).removesuffix("Fast") in names
 
 
-def _json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in one of a model's files, empty where there is no such file. Raises UserError where it is damaged."""
     if not file.is_file():
         return {}
     try:

@@ -119,6 +119,8 @@ class Prompt(msgspec.Struct, frozen=True):
 
     llama.cpp and the `legacy` tokenizers of transformers do, the others do not. Both engines follow this field.
     """
+    ends: tuple[str, ...] | None = None
+    """Texts of the tokens that end an answer, as the baseline's files name them; None leaves it to the weights at hand."""
     system: str | None = None
     """For endpoints that apply a template of their own: `text` is what the user says, this is the system's message."""
 
