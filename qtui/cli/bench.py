@@ -10,7 +10,7 @@ import click
 from qtui.charts.figures import size
 from qtui.charts.lines import plain
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
-from qtui.cli.making import conversion_options, recorded, shown_as, shown_progress
+from qtui.cli.making import conversion_options, recorded, shown_progress
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.text import safe
@@ -76,7 +76,7 @@ def bench(
     wanted = tuple(dict.fromkeys(name.strip().upper() for name in (types or "").split(",") if name.strip()))
     wish = Wish(source=source, types=wanted, **options)
     amount = runner.Amount(prompt_tokens, new_tokens, repeats, wish.threads)
-    with recorded(store, "bench", shown_as(model, source), wanted) as record, shown_progress(_said) as talk:
+    with recorded(store, "bench", source, model, wanted) as record, shown_progress(_said) as talk:
 
         def tell(news: Step | Made | runner.Outcome) -> None:
             if isinstance(news, Step):

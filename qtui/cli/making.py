@@ -44,8 +44,14 @@ def conversion_options(command: Command) -> Command:
     return command
 
 
-def shown_as(name: str | None, source: str) -> str:
-    """The model that files are shown under: as named, else the catalog's, else what the source is called."""
+def _findable(source: str) -> str:
+    """So that it can be found from another folder as well."""
+    path = Path(source).expanduser()
+    return str(path.absolute()) if path.exists() else source
+
+
+def _shown_as(name: str | None, source: str) -> str:
+    """As named, else the catalog's, else what the source is called."""
     if name:
         return name
     entry = catalog.find(source)
@@ -53,10 +59,14 @@ def shown_as(name: str | None, source: str) -> str:
 
 
 @contextmanager
-def recorded(store_path: Path, kind: Kind, model: str, types: Sequence[str]) -> Iterator["Record"]:
-    """What is going on is in the store from the first moment to the last, however this ends."""
+def recorded(store_path: Path, kind: Kind, source: str, name: str | None, types: Sequence[str]) -> Iterator["Record"]:
+    """What is going on is in the store from the first moment to the last, however this ends.
+
+    `name` is the model of the workbench that it is shown under, None where nobody named one.
+    """
+    model = _shown_as(name, source)
     with contextlib.closing(open_store(store_path)) as store:
-        record = Record(store, making.begin(store, kind, model, types), model)
+        record = Record(store, making.begin(store, kind, model, types), model, _findable(source))
         try:
             yield record
         except UserError as error:
@@ -71,8 +81,8 @@ def recorded(store_path: Path, kind: Kind, model: str, types: Sequence[str]) -> 
 class Record:
     """Writes what a piece of work says of itself, at most twice a second. A store that cannot be written does not stop the work."""
 
-    def __init__(self, store: Store, making_id: int, model: str) -> None:
-        self.store, self.id, self.model = store, making_id, model
+    def __init__(self, store: Store, making_id: int, model: str, source: str) -> None:
+        self.store, self.id, self.model, self.source = store, making_id, model, source
         self.reasons: list[str] = []
         self._told = 0.0
 
@@ -86,12 +96,13 @@ class Record:
         if made.path is None:
             self.reasons.append(f"{made.type}: {made.reason}")
             return
-        facts = {"file_bytes": made.file_bytes, "bits": made.bits, "fallback": made.fallback}
+        facts: dict[str, Any] = {"file_bytes": made.file_bytes, "bits": made.bits, "fallback": made.fallback}
         if not made.kept:
             facts["quantize_seconds"] = made.seconds
         self.file(made.type, made.path, facts)
 
     def file(self, type_: str, path: Path, facts: dict[str, Any]) -> None:
+        facts = {"source": self.source, **facts}
         self._write(lambda: making.put(self.store, self.model, type_, path.absolute(), facts))
 
     def end(self, state: making.State, reason: str = "") -> None:

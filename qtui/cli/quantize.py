@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from qtui.charts.figures import size
-from qtui.cli.making import conversion_options, recorded, shown_as, shown_progress
+from qtui.cli.making import conversion_options, recorded, shown_progress
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.text import safe
@@ -55,7 +55,7 @@ def quantize(
     if source is None or not types:
         raise click.UsageError("name a SOURCE and a --type (`qtui quantize --list` shows the types)")
     wish = Wish(source=source, types=tuple(_unlike(types)), **options)
-    with recorded(store, "quantize", shown_as(model, source), wish.types) as record, shown_progress(_said) as talk:
+    with recorded(store, "quantize", source, model, wish.types) as record, shown_progress(_said) as talk:
 
         def tell(news: making.Step | making.Made) -> None:
             talk(news)

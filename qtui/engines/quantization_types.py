@@ -62,5 +62,5 @@ def _needs(name: str, family: str, needs_imatrix: bool) -> str:
     if needs_imatrix:
         return "an importance matrix (--imatrix)"
     if name == "MXFP4_MOE":
-        return "a mixture of experts; of other models it makes Q8_0"
+        return "a mixture of experts (else it makes Q8_0)"
     return "a model that was trained for it" if family == "ternary" or name in ("Q1_0", "Q2_0") else ""

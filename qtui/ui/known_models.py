@@ -43,7 +43,8 @@ class KnownModel:
         for variant in sorted(self.variants, key=lambda variant: not variant.is_baseline):
             if variant.engine != "openai" and variant.weights:
                 return variant.weights
-        return self.entry.hf_repo if self.entry else ""
+        made_of = next((str(each.facts["source"]) for each in self.made if each.facts.get("source")), "")
+        return made_of or (self.entry.hf_repo if self.entry else "")
 
     @property
     def parameters(self) -> int | None:
@@ -70,7 +71,7 @@ def known_models(
     made: Sequence[MadeFile] = (),
     work: Sequence[Making] = (),
 ) -> list[KnownModel]:
-    """Models with variants first (newest run first), then the rest of the catalog, then files that belong to none."""
+    """Models with variants first (newest run first), those that something was made of, the rest of the catalog, other files."""
     found: dict[str, _Found] = {}
     by_name = {entry.name.casefold(): entry for entry in entries}
     for run in runs:
@@ -79,12 +80,12 @@ def known_models(
             known = model.variants.get(variant.name)
             if known is None or (variant.facts and not known.facts):
                 model.variants[variant.name] = variant
+    for name in dict.fromkeys([*(each.model for each in work), *(each.model for each in made)]):
+        found.setdefault(_known_as(name, found), _Found(_entry_of(name, by_name)))
     taken = {model.entry.name for model in found.values() if model.entry}
     for entry in by_name.values():
         if entry.name not in taken:
             found.setdefault(entry.name, _Found(entry))
-    for name in dict.fromkeys([*(each.model for each in made), *(each.model for each in work)]):
-        found.setdefault(_known_as(name, found), _Found())
     in_store = {each.path for each in made}
     for file in files:
         if file.path in in_store:

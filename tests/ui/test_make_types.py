@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from textual.widgets import SelectionList
 
 from qtui import paths
 from qtui.store import Store, making
@@ -53,10 +52,11 @@ async def test_chosen_types_are_made_and_appear_under_the_model(
         await pilot.press("6")
         await until_shown(pilot, "Quantize")
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen._names)
-        assert app.screen.query_one(SelectionList).selected == ["Q4_K_M"]
+        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen.chosen)
         screen = app.screen
         assert isinstance(screen, MakeTypesScreen)
+        assert screen.chosen == {"Q4_K_M"}
+        assert "■ Q4_K_M" in screen_text(pilot)
         screen.source.value = "demo"
         await pilot.press("ctrl+s")
         await until_shown(pilot, "Types on this machine")
@@ -75,9 +75,10 @@ async def test_a_type_that_needs_a_matrix_is_refused_in_the_dialog(
         await pilot.press("6")
         await until_shown(pilot, "Quantize")
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen._names)
-        app.screen.query_one(SelectionList).select("IQ1_S")
-        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen.chosen)
+        assert isinstance(app.screen, MakeTypesScreen)
+        app.screen.types.highlighted = app.screen.types.get_option_index("IQ1_S")
+        await pilot.press("space", "enter")
         await until_shown(pilot, "IQ1_S: name an importance matrix")
         assert isinstance(app.screen, MakeTypesScreen)
     assert making.work(store) == []

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, SelectionList, Static
-from textual.widgets.selection_list import Selection
+from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
 
 from qtui.errors import UserError
 from qtui.text import safe
@@ -41,12 +41,13 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", priority=True),
         Binding("escape", "cancel", "Cancel"),
+        Binding("space", "choose", "Choose", show=False),
         Binding("j", "next", "Down", show=False),
         Binding("k", "previous", "Up", show=False),
     ]
     AUTO_FOCUS = "#types"
 
-    types = getters.query_one("#types", SelectionList)
+    types = getters.query_one("#types", OptionList)
     source = getters.query_one("#source", Input)
     imatrix = getters.query_one("#imatrix", Input)
     problem = getters.query_one("#problem", Static)
@@ -54,8 +55,8 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
     def __init__(self, kind: Kind, model: str, source: str) -> None:
         super().__init__()
         self._kind, self._model, self._source = kind, model, source
-        self._names: list[str] = []
-        self._needs_imatrix: set[str] = set()
+        self._known: dict[str, dict[str, Any]] = {}
+        self.chosen: set[str] = set()
 
     def compose(self) -> ComposeResult:
         title, hint = _WORDS[self._kind]
@@ -69,7 +70,7 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
                 yield Input(
                     "", id="imatrix", placeholder="a matrix of llama-imatrix, for types that need one", compact=True
                 )
-            yield SelectionList[str](id="types", compact=True)
+            yield OptionList(id="types", markup=False, compact=True)
             yield Static("", id="problem", markup=False)
             yield Static(f"{hint} Tab next field · Esc leave", id="make-keys", markup=False)
 
@@ -82,13 +83,17 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
         except UserError as problem:
             self._complain(str(problem))
             return
-        self._names = [each["name"] for each in found]
-        self._needs_imatrix = {each["name"] for each in found if each["needs_imatrix"]}
-        self.types.add_options(
-            Selection(_label(each), each["name"], each["name"] in CHOSEN_FIRST[self._kind]) for each in found
-        )
-        chosen = [i for i, each in enumerate(found) if each["name"] in CHOSEN_FIRST[self._kind]]
-        self.types.highlighted = chosen[0] if chosen else 0
+        self._known = {each["name"]: each for each in found}
+        self.chosen = {name for name in CHOSEN_FIRST[self._kind] if name in self._known}
+        self.types.add_options(Option(self._label(name), id=name) for name in self._known)
+        self.types.highlighted = min((list(self._known).index(name) for name in self.chosen), default=0)
+
+    def action_choose(self) -> None:
+        option = self.types.highlighted_option
+        if option is not None and option.id is not None:
+            self.chosen ^= {option.id}
+            self.types.replace_option_prompt(option.id, self._label(option.id))
+            self._complain("")
 
     def action_next(self) -> None:
         self.types.action_cursor_down()
@@ -100,14 +105,14 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
         self.dismiss(None)
 
     def action_start(self) -> None:
-        selected = set(self.types.selected)
-        chosen = [name for name in self._names if name in selected]
+        chosen = [name for name in self._known if name in self.chosen]
         problem = self._what_is_wrong(chosen)
         if problem:
             self._complain(problem)
         else:
             self.dismiss(Choice(self.source.value.strip(), tuple(chosen), self.imatrix.value.strip()))
 
+    @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def _submitted(self) -> None:
         self.action_start()
@@ -117,7 +122,7 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
             return "From what? Name a folder, a .gguf file or a hub id."
         if not chosen:
             return "Choose a type with Space."
-        needing = [name for name in chosen if name in self._needs_imatrix]
+        needing = [name for name in chosen if self._known[name]["needs_imatrix"]]
         if needing and not self.imatrix.value.strip():
             return f"{', '.join(needing)}: name an importance matrix, or leave them out."
         return ""
@@ -125,7 +130,9 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
     def _complain(self, problem: str) -> None:
         self.problem.update(safe(problem))
 
-
-def _label(each: dict[str, Any]) -> Text:
-    bits = f"{each['bits']:>5.2f} bits" if each["bits"] else " " * 10
-    return Text(f"{each['name']:<10} {bits}  {each['needs']}".rstrip(), no_wrap=True, overflow="ellipsis")
+    def _label(self, name: str) -> Text:
+        """Chosen or not is a sign, not a colour."""
+        each = self._known[name]
+        bits = f"{each['bits']:>5.2f} bits" if each["bits"] else " " * 10
+        sign = "■" if name in self.chosen else "·"
+        return Text(f"{sign} {name:<10} {bits}  {each['needs']}".rstrip(), no_wrap=True, overflow="ellipsis")
