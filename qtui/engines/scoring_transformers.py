@@ -88,6 +88,7 @@ class TransformersScorer:
     def _describe(self) -> None:
         model: Any = self.engine.model
         self.size = int(model.config.get_text_config().vocab_size)
-        self.named = len(self.engine.tokenizer.own)
+        # Some tokenizers name tokens that their model has no row for.
+        self.named = min(self.size, len(self.engine.tokenizer.own))
         self.ends = frozenset(self.engine.ends)
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters

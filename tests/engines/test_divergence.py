@@ -10,6 +10,7 @@ import pytest
 from qtui.engines.divergence_answer import taken_apart
 from qtui.engines.divergence_protocol import Given, Keyed, Measured, Pace
 from qtui.engines.protocol import Finished, Prompt
+from qtui.engines.scoring import CHUNK
 from qtui.records import FinishReason, VariantSpec
 from qtui.tasks import load_task_set
 from tests.engines.conftest import QUESTIONS, variant
@@ -116,27 +117,50 @@ def test_company_and_order_do_not_matter(spm: Path, log: Path) -> None:
         assert float(kl(divergence).mean()) == pytest.approx(float(kl(together[index]).mean()), abs=1e-6)
 
 
-def test_answers_longer_than_a_chunk_are_the_same_as_in_one_pass(spm: Path, log: Path) -> None:
+@pytest.mark.parametrize("window", [None, 64])
+def test_answers_longer_than_a_chunk_are_the_same_as_in_one_pass(
+    window: int | None, spm: Path, tmp_path: Path, log: Path
+) -> None:
     import torch
-    from transformers import LlamaForCausalLM
+    from transformers import AutoModelForCausalLM
 
     from qtui.engines import prompt, prompt_format
     from qtui.engines.hub_tokenizer import HubTokenizer
 
-    text = (QUESTIONS[0], "昔々、山の奥に一匹のきつねが住んでいました。" * 45)
-    spec = variant("transformers", spm, "FP32")
-    (found,) = measured(comparison(spec, spec, [text], finish="length"), log).values()
-    form = prompt_format.read(spm)
-    tokenizer = HubTokenizer(spm, space_after_special=form.space_after_special)
-    (asked,) = prompt.render([text[0]], form)
-    before, answer = tokenizer.tokens(asked), tokenizer.plain_tokens(text[1])
-    assert len(before) + len(answer) > 300
-    model = LlamaForCausalLM.from_pretrained(spm, dtype=torch.float32)
-    with torch.inference_mode():
-        logits = model(torch.tensor([[*before, *answer]])).logits[0].double().log_softmax(-1)
-    expected = logits[torch.arange(len(before) - 1, len(before) + len(answer) - 1), torch.tensor(answer)]
-    assert found.tokens == len(answer)
-    assert logp(found)[0] == pytest.approx(expected.numpy(), abs=1e-4)
+    folder = with_window(spm, tmp_path / "windowed", window) if window else spm
+    texts = [(QUESTIONS[0], "昔々、山の奥に一匹のきつねが住んでいました。" * count) for count in (45, 2, 20)]
+    spec = variant("transformers", folder, "FP32")
+    found = measured(comparison(spec, spec, texts, finish="length"), log)
+    form = prompt_format.read(folder)
+    tokenizer = HubTokenizer(folder, space_after_special=form.space_after_special)
+    (asked,) = prompt.render([QUESTIONS[0]], form)
+    before = tokenizer.tokens(asked)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    for index, (_, text) in enumerate(texts):
+        answer = tokenizer.plain_tokens(text)
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*before, *answer]])).logits[0].double().log_softmax(-1)
+        expected = logits[torch.arange(len(before) - 1, len(before) + len(answer) - 1), torch.tensor(answer)]
+        assert found[index].tokens == len(answer)
+        assert logp(found[index])[0] == pytest.approx(expected.numpy(), abs=1e-4)
+    assert max(each.tokens for each in found.values()) > CHUNK
+
+
+def with_window(folder: Path, target: Path, window: int) -> Path:
+    """The same tokenizer on a model that only looks back so far."""
+    import shutil
+
+    import torch
+    from transformers import LlamaConfig, MistralConfig, MistralForCausalLM
+
+    shutil.copytree(folder, target)
+    known = LlamaConfig.from_pretrained(folder).to_dict()
+    same = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+            "num_key_value_heads", "max_position_embeddings", "bos_token_id", "eos_token_id", "initializer_range")  # fmt: skip
+    torch.manual_seed(0)
+    made: Any = MistralForCausalLM(MistralConfig(**{name: known[name] for name in same}, sliding_window=window))
+    made.save_pretrained(target)
+    return target
 
 
 @pytest.mark.parametrize(
