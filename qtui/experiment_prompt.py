@@ -70,7 +70,7 @@ def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, p
     if path.suffix != ".txt":
         return PromptSource(text, weights, form.system or None, form.bos)
     # An editor ends a file with a newline, which no format ends with.
-    text = text.removesuffix("\n").removesuffix("\r")
+    text = text.removesuffix("\n")
     if "{input}" not in text:
         problem("prompt", f"{path}: has no {{input}}, where the task's text goes.")
     system = entry.system if entry and form.system is None and "{system}" in text else form.system
