@@ -61,7 +61,7 @@ def _forecast(source: gguf_source.Source, wanted: str, matrix: Path | None) -> T
     """What is known to fail is said here, before anything is started."""
     try:
         name = quantize.type_name(wanted)
-        reckoned = quantize.forecast(source, name)
+        reckoned = quantize.forecast(source, name, matrix)
     except UserError as error:
         return TypeForecast(wanted, reason=str(error))
     if not matrix and (reckoned.needs_imatrix or name in NEEDS_IMATRIX):

@@ -62,8 +62,11 @@ def type_name(precision: str) -> str:
     return name
 
 
-def forecast(source: gguf_source.Source, precision: str) -> Forecast:
-    """By the library's own reckoning, in milliseconds and without reading a weight; an estimate where it is too old for that."""
+def forecast(source: gguf_source.Source, precision: str, imatrix: Path | None = None) -> Forecast:
+    """By the library's own reckoning, in milliseconds and without reading a weight; an estimate where it is too old for that.
+
+    An importance matrix changes which tensors get how many bits.
+    """
     name = type_name(precision)
     if name in NOT_MADE:
         raise UserError(f"{name}: {NOT_MADE[name]}")
@@ -71,7 +74,7 @@ def forecast(source: gguf_source.Source, precision: str) -> Forecast:
     if not _can_reckon():
         bits = NOMINAL_BITS.get(name, 16.0)
         return Forecast(around + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
-    said = _run(source.path, source.path, name, dry_run=True)
+    said = _run(source.path, source.path, name, imatrix=imatrix, dry_run=True)
     tensor_bytes = int(said.mebibytes * (1 << 20))
     bits = said.bits if said.bits is not None else tensor_bytes * 8 / source.parameters
     return Forecast(around + tensor_bytes, bits, said.needs_imatrix, said.fallback)
