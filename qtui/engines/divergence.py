@@ -26,7 +26,7 @@ from qtui.engines.divergence_answer import Tokens, divergence_of, taken_apart
 from qtui.engines.divergence_protocol import Comparison, Keyed, Measured, Pace
 from qtui.engines.meter import INTERVAL, peak_rss
 from qtui.engines.planning import Plan
-from qtui.engines.protocol import Finished, Job, Loaded, Loading, Wanted
+from qtui.engines.protocol import Finished, Job, Loaded, Loading, Request, Wanted
 from qtui.engines.scoring import Fed, Piece, Scorer, cells_needed, chunks, groups
 from qtui.engines.token_divergence import Positions, compare
 from qtui.errors import UserError
@@ -94,15 +94,15 @@ def _side(variant: VariantSpec, plan: Plan) -> list[object]:
 
 def _load(comparison: Comparison, plans: Sequence[Plan], say: child.Say) -> tuple[Scorer, Scorer]:
     """Both models; of one and the same the weights are in memory once."""
-    prompts = plans[0].prompts
+    requests = [Request(i, prompt, comparison.sampling) for i, prompt in enumerate(plans[0].prompts)]
     started = time.perf_counter()
     baseline = _scorer(comparison.baseline, plans[0], say)
-    facts = {"baseline": baseline.load(prompts, say)}
+    facts = {"baseline": baseline.load(requests, say)}
     if _side(comparison.baseline, plans[0]) == _side(comparison.candidate, plans[1]):
         candidate = baseline.twin()
     else:
         candidate = _scorer(comparison.candidate, plans[1], say)
-        facts["candidate"] = candidate.load(prompts, say)
+        facts["candidate"] = candidate.load(requests, say)
     say(Loaded({**facts, "load_seconds": time.perf_counter() - started}))
     return baseline, candidate
 

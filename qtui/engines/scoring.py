@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qtui.engines.protocol import Prompt, Report
+from qtui.engines.protocol import Prompt, Report, Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +49,8 @@ class Scorer(Protocol):
     ends: frozenset[int]
     """Tokens that end an answer."""
 
-    def load(self, prompts: Sequence[Prompt], report: Report) -> dict[str, Any]:
-        """Tokenizer and weights; returns facts. Raises UserError with a clear reason."""
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        """Tokenizer and weights, for prompts and sampling of these; returns facts. Raises UserError with a clear reason."""
         ...
 
     def twin(self) -> "Scorer":

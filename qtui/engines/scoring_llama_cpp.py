@@ -9,10 +9,10 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines import answer_text, llama_log
+from qtui.engines import answer_text, end_tokens, llama_log
 from qtui.engines.llama_cpp import physical_cores, whole_percents
 from qtui.engines.llama_model import LlamaModel
-from qtui.engines.protocol import Prompt, Report
+from qtui.engines.protocol import Prompt, Report, Request
 from qtui.engines.scoring import CHUNK, ROWS, Piece
 from qtui.errors import UserError
 from qtui.records import VariantSpec
@@ -24,17 +24,19 @@ class LlamaCppScorer:
         self.path = path
         self._context: Any = None
 
-    def load(self, prompts: Sequence[Prompt], report: Report) -> dict[str, Any]:
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
         self.model = LlamaModel(
-            self.path, space_after_special=answer_text.starts_spaced(list(prompts)), progress=whole_percents(report)
+            self.path,
+            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+            progress=whole_percents(report),
         )
-        self._describe()
+        self.size, self.named = self.model.size, self.model.named
+        self.ends = end_tokens.find(requests, self.model, self.path).of(requests[0].sampling)
         return self.model.facts()
 
     def twin(self) -> "LlamaCppScorer":
         other = LlamaCppScorer(self.variant, self.path)
-        other.model = self.model
-        other._describe()
+        other.model, other.size, other.named, other.ends = self.model, self.size, self.named, self.ends
         return other
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
@@ -91,8 +93,3 @@ class LlamaCppScorer:
             batch.logits[place] = offset >= unscored
             place += 1
         batch.n_tokens = place
-
-    def _describe(self) -> None:
-        self.size = self.model.size
-        self.named = self.model.named
-        self.ends = frozenset(token for token in range(self.size) if self.model.ends(token))

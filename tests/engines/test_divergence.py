@@ -9,9 +9,9 @@ import pytest
 
 from qtui.engines.divergence_answer import taken_apart
 from qtui.engines.divergence_protocol import Given, Keyed, Measured, Pace
-from qtui.engines.protocol import Finished, Prompt
+from qtui.engines.protocol import Finished, Prompt, Request
 from qtui.engines.scoring import CHUNK
-from qtui.records import FinishReason, VariantSpec
+from qtui.records import FinishReason, Sampling, VariantSpec
 from qtui.tasks import load_task_set
 from tests.engines.conftest import QUESTIONS, variant
 from tests.engines.divergence_process import comparison, failure, heard, kl, logp, mean_kl, measured
@@ -44,7 +44,7 @@ def scorer(bpe_gguf: Path) -> "LlamaCppScorer":
     from qtui.engines.scoring_llama_cpp import LlamaCppScorer
 
     loaded = LlamaCppScorer(variant("llama.cpp", bpe_gguf), bpe_gguf)
-    loaded.load([], lambda _: None)
+    loaded.load([Request(0, Prompt("問い", True), Sampling())], lambda _: None)
     return loaded
 
 
