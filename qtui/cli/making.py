@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from qtui import catalog
 from qtui.errors import UserError
@@ -21,6 +22,9 @@ from qtui.store.making import Kind
 from qtui.text import safe
 
 SECONDS_BETWEEN_REPORTS = 0.5
+SOURCE = "source"
+LABEL = 10
+"""Cells of a type's name beside its bar."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Talk = Callable[[Any], None]
@@ -126,13 +130,15 @@ def shown_progress(unit: Callable[[Any], str | None]) -> Iterator[Talk]:
         yield _Lines(console, unit)
         return
     columns = (
-        TextColumn("{task.fields[label]}", markup=False),
-        BarColumn(),
+        TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, min_width=LABEL)),
+        BarColumn(bar_width=20),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[state]}", markup=False),
+        TextColumn(
+            "{task.fields[state]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        ),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, expand=True) as progress:
         yield _Bars(progress, unit)
 
 
@@ -159,14 +165,23 @@ class _Bars:
         self._bars: dict[str, TaskID] = {}
 
     def __call__(self, news: Any) -> None:
-        label = safe(getattr(news, "type", None) or "source")
+        label = safe(getattr(news, "type", None) or SOURCE)
+        if label != SOURCE and SOURCE in self._bars:
+            source = self._bars.pop(SOURCE)  # what comes of a type comes after it
+            self._progress.update(source, completed=1.0, state="")
+            self._progress.stop_task(source)
         if label not in self._bars:
-            self._bars[label] = self._progress.add_task("", total=1.0, label=f"{label:<10}", state="")
+            self._bars[label] = self._progress.add_task("", total=1.0, label=label, state="")
         bar = self._bars[label]
         if isinstance(news, Step):
             self._progress.update(bar, completed=news.fraction or 0.0, state=safe(news.phase))
         elif said := self._unit(news):
-            self._progress.update(bar, completed=1.0, state=safe(said.removeprefix(f"{news.type}: ")))
+            reason = getattr(news, "reason", "")
+            if reason:
+                # In full, above the bars: a reason that is cut helps nobody.
+                self._progress.console.print(safe(said), markup=False, highlight=False, soft_wrap=True)
+            state = "failed" if reason else said.removeprefix(f"{news.type}: ")
+            self._progress.update(bar, completed=0.0 if reason else 1.0, state=safe(state))
             self._progress.stop_task(bar)
 
 
