@@ -28,7 +28,8 @@ _BLOCK_CHARACTERS = 2_000_000
 _BLOCK_ANSWERS = 5_000
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_PHRASE = re.compile(r"[A-Za-z]+(?:[ ,.'-]+[A-Za-z]+){3,}")
+# From the start of a word and without a way back: an answer of one endless word would else take the square of its length.
+_PHRASE = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:[ ,.'-]++[A-Za-z]++){3}")
 
 COLUMNS = (
     "empty_raw", "empty", "short_raw", "short", "looping", "latin_word", "latin_new", "latin_phrase", "latin_majority",

@@ -161,3 +161,24 @@ def test_no_answers_give_the_same_columns() -> None:
 def test_the_index_of_the_answers_is_kept() -> None:
     answers = answer_rows("v", ["", "あ"]).set_index(pd.Index([7, 3]))
     assert flag_answers(answers, task_rows(2))["empty"].to_dict() == {7: True, 3: False}
+
+
+def test_a_latin_phrase_is_found_as_by_its_slow_definition() -> None:
+    slowly = re.compile(r"[A-Za-z]+(?:[ ,.'-]+[A-Za-z]+){3,}")
+    texts = [
+        "one two three",
+        "one two three four",
+        "あone, two... three-four",
+        "a  b'c.d",
+        "a b c dé f",
+        "一b c 二d e f",
+    ]
+    found = flag_answers(answer_rows("v", texts), task_rows(len(texts)))["latin_phrase"].tolist()
+    assert found == [slowly.search(text) is not None for text in texts]
+    assert found == [False, True, True, True, True, False]
+
+
+@pytest.mark.timeout(60)
+def test_one_endless_word_takes_no_square_of_its_length() -> None:
+    """A megabyte of one letter: the search for a phrase once tried every letter of it as a beginning, for hours."""
+    assert not flag_answers(answer_rows("v", ["x" * 2**20]), task_rows(1))["latin_phrase"].any()

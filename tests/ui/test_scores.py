@@ -1,11 +1,15 @@
 """Scores on a real store: every row with its verdict, everything about the selected one, flips, bars, the study's figures."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from qtui.exchange import gpt4_autoeval
+from qtui.results.scores import score_rows
 from qtui.store import Store, grades, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare import ComparePane
@@ -60,6 +64,33 @@ async def test_a_graded_row_has_difference_interval_and_judge(
         assert "●" in row
         assert "0.00" in row
         assert "too few tasks" in screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_figures_that_came_while_another_pane_was_in_view_are_all_there(
+    store_path: Path, study: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = QtuiApp(store_path)
+    ready, ask = asyncio.Event(), app.numbers.ask_at_leisure
+
+    async def when_ready(function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is score_rows:
+            await ready.wait()
+        return await ask(function, *arguments)
+
+    monkeypatch.setattr(app.numbers, "ask_at_leisure", when_ready)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await until_shown(pilot, "Computing the scores")
+        assert "Nothing to compare yet" not in screen_text(pilot), "said before it is known"
+        await pilot.press("6")
+        await until(pilot, lambda: "Computing the scores" not in screen_text(pilot))
+        ready.set()
+        pane = app.screen.query_one(ScoresPane)
+        await until(pilot, lambda: pane.table.row_count)
+        await pilot.pause(0.1)
+        await pilot.press("4")
+        await until_shown(pilot, "too few tasks")
 
 
 async def test_two_judges_have_a_row_each_and_the_reference_is_named_as_overlap(

@@ -66,6 +66,8 @@ class ScoresPane(FiguresPane):
         self._order = 0
         self._with_published = False
         self._view = "table"
+        self._empty = ""
+        """Said where there are no rows: nothing at all until it is known that there are none."""
 
     def compose(self) -> ComposeResult:
         yield VirtualTable(id="score-table")
@@ -87,6 +89,7 @@ class ScoresPane(FiguresPane):
         if rows != self._rows:
             self.own_choices.forget()
         self._rows = rows
+        self._empty = EMPTY
         self._show()
         if self._view == "flips":
             await self._show_flips()
@@ -192,7 +195,7 @@ class ScoresPane(FiguresPane):
         ]
         rows = [self._cells(row, plot, [c.label for c in shown]) for row, plot in zip(self._rows, drawn, strict=True)]
         cursor = None if self.own_choices.explain(self.scope) else self._position()
-        self.table.show(shown, ListRows(rows), cursor=cursor, empty=EMPTY)
+        self.table.show(shown, ListRows(rows), cursor=cursor, empty=self._empty)
         # As tall as its rows, so that a few rows leave the room to the selected one.
         self.table.styles.height = min(len(rows) + 1, max(4, self.size.height // 2)) if rows else 4
 

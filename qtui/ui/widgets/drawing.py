@@ -96,7 +96,9 @@ class Paragraphs(Widget):
         """What `make(width)` gives."""
         before = len(self._made[1])
         self._make, self._made = make, (-1, ())
-        self.refresh(layout=len(self._lines(self.size.width)) != before)
+        width = self.size.width
+        # Without a width (the pane is not in view) nobody can tell how tall it will be.
+        self.refresh(layout=not width or len(self._lines(width)) != before)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         return len(self._lines(width))
