@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from qtui.analysis.pairing import Pair
+
 UNKNOWN = "unknown"
 
 
@@ -45,6 +50,25 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     if None not in engines and engines[0] != engines[1]:
         notes.append(f"another engine: {engines[0]} against {engines[1]}")
     return Conditions(tuple(confounded), tuple(notes))
+
+
+def prompts_apart(pair: Pair) -> str | None:
+    """How the prompts differ once they are tokens, or None: by their numbers of tokens, where both are known.
+
+    The same text can become other tokens on the other side (a second BOS, another tokenizer in a file), which no comparison of
+    texts shows. An import does not know the numbers.
+    """
+    columns = (pair.answers[f"prompt_tokens_{side}"] for side in "bc")
+    before, after = (pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64) for column in columns)
+    apart = np.flatnonzero(np.isfinite(before) & np.isfinite(after) & (before != after))
+    if not apart.size:
+        return None
+    first = apart[0]
+    task = pair.answers["task"].iloc[first]
+    return (
+        f"prompts of other tokens in {apart.size} of {before.size} answers"
+        f" (task {task}: {before[first]:.0f} against {after[first]:.0f})"
+    )
 
 
 def _known(value: Any) -> str | None:

@@ -77,7 +77,7 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
     """Variants in the order of experiments, models and positions. Of answers to one (task, sample) the last row counts."""
     if answers.empty:
         return []
-    columns = [*_VARIANT, "is_baseline", "position", "task", "sample", "text"]
+    columns = [*_VARIANT, "is_baseline", "position", "task", "sample", "text", "prompt_tokens"]
     frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
     frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
     found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}

@@ -14,7 +14,7 @@ from qtui.analysis import pairing, scores
 from qtui.analysis import verdict as rules
 from qtui.analysis.behaviour import Behaviour, judge_pairs
 from qtui.analysis.causes import Cause, decompose
-from qtui.analysis.conditions import Conditions, compare
+from qtui.analysis.conditions import Conditions, compare, prompts_apart
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import GRADES, VariantGrades, by_variant, grade_pair, histogram, shared_judges
 from qtui.analysis.holm import adjust
@@ -232,7 +232,8 @@ def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[
 
 
 def _guards(pair: pairing.Pair, both: Conditions, judges: Guard | None, n: int) -> tuple[Guard, ...]:
-    found = [Guard("confounded", "; ".join(both.confounded))] if both.confounded else []
+    differences = [*both.confounded, *filter(None, [prompts_apart(pair)])]
+    found = [Guard("confounded", "; ".join(differences))] if differences else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
     others = (judges, rules.health(len(pair.answers), empty_b, empty_c), rules.size(n))
     return (*found, *(guard for guard in others if guard is not None))

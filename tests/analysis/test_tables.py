@@ -133,6 +133,22 @@ def test_samples_of_a_task_are_one_cluster() -> None:
     assert (lengths.variants[0].raw.n, lengths.pairs[0].raw.n) == (24, 12)
 
 
+def test_prompts_that_became_other_tokens_guard_the_verdict_and_name_a_task() -> None:
+    answers = GRADED.answers.copy()
+    answers.loc[(answers["variant"] == "Q4") & (answers["task"] >= 2), "prompt_tokens"] = 11
+    [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
+    assert [str(guard) for guard in row.guards] == [
+        "confounded: prompts of other tokens in 29 of 30 answers (task 2: 10 against 11)"
+    ]
+
+
+def test_unknown_numbers_of_prompt_tokens_are_not_held_against_a_comparison() -> None:
+    answers = GRADED.answers.copy()
+    answers.loc[answers["variant"] == "Q4", "prompt_tokens"] = None
+    [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
+    assert row.guards == ()
+
+
 def test_confounded_settings_guard_the_verdict_and_name_the_difference() -> None:
     sampling = '{"max_tokens": 256, "temperature": 0.0}'
     frames = Frames(GRADED.answers, GRADED.tasks, GRADED.grades, condition_rows(FP16={"sampling": sampling}, Q4={}))
