@@ -6,10 +6,11 @@ into several replacement marks together with its neighbours, and so would give o
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from qtui.engines import prompt_format
+from qtui.engines import end_tokens, prompt_format
 from qtui.engines.protocol import Prompt
 from qtui.errors import UserError
 
@@ -58,6 +59,20 @@ class HubTokenizer:
         if known is None:
             known = self._pieces[token] = self._piece(token)
         return known
+
+    def ids_of(self, texts: Collection[str]) -> dict[str, int]:
+        """The ids of those texts that are single tokens."""
+        if not texts:
+            return {}
+        known = self.own.get_vocab()
+        return {text: known[text] for text in texts if text in known}
+
+    def is_special(self, token: int) -> bool:
+        return not self.piece(token)
+
+    def own_ends(self) -> list[int]:
+        """The tokens that the folder names as ends of an answer."""
+        return list(self.ids_of(end_tokens.named_by(self.folder)).values())
 
     def _piece(self, token: int) -> bytes:
         if token in self._special:

@@ -8,6 +8,7 @@ asked: that is the mode that is reproducible to the bit.
 import ctypes
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,8 +40,6 @@ class _Slot:
     request: Request
     prompt: NDArray[np.int32]
     room: int
-    cells: int
-    """Of the cache, that this answer may need at most."""
     ends: frozenset[int]
     chain: Any
     """None where the likeliest token is taken, whole batches at once."""
@@ -83,8 +82,6 @@ class LlamaCppEngine:
         self.threads = self.variant.threads or physical_cores()
         self.cache = llama_context.create(
             self.model,
-            needs=[self._cells(request) for request in requests],
-            shared=self.shared,
             slots=max(1, min(self.variant.slots, len(requests))),
             context=self.context,
             threads=self.threads,
@@ -94,7 +91,6 @@ class LlamaCppEngine:
             "load_seconds": time.perf_counter() - started,
             "slots": self.cache.slots,
             "context": self.context,
-            "cache_cells": self.cache.cells,
             "shared_prompt_tokens": self.shared,
             "threads": self.threads,
             "stop_tokens": self.model.texts_of(self.ends.always),
@@ -103,15 +99,13 @@ class LlamaCppEngine:
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter()
         # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
-        waiting = sorted(
-            requests, key=lambda asked: (-self._cells(asked), -len(self.prompts[asked.index]), asked.index)
-        )
+        waiting = deque(sorted(requests, key=self._longest_first))
         free = list(range(self.cache.slots - 1, -1, -1))
         active: list[_Slot] = []
         self._share(requests)
         while waiting or active:
-            while free and waiting and (place := self._fitting(waiting, active)) is not None:
-                slot = self._begin(waiting.pop(place), free[-1])
+            while free and waiting:
+                slot = self._begin(waiting.popleft(), free[-1])
                 if isinstance(slot, Unanswered):
                     yield slot
                 else:
@@ -168,16 +162,9 @@ class LlamaCppEngine:
             llama_cpp.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
         self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
 
-    def _cells(self, request: Request) -> int:
-        """Of the cache, beside what is shared, that an answer may need at most."""
-        return min(self.context, len(self.prompts[request.index]) + request.sampling.max_tokens) - self.shared
-
-    def _fitting(self, waiting: Sequence[Request], active: Sequence[_Slot]) -> int | None:
-        """The place of the first request that the cache has room for; None where it must wait for an answer to end."""
-        if not active:
-            return 0
-        left = self.cache.cells - self.shared - sum(slot.cells for slot in active)
-        return next((place for place, request in enumerate(waiting) if self._cells(request) <= left), None)
+    def _longest_first(self, request: Request) -> tuple[int, int, int]:
+        length = len(self.prompts[request.index])
+        return -min(self.context, length + request.sampling.max_tokens), -length, request.index
 
     def _begin(self, request: Request, sequence: int) -> _Slot | Unanswered:
         prompt = self.prompts[request.index]
@@ -193,7 +180,6 @@ class LlamaCppEngine:
             request=request,
             prompt=np.array(prompt, np.int32),
             room=room,
-            cells=self._cells(request),
             ends=self.ends.of(request.sampling),
             chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),

@@ -4,7 +4,7 @@ Attention looks back only, so what pads the end of a row changes nothing before 
 """
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,6 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from qtui.engines import end_tokens
-from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.protocol import Prompt, Report, Request
 from qtui.engines.scoring import Piece
 from qtui.engines.transformers import TransformersEngine
@@ -28,9 +26,7 @@ class TransformersScorer:
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
         facts = self.engine.load(requests, report)
-        self.ends = end_tokens.find(requests, _Vocabulary(self.engine.tokenizer), self.engine.path).of(
-            requests[0].sampling
-        )
+        self.ends = self.engine.ends.of(requests[0].sampling)
         self._describe()
         return facts
 
@@ -96,21 +92,3 @@ class TransformersScorer:
         # Some tokenizers name tokens that their model has no row for.
         self.named = min(self.size, len(self.engine.tokenizer.own))
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
-
-
-class _Vocabulary:
-    """What `end_tokens` asks of a tokenizer."""
-
-    def __init__(self, tokenizer: HubTokenizer) -> None:
-        self._tokenizer = tokenizer
-
-    def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        known = self._tokenizer.own.get_vocab()
-        return {text: known[text] for text in texts if text in known}
-
-    def is_special(self, token: int) -> bool:
-        return not self._tokenizer.piece(token)
-
-    def own_ends(self) -> list[int]:
-        own = self._tokenizer.own.eos_token_id
-        return [] if own is None else [own]

@@ -1,11 +1,14 @@
-"""Checkpoints of the hub's form on transformers: batches sorted by prompt length, finished rows dropped as they end.
+"""Checkpoints of the hub's form on transformers: a batch whose rows are filled again the moment their answers end.
 
-The loop is our own, over the model's forward pass and the library's cache: `generate` would bring in what the checkpoint's
-generation_config says, and report a batch only when its longest answer is done.
+The loop is our own, over the model's forward pass: `generate` would bring in what the checkpoint's generation_config says, and
+report a batch only when its longest answer is done. Models that take no rows of unequal length (see `row_cache`) get batches
+sorted by length, whose rows are dropped as they end.
 """
 
+import gc
 import inspect
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +17,18 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, available, own_code, precision
+from qtui.engines import answer_text, end_tokens, hub_model, own_code, row_cache
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
-from qtui.engines.protocol import Answered, Loading, Progress, Report, Request, Unanswered
+from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
+from qtui.engines.row_cache import RowCache
 from qtui.engines.torch_sampling import Sampler
 from qtui.errors import UserError
 from qtui.records import VariantSpec
+
+OF_MEMORY = 0.8
+"""What the cache may take of a GPU's free memory; computing takes some too."""
 
 
 @dataclass(slots=True)
@@ -31,11 +38,14 @@ class _Row:
     request: Request
     prompt: list[int]
     room: int
+    ends: frozenset[int]
     sampler: Sampler
     text: AnswerText
     started: float = field(default_factory=time.perf_counter)
     generated: int = 0
     """Tokens drawn, the end token included."""
+    last: int = -1
+    """The newest of them."""
 
 
 class TransformersEngine:
@@ -58,10 +68,12 @@ class TransformersEngine:
             trust_remote_code=self.variant.trust_remote_code,
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
         )
-        self.model = self._load_model(report)
+        self.model = hub_model.load(self.variant, self.path, report)
+        takes = inspect.signature(self.model.forward).parameters
+        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
         self.device = self.model.device
         self.can_cache = not own_code.refuses_cache(self.model)
-        self.ends = _end_tokens(self.model, self.tokenizer)
+        self.ends = end_tokens.find(requests, self.tokenizer, self.path)
         self.prompts = {request.index: self.tokenizer.tokens(request.prompt) for request in requests}
         self.context = answer_text.context_needed(
             [len(self.prompts[request.index]) for request in requests],
@@ -69,7 +81,8 @@ class TransformersEngine:
             self.variant.context,
             getattr(self.model.config.get_text_config(), "max_position_embeddings", None),
         )
-        self.slots = max(1, min(self.variant.slots, len(requests)))
+        self.refills = self.can_cache and row_cache.takes(self.model, self.context)
+        self.slots = max(1, min(self.variant.slots, len(requests), self._slots_in_memory()))
         return {
             "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
             "load_seconds": time.perf_counter() - started,
@@ -78,7 +91,7 @@ class TransformersEngine:
             "slots": self.slots,
             "context": self.context,
             "threads": torch.get_num_threads(),
-            "stop_tokens": [self.tokenizer.own.convert_ids_to_tokens(token) for token in sorted(self.ends)],
+            "stop_tokens": [self.tokenizer.own.convert_ids_to_tokens(token) for token in sorted(self.ends.always)],
         }
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
@@ -90,9 +103,7 @@ class TransformersEngine:
                 yield Unanswered(request.index, reason)
             else:
                 possible.append(request)
-        possible.sort(key=lambda request: len(self.prompts[request.index]))
-        for start in range(0, len(possible), self.slots):
-            yield from self._answer_batch(possible[start : start + self.slots])
+        yield from self._all(possible)
 
     def facts(self) -> dict[str, Any]:
         found = self.meter.facts()
@@ -107,6 +118,100 @@ class TransformersEngine:
             return answer_text.too_long(length, self.context)
         return "" if length else answer_text.EMPTY
 
+    def _slots_in_memory(self) -> int:
+        """How many answers of full length the free memory of the GPUs has a cache for."""
+        if self.device.type != "cuda":
+            return self.variant.slots
+        free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
+        return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(self.model) * self.context)
+
+    def _all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
+        """Every request answered; with half as many rows whenever memory runs out."""
+        left = {request.index: request for request in requests}
+        prompt_tokens = completion_tokens = 0
+        while left:
+            # What takes longest first: the short ones then fill what it leaves, and no row waits long for the last answer.
+            waiting = sorted(left.values(), key=lambda asked: (-self._length(asked), asked.index))
+            try:
+                for event in self._answer_rows(deque(waiting)) if self.refills else self._answer_batches(waiting):
+                    yield event
+                    if isinstance(event, Answered):
+                        del left[event.index]
+                        prompt_tokens += event.prompt_tokens
+                        completion_tokens = self.meter.completion_tokens
+            except torch.OutOfMemoryError:
+                if self.slots == 1:
+                    raise
+                self.slots //= 2
+            if left:
+                self.meter.prompt_tokens, self.meter.completion_tokens = prompt_tokens, completion_tokens
+                gc.collect()
+                torch.cuda.empty_cache()
+
+    def _length(self, request: Request) -> int:
+        """Tokens that prompt and answer may have together, and then those of the prompt."""
+        prompt = len(self.prompts[request.index])
+        return min(self.context, prompt + request.sampling.max_tokens) * (1 << 32) + prompt
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
+    def _answer_rows(self, waiting: deque[Request]) -> Iterator[Answered | Progress]:
+        cache = RowCache(self.model, self.slots)
+        rows: list[_Row] = []
+        while waiting or rows:
+            began, read = time.perf_counter(), 0
+            if waiting and len(rows) < self.slots:
+                first = len(rows)
+                rows += [self._row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
+                logits = self._read(rows[first:], cache)
+                read = sum(len(row.prompt) for row in rows[first:])
+            else:
+                first = 0
+                mask, positions = cache.begin_step()
+                ids = torch.tensor([[row.last] for row in rows], device=self.device)
+                logits = self._forward(ids, mask, positions, cache)
+                cache.end_step()
+            drawn, active = _draw(rows[first:], logits), len(rows)
+            self.meter.step(
+                time.perf_counter() - began,
+                read=read,
+                drawn=len(drawn),
+                slots=0 if read else self.slots,
+                active=0 if read else active,
+            )
+            # From the last to the first, because the last row takes the place of one that ended.
+            for place in range(active - 1, first - 1, -1):
+                answered = self._take(rows[place], drawn[place - first])
+                if answered:
+                    cache.drop(place)
+                    rows[place] = rows[-1]
+                    rows.pop()
+                    yield answered
+            progress = self.meter.due(len(rows))
+            if progress:
+                yield progress
+
+    def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
+        """Put new rows into the cache; the logits after their prompts."""
+        ids, mask = self._padded([row.prompt for row in rows])
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        own = transformers.DynamicCache(config=self.model.config)
+        logits = self._forward(ids, mask, positions, own)
+        self._check_finite(logits)
+        self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
+        for place, row in enumerate(rows):
+            cache.put(len(cache.lengths), len(row.prompt), own, place)
+        return logits
+
+    def _answer_batches(self, requests: list[Request]) -> Iterator[Answered | Progress]:
+        for start in range(0, len(requests), self.slots):
+            yield from self._answer_batch(requests[start : start + self.slots])
+
+    def _check_finite(self, logits: torch.Tensor) -> None:
+        if not torch.isfinite(logits).all():
+            raise UserError(
+                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+            )
+
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def _answer_batch(self, requests: list[Request]) -> Iterator[Answered | Progress]:
         rows = [self._row(request) for request in requests]
@@ -115,10 +220,7 @@ class TransformersEngine:
         cache = transformers.DynamicCache(config=self.model.config) if self.can_cache else None
         logits = self._forward(ids, mask, positions, cache)
         self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
-        if not torch.isfinite(logits).all():
-            raise UserError(
-                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
-            )
+        self._check_finite(logits)
         while True:
             drawn = _draw(rows, logits)
             going = []
@@ -152,6 +254,7 @@ class TransformersEngine:
             request=request,
             prompt=prompt,
             room=answer_text.room(len(prompt), request.sampling, self.context),
+            ends=self.ends.of(request.sampling),
             sampler=Sampler(request.sampling, prompt, self.device),
             text=AnswerText(request.sampling.stop),
         )
@@ -181,56 +284,14 @@ class TransformersEngine:
 
     def _take(self, row: _Row, token: int) -> Answered | None:
         """Add a token to its answer; the answer, if that was its last."""
+        row.last = token
         row.generated += 1
-        if token in self.ends:
+        if token in row.ends:
             return _ended(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
         if row.text.add(self.tokenizer.piece(token)):
             return _ended(row, "stop", row.generated)
         return _ended(row, "length", row.generated) if row.generated >= row.room else None
-
-    def _load_model(self, report: Report) -> Any:
-        accelerator = available.accelerator("transformers")
-        if accelerator == "cuda" and not torch.cuda.is_available():
-            raise UserError(
-                "there is an NVIDIA GPU, but torch cannot use it (driver?); to run on the CPU set CUDA_VISIBLE_DEVICES="
-            )
-        dtype = precision.torch_dtype(self.variant.precision, self.path, accelerator)
-        transformers.logging.set_tqdm_hook(_quiet_bar(report))
-        try:
-            kind, config = self._classes()
-            loaded: Any = kind.from_pretrained(
-                self.path,
-                config=config,
-                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
-                device_map="auto" if accelerator == "cuda" else None,
-                trust_remote_code=self.variant.trust_remote_code,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            # Loaders of quantized checkpoints and damaged files raise nearly anything; the reason is in the text.
-            raise UserError(f"{self.path}: transformers cannot load it: {_first_line(error)}") from error
-        model, found = loaded
-        missing = sorted(found["missing_keys"])
-        if missing:
-            # The library would fill them with random numbers and go on.
-            raise UserError(
-                f"{self.path}: {len(missing)} tensors are missing, {missing[0]} first; fetch the model again"
-            )
-        takes = inspect.signature(model.forward).parameters
-        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
-        return model.eval()
-
-    def _classes(self) -> tuple[Any, Any]:
-        """What to load the model with: the library's own finder of classes, or those that lie beside the weights."""
-        own = own_code.classes(self.path) if self.variant.trust_remote_code else None
-        if own is None:
-            return transformers.AutoModelForCausalLM, None
-        model, config = own
-        return model, config.from_pretrained(self.path)
 
 
 def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
@@ -248,40 +309,3 @@ def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
         completion_tokens=tokens,
         seconds=time.perf_counter() - row.started,
     )
-
-
-def _end_tokens(model: Any, tokenizer: HubTokenizer) -> set[int]:
-    """Every end token that the checkpoint names, wherever it does."""
-    named = [
-        getattr(model.generation_config, "eos_token_id", None),
-        model.config.eos_token_id,
-        tokenizer.own.eos_token_id,
-    ]
-    ends: set[int] = set()
-    for value in named:
-        ends.update(value if isinstance(value, (list, tuple)) else [] if value is None else [value])
-    return ends
-
-
-def _quiet_bar(report: Report) -> Any:
-    """In place of the progress bar that the library would draw while it loads."""
-
-    def hook(_: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        from huggingface_hub import utils
-
-        bar: Any = utils
-
-        class Bar(bar.tqdm):  # type: ignore[misc]
-            def update(self, n: float | None = 1) -> bool | None:
-                self.n += n or 0
-                if self.total:
-                    report(Loading("loading weights", min(1.0, self.n / self.total)))
-                return None
-
-        return Bar(*args, **{**settings, "disable": True})
-
-    return hook
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
