@@ -82,6 +82,12 @@ class QtuiApp(App[None]):
     def get_default_screen(self) -> MainScreen:
         return MainScreen()
 
+    def action_command_palette(self) -> None:
+        from qtui.ui.screens.dialog import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def on_ready(self) -> None:
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=12, markup=False)

@@ -33,16 +33,31 @@ class Command:
 
 
 class WorkbenchCommands(Provider):
+    """Made anew each time the palette opens."""
+
+    _has_run = False
+
     async def discover(self) -> Hits:
         for command in self._commands():
             if command.offered:
-                yield DiscoveryHit(Text(command.label), command.run, command.label, command.help)
+                yield DiscoveryHit(Text(command.label), self._once(command), command.label, command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for command in self._commands():
             if (score := matcher.match(command.label)) > 0:
-                yield Hit(score, _marked(matcher, command.label), command.run, command.label, command.help)
+                yield Hit(score, _marked(matcher, command.label), self._once(command), command.label, command.help)
+
+    def _once(self, command: Command) -> Callable[[], Any]:
+        """The palette calls it once per Enter, also for those that came in one burst before it closed."""
+
+        def run() -> Any:
+            if self._has_run:
+                return None
+            self._has_run = True
+            return command.run()
+
+        return run
 
     def _commands(self) -> Iterator[Command]:
         main = self.screen

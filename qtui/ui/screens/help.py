@@ -7,11 +7,11 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from qtui.text import width, wrap
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.pane import Workbench
+from qtui.ui.screens.dialog import Dialog
 from qtui.ui.widgets.lines import Lines
 
 WORDS = (
@@ -26,7 +26,7 @@ WORDS = (
 COLUMN_CELLS = 58
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Close")]

@@ -9,13 +9,13 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from qtui.errors import UserError
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
+from qtui.ui.screens.dialog import Dialog
 
 Kind = Literal["quantize", "bench"]
 
@@ -33,7 +33,7 @@ class Choice:
     imatrix: str
 
 
-class MakeTypesScreen(ModalScreen[Choice | None]):
+class MakeTypesScreen(Dialog[Choice | None]):
     """Returns what was chosen, None if nothing is to be done. The types come from the command line, which asks the library."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
@@ -81,7 +81,10 @@ class MakeTypesScreen(ModalScreen[Choice | None]):
         try:
             found = await launch.types()
         except UserError as problem:
-            self._complain(str(problem))
+            if self.is_open:
+                self._complain(str(problem))
+            return
+        if not self.is_open:
             return
         self._known = {each["name"]: each for each in found}
         self.chosen = {name for name in CHOSEN_FIRST[self._kind] if name in self._known}

@@ -15,7 +15,6 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static, TextArea
 
@@ -24,6 +23,7 @@ from qtui.errors import UserError
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.experiment_draft import Draft, to_toml
+from qtui.ui.screens.dialog import Dialog
 
 CHECK_AFTER_SECONDS = 0.8
 FILE_HINT = "an experiment's .toml; empty to build one below"
@@ -38,7 +38,7 @@ FIELDS = (
 )
 
 
-class NewRunScreen(ModalScreen[int | None]):
+class NewRunScreen(Dialog[int | None]):
     """Returns the id of the run that was started, None if none was."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
@@ -162,7 +162,7 @@ class NewRunScreen(ModalScreen[int | None]):
             run_id = await launch.start(path, self._store_path)
         except UserError as problem:
             self._starting = False
-            if self.is_attached:
+            if self.is_open:
                 self._say(_shorter(str(problem)), is_problem=True)
             return
         self.app.notify(f"Run {run_id} started from {safe(str(path))}.", timeout=5, markup=False)

@@ -6,15 +6,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from qtui.text import safe
 from qtui.ui import stylesheet
 from qtui.ui.screens import confirm
+from qtui.ui.screens.dialog import Dialog
 
 
-class TextPromptScreen(ModalScreen[str | None]):
+class TextPromptScreen(Dialog[str | None]):
     """Returns the text on Enter (it may be empty), None on Esc."""
 
     DEFAULT_CSS = stylesheet.beside(confirm.__file__)
