@@ -36,11 +36,16 @@ class OpenAIJudge:
         if not question.answer.strip():
             return Reply(1, EMPTY_REASON)
         began = time.perf_counter()
-        text = ""
+        text: str | None = None
         for _ in range(REPLY_TRIES):
             text = await self._ask(prompt.fill(self._template, question))
-            if reply := prompt.read(text):
+            if text is not None and (reply := prompt.read(text)):
                 return Reply(reply.grade, reply.reason, time.perf_counter() - began)
+        if text is None:
+            raise UserError(
+                f"{_where(self._spec)}: what answers there does not speak OpenAI's protocol. Does base_url lack a /v1?"
+                " Grades so far are kept."
+            )
         shown = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
         return Reply(
             None, f"no readable grade in {REPLY_TRIES} replies; the last: {shown!r}", time.perf_counter() - began
@@ -49,7 +54,8 @@ class OpenAIJudge:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _ask(self, text: str) -> str:
+    async def _ask(self, text: str) -> str | None:
+        """The reply's text, or None where what came is no reply of the protocol (a proxy's page, a body cut off)."""
         import openai
 
         try:
@@ -61,7 +67,19 @@ class OpenAIJudge:
             )
         except openai.OpenAIError as error:
             raise UserError(_explain(error, self._spec)) from error
-        return (completion.choices[0].message.content or "") if completion.choices else ""
+        except ValueError:
+            return None
+        return _content(completion)
+
+
+def _content(completion: object) -> str | None:
+    """The library checks nothing of a body: it may be any JSON, or a page's text."""
+    try:
+        choices = completion.choices  # type: ignore[attr-defined]
+        content = choices[0].message.content if choices else ""
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return content if isinstance(content, str) else "" if content is None else None
 
 
 def check(spec: JudgeSpec) -> None:
@@ -88,7 +106,7 @@ def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
 def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
     import openai
 
-    where = f"judge {spec.label} at {spec.base_url or 'api.openai.com'}"
+    where = _where(spec)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return f"{where}: the key in {spec.api_key_env} was refused ({error.status_code}). Set another and start again."
     if isinstance(error, openai.RateLimitError):
@@ -102,3 +120,7 @@ def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
     if isinstance(error, openai.APIStatusError):
         return f"{where}: refused the request ({error.status_code}): {error.message[:SHOWN_CHARACTERS]}"
     return f"{where}: {error}"
+
+
+def _where(spec: JudgeSpec) -> str:
+    return f"judge {spec.label} at {spec.base_url or 'api.openai.com'}"

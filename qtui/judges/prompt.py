@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from qtui.errors import UserError
 from qtui.judges.protocol import Question, Reply
+from qtui.tasks.jsonl import storable
 
 SLOT = re.compile(r"\{(input_text|output_text|eval_aspect|pred)\}")
 LOWEST, HIGHEST = 1, 5
@@ -38,12 +39,12 @@ def read(text: str) -> Reply | None:
     """
     for found in reversed(list(_objects(text))):
         grade = found.get("grade")
-        if isinstance(grade, str) and grade.strip().isdigit():
+        if isinstance(grade, str) and len(grade.strip()) == 1 and grade.strip().isdecimal():
             grade = int(grade)
         if isinstance(grade, float) and grade.is_integer():
             grade = int(grade)
         if isinstance(grade, int) and not isinstance(grade, bool) and LOWEST <= grade <= HIGHEST:
-            return Reply(grade, str(found.get("reason", "")))
+            return Reply(grade, storable(str(found.get("reason", ""))))
     return None
 
 
@@ -53,7 +54,7 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
     while start >= 0:
         try:
             value, end = decoder.raw_decode(text, start)
-        except ValueError:
+        except (ValueError, RecursionError):
             start = text.find("{", start + 1)
             continue
         if isinstance(value, dict):

@@ -15,7 +15,7 @@ Say = Callable[[str, int], "str | Failure"]
 @dataclass(frozen=True)
 class Failure:
     status: int
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | bytes = field(default_factory=dict)
 
 
 @dataclass
@@ -47,8 +47,8 @@ def endpoint(say: Say) -> Iterator[Endpoint]:
                 self._send(200, {"id": "x", "object": "chat.completion", "created": 0, "model": request["model"],
                                  "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})  # fmt: skip
 
-        def _send(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
+        def _send(self, status: int, body: dict[str, Any] | bytes) -> None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

@@ -105,3 +105,35 @@ def test_fingerprint_changes_with_model_and_template_and_not_with_concurrency() 
     one = make(spec("http://127.0.0.1:1/v1"))
     assert one.fingerprint == make(spec("http://127.0.0.1:2/v1", concurrency=1)).fingerprint
     assert one.fingerprint != make(spec("http://127.0.0.1:1/v1", prompt="{pred}")).fingerprint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>hello</html>",
+        "{cut off",
+        '"text"',
+        "[]",
+        '{"choices": [5]}',
+        '{"choices": [{"message": {"content": [1]}}]}',
+    ],
+)
+async def test_a_server_of_another_protocol_stops_the_judge_and_is_named(body: str) -> None:
+    with pytest.raises(UserError, match=r"judge openai:grader at http.*does not speak OpenAI's protocol"):
+        await ask(lambda *_: Failure(200, body.encode()))
+
+
+async def test_a_broken_body_between_good_ones_is_asked_again() -> None:
+    reply, prompts = await ask(lambda _, number: Failure(200, b"\x1b[31m{") if number == 0 else '{"grade": 4}')
+    assert (reply.grade, len(prompts)) == (4, 2)
+
+
+@pytest.mark.parametrize("grade", ['"²"', '"' + "9" * 5000 + '"', "9" * 5000, "1e999", "{" * 20000])
+async def test_grade_that_python_cannot_read_as_a_number_leaves_the_answer_ungraded(grade: str) -> None:
+    reply, _ = await ask(lambda *_: f'{{"grade": {grade}}}')
+    assert reply.grade is None
+
+
+async def test_reason_with_half_a_character_can_be_stored() -> None:
+    reply, _ = await ask(lambda *_: '{"grade": 3, "reason": "a\\ud83d"}')
+    assert reply.reason.encode()
