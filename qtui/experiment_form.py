@@ -33,6 +33,7 @@ class VariantForm(_Form):
     threads: int | None = Field(None, ge=1)
     base_url: str | None = None
     api_key_env: str | None = None
+    api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
 
 

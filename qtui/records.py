@@ -106,6 +106,8 @@ class VariantSpec:
     threads: int | None = None
     base_url: str | None = None
     api_key_env: str | None = None
+    api: Literal["chat", "completions"] = "chat"
+    """Of an endpoint: `chat` lets it apply the model's template, `completions` sends the prompt as qtui renders it."""
     trust_remote_code: bool = False
 
 

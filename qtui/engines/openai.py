@@ -1,7 +1,8 @@
-"""A model behind an OpenAI-compatible endpoint (vLLM, llama-server, Ollama, a cloud): chat completions, several at once.
+"""A model behind an OpenAI-compatible endpoint (vLLM, llama-server, Ollama, a cloud): chat or plain completions, several at once.
 
-The endpoint applies the model's template, so a prompt is what the user says and, if there is one, the system's message. The
-library retries what is worth retrying (rate limits, server faults, broken connections) with growing pauses.
+For chat the endpoint applies the model's template, so a prompt is what the user says and, if there is one, the system's message;
+plain completions get the prompt as the other engines do. The library retries what is worth retrying (rate limits, server
+faults, broken connections) with growing pauses, as it does for the judge.
 """
 
 import os
@@ -22,6 +23,7 @@ TIMEOUT_SECONDS = 600.0
 """Of one request: a long answer of a large model on a small machine takes minutes."""
 SHOWN_CHARACTERS = 200
 
+_OWN_NAMES = ("top_k", "min_p", "repetition_penalty", "repeat_penalty")
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -30,6 +32,8 @@ class OpenAIEngine:
         self.variant = variant
         self.meter = Meter()
         self.limit_name = "max_tokens"
+        self.defaults_off = variant.base_url is not None
+        """Whether filters that were not asked for are switched off by name; OpenAI's own refuses names that it does not know."""
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
         """Nothing to load. Raises UserError where the key is not set."""
@@ -92,7 +96,7 @@ class OpenAIEngine:
         choice, usage = completion.choices[0], completion.usage
         return Answered(
             index=request.index,
-            text=choice.message.content or "",
+            text=(choice.text if self.variant.api == "completions" else choice.message.content) or "",
             finish_reason=_FINISH.get(choice.finish_reason or "", "unknown"),
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
@@ -100,24 +104,34 @@ class OpenAIEngine:
         )
 
     def _complete(self, request: Request) -> Any:
+        limit_name, defaults_off = self.limit_name, self.defaults_off  # other requests learn at the same time
         try:
             return self._create(request)
-        except openai.BadRequestError as error:
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             # Some models know the limit under its newer name alone.
-            if self.limit_name == "max_completion_tokens" or "max_completion_tokens" not in error.message:
+            if limit_name == "max_tokens" and "max_completion_tokens" in error.message:
+                self.limit_name = "max_completion_tokens"
+            # What a server does not know it need not be told to leave off.
+            elif defaults_off and any(name in error.message for name in _OWN_NAMES):
+                self.defaults_off = False
+            else:
                 raise
-            self.limit_name = "max_completion_tokens"
-            return self._create(request)
+            return self._complete(request)
 
     def _create(self, request: Request) -> Any:
-        prompt = request.prompt
-        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        create: Any = self.client.chat.completions.create
+        prompt, client = request.prompt, self.client
+        create: Any = client.chat.completions.create
+        asked: dict[str, Any]
+        if self.variant.api == "completions":
+            create, asked = client.completions.create, {"prompt": prompt.text}
+        else:
+            system = [{"role": "system", "content": prompt.system}] if prompt.system else []
+            asked = {"messages": [*system, {"role": "user", "content": prompt.text}]}
         return create(
             model=self.variant.weights,
-            messages=[*messages, {"role": "user", "content": prompt.text}],
+            **asked,
             **{self.limit_name: request.sampling.max_tokens},
-            **_settings(request.sampling),
+            **_settings(request.sampling, own_server=self.defaults_off),
         )
 
     def _explain(self, error: openai.OpenAIError) -> str:
@@ -138,21 +152,26 @@ class OpenAIEngine:
         return f"{self.where}: {error}"
 
 
-def _settings(sampling: Sampling) -> dict[str, Any]:
-    """Only what was asked for. Filters that OpenAI's interface lacks go by the names that vLLM and llama-server share."""
+def _settings(sampling: Sampling, *, own_server: bool) -> dict[str, Any]:
+    """What was asked for; to a server of one's own also what was not, because servers have defaults.
+
+    That of llama-cpp-python has a repetition penalty of 1.1, llama-server drops unlikely tokens. Filters that OpenAI's interface
+    lacks go by the names that vLLM and llama-server know, the penalty by both of its names; others ignore them.
+    """
     found: dict[str, Any] = {"temperature": sampling.temperature, "seed": sampling.seed}
-    if sampling.top_p < 1.0:
-        found["top_p"] = sampling.top_p
     if sampling.stop:
         found["stop"] = list(sampling.stop)
+    if own_server or sampling.top_p < 1.0:
+        found["top_p"] = sampling.top_p
     extra = {
         name: value
         for name, value, off in (
             ("top_k", sampling.top_k, 0),
             ("min_p", sampling.min_p, 0.0),
             ("repetition_penalty", sampling.repetition_penalty, 1.0),
+            ("repeat_penalty", sampling.repetition_penalty, 1.0),
         )
-        if value != off
+        if own_server or value != off
     }
     return found | ({"extra_body": extra} if extra else {})
 

@@ -45,9 +45,8 @@ def plan(job: Job, report: weights.Report) -> Plan:
     version = available.version_of(variant.engine)
     _check(job.sampling)
     if variant.engine == "openai":
-        prompts = prompt.for_chat_endpoint((item.input for item in job.items), job.prompt.system)
-        facts: dict[str, Any] = {}
-        path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights)
+        prompts, facts = _for_endpoint(job, report)
+        path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights, variant.api)
     else:
         path = weights.locate(variant.weights, report)
         print_ = weights.fingerprint_of(path, report)
@@ -79,6 +78,23 @@ def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
 
 def prompt_values(asked: Prompt) -> list[Any]:
     return [asked.text, asked.bos, asked.space_after_special, asked.ends, asked.system]
+
+
+def _for_endpoint(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
+    """What a server gets: the task for it to put into its template, or the prompt of the other variants, without its BOS,
+
+    which servers put before a prompt themselves.
+    """
+    if job.variant.api == "chat":
+        return prompt.for_chat_endpoint((item.input for item in job.items), job.prompt.system), {}
+    if job.prompt.weights in (None, job.variant.weights):
+        # Nothing lies on this disk that could say how to ask; only the experiment can.
+        form = prompt_format.PromptFormat(source=job.variant.weights)
+        rendered = prompt.render(
+            (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
+        )
+        return rendered, {}
+    return _prompts(job, report)
 
 
 def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qtui.engines.openai import OpenAIEngine
-from qtui.engines.protocol import Answered, Prompt, Request, Unanswered
+from qtui.engines.protocol import Answered, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, job, variant
@@ -110,17 +110,50 @@ def test_a_whole_life_through_the_worker(endpoint: Endpoint, tmp_path: Path) -> 
     assert worker.process.returncode == 0
 
 
-def test_only_what_was_asked_for_is_sent(endpoint: Endpoint) -> None:
+ASKED = {
+    "model": "a-model",
+    "messages": [{"role": "user", "content": QUESTIONS[0]}],
+    "max_tokens": 32,
+    "temperature": 0.0,
+    "seed": 42,
+}
+SWITCHED_OFF = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
+
+
+def test_filters_that_were_not_asked_for_are_switched_off_so_that_no_default_of_the_server_comes_in(
+    endpoint: Endpoint,
+) -> None:
     events(endpoint, requests()[:1])
-    assert endpoint.bodies == [
+    assert endpoint.bodies == [ASKED | SWITCHED_OFF]
+
+
+def test_a_server_that_does_not_know_a_filter_is_not_told_to_leave_it_off(endpoint: Endpoint) -> None:
+    def reply(body: dict[str, Any], _: int) -> tuple[int, dict[str, Any]]:
+        if "top_k" in body:
+            return 400, {"error": {"message": "Unrecognized request argument supplied: top_k"}}
+        return 200, completion("はい")
+
+    endpoint.reply = reply
+    found = events(endpoint, requests(), slots=4)
+    assert all(isinstance(event, Answered) for event in found if not isinstance(event, Progress))
+    assert endpoint.bodies[-1].keys() == ASKED.keys()
+
+
+def test_plain_completions_get_the_prompt_as_it_is(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda _, __: (
+        200,
         {
-            "model": "a-model",
-            "messages": [{"role": "user", "content": QUESTIONS[0]}],
-            "max_tokens": 32,
-            "temperature": 0.0,
-            "seed": 42,
-        }
-    ]
+            "id": "1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "text": " はい", "finish_reason": "length", "logprobs": None}],
+        },
+    )
+    (found,) = [event for event in events(endpoint, requests()[:1], api="completions") if isinstance(event, Answered)]
+    assert (found.text, found.finish_reason) == (" はい", "length")
+    assert endpoint.bodies[0]["prompt"] == QUESTIONS[0]
+    assert "messages" not in endpoint.bodies[0]
 
 
 def test_everything_that_was_asked_for_is_sent(endpoint: Endpoint) -> None:

@@ -1,0 +1,120 @@
+"""The openai engine against llama-cpp-python's own server, in a process of its own on loopback."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtui.engines import weights
+from qtui.engines.llama_cpp import LlamaCppEngine
+from qtui.engines.openai import OpenAIEngine
+from qtui.engines.protocol import Answered, Prompt, Request
+from qtui.records import Sampling
+from qtui.tasks import load_task_set
+from tests.engines.conftest import variant
+
+PATIENCE_SECONDS = 60
+QUESTIONS = tuple(task.input for task in load_task_set("demo", base=None).tasks[:12])
+
+
+@pytest.fixture(scope="module")
+def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The server's address and the GGUF file behind it."""
+    for package in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
+        pytest.importorskip(package, reason=f"llama_cpp.server needs {package}: pip install 'llama-cpp-python[server]'")
+    from qtui import paths
+
+    folder = paths.demo_model()
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip("data/demo has no model")
+    file = weights.made_gguf(folder, weights.fingerprint_of(folder, _ignore), "Q8_0", "test", _ignore)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--port", str(port)]
+    settings = ["--host", "127.0.0.1", "--n_ctx", "512", "--n_threads", "1", "--n_threads_batch", "1"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, *settings], stdout=out, stderr=out, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+    try:
+        url = f"http://127.0.0.1:{port}/v1"
+        _wait_until_up(url, process, log)
+        yield url, file
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_plain_completions_are_what_the_engine_in_process_says(served: tuple[str, Path]) -> None:
+    url, file = served
+    asked = [Request(i, Prompt(text, True), Sampling(max_tokens=24)) for i, text in enumerate(QUESTIONS)]
+    here = LlamaCppEngine(variant("llama.cpp", file, slots=1), file)
+    here.load(asked, _ignore)
+    mine = answers(here, asked)
+    theirs = answers(endpoint(url, "completions", asked), asked)
+    assert {i: (a.text, a.prompt_tokens) for i, a in theirs.items()} == {
+        i: (a.text, a.prompt_tokens) for i, a in mine.items()
+    }
+
+
+def test_chat_goes_through_the_template_of_the_server(served: tuple[str, Path]) -> None:
+    url, _ = served
+    asked = [Request(i, Prompt(text, False), Sampling(max_tokens=24)) for i, text in enumerate(QUESTIONS)]
+    plain = answers(endpoint(url, "completions", asked), asked)
+    chat = answers(endpoint(url, "chat", asked), asked)
+    assert sorted(chat) == sorted(plain) == list(range(len(QUESTIONS)))
+    assert all(chat[i].prompt_tokens != plain[i].prompt_tokens for i in chat)
+    assert all(answer.finish_reason in ("stop", "length") for answer in chat.values())
+
+
+def test_the_limit_and_stop_texts_reach_the_server(served: tuple[str, Path]) -> None:
+    url, _ = served
+    free = answers(endpoint(url, "completions", asked := _asked()), asked)
+    index, text = next((i, a.text) for i, a in free.items() if len(a.text) > 2)
+    stopped = answers(endpoint(url, "completions", asked := _asked(stop=(text[1],))), asked)[index]
+    short = answers(endpoint(url, "completions", asked := _asked(max_tokens=1)), asked)[index]
+    assert stopped.text == text[:1]
+    assert stopped.finish_reason == "stop"
+    assert short.finish_reason == "length"
+    assert text.startswith(short.text.rstrip("\ufffd"))
+
+
+def _asked(**sampling: Any) -> list[Request]:
+    settings = Sampling(**{"max_tokens": 24, **sampling})
+    return [Request(i, Prompt(text, False), settings) for i, text in enumerate(QUESTIONS)]
+
+
+def endpoint(url: str, api: str, asked: list[Request]) -> OpenAIEngine:
+    engine = OpenAIEngine(variant("openai", "demo", base_url=url, api=api, slots=2))
+    engine.load(asked, _ignore)
+    return engine
+
+
+def answers(engine: Any, asked: list[Request]) -> dict[int, Answered]:
+    found = list(engine.answer(asked))
+    return {event.index: event for event in found if isinstance(event, Answered)}
+
+
+def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}/models", timeout=5).close()
+            return
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    pytest.fail(f"the server did not come up: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _ignore(_: object) -> None:
+    pass
