@@ -165,6 +165,123 @@ def test_every_end_token_that_the_checkpoint_names_ends_an_answer(spm: Path, tmp
     assert answer(copy, requests(spm))[0].finish_reason == "stop"
 
 
+def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
+    extended: Path, extended_gguf: Path, tmp_path: Path
+) -> None:
+    """llama.cpp of itself ends at <|im_end|> by its text, transformers at what the checkpoint names."""
+    import json
+    import shutil
+
+    from qtui.engines import end_tokens
+
+    chatty = tmp_path / "chatty"
+    shutil.copytree(extended, chatty)
+    known = json.loads((chatty / "generation_config.json").read_text())
+    (chatty / "generation_config.json").write_text(
+        json.dumps(known | {"eos_token_id": [2, _id(extended, "<|im_end|>")]})
+    )
+    for baseline, ends in ((extended, ("</s>",)), (chatty, ("</s>", "<|im_end|>"))):
+        assert end_tokens.named_by(baseline) == ends
+        asked = [replace_ends(request, ends) for request in requests(extended)]
+        for path in (extended, extended_gguf):
+            engine = loaded(path, asked)
+            assert texts_of_ends(engine) == set(ends), path
+
+
+def test_a_gguf_baseline_names_what_llama_cpp_ends_at(extended_gguf: Path, spm_gguf: Path) -> None:
+    from qtui.engines import end_tokens
+    from qtui.engines.llama_model import LlamaModel
+
+    for path in (extended_gguf, spm_gguf):
+        model = LlamaModel(path, vocabulary_only=True)
+        assert set(end_tokens.named_by(path)) == set(model.texts_of(model.own_ends()))
+
+
+def test_a_vocabulary_without_the_baselines_end_tokens_is_an_error(weights: Path) -> None:
+    asked = [replace_ends(request, ("<|nowhere|>",)) for request in requests(weights)]
+    with pytest.raises(UserError, match=r"<\|nowhere\|>"):
+        loaded(weights, asked)
+
+
+def test_a_stop_text_that_is_a_special_token_ends_an_answer_too(extended: Path, extended_gguf: Path) -> None:
+    token = _id(extended, "<|im_end|>")
+    for path in (extended, extended_gguf):
+        asked = [
+            replace_ends(request, ("</s>",))
+            for request in requests(extended, stop=("<|im_end|>", "りんご"), max_tokens=2)
+        ]
+        ends: Any = loaded(path, asked).ends  # type: ignore[attr-defined]
+        assert ends.of(asked[0].sampling) == ends.always | {token}
+
+
+@pytest.mark.parametrize("system", ["あなたは親切な案内係です。短く答えてください。" * 3])
+def test_llama_cpp_reads_what_all_prompts_begin_with_once_and_says_the_same(spm_gguf: Path, system: str) -> None:
+    made = prompt.render(QUESTIONS, prompt_format.read(spm_gguf), system=system)
+    asked = [Request(index, each, Sampling(max_tokens=12)) for index, each in enumerate(made)]
+    alone, together = (loaded(spm_gguf, asked, slots=slots) for slots in (1, 5))
+    one, many = (
+        {event.index: event for event in engine.answer(asked) if isinstance(event, Answered)}
+        for engine in (alone, together)
+    )
+    assert alone.shared == 0  # type: ignore[attr-defined]
+    assert together.shared > 40  # type: ignore[attr-defined]
+    assert texts(one) == texts(many)
+    read = {engine: engine.meter._read for engine in (alone, together)}  # type: ignore[attr-defined]
+    assert read[alone] - read[together] == together.shared * (len(asked) - 1)  # type: ignore[attr-defined]
+    again = [event for event in together.answer(asked) if isinstance(event, Answered)]
+    assert texts({event.index: event for event in again}) == texts(many)
+
+
+def test_slots_are_hardly_idle_when_limits_differ(weights: Path) -> None:
+    asked = [Request(index, made, Sampling(max_tokens=4 + 3 * index)) for index, made in enumerate(prompts(weights))]
+    engine = loaded(weights, asked, slots=3)
+    found = [event for event in engine.answer(asked) if isinstance(event, Answered)]
+    assert len(found) == len(asked)
+    assert engine.facts()["idle_slot_share"] < 0.15
+
+
+def test_one_slot_gives_the_same_answers_to_the_bit_whatever_else_is_asked(weights: Path) -> None:
+    asked = requests(weights, max_tokens=24, temperature=1.3)
+    whole = texts(answer(weights, asked, slots=1))
+    for few in (asked[3:4], asked[7:2:-2]):
+        found = texts(answer(weights, few, slots=1, context=200))
+        assert found == {index: whole[index] for index in found}
+
+
+def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
+    spm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    asked = requests(spm, max_tokens=8)
+    expected = texts(answer(spm, asked, slots=1))
+    engine: Any = loaded(spm, asked, slots=6)
+    forward, rows = engine._forward, []
+
+    def short_of_memory(ids: Any, *rest: Any) -> Any:
+        rows.append(len(ids))
+        if len(ids) > 3 and len(rows) > 4:
+            raise torch.OutOfMemoryError("no memory left")
+        return forward(ids, *rest)
+
+    monkeypatch.setattr(engine, "_forward", short_of_memory)
+    found = [event for event in engine.answer(asked) if isinstance(event, Answered)]
+    assert texts({event.index: event for event in found}) == expected
+    assert len(found) == len(asked)
+    assert max(rows[rows.index(6) + 5 :]) <= 3
+    assert engine.facts()["completion_tokens"] == sum(event.completion_tokens for event in found)
+
+
+def test_transformers_without_rows_of_unequal_length_says_the_same(spm: Path) -> None:
+    asked = [Request(index, made, Sampling(max_tokens=3 + 2 * (index % 5))) for index, made in enumerate(prompts(spm))]
+    engine: Any = loaded(spm, asked, slots=4)
+    assert engine.refills
+    refilled = [event for event in engine.answer(asked) if isinstance(event, Answered)]
+    engine.refills = False
+    batches = [event for event in engine.answer(asked) if isinstance(event, Answered)]
+    assert texts({event.index: event for event in refilled}) == texts({event.index: event for event in batches})
+
+
 def test_missing_tensors_are_an_error_and_not_random_numbers(spm: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -204,6 +321,24 @@ def prompts(path: Path) -> list[Prompt]:
 def requests(path: Path, **sampling: Any) -> list[Request]:
     settings = Sampling(**{"max_tokens": 12, **sampling})
     return [Request(index, made, settings) for index, made in enumerate(prompts(path))]
+
+
+def replace_ends(request: Request, ends: tuple[str, ...]) -> Request:
+    import msgspec
+
+    return msgspec.structs.replace(request, prompt=msgspec.structs.replace(request.prompt, ends=ends))
+
+
+def texts_of_ends(engine: Any) -> set[str]:
+    if hasattr(engine, "tokenizer"):
+        return set(engine.tokenizer.own.convert_ids_to_tokens(list(engine.ends.always)))
+    return set(engine.model.texts_of(engine.ends.always))
+
+
+def _id(folder: Path, token: str) -> int:
+    from qtui.engines.hub_tokenizer import HubTokenizer
+
+    return HubTokenizer(folder).ids_of({token})[token]
 
 
 def loaded(path: Path, asked: Sequence[Request], **settings: Any) -> Engine:
