@@ -5,6 +5,7 @@ need. stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 wrong usag
 """
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -108,6 +109,9 @@ def cli(context: click.Context, store: Path) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit. No traceback reaches a user: a defect's goes to the log file."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # In a locale that is not UTF-8 a `?` stands for what it cannot write.
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(_exit_code())
 
 

@@ -185,7 +185,7 @@ def _measure_all(store: Store, wanted: list[PairName], named: bool) -> list[str]
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[Step], None]]:
     """A bar on a terminal; elsewhere a line when it begins and one when it ends."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     if console.is_terminal:
         columns = [
             TextColumn("{task.description}", markup=False),

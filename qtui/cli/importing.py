@@ -81,16 +81,21 @@ def _model_lines(study: Study) -> list[str]:
     lines = []
     for model in study.models:
         own = [variant for variant in study.variants if variant.model == model]
-        told = f"  {safe(model)}: {', '.join(safe(variant.name) for variant in own)}"
+        told = f"  {_name(model)}: {', '.join(_name(variant.name) for variant in own)}"
         if not any(variant.is_baseline for variant in own):
             told += " (no baseline: nothing to compare with)"
         graded = [
-            f"{safe(variant.name)} by {safe(judge)}, {_count(takes, 'take')}"
+            f"{_name(variant.name)} by {_name(judge)}, {_count(takes, 'take')}"
             for variant in own
             for judge, takes in _takes_by_judge(study, variant.model, variant.name)
         ]
         lines.append(told + (f"; graded: {'; '.join(graded)}" if graded else ""))
     return lines
+
+
+def _name(text: str) -> str:
+    """On one line: a folder's name may have several."""
+    return safe(text).replace("\n", " ")
 
 
 def _takes_by_judge(study: Study, model: str, name: str) -> list[tuple[str, int]]:

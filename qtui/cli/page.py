@@ -53,7 +53,8 @@ class Page:
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
         """A header and rows under each other; numbers end, words begin at the same place. `styles` is one for each row."""
-        shown, cells = self._fitted(columns, [[column.label for column in columns], *rows])
+        whole = [[cell.replace("\n", " ") for cell in row] for row in rows]
+        shown, cells = self._fitted(columns, [[column.label for column in columns], *whole])
         widths = [max(width(row[i]) for row in cells) for i in range(len(shown))]
         for number_of, row in enumerate(cells):
             style = "bold" if number_of == 0 else styles[number_of - 1] if styles else ""

@@ -21,7 +21,7 @@ DEAD_AFTER_SECONDS = 1.5
 
 def watch(store: Store, run_id: int) -> RunSummary:
     """Show the run until it is no longer going on."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)  # `openai:loop: …` is no emoji
     if console.is_terminal:
         return _with_bars(store, run_id, console)
     return _with_lines(store, run_id, console)
@@ -84,14 +84,21 @@ class _StateColumn(ProgressColumn):
 
 
 def _with_lines(store: Store, run_id: int, console: Console) -> RunSummary:
-    said: dict[int, str] = {}
+    said: dict[str, str] = {}
+
+    def say(label: str, state: str, words: str, done: int, expected: int) -> None:
+        if said.get(label) != state and state != "waiting":
+            said[label] = state
+            console.print(safe(f"{label}: {words} ({done}/{expected})"), markup=False, highlight=False, soft_wrap=True)
+
     last = None
     for last in _states(store, run_id):
         for variant in last.variants:
-            if said.get(variant.id) != variant.state and variant.state != "waiting":
-                said[variant.id] = variant.state
-                words = f"{_variant_label(last, variant)}: {variant_status(variant)} ({variant.answered}/{variant.expected})"
-                console.print(safe(words), markup=False, highlight=False, soft_wrap=True)
+            words = variant_status(variant)
+            say(_variant_label(last, variant), variant.state, words, variant.answered, variant.expected)
+        for judge in last.judges:
+            asked = judge.graded + judge.ungraded
+            say(f"judge {judge.label}", judge.state, _judge_status(judge), asked, judge.expected)
     assert last is not None
     _say_end(console, last)
     return last
@@ -137,7 +144,8 @@ def _judge_status(judge: JudgeProgress) -> str:
 
 
 def _say_end(console: Console, run: RunSummary) -> None:
-    words = f"run {run.id} is {run.state}: {run.answered} of {run.expected} answers"
+    ended = "failed" if run.state == "failed" else f"is {run.state}"
+    words = f"run {run.id} {ended}: {run.answered} of {run.expected} answers"
     if run.reason:
         words += f"\n{run.reason}"
     if run.state == "interrupted":

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from qtui.cli.options import json_option, store_option
+from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
 from qtui.store import Store, open_store, runs
+from qtui.text import safe
 
 CANCELLED_STATUS = 130
 
@@ -89,15 +91,19 @@ def _check(file: Path, as_json: bool) -> int:
             "variants": [{"model": v.model, "variant": v.name, "baseline": v.is_baseline} for v in experiment.variants],
             "judges": [judge.label for judge in experiment.judges],
         }
-        click.echo(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return 0
-    click.echo(f"{experiment.name}: {len(experiment.task_set.tasks)} tasks, {answers} answers")
+    click.echo(_line(f"{experiment.name}: {len(experiment.task_set.tasks)} tasks, {answers} answers"))
     for variant in experiment.variants:
         baseline = ", the baseline" if variant.is_baseline else ""
-        click.echo(f"  {variant.model} {variant.name} ({variant.engine}{baseline})")
+        click.echo(_line(f"  {variant.model} {variant.name} ({variant.engine}{baseline})"))
     for judge in experiment.judges:
-        click.echo(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}")
+        click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
     return 0
+
+
+def _line(text: str) -> str:
+    return safe(text).replace("\n", " ")
 
 
 def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path) -> int:
@@ -110,7 +116,7 @@ def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path) 
     finally:
         store.close()
     if as_json:
-        click.echo(json.dumps(_as_json(ended), ensure_ascii=False))
+        print_json(_as_json(ended))
     return status(ended)
 
 

@@ -247,3 +247,15 @@ def test_import_tells_what_it_read(shared: Path, tmp_path: Path, invoke: Invoke)
     )
     again = json.loads(done(invoke(*arguments, "--json")))
     assert (again["new_answers"], again["new_grades"], len(again["variants"])) == (0, 0, 11)
+
+
+def test_check_shows_names_from_a_file_on_one_line_without_controls(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "t.jsonl").write_text('{"input": "a"}\n')
+    file = tmp_path / "e.toml"
+    variant = 'engine = "openai"\nweights = "w"\nbase_url = "http://127.0.0.1:9/v1"'
+    file.write_text(
+        'name = "e\\u001b[31m\\nf"\ntasks = "t.jsonl"\n'
+        f'[[models]]\nname = "m\\u001b]0;x\\u0007"\n[[models.variants]]\nname = "v\\u0000"\n{variant}\n'
+    )
+    told = done(invoke("run", str(file), "--check"))
+    assert told.splitlines() == ["e[31m f: 1 tasks, 1 answers", "  m]0;x v (openai, the baseline)"]

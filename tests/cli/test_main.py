@@ -9,6 +9,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.cli.conftest import GOOD
+from tests.filled_store import fill
+
 QTUI = [sys.executable, "-m", "qtui"]
 CONTROLS = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202e]")
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -138,3 +141,14 @@ def test_no_color_leaves_bold_and_underline_only(store_path: Path) -> None:
 
 def test_parquet_is_not_written_to_a_terminal(store_path: Path) -> None:
     assert "Parquet is not for a terminal" in shown("export", "answers", "--format", "parquet")
+
+
+def test_a_locale_without_the_signs_of_a_table_gets_question_marks(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    fill(path, grade_of={"FP16": GOOD, "Q4_K_M": GOOD})
+    done = subprocess.run(
+        [*QTUI, "scores", "--store", str(path)], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FP16 ? Q4_K_M" in done.stdout

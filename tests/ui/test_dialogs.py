@@ -70,3 +70,16 @@ async def test_types_that_come_after_their_dialog_was_left_are_dropped(
         left.set()
         await until(pilot, lambda: isinstance(app.screen, MainScreen) and not dialog.is_running)
         assert isinstance(app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "up", "down", "home", "end"])
+async def test_the_palette_survives_a_terminal_without_room_for_its_list(
+    store_path: Path, study: int, key: str
+) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(100, 3)) as pilot:
+        await pilot.press("ctrl+p")
+        palette = app.screen
+        await until(pilot, lambda: getattr(palette, "_hit_count", 0) or palette.query("CommandList OptionList"))
+        await pilot.press(key, key, "escape")
+        assert isinstance(app.screen, MainScreen)

@@ -7,7 +7,7 @@ reaches a dialog that is gone already: it would be answered twice, and take the 
 from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 from textual.screen import ModalScreen
 
 T = TypeVar("T")
@@ -30,3 +30,8 @@ class Palette(CommandPalette):
 
     def dismiss(self, result: object = None) -> AwaitComplete:  # noqa: ARG002 - what is chosen is run, not returned
         return super().dismiss() if self in self.app.screen_stack else AwaitComplete()
+
+    def _action_command_list(self, action: str) -> None:
+        """In a terminal of a few rows the list has no room, and Textual's paging through it fails."""
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
