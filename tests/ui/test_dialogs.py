@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Key
+from textual.widgets import OptionList
 
 from qtui.ui import launch
 from qtui.ui.app import QtuiApp
@@ -80,6 +81,17 @@ async def test_the_palette_survives_a_terminal_without_room_for_its_list(
     async with app.run_test(size=(100, 3)) as pilot:
         await pilot.press("ctrl+p")
         palette = app.screen
-        await until(pilot, lambda: getattr(palette, "_hit_count", 0) or palette.query("CommandList OptionList"))
+        await until(pilot, lambda: palette.query_one(OptionList).option_count)
         await pilot.press(key, key, "escape")
+        assert isinstance(app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 6, 8])
+async def test_the_palette_survives_a_terminal_of_a_few_columns(store_path: Path, study: int, width: int) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(width, 20)) as pilot:
+        await pilot.press("ctrl+p")
+        palette = app.screen
+        await until(pilot, lambda: palette.query_one(OptionList).option_count)
+        await pilot.press("down", "pagedown", "escape")
         assert isinstance(app.screen, MainScreen)
