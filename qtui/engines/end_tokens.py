@@ -34,6 +34,8 @@ _BY_TEXT = (
 """Of a GGUF baseline, whose file names one or two: what llama.cpp ends at by its text. A folder of the hub's form names all."""
 
 _NAMED_BY_GGUF = ("eos", "eot", "eom")
+_FIRST_FIELD = 0x0A
+"""Of a protobuf message: number 1, a text or message with its length."""
 _CONFIGS = ("generation_config.json", "config.json")
 
 
@@ -137,10 +139,33 @@ class _Texts:
         file = self._folder / "tokenizer.model"
         if self._known or not file.is_file():
             return ""
-        import sentencepiece
-
         try:
-            pieces = sentencepiece.SentencePieceProcessor(model_file=str(file))
-        except (RuntimeError, OSError) as error:
+            return _sentencepiece_text(file.read_bytes(), token)
+        except (IndexError, UnicodeDecodeError, OSError) as error:
             raise UserError(f"{file}: cannot be read ({error}); fetch the model again") from None
-        return pieces.id_to_piece(token) if token < pieces.vocab_size() else ""
+
+
+def _sentencepiece_text(data: bytes, token: int) -> str:
+    """The text of a piece, read without the package, which planning is too light for; empty where there are fewer.
+
+    The file is a protobuf message that begins with its pieces (field 1), each a message that begins with its text (field 1).
+    """
+    place = 0
+    for _ in range(token + 1):
+        if place >= len(data) or data[place] != _FIRST_FIELD:
+            return ""
+        length, start = _varint(data, place + 1)
+        place = start + length
+    size, text = _varint(data, start + 1)
+    return data[text : text + size].decode() if data[start] == _FIRST_FIELD else ""
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """The number at a place, seven bits a byte, and the place after it."""
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place

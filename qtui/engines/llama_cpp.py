@@ -1,7 +1,7 @@
 """GGUF models on llama.cpp: many answers in one `llama_decode`, a slot refilled the moment its answer ends.
 
-Each step decodes one token of every answer under way and fills what is left of the batch with pieces of waiting prompts. What
-all prompts begin with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
+Each step reads the prompts of slots that were refilled, or decodes one token of every answer under way. What all prompts begin
+with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
 asked: that is the mode that is reproducible to the bit.
 """
 
@@ -187,12 +187,16 @@ class LlamaCppEngine:
         )
 
     def _decode(self, active: Sequence[_Slot]) -> int:
-        """One token of each answer, then as much of the prompts as fits; all in one call. Returns how many tokens of prompts."""
+        """As much of new prompts as fits, else one token of each answer. Returns how many tokens of prompts.
+
+        Not both at once: in cells of their own, llama.cpp cuts such a batch into as many passes, and answers get out of step.
+        """
         batch = self.batch
         batch.clear()
         for slot in active:
             slot.row = -1
-        going = [slot for slot in active if slot.last >= 0]
+        is_reading = any(slot.last < 0 for slot in active)
+        going = [] if is_reading else active
         batch.add_one_each(
             [slot.last for slot in going], [slot.position for slot in going], [slot.sequence for slot in going]
         )
