@@ -27,9 +27,16 @@ COLUMNS = (
     Column("90 % interval", "right"),
 )
 
+
+def _configured_margin() -> float:
+    from qtui import config
+
+    return config.load().margin
+
+
 margin_option = click.option(
-    "--margin", type=click.FloatRange(0, 4, min_open=True), default=MARGIN, show_default=True,
-    help="A difference of grades below this is no loss.",
+    "--margin", type=click.FloatRange(0, 4, min_open=True), default=_configured_margin,
+    show_default=f"that of config.toml, else {MARGIN:g}", help="A difference of grades below this is no loss.",
 )  # fmt: skip
 
 

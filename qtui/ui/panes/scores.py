@@ -81,7 +81,7 @@ class ScoresPane(FiguresPane):
     async def refresh_data(self) -> None:
         run_ids = self.scope.run_ids
         if run_ids:
-            self._found = await self.computed(score_rows, run_ids)
+            self._found = await self.computed(score_rows, run_ids, self.workbench.config.margin)
             self._published = await self.workbench.numbers.ask(published_rows)
         else:
             self._found = ScoreRows((), self._found.margin, ())
