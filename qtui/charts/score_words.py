@@ -104,6 +104,9 @@ def _figures(row: ScoreRow, margin: float) -> list[Line]:
 
 
 def _resolution(row: ScoreRow, margin: float) -> str:
+    if not row.sd:
+        # A spread of nothing would promise that any difference is found: it only says that there was none to learn from.
+        return "not known: the difference is the same in every task"
     found = f"a true difference of {number(row.mde80, 2)} would be found 4 times of 5"
     return found + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
 

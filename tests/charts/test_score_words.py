@@ -29,6 +29,14 @@ def test_the_verdict_is_the_second_line_in_full() -> None:
     assert details(graded())[1] == "lower, size unclear: between −0.30 and −0.10"
 
 
+def test_no_resolution_is_claimed_where_no_task_differs_from_another() -> None:
+    same = replace(graded(), sd=0.0, mde80=0.0, tasks_needed=2)
+    assert next(line for line in details(same) if "resolution" in line).endswith(
+        "not known: the difference is the same in every task"
+    )
+    assert not [line for line in details(same) if "4 times of 5" in line]
+
+
 def test_a_guard_is_named_in_full_and_once() -> None:
     guard = "baseline unhealthy: 24 of 100 answers empty, 0 of the candidate's"
     row = replace(graded(), verdict="guarded", guards=(guard,), verdict_text="guarded")
