@@ -28,7 +28,7 @@ class VariantForm(_Form):
     engine: Literal["transformers", "llama.cpp", "openai"]
     weights: str = Field(min_length=1)
     precision: str | None = None
-    slots: int = Field(8, ge=1, le=256)
+    slots: int | None = Field(None, ge=1, le=256)
     context: int | None = Field(None, ge=64)
     threads: int | None = Field(None, ge=1)
     base_url: str | None = None

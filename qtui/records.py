@@ -99,8 +99,8 @@ class VariantSpec:
     precision: str
     """`float32`, `Q4_K_M`, …; by default the variant's name where the engine knows such a type."""
     is_baseline: bool = False
-    slots: int = 8
-    """How many answers are decoded at once (requests in flight for `openai`). Part of the answer's key."""
+    slots: int | None = None
+    """How many answers are decoded at once (requests in flight for `openai`); None lets the device say. Part of the key."""
     context: int | None = None
     """Tokens per answer, prompt included; None lets the engine take what prompts and max_tokens need."""
     threads: int | None = None

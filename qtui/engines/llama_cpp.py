@@ -1,6 +1,7 @@
 """GGUF models on llama.cpp: many answers in one `llama_decode`, a slot refilled the moment its answer ends.
 
-Each step reads the prompts of slots that were refilled, or decodes one token of every answer under way. What all prompts begin
+Each step reads the prompts of slots that were refilled, or decodes one token of every answer under way, in the order of their
+sequences. What all prompts begin
 with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
 asked: that is the mode that is reproducible to the bit.
 """
@@ -8,6 +9,7 @@ asked: that is the mode that is reproducible to the bit.
 import ctypes
 import os
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling
+from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling, slot_count
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.llama_batch import LlamaBatch
 from qtui.engines.llama_model import LlamaModel
@@ -82,7 +84,7 @@ class LlamaCppEngine:
         self.threads = self.variant.threads or physical_cores()
         self.cache = llama_context.create(
             self.model,
-            slots=max(1, min(self.variant.slots, len(requests))),
+            slots=max(1, min(slot_count.of(self.variant), len(requests))),
             context=self.context,
             threads=self.threads,
         )
@@ -109,7 +111,8 @@ class LlamaCppEngine:
                 if isinstance(slot, Unanswered):
                     yield slot
                 else:
-                    active.append(slot)
+                    # In the order of their sequences: llama.cpp computes only neighbours in one pass.
+                    insort(active, slot, key=_sequence)
                     free.pop()
             began = time.perf_counter()
             read = self._decode(active)
@@ -128,6 +131,8 @@ class LlamaCppEngine:
                     active.remove(slot)
                     free.append(slot.sequence)
                     yield answered
+            if not waiting:
+                self._close_gaps(active)
             progress = self.meter.due(len(active))
             if progress:
                 yield progress
@@ -137,7 +142,7 @@ class LlamaCppEngine:
 
     def _shared_tokens(self, requests: Sequence[Request]) -> int:
         """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
-        if self.variant.slots == 1 or len(requests) < 2 or not self.model.can_share:
+        if slot_count.of(self.variant) == 1 or len(requests) < 2 or not self.model.can_share:
             return 0
         prompts = [self.prompts[request.index] for request in requests]
         first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first
@@ -185,6 +190,19 @@ class LlamaCppEngine:
             text=AnswerText(request.sampling.stop),
             position=self.shared,
         )
+
+    def _close_gaps(self, active: list[_Slot]) -> None:
+        """Answers whose neighbours have ended move together: llama.cpp computes only neighbouring sequences in one pass."""
+        memory = self.cache.memory
+        while active and active[-1].sequence >= len(active):
+            taken = {slot.sequence for slot in active}
+            gap = next(sequence for sequence in range(len(active)) if sequence not in taken)
+            moved = active.pop()
+            llama_cpp.llama_memory_seq_rm(memory, gap, -1, -1)
+            llama_cpp.llama_memory_seq_cp(memory, moved.sequence, gap, -1, -1)
+            llama_cpp.llama_memory_seq_rm(memory, moved.sequence, -1, -1)
+            moved.sequence = gap
+            insort(active, moved, key=_sequence)
 
     def _decode(self, active: Sequence[_Slot]) -> int:
         """As much of new prompts as fits, else one token of each answer. Returns how many tokens of prompts.
@@ -272,6 +290,10 @@ class LlamaCppEngine:
             completion_tokens=tokens,
             seconds=time.perf_counter() - slot.started,
         )
+
+
+def _sequence(slot: _Slot) -> int:
+    return slot.sequence
 
 
 def physical_cores() -> int:

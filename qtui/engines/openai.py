@@ -13,6 +13,7 @@ from typing import Any
 
 import openai
 
+from qtui.engines import slot_count
 from qtui.engines.meter import INTERVAL, Meter
 from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
@@ -50,7 +51,7 @@ class OpenAIEngine:
             max_retries=REQUEST_TRIES - 1,
             timeout=TIMEOUT_SECONDS,
         )
-        self.slots = max(1, min(self.variant.slots, len(requests)))
+        self.slots = max(1, min(slot_count.of(self.variant), len(requests)))
         return {"slots": self.slots, "device": self.where}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:

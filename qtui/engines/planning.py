@@ -19,6 +19,7 @@ from qtui.engines import (
     prompt,
     prompt_format,
     quantized_checkpoint,
+    slot_count,
     weights,
 )
 from qtui.engines.protocol import Job, Planned, Prompt
@@ -118,7 +119,7 @@ def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, 
 
 def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str) -> list[Any]:
     """All that decides an answer beside prompt and sampling."""
-    shared = ["answer", KEY_VERSION, variant.engine, print_, variant.slots, variant.context]
+    shared = ["answer", KEY_VERSION, variant.engine, print_, slot_count.of(variant), variant.context]
     if path is None:
         return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
     return [*shared, *how_computed(variant, path, version)]

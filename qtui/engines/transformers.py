@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, end_tokens, hub_model, own_code, row_cache
+from qtui.engines import answer_text, end_tokens, hub_model, own_code, row_cache, slot_count
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
@@ -82,7 +82,7 @@ class TransformersEngine:
             getattr(self.model.config.get_text_config(), "max_position_embeddings", None),
         )
         self.refills = self.can_cache and row_cache.takes(self.model, self.context)
-        self.slots = max(1, min(self.variant.slots, len(requests), self._slots_in_memory()))
+        self.slots = max(1, min(slot_count.of(self.variant), len(requests), self._slots_in_memory()))
         return {
             "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
             "load_seconds": time.perf_counter() - started,
@@ -121,7 +121,7 @@ class TransformersEngine:
     def _slots_in_memory(self) -> int:
         """How many answers of full length the free memory of the GPUs has a cache for."""
         if self.device.type != "cuda":
-            return self.variant.slots
+            return slot_count.of(self.variant)
         free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
         return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(self.model) * self.context)
 

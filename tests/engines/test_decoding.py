@@ -46,6 +46,26 @@ def test_llama_cpp_fills_a_slot_again_while_others_go_on(spm_gguf: Path) -> None
     assert found[-1].index == 0  # one slot answered everything else meanwhile
 
 
+def test_llama_cpp_decodes_neighbouring_sequences_in_order_and_so_in_one_pass(spm_gguf: Path) -> None:
+    asked = [Request(i, made, Sampling(max_tokens=3 + 7 * i % 11)) for i, made in enumerate(prompts(spm_gguf))]
+    engine: Any = loaded(spm_gguf, asked, slots=4)
+    decode, decoded = engine._decode, []
+
+    def recorded(active: list[Any]) -> int:
+        read = int(decode(active))
+        if not read:
+            decoded.append(engine.batch._sequence[: engine.batch.count].tolist())
+        return read
+
+    engine._decode = recorded
+    expected = texts(answer(spm_gguf, asked, slots=1))
+    found = texts({event.index: event for event in engine.answer(asked) if isinstance(event, Answered)})
+    assert len(decoded) > 10
+    assert {len(sequences) for sequences in decoded} == {1, 2, 3, 4}
+    assert all(sequences == list(range(len(sequences))) for sequences in decoded)
+    assert found == expected
+
+
 @pytest.mark.parametrize("slots", [1, 4])
 def test_a_sampled_answer_does_not_depend_on_the_order(weights: Path, slots: int) -> None:
     asked = requests(weights, max_tokens=10, temperature=0.9)

@@ -55,6 +55,14 @@ def test_changes_with_the_batch(asked: Job, fields: dict[str, Any]) -> None:
     assert key(changed(asked, variant=replace(asked.variant, **fields))) != key(asked)
 
 
+def test_slots_that_are_not_named_are_those_of_the_device(asked: Job) -> None:
+    of_device = key(changed(asked, variant=replace(asked.variant, slots=None)))
+    assert available.accelerator("llama.cpp") != "cpu" or of_device == key(
+        changed(asked, variant=replace(asked.variant, slots=16))
+    )
+    assert of_device != key(changed(asked, variant=replace(asked.variant, slots=8)))
+
+
 @pytest.mark.parametrize("prompt", [PromptSource(template="{{ messages[0].content }}"), PromptSource(system="役割")])
 def test_changes_with_the_rendered_prompt(asked: Job, prompt: PromptSource) -> None:
     assert key(changed(asked, prompt=prompt)) != key(asked)
