@@ -142,6 +142,8 @@ class Answer:
     completion_tokens: int | None = None
     seconds: float | None = None
     """From the moment the answer took a slot to its last token."""
+    prompt_ids_hash: str = ""
+    """Of the prompt's token ids; empty where they are not known (an endpoint, an import)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling, slot_count
+from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling, prompt_ids, slot_count
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.llama_batch import LlamaBatch
 from qtui.engines.llama_model import LlamaModel
@@ -287,6 +287,7 @@ class LlamaCppEngine:
             text=slot.text.text,
             finish_reason=reason,
             prompt_tokens=len(slot.prompt),
+            prompt_ids_hash=prompt_ids.hash_of(slot.prompt),
             completion_tokens=tokens,
             seconds=time.perf_counter() - slot.started,
         )

@@ -71,6 +71,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    prompt_ids_hash: str = ""
+    """See `prompt_ids`; empty where the tokens are not known here (an endpoint)."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):

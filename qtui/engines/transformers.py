@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, end_tokens, hub_model, own_code, row_cache, slot_count
+from qtui.engines import answer_text, end_tokens, hub_model, own_code, prompt_ids, row_cache, slot_count
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
@@ -306,6 +306,7 @@ def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
         text=row.text.text,
         finish_reason=reason,
         prompt_tokens=len(row.prompt),
+        prompt_ids_hash=prompt_ids.hash_of(row.prompt),
         completion_tokens=tokens,
         seconds=time.perf_counter() - row.started,
     )

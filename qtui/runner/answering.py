@@ -68,7 +68,8 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
             await listening
         except msgspec.DecodeError as error:
             variant.ended = f"the worker said something that cannot be read ({error}). Log: {log}"
-        watching.cancel()
+        finally:
+            watching.cancel()
         reason = await _reason(variant, worker, control)
     if control.cancelled.is_set() and reason:
         _set(variant, state="cancelled", phase="")
@@ -124,6 +125,7 @@ def _answer(variant: VariantRun, message: Answered) -> Answer:
         prompt_tokens=message.prompt_tokens,
         completion_tokens=message.completion_tokens,
         seconds=message.seconds,
+        prompt_ids_hash=message.prompt_ids_hash,
     )
 
 

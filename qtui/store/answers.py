@@ -12,8 +12,8 @@ from qtui.records import Answer
 from qtui.store.connection import Store
 
 COLUMNS = (
-    "experiment", "model", "variant", "is_baseline", "position", "task", "sample", "text", "finish_reason",
-    "prompt_tokens", "completion_tokens", "seconds",
+    "experiment", "model", "variant", "is_baseline", "role", "position", "task", "sample", "text", "finish_reason",
+    "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds",
 )  # fmt: skip
 TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria")
 KEYS_PER_QUERY = 500
@@ -67,8 +67,9 @@ def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     """Every answer of the runs in the order of `COLUMNS`: by run, variant, task, sample. `task` is 1-based."""
     return store.execute(
-        "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.position, task.position,"
-        " va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens, answer.seconds"
+        "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.role, variant.position,"
+        " task.position, va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,"
+        " answer.completion_tokens, answer.seconds"
         " FROM variant_answer va JOIN variant ON variant.id = va.variant_id JOIN run ON run.id = variant.run_id"
         " JOIN task ON task.id = va.task_id JOIN answer ON answer.id = va.answer_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
@@ -131,10 +132,10 @@ def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) 
 
 def _put(store: Store, link: Link, answer: Answer) -> int:
     store.execute(
-        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, completion_tokens, seconds, created)"
-        " VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
-        (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens,
-         answer.seconds, time.time()),
+        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, created)"
+        " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+        (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,
+         answer.completion_tokens, answer.seconds, time.time()),
     )  # fmt: skip
     answer_id = int(store.execute("SELECT id FROM answer WHERE key = ?", (answer.key,)).fetchone()["id"])
     _link(store, link, answer_id)

@@ -169,4 +169,9 @@ MIGRATIONS: tuple[str, ...] = (
         heartbeat REAL NOT NULL
     );
     """,
+    """
+    ALTER TABLE answer ADD COLUMN prompt_ids_hash TEXT NOT NULL DEFAULT '';   -- empty is unknown
+    ALTER TABLE variant ADD COLUMN role TEXT NOT NULL DEFAULT 'candidate';    -- or baseline, control arm, noise floor
+    UPDATE variant SET role = 'baseline' WHERE is_baseline;
+    """,
 )
