@@ -70,7 +70,7 @@ def extended_llama(folder: Path, source: Path) -> Path:
     return folder
 
 
-def byte_level_llama(folder: Path, *, seed: int = 0) -> Path:
+def byte_level_llama(folder: Path, *, seed: int = 0, corpus: str = CORPUS, vocabulary: int = 512) -> Path:
     """A Llama with a byte-level BPE of the GPT-2 kind (tokenizer.json), without a chat template and without a BOS rule."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -80,12 +80,12 @@ def byte_level_llama(folder: Path, *, seed: int = 0) -> Path:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=512,
+        vocab_size=vocabulary,
         special_tokens=["<s>", "</s>", "<pad>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(CORPUS.splitlines(), trainer)
+    bpe.train_from_iterator(corpus.splitlines(), trainer)
     tokenizer: Any = PreTrainedTokenizerFast
     tokenizer(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
     _write_model(folder, vocab=bpe.get_vocab_size(), bos=0, eos=1, dtype="float16", tied=False, seed=seed)
