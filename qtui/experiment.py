@@ -12,9 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui import catalog, experiment_prompt, paths
+from qtui import catalog, experiment_prompt, experiment_roles, paths
 from qtui.errors import UserError
-from qtui.records import JudgeSpec, PromptSource, Sampling, TaskSet, VariantSpec, content_hash
+from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
 from qtui.tasks import load_task_set
 from qtui.toml_location import line_of
 
@@ -47,7 +47,7 @@ class Experiment:
     @property
     def plan(self) -> str:
         """Hash of what decides the answers. Judges are not in it: another judge grades the same run."""
-        models = [[m.name, asdict(m.prompt), [asdict(v) for v in m.variants], m.stop] for m in self.models]
+        models = [[m.name, asdict(m.prompt), [_decisive(v) for v in m.variants], m.stop] for m in self.models]
         return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
 
     @property
@@ -58,6 +58,11 @@ class Experiment:
         """The sampling of one model's answers: the experiment's, with the stop texts of the model."""
         own = next(each.stop for each in self.models if each.name == model)
         return replace(self.sampling, stop=tuple(dict.fromkeys((*self.sampling.stop, *own))))
+
+    def sampling_for(self, variant: VariantSpec) -> Sampling:
+        """The sampling of one variant's answers: its model's, but for a seed of its own where it has one."""
+        sampling = self.sampling_of(variant.model)
+        return replace(sampling, seed=sampling.seed + variant.seed_offset)
 
 
 def load(path: Path) -> Experiment:
@@ -88,6 +93,15 @@ def parse(text: str, origin: Path) -> Experiment:
     experiment = _resolve(form, text, origin.absolute(), problems)
     problems.raise_any()
     return experiment
+
+
+def _decisive(variant: VariantSpec) -> dict[str, Any]:
+    """What of a variant decides its answers. What an older qtui did not know is left out at its default: it finds its run again."""
+    values = asdict(variant) | {"is_baseline": variant.is_baseline}
+    del values["role"]
+    if not variant.seed_offset:
+        del values["seed_offset"]
+    return values
 
 
 class _Problems:
@@ -150,7 +164,7 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
         text=text,
         task_set=_task_set(form.tasks, base, problems),
         sampling=sampling,
-        models=tuple(_model(model, i, base, problems) for i, model in enumerate(form.models)),
+        models=tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models)),
         judges=judges,
     )
 
@@ -163,7 +177,7 @@ def _task_set(name: str, base: Path, problems: _Problems) -> TaskSet:
         return TaskSet(name, ())
 
 
-def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> ModelPlan:
+def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, problems: _Problems) -> ModelPlan:
     place = ("models", index)
     names = [variant.name for variant in form.variants]
     for i, name in enumerate(names):
@@ -174,16 +188,24 @@ def _model(form: "ModelForm", index: int, base: Path, problems: _Problems) -> Mo
         problems.add((*place, "baseline"), f'no variant is called "{baseline}" (variants: {", ".join(names)}).')
     variants = [
         _variant(
-            variant, (*place, "variants", i), base, problems, model=form.name, is_baseline=baseline == variant.name
+            variant,
+            (*place, "variants", i),
+            base,
+            problems,
+            model=form.name,
+            role="baseline" if baseline == variant.name else "candidate",
         )
         for i, variant in enumerate(form.variants)
     ]
     ordered = sorted(variants, key=lambda v: not v.is_baseline)
     entry = catalog.find(form.name)
-    prompt = experiment_prompt.choose(
-        form, entry, ordered[0].weights, base, lambda key, message: problems.add((*place, key), message)
-    )
-    return ModelPlan(form.name, prompt, tuple(ordered), experiment_prompt.stops(form, entry))
+
+    def problem(key: str, message: str) -> None:
+        problems.add((*place, key), message)
+
+    prompt = experiment_prompt.choose(form, entry, ordered[0].weights, base, problem)
+    with_roles = experiment_roles.complete(form, ordered, sampling, problem)
+    return ModelPlan(form.name, prompt, tuple(with_roles), experiment_prompt.stops(form, entry))
 
 
 def _variant(
@@ -193,7 +215,7 @@ def _variant(
     problems: _Problems,
     *,
     model: str,
-    is_baseline: bool,
+    role: Role,
 ) -> VariantSpec:
     weights = _weights(form, place, base, problems)
     if form.engine == "openai" and not form.base_url:
@@ -203,9 +225,7 @@ def _variant(
     if form.api_key_env and not os.environ.get(form.api_key_env):
         problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     values = form.model_dump(exclude={"weights", "precision"})
-    return VariantSpec(
-        model=model, is_baseline=is_baseline, weights=weights, precision=form.precision or form.name, **values
-    )
+    return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
 
 
 def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:

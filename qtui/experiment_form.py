@@ -44,6 +44,8 @@ class ModelForm(_Form):
     system: str | None = None
     bos: bool | None = None
     stop: tuple[str, ...] | None = None
+    control: bool = False
+    noise_floor: bool = False
     variants: tuple[VariantForm, ...] = Field(min_length=1)
 
 

@@ -10,6 +10,10 @@ from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
+Role = Literal["baseline", "candidate", "control arm", "noise floor"]
+"""What a variant is there for: see `experiment_roles` for the last two."""
+CONTROL_ARM: Role = "control arm"
+NOISE_FLOOR: Role = "noise floor"
 
 
 def content_hash(*parts: Any) -> str:
@@ -98,7 +102,9 @@ class VariantSpec:
     """A folder or .gguf file, a hub id, `hub-repo:file.gguf`, a catalog name; for `openai` the name the endpoint knows."""
     precision: str
     """`float32`, `Q4_K_M`, …; by default the variant's name where the engine knows such a type."""
-    is_baseline: bool = False
+    role: Role = "candidate"
+    seed_offset: int = 0
+    """Added to the seed of the experiment's sampling."""
     slots: int | None = None
     """How many answers are decoded at once (requests in flight for `openai`); None lets the device say. Part of the key."""
     context: int | None = None
@@ -109,6 +115,10 @@ class VariantSpec:
     api: Literal["chat", "completions"] = "chat"
     """Of an endpoint: `chat` lets it apply the model's template, `completions` sends the prompt as qtui renders it."""
     trust_remote_code: bool = False
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.role == "baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +237,8 @@ class VariantProgress:
     answered: int
     empty: int
     truncated: int
+    role: str = "candidate"
+    """Of `Role`."""
     facts: dict[str, Any] = field(default_factory=dict)
     """Measured and found out by the worker: fingerprint, engine_version, tokens_per_second, load_seconds, rss_bytes, …"""
 

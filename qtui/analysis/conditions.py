@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from qtui.analysis.pairing import Pair
@@ -53,22 +54,30 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
 
 
 def prompts_apart(pair: Pair) -> str | None:
-    """How the prompts differ once they are tokens, or None: by their numbers of tokens, where both are known.
+    """In how many tasks the prompts are other tokens on the other side, with the first as an example; None where in none.
 
-    The same text can become other tokens on the other side (a second BOS, another tokenizer in a file), which no comparison of
-    texts shows. An import does not know the numbers.
+    The same text can become other tokens (a second BOS, a tokenizer that a file names wrongly), which no comparison of texts
+    shows. The ids decide where both sides know them, else the numbers of tokens, else nothing does: an import knows neither.
     """
-    columns = (pair.answers[f"prompt_tokens_{side}"] for side in "bc")
-    before, after = (pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64) for column in columns)
-    apart = np.flatnonzero(np.isfinite(before) & np.isfinite(after) & (before != after))
+    known = pair.answers
+    hashes = [known[f"prompt_ids_hash_{side}"].fillna("").astype(str).to_numpy() for side in "bc"]
+    numbers = [_counts(known[f"prompt_tokens_{side}"]) for side in "bc"]
+    have_ids = (hashes[0] != "") & (hashes[1] != "")
+    other_number = np.isfinite(numbers[0]) & np.isfinite(numbers[1]) & (numbers[0] != numbers[1])
+    apart = np.flatnonzero(np.where(have_ids, hashes[0] != hashes[1], other_number))
     if not apart.size:
         return None
+    tasks = known["task"].to_numpy()
     first = apart[0]
-    task = pair.answers["task"].iloc[first]
-    return (
-        f"prompts of other tokens in {apart.size} of {before.size} answers"
-        f" (task {task}: {before[first]:.0f} against {after[first]:.0f})"
-    )
+    before, after = numbers[0][first], numbers[1][first]
+    how = f"{before:.0f} against {after:.0f} tokens" if other_number[first] else "same number, other ids"
+    return f"prompt tokens differ in {np.unique(tasks[apart]).size} of {pair.tasks.size} tasks, e.g. task {tasks[first]}: {how}"
+
+
+def _counts(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Numbers of tokens, NaN where unknown; an endpoint that does not count says 0, and no prompt has none."""
+    found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    return np.where(found > 0, found, np.nan)
 
 
 def _known(value: Any) -> str | None:

@@ -29,6 +29,8 @@ class Variant:
     model: str
     name: str
     is_baseline: bool
+    role: str
+    """Of `records.Role`."""
     answers: pd.DataFrame
 
     @property
@@ -77,7 +79,17 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
     """Variants in the order of experiments, models and positions. Of answers to one (task, sample) the last row counts."""
     if answers.empty:
         return []
-    columns = [*_VARIANT, "is_baseline", "position", "task", "sample", "text", "prompt_tokens"]
+    columns = [
+        *_VARIANT,
+        "is_baseline",
+        "role",
+        "position",
+        "task",
+        "sample",
+        "text",
+        "prompt_tokens",
+        "prompt_ids_hash",
+    ]
     frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
     frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
     found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
@@ -87,7 +99,10 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
             str(model),
             str(name),
             bool(rows["is_baseline"].any()),
-            rows.drop(columns=[*_VARIANT, "is_baseline", "position"]).sort_values(["task", "sample"], kind="stable"),
+            str(rows["role"].iloc[0]),
+            rows.drop(columns=[*_VARIANT, "is_baseline", "role", "position"]).sort_values(
+                ["task", "sample"], kind="stable"
+            ),
         )
         found.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
     return [variant for group in found.values() for _, variant in sorted(group, key=lambda item: item[0])]

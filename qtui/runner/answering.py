@@ -85,7 +85,7 @@ def _job(variant: VariantRun) -> Job:
         for position, task in enumerate(experiment.task_set.tasks, start=1)
         for sample in range(experiment.sampling.samples)
     ]
-    return Job(variant.spec, experiment.sampling_of(variant.spec.model), variant.prompt, items)
+    return Job(variant.spec, experiment.sampling_for(variant.spec), variant.prompt, items)
 
 
 async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
@@ -107,7 +107,7 @@ def _link_known(variant: VariantRun, places: list[answers.Link], planned: Planne
     known = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
     conditions = {
         "prompt": planned.prompt_hash,
-        "sampling": variant.experiment.sampling_of(variant.spec.model).conditions(),
+        "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
     }
     facts = planned.facts | {"known": len(known)}

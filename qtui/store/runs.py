@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui.records import JudgeProgress, RunSummary, Task, TaskSet, VariantProgress
+from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.store import leases
 from qtui.store.connection import Store
 
@@ -26,6 +26,8 @@ class NewVariant:
     weights: str
     expected: int
     conditions: dict[str, Any]
+    role: Role | None = None
+    """None is baseline or candidate, as `is_baseline` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,11 @@ def add(store: Store, new: NewRun) -> int:
         for position, variant in enumerate(new.variants):
             store.execute(
                 "INSERT INTO variant (run_id, position, model, name, is_baseline, engine, precision, weights, expected,"
-                " conditions) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id, model, name) DO NOTHING",
+                " conditions, role) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (run_id, model, name) DO UPDATE SET role = excluded.role",
                 (run_id, position, variant.model, variant.name, variant.is_baseline, variant.engine,
-                 variant.precision, variant.weights, variant.expected, _to_json(variant.conditions)),
+                 variant.precision, variant.weights, variant.expected, _to_json(variant.conditions),
+                 variant.role or ("baseline" if variant.is_baseline else "candidate")),
             )  # fmt: skip
         for judge in new.judges:
             _insert_judge(store, run_id, judge)
@@ -92,9 +96,17 @@ def begin(store: Store, run_id: int) -> None:
 
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
+    """A run that has ended has nothing under way: what still was is cancelled with it."""
     ended = time.time() if state in ("done", "failed", "cancelled") else None
     with store.writing():
         store.execute("UPDATE run SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, run_id))
+        if ended:
+            store.execute(
+                "UPDATE variant SET state = 'cancelled', phase = ''"
+                " WHERE run_id = ? AND state IN ('preparing', 'loading', 'answering')",
+                (run_id,),
+            )
+            store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
 
 
 def request(store: Store, run_id: int, what: str) -> None:
@@ -289,6 +301,7 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 answered=row["answered"],
                 empty=row["empty"],
                 truncated=row["truncated"],
+                role=row["role"],
                 facts=json.loads(row["facts"]),
             )
         )

@@ -28,6 +28,7 @@ def answer_rows(
     position: int = 0,
     sample: int = 0,
     finish: str | None = "stop",
+    role: str = "",
 ) -> pd.DataFrame:
     """One variant's answers to tasks 1…n."""
     n = len(texts)
@@ -37,12 +38,14 @@ def answer_rows(
             "model": [model] * n,
             "variant": [variant] * n,
             "is_baseline": [baseline] * n,
+            "role": [role or ("baseline" if baseline else "candidate")] * n,
             "position": [position] * n,
             "task": range(1, n + 1),
             "sample": [sample] * n,
             "text": list(texts),
             "finish_reason": [finish] * n,
             "prompt_tokens": [10.0] * n,
+            "prompt_ids_hash": [""] * n,
             "completion_tokens": [20.0] * n,
             "seconds": [1.0] * n,
         }

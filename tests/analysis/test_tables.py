@@ -138,8 +138,34 @@ def test_prompts_that_became_other_tokens_guard_the_verdict_and_name_a_task() ->
     answers.loc[(answers["variant"] == "Q4") & (answers["task"] >= 2), "prompt_tokens"] = 11
     [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
     assert [str(guard) for guard in row.guards] == [
-        "confounded: prompts of other tokens in 29 of 30 answers (task 2: 10 against 11)"
+        "confounded: prompt tokens differ in 29 of 30 tasks, e.g. task 2: 10 against 11 tokens"
     ]
+
+
+def test_prompts_of_as_many_but_other_tokens_guard_the_verdict() -> None:
+    answers = GRADED.answers.assign(prompt_ids_hash="same")
+    answers.loc[(answers["variant"] == "Q4") & (answers["task"] == 7), "prompt_ids_hash"] = "other"
+    [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
+    assert [str(guard) for guard in row.guards] == [
+        "confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 7: same number, other ids"
+    ]
+
+
+def test_equal_ids_go_before_numbers_and_numbers_stand_in_where_a_side_has_no_ids() -> None:
+    answers = GRADED.answers.assign(prompt_ids_hash="same")
+    answers.loc[(answers["variant"] == "Q4") & (answers["task"] <= 2), "prompt_tokens"] = 11
+    assert score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs[0].guards == ()
+    answers.loc[(answers["variant"] == "Q4") & (answers["task"] >= 2), "prompt_ids_hash"] = ""
+    [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
+    assert [str(guard) for guard in row.guards] == [
+        "confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 2: 10 against 11 tokens"
+    ]
+
+
+def test_an_endpoint_that_does_not_count_tokens_is_unknown() -> None:
+    answers = GRADED.answers.copy()
+    answers.loc[answers["variant"] == "Q4", "prompt_tokens"] = 0
+    assert score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs[0].guards == ()
 
 
 def test_unknown_numbers_of_prompt_tokens_are_not_held_against_a_comparison() -> None:

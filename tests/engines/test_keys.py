@@ -94,7 +94,7 @@ def test_does_not_change_with_names_order_threads_or_how_many_samples(
     before = key(asked, 3)
     copy = tmp_path / "renamed.gguf"
     shutil.copy(spm_gguf, copy)
-    spec = replace(asked.variant, model="m", name="n", precision="p", weights=str(copy), threads=2, is_baseline=True)
+    spec = replace(asked.variant, model="m", name="n", precision="p", weights=str(copy), threads=2, role="baseline")
     assert key(changed(asked, variant=spec), 3) == before
     assert key(changed(asked, sampling=replace(asked.sampling, samples=1)), 3) == before
     assert key(changed(asked, items=asked.items[3:4])) == before

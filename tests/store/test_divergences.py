@@ -9,6 +9,7 @@ from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import Store, answers, divergences, open_store, runs
 from qtui.store.divergences import Pair, Place, Weights
 from tests.filled_store import fill
+from tests.store.old_store import fill_old
 
 PARTING = Parting(1, 2, TokenChoice("は", 0.41, 0.12), TokenChoice("", 0.2, 0.3))
 WEIGHTS = Weights("baseline's", "candidate's")
@@ -141,12 +142,8 @@ def test_deleted_run_takes_its_links_and_leaves_the_rows(store: Store, pair: Pai
     assert store.execute("SELECT count(*) FROM divergence").fetchone()[0] == 12
 
 
-def test_store_from_before_divergences_gets_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qtui.store import connection, schema
-
-    monkeypatch.setattr(connection, "MIGRATIONS", schema.MIGRATIONS[:1])
-    fill(tmp_path / "old.sqlite")
-    monkeypatch.undo()
+def test_store_from_before_divergences_gets_their_tables(tmp_path: Path) -> None:
+    fill_old(tmp_path / "old.sqlite", 1)
     opened = open_store(tmp_path / "old.sqlite")
     baseline, q4, _ = runs.summaries(opened)[0].variants
     assert len(measure(opened, Pair(baseline.id, q4.id))) == 12

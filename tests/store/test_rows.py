@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from qtui.errors import UserError
 from qtui.records import Answer, Grade, Task, TaskSet
 from qtui.store import Store, answers, grades, leases, notes, open_store, runs
+from tests.store.old_store import fill_old
 
 TASKS = TaskSet("two", (Task("a", "ra", "ca"), Task("b", "rb", "cb")))
 
@@ -33,6 +35,33 @@ def test_same_plan_is_the_same_run_and_another_plan_another(store: Store) -> Non
     first = runs.add(store, new_run())
     assert runs.add(store, new_run()) == first
     assert runs.add(store, new_run("q")) != first
+
+
+def test_role_of_a_variant_is_kept_and_follows_the_experiment(store: Store) -> None:
+    run = runs.add(store, new_run())
+    assert [(v.name, v.role) for v in runs.summaries(store)[0].variants] == [("F16", "baseline"), ("Q4", "candidate")]
+    marked = [replace(each, role="control arm") if each.name == "Q4" else each for each in new_run().variants]
+    assert runs.add(store, replace(new_run(), variants=marked)) == run
+    assert [(v.name, v.role) for v in runs.summaries(store)[0].variants] == [("F16", "baseline"), ("Q4", "control arm")]
+
+
+def test_store_from_before_roles_and_prompt_ids_reads_as_it_was(tmp_path: Path) -> None:
+    run = fill_old(tmp_path / "old.sqlite", 3)
+    opened = open_store(tmp_path / "old.sqlite")
+    assert [v.role for v in runs.summaries(opened)[0].variants] == ["baseline", "candidate", "candidate"]
+    found = answers.rows(opened, [run])
+    assert (len(found), {row["prompt_ids_hash"] for row in found}, {row["prompt_tokens"] for row in found}) == (
+        36,
+        {""},
+        {10},
+    )
+    opened.close()
+
+
+def test_hash_of_the_prompts_tokens_is_kept_with_an_answer(store: Store) -> None:
+    run = runs.add(store, new_run())
+    answers.commit(store, places(store, run)[0], Answer("k", "text", "stop", 3, prompt_ids_hash="0123456789abcdef"))
+    assert answers.rows(store, [run])[0]["prompt_ids_hash"] == "0123456789abcdef"
 
 
 def test_same_task_set_is_kept_once(store: Store) -> None:
