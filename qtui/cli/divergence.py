@@ -63,7 +63,7 @@ def divergence(
     """
     run_ids = chosen_runs(store, experiment, run_id)
     named = run_id is not None or experiment is not None
-    with closing(open_store(store, create=False)) as opened:
+    with closing(open_store(store, create=False, must_write=not known)) as opened:
         wanted = _chosen(pairs(opened, run_ids, floor=floor), model, candidate)
         problems = [] if known else _measure_all(opened, wanted, named)
     rows = [row for row in divergence_rows(store, run_ids, floor=floor) if _name(row) in wanted]

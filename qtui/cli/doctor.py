@@ -126,7 +126,7 @@ def _store(path: Path, problems: list[str]) -> dict[str, Any]:
         found["journal_mode"] = "delete" if kind in NETWORK_FILE_SYSTEMS else "wal"
         return found
     try:
-        with closing(open_store(path, create=False)) as store:
+        with closing(open_store(path, create=False, must_write=False)) as store:
             found["journal_mode"] = store.execute("PRAGMA journal_mode").fetchone()[0]
             found["runs"] = store.execute("SELECT count(*) FROM run").fetchone()[0]
             found["bytes"] = path.stat().st_size

@@ -47,7 +47,7 @@ def chosen_runs(store_path: Path, experiment: str | None, run_id: int | None) ->
     from qtui.errors import UserError
     from qtui.store import open_store, runs
 
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         if run_id is not None:
             if not runs.summaries(store, [run_id]):
                 raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")

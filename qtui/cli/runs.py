@@ -40,7 +40,7 @@ STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted"
 @store_option
 def runs(*, as_json: bool, store: Path) -> None:
     """The runs in the store, the newest first, and what each is doing."""
-    with closing(open_store(store, create=False)) as opened:
+    with closing(open_store(store, create=False, must_write=False)) as opened:
         found = stored.summaries(opened)
     if as_json:
         print_json({"runs": [_as_json(run) for run in found]})

@@ -85,7 +85,7 @@ def _stored(
 ) -> Rows:
     columns = ("experiment", *wanted) if len(run_ids) > 1 else wanted
     places = [has.index(name) for name in columns]
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         found = [row for run_id in run_ids for row in read(store, [run_id])]
     return Rows(columns, tuple(tuple(row[place] for place in places) for row in found))
 

@@ -55,7 +55,7 @@ class PairName:
 
 def pairs(store_path: Path, run_ids: tuple[int, ...]) -> tuple[PairName, ...]:
     """Every candidate of every model that has a baseline, in the order of runs and variants."""
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         by_id = {run.id: run for run in runs.summaries(store, run_ids)}
     found: list[PairName] = []
     for run_id in run_ids:
@@ -69,7 +69,7 @@ def pairs(store_path: Path, run_ids: tuple[int, ...]) -> tuple[PairName, ...]:
 
 def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> Comparison:
     """Both answers to one task. Raises UserError where the run has no such task."""
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         run = runs.summaries(store, [pair.run_id])[0]
         tasks = runs.tasks(store, pair.run_id)
         if not 1 <= task <= len(tasks):

@@ -100,7 +100,7 @@ def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, A
     """The rows of `answers.rows` by name, with the id of their run."""
     from qtui.store import answers, open_store
 
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         for run_id in run_ids:
             for row in answers.rows(store, [run_id]):
                 yield {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}

@@ -101,7 +101,7 @@ def pairs(store: Store, run_ids: Sequence[int], *, floor: bool = False) -> list[
 
 def divergence_rows(store_path: Path, run_ids: tuple[int, ...], *, floor: bool = False) -> tuple[DivergenceRow, ...]:
     """What is known of every pair of the runs, pairs of which nothing is known left out."""
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         found = [_row(store, run, *sides) for run, *sides in _sides(store, run_ids, floor)]
     return tuple(row for row in found if row.per_task)
 

@@ -37,7 +37,7 @@ class Frames:
 
 def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) -> Frames:
     """Read the runs. Raises UserError where the store or a run is missing."""
-    with closing(open_store(store_path, create=False)) as store:
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
         return Frames(
             answers=_frame(store, names, answers.rows, answers.COLUMNS),

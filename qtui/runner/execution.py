@@ -1,6 +1,8 @@
 """One run from its lease to its end: the variants one after another, the judges beside them.
 
 Variants run one at a time because each wants the whole machine; ending the worker is what frees the GPU for the next.
+
+A full disk ends a run: nothing more could be kept of it. For the last words there is a reserve.
 """
 
 import asyncio
@@ -9,12 +11,14 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from qtui.errors import NO_SPACE, NoSpaceError
 from qtui.experiment import Experiment, parse
 from qtui.runner import added
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.store import Store, leases, runs
+from qtui.store.reserve import Reserve
 
 REQUEST_POLL_SECONDS = 0.4
 
@@ -22,20 +26,39 @@ REQUEST_POLL_SECONDS = 0.4
 async def execute(store: Store, run_id: int) -> str:
     """Do what is missing of a run: answers and grades, or the grades alone where the answers were imported.
 
-    Returns the final state: done, failed or cancelled. Raises UserError if another runner has the run, or its experiment can no
-    longer be read.
+    Returns the final state: done, failed or cancelled. Raises UserError if another runner has the run, its experiment can no longer
+    be read, or the disk is full before it begins.
     """
     run = runs.summaries(store, [run_id])[0]
     experiment = parse(runs.definition(store, run_id), Path(run.origin)) if run.source == "run" else None
-    leases.take(store, run_id)
-    try:
-        runs.begin(store, run_id)
-        control = Control()
-        async with _watching(store, run_id, control):
-            failed = await _work(store, run_id, experiment, control)
-        return _end(store, run_id, control, failed)
-    finally:
-        leases.release(store, run_id)
+    with Reserve(store.path) as reserve:
+        leases.take(store, run_id)
+        try:
+            return await _run(store, run_id, experiment)
+        except (NoSpaceError, OSError) as error:
+            reserve.give_back()
+            runs.set_state(store, run_id, "failed", str(_full_disk(error)))
+            return "failed"
+        finally:
+            with contextlib.suppress(NoSpaceError):
+                leases.release(store, run_id)
+
+
+async def _run(store: Store, run_id: int, experiment: Experiment | None) -> str:
+    runs.begin(store, run_id)
+    control = Control()
+    async with _watching(store, run_id, control):
+        failed = await _work(store, run_id, experiment, control)
+    return _end(store, run_id, control, failed)
+
+
+def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
+    """Of the store, or of another file (a log). Raises the error again where it is about something else."""
+    if isinstance(error, NoSpaceError):
+        return error
+    if error.errno in NO_SPACE and error.filename:
+        return NoSpaceError(Path(error.filename))
+    raise error
 
 
 async def _work(store: Store, run_id: int, experiment: Experiment | None, control: Control) -> list[str]:
@@ -46,9 +69,12 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
         failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
-    finally:
-        finished.set()
-        answered.set()
+    except BaseException:
+        grading.cancel()
+        await asyncio.gather(grading, return_exceptions=True)
+        raise
+    finished.set()
+    answered.set()
     return failed + await grading
 
 
@@ -95,8 +121,10 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
 
 async def _beat(store: Store, run_id: int, control: Control) -> None:
     while True:
-        if not leases.beat(store, run_id):
-            control.cancel("another runner took the run over")
+        # On a full disk the next row that cannot be kept ends the run, not its heart.
+        with contextlib.suppress(NoSpaceError):
+            if not leases.beat(store, run_id):
+                control.cancel("another runner took the run over")
         await asyncio.sleep(leases.HEARTBEAT_SECONDS)
 
 
@@ -109,5 +137,6 @@ async def _obey(store: Store, run_id: int, control: Control) -> None:
         elif (wish == "pause") != paused and not control.cancelled.is_set():
             paused = not paused
             (control.hold if paused else control.go_on)()
-            runs.set_state(store, run_id, "paused" if paused else "running")
+            with contextlib.suppress(NoSpaceError):
+                runs.set_state(store, run_id, "paused" if paused else "running")
         await asyncio.sleep(REQUEST_POLL_SECONDS)

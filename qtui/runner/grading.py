@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 
-from qtui.errors import UserError
+from qtui.errors import NoSpaceError, UserError
 from qtui.judges import Judge, Question, Reply, fingerprint, make
 from qtui.records import Grade, JudgeSpec, Task
 from qtui.runner.control import Control
@@ -54,13 +54,15 @@ class _Desk:
         runs.set_judge(store, judge_id, "waiting")
 
     async def grade_missing(self) -> None:
-        """Grade what is there now. A judge that cannot go on says why, once, and is left alone."""
+        """Grade what is there now. A judge that cannot go on says why, once, and is left alone. Raises NoSpaceError."""
         if self.failed:
             return
         try:
             self._judge = self._judge or make(self._spec)
             for take in range(1, self._spec.takes + 1):
                 await self._grade_take(self._judge, take)
+        except NoSpaceError:
+            raise
         except UserError as error:
             self.failed = str(error)
             runs.set_judge(self._store, self._judge_id, "failed", self.failed)
@@ -83,7 +85,7 @@ class _Desk:
                 for _ in range(lanes):
                     group.create_task(self._lane(judge, take, questions))
         except* UserError as errors:
-            raise UserError(str(errors.exceptions[0])) from None
+            raise errors.exceptions[0] from None
 
     async def _lane(self, judge: Judge, take: int, questions: list[Same]) -> None:
         """Take questions off the common list until it is empty; each grade is committed before the next question."""

@@ -18,9 +18,10 @@ from qtui import paths
 from qtui.errors import UserError
 from qtui.experiment import Experiment
 from qtui.judges import check, fingerprint
-from qtui.records import JudgeSpec
+from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added
 from qtui.store import Store, leases, open_store, runs
+from qtui.store.reserve import Reserve
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -94,7 +95,8 @@ def add(store: Store, experiment: Experiment) -> int:
             v.precision,
             v.weights,
             per_variant,
-            _conditions(experiment, v.model),
+            _conditions(experiment, v),
+            v.role,
         )
         for v in experiment.variants
     ]
@@ -114,10 +116,10 @@ def add(store: Store, experiment: Experiment) -> int:
     )
 
 
-def _conditions(experiment: Experiment, model: str) -> dict[str, str]:
-    """What is known of how a model will be asked before any worker has rendered its prompts."""
+def _conditions(experiment: Experiment, variant: VariantSpec) -> dict[str, str]:
+    """What is known of how a variant will be asked before any worker has rendered its prompts."""
     return {
-        "sampling": experiment.sampling_of(model).conditions(),
+        "sampling": experiment.sampling_for(variant).conditions(),
         "task_set": experiment.task_set.hash,
         "prompt": "unknown",
     }
@@ -132,6 +134,8 @@ def _launch(store: Store, run_id: int) -> None:
         raise UserError(
             f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it."
         )
+    with Reserve(store.path):
+        pass  # the runner wants as much: that it is missing is better said here, at once
     log = log_file(run_id)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -155,11 +159,11 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() is not None:
             if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
                 return
-            raise UserError(f"the runner of run {run_id} did not start: {_last_line(log)}. Log: {log}")
+            raise UserError(f"the runner of run {run_id} did not start: {_last_line(log).rstrip('.')}. Log: {log}")
         time.sleep(POLL_SECONDS)
     raise UserError(f"the runner of run {run_id} did not start within {START_SECONDS:.0f} s. Log: {log}")
 
 
 def _last_line(path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as log:
-        return "".join(deque(log, 1)).strip() or "no word in its log"
+        return "".join(deque(log, 1)).strip().removeprefix("error: ") or "no word in its log"

@@ -2,6 +2,9 @@
 
 WAL lets the panes read while the runner writes, but its shared memory does not work across hosts: on a network file system
 (home folders on GPU boxes often are) a rollback journal is used instead.
+
+What only reads works where nothing can be written, too (a read-only disk, another user's store, a full disk): SQLite is told to
+write nothing, and if even that needs a file that is not there (the shared memory of WAL), that the store does not change.
 """
 
 import os
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.errors import UserError
+from qtui.store import refusal
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -26,28 +30,46 @@ class Store(sqlite3.Connection):
     """A connection to a store. One per thread; rows come as `sqlite3.Row`."""
 
     path: Path
+    frozen_at: tuple[int, int] | None = None
+    """Of a store that was opened as one that does not change: when it last had, and its size then."""
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction that takes the write lock at once, so that what it reads cannot change before it writes."""
-        self.execute("BEGIN IMMEDIATE")
+        """A transaction that takes the write lock at once, so that what it reads cannot change before it writes.
+
+        Raises NoSpaceError on a full disk, and UserError where the store cannot be written; then nothing of it is done.
+        """
         try:
-            yield
-        except BaseException:
-            self.rollback()
-            raise
-        self.commit()
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
+        except sqlite3.OperationalError as error:
+            refused = refusal.of(error, self.path)
+            if refused is None:
+                raise
+            raise refused from error
 
     def changes_seen(self) -> tuple[int, int]:
         """Differs from an earlier value exactly when any connection has changed the file since. Costs microseconds."""
+        if self.frozen_at is not None:
+            return self.frozen_at
         version = self.execute("PRAGMA data_version").fetchone()[0]
         return int(version), self.total_changes
 
+    def is_outdated(self) -> bool:
+        """Whether a store that was taken for one that does not change did: it must be opened again, what it says may be wrong."""
+        return self.frozen_at is not None and self.frozen_at != _last_change(self.path)
 
-def open_store(path: Path | None = None, *, create: bool = True) -> Store:
+
+def open_store(path: Path | None = None, *, create: bool = True, must_write: bool = True) -> Store:
     """Open the store at `path` (default: `paths.default_store()`), making it 0600 and up to date.
 
-    Raises UserError where the file is missing and `create` is false, is not a store, is damaged, or was made by a newer qtui.
+    Where it cannot be written, it is opened for reading alone if `must_write` is false. Raises UserError where the file is missing
+    and `create` is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
     """
     path = (path or paths.default_store()).expanduser().absolute()
     if not path.exists():
@@ -57,9 +79,13 @@ def open_store(path: Path | None = None, *, create: bool = True) -> Store:
     elif path.is_dir():
         raise UserError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
     try:
-        return _prepare(path)
+        if _is_writable(path):
+            return _for_writing(path, must_write)
+        if os.access(path, os.R_OK) and must_write:
+            raise refusal.unwritable(path)
+        return _for_reading(path)
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{path}: {_explain(error)}") from error
+        raise refusal.at_opening(error, path) from error
 
 
 def file_system(path: Path) -> str:
@@ -88,10 +114,76 @@ def _create_private(path: Path) -> None:
         ) from error
 
 
-def _prepare(path: Path) -> Store:
-    store = sqlite3.connect(path, timeout=BUSY_SECONDS, factory=Store, isolation_level=None, check_same_thread=False)
+def _is_writable(path: Path) -> bool:
+    """The journal is a file beside the store, so the folder counts as well."""
+    real = path.resolve()
+    return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
+
+
+def _for_writing(path: Path, must_write: bool) -> Store:
+    try:
+        return _prepare(path)
+    except sqlite3.OperationalError as error:
+        if must_write or refusal.of(error, path) is None:
+            raise
+        return _for_reading(path)
+
+
+def _for_reading(path: Path) -> Store:
+    try:
+        return _prepare(path, "mode=ro")
+    except sqlite3.OperationalError:
+        if _size(_wal(path)):
+            raise UserError(
+                f"{path}: its newest part is in {_wal(path).name}, which is of no use where nothing can be written. Copy both to a"
+                " folder of your own and name the copy with --store FILE."
+            ) from None
+        frozen_at = _last_change(path)
+        store = _prepare(path, "immutable=1")
+        store.frozen_at = frozen_at
+        return store
+
+
+def _wal(path: Path) -> Path:
+    real = path.resolve()
+    return real.with_name(f"{real.name}-wal")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _last_change(path: Path) -> tuple[int, int]:
+    """Of the store and of its newest part, which may come into being later."""
+    try:
+        known = path.stat()
+    except OSError:
+        return 0, 0
+    return known.st_mtime_ns, known.st_size + _size(_wal(path))
+
+
+def _prepare(path: Path, only: str = "") -> Store:
+    """A connection to a store of this schema, brought up to date unless `only` says how SQLite is to open it for reading alone."""
+    store = sqlite3.connect(
+        f"{path.resolve().as_uri()}?{only}" if only else path,
+        uri=bool(only),
+        timeout=BUSY_SECONDS,
+        factory=Store,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     store.path = path
     store.row_factory = sqlite3.Row
+    try:
+        _check(store, read_only=bool(only))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _check(store: Store, *, read_only: bool) -> None:
+    path = store.path
     store.execute("PRAGMA foreign_keys = ON")
     store.execute("PRAGMA synchronous = NORMAL")
     store.execute(f"PRAGMA cache_size = -{MEMORY_PAGE_CACHE_KIB}")
@@ -104,11 +196,15 @@ def _prepare(path: Path) -> Store:
         raise UserError(
             f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui."
         )
+    if version < len(MIGRATIONS) and read_only:
+        raise UserError(
+            f"{path}: was made by an older qtui and would have to be brought up to date, but cannot be written. Copy it to a folder"
+            " of your own and name the copy with --store FILE."
+        )
     if version < len(MIGRATIONS):
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
         store.execute(f"PRAGMA journal_mode = {journal}")
         _migrate(store)
-    return store
 
 
 def _refuse_foreign(store: Store) -> None:
@@ -135,14 +231,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
-
-
-def _explain(error: sqlite3.DatabaseError) -> str:
-    text = str(error)
-    if "not a database" in text:
-        return "is not a store (not an SQLite file). Name another with --store FILE."
-    if "malformed" in text:
-        return "is damaged. Copy it aside and try `sqlite3 FILE .recover`; a new store is made with --store OTHER."
-    if "unable to open" in text or "readonly" in text:
-        return f"cannot be opened for writing ({text}). Check its permissions."
-    return text

@@ -151,7 +151,7 @@ def run(store_path: Path) -> None:
     Raises UserError where the store cannot be opened, and what ended the workbench where that was a defect.
     """
     gc.disable()
-    open_store(store_path).close()
+    open_store(store_path, must_write=False).close()
     config = configuration.load(key_ids=keys.ids())
     app = QtuiApp(store_path, config=config)
     signal.signal(signal.SIGHUP, _end_at_once)

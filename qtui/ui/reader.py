@@ -23,7 +23,8 @@ Job = Callable[[Store | UserError], None]
 class StoreReader:
     """Questions and small changes (stars, comments, requests to a runner), answered one after the other.
 
-    What SQLite refuses (a full disk, a locked or vanished file) is raised as UserError with the store's path.
+    What SQLite refuses (a full disk, a locked or vanished file) is raised as UserError with the store's path. A store that cannot
+    be written can be read all the same; a change of it is refused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,15 +74,21 @@ class StoreReader:
         return await future
 
     def _serve(self) -> None:
-        store: Store | UserError
-        try:
-            store = self._store = open_store(self.path)
-        except UserError as error:
-            store = error
+        store = self._open()
         while (job := self._jobs.get()) is not None:
+            if isinstance(store, Store) and store.is_outdated():
+                store.close()
+                store = self._open()
             job(store)
         if isinstance(store, Store):
             store.close()
+
+    def _open(self) -> Store | UserError:
+        try:
+            self._store = open_store(self.path, must_write=False)
+        except UserError as error:
+            return error
+        return self._store
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
