@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from qtui import paths, prompt_slots
+from qtui import input_file, paths, prompt_slots
 from qtui.errors import UserError
 from qtui.toml_location import line_of
 
@@ -99,7 +99,7 @@ def _changed(path: Path) -> int:
 @functools.lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = input_file.read_text(path)
         tables = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from None

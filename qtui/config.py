@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from qtui import paths
+from qtui import input_file, paths
 from qtui.errors import UserError
 from qtui.toml_location import line_of
 
@@ -38,7 +38,7 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
     """
     path = path or paths.config_file()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = input_file.read_text(path)
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:

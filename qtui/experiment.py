@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui import catalog, experiment_prompt, experiment_roles, paths
+from qtui import catalog, experiment_prompt, experiment_roles, input_file, paths
 from qtui.errors import UserError
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
 from qtui.tasks import load_task_set
@@ -68,7 +68,7 @@ class Experiment:
 def load(path: Path) -> Experiment:
     """Read and check an experiment's file. Raises UserError with every problem, one per line, `file:line: key: what`."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = input_file.read_text(path, encoding="utf-8-sig")
     except FileNotFoundError:
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
         hint = f" Did you mean {path.parent / near[0]}?" if near else ""
@@ -276,7 +276,9 @@ def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> Ju
     if form.prompt is not None:
         path = base / Path(form.prompt).expanduser()
         try:
-            template = path.read_text(encoding="utf-8")
+            template = input_file.read_text(path)
+        except UserError as error:
+            problems.add((*place, "prompt"), str(error))
         except (OSError, UnicodeDecodeError):
             problems.add((*place, "prompt"), f"{path}: no such prompt template.")
     return JudgeSpec(prompt=template, **values)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtui import prompt_slots
+from qtui import input_file, prompt_slots
 from qtui.catalog import Entry
+from qtui.errors import UserError
 from qtui.records import PromptSource
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def _official(form: "ModelForm", entry: Entry | None, weights: str, problem: Pro
 def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem) -> PromptSource:
     """A `.txt` is a format with slots; anything else a Jinja chat template, which writes its BOS itself or leaves it out."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = input_file.read_text(path)
+    except UserError as error:
+        problem("prompt", str(error))
+        return PromptSource()
     except (OSError, UnicodeDecodeError):
         words = ", ".join((OFFICIAL, TOKENIZER, PLAIN, STUDY))
         problem(

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from qtui import input_file
 from qtui.cli.options import chosen_runs, runs_options, store_option
 from qtui.cli.run import follow, status
 from qtui.errors import UserError
@@ -64,6 +65,6 @@ def _template(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8")
+        return input_file.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text: {error}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qtui import input_file
 from qtui.errors import UserError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,7 +41,7 @@ def records(path: Path) -> Iterator[Record]:
 
 def read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return input_file.read(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:

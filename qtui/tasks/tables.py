@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from qtui import input_file
 from qtui.errors import UserError
 from qtui.tasks import fields
 from qtui.tasks.jsonl import BYTE_ORDER_MARK, Record, read_bytes, records
@@ -29,8 +30,10 @@ def parquet_records(path: Path) -> Iterator[Record]:
     import pyarrow
     import pyarrow.parquet
 
-    if not path.is_file():
-        read_bytes(path)
+    try:
+        input_file.check(path)
+    except OSError:
+        read_bytes(path)  # says what is wrong
     try:
         columns = pyarrow.parquet.read_schema(path).names
         wanted = [name for name in columns if name in (*fields.INPUT, *fields.REFERENCE, *fields.CRITERIA)]

@@ -13,7 +13,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from qtui import paths
+from qtui import input_file, paths
 from qtui.config import nearest
 from qtui.errors import UserError
 from qtui.toml_location import line_of
@@ -37,7 +37,7 @@ def load(path: Path) -> ThemeFile:
     """Raises UserError naming file, line and key."""
     try:
         changed = path.stat().st_mtime_ns
-        text = path.read_text(encoding="utf-8")
+        text = input_file.read_text(path)
         values = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path}: not a theme: {error}") from error

@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static, TextArea
 
-from qtui import catalog, paths
+from qtui import catalog, input_file, paths
 from qtui.errors import UserError
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
@@ -184,8 +184,8 @@ def experiment_files(folder: Path) -> list[Path]:
 
 def _is_experiment(path: Path) -> bool:
     try:
-        return "[[models]]" in path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return "[[models]]" in input_file.read_text(path)
+    except (OSError, UnicodeDecodeError, UserError):
         return False
 
 
@@ -211,8 +211,8 @@ def _known(name: str) -> list[str]:
 
 def _read(path: Path) -> str:
     try:
-        return safe(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        return safe(input_file.read_text(path))
+    except (OSError, UnicodeDecodeError, UserError):
         return ""
 
 
