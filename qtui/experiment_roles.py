@@ -39,14 +39,13 @@ def complete(
 
 
 def in_words(variant: VariantSpec, sampling: Sampling) -> str:
-    """What a variant is here, e.g. `control arm`, `noise floor: the baseline again with 1 slot`; empty for a candidate.
+    """What a variant is here, e.g. `the control arm`, `the baseline again with 1 slot`; empty for a candidate.
 
     `sampling` is the variant's own.
     """
     if variant.role == NOISE_FLOOR:
-        how = f"with seed {sampling.seed}" if variant.seed_offset else f"with {_slots(variant)}"
-        return f"{NOISE_FLOOR}: the baseline again {how}"
-    return "" if variant.role == "candidate" else variant.role
+        return f"the baseline again with {f'seed {sampling.seed}' if variant.seed_offset else _slots(variant)}"
+    return "" if variant.role == "candidate" else f"the {variant.role}"
 
 
 def _with_control(

@@ -28,9 +28,10 @@ class Conditions:
 
 
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
-    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set); a missing key is unknown.
+    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots); a missing key is unknown.
 
-    `sampling` is JSON text; differing keys are named. A seed says nothing when both sides are greedy, and is a note otherwise.
+    `sampling` is JSON text; differing keys are named. A seed says nothing when both sides are greedy, and is a note otherwise. So
+    are slots on the same engine: neither should matter, and the noise floor, which differs in one of them, shows whether it does.
     """
     confounded: list[str] = []
     notes: list[str] = []
@@ -50,6 +51,9 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     engines = _known(baseline.get("engine")), _known(candidate.get("engine"))
     if None not in engines and engines[0] != engines[1]:
         notes.append(f"another engine: {engines[0]} against {engines[1]}")
+    slots = _known(baseline.get("slots")), _known(candidate.get("slots"))
+    if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
+        notes.append(f"another number of slots: {slots[0]} against {slots[1]}")
     return Conditions(tuple(confounded), tuple(notes))
 
 

@@ -44,6 +44,8 @@ class VariantLengths:
     shape: shapes.Shape | None
     shape_stability: float | None
     shape_shares: Mapping[shapes.Shape, float]
+    role: str
+    """Of `records.Role`."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -51,6 +53,7 @@ class VariantLengths:
             "model": self.model,
             "variant": self.variant,
             "is_baseline": self.is_baseline,
+            "role": self.role,
             "raw": self.raw.to_json(),
             "stripped": self.stripped.to_json(),
             "flags": dict(self.flags),
@@ -77,6 +80,8 @@ class PairLengths:
     shape_baseline: shapes.Shape | None
     shape_candidate: shapes.Shape | None
     behaviour: Behaviour
+    role: str
+    """The candidate's."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -84,6 +89,7 @@ class PairLengths:
             "model": self.model,
             "baseline": self.baseline,
             "candidate": self.candidate,
+            "role": self.role,
             "raw": self.raw.to_json(),
             "stripped": self.stripped.to_json(),
             "mcnemar": {
@@ -149,6 +155,7 @@ def _variant(variant: pairing.Variant) -> VariantLengths:
         shape.shape,
         shape.stability,
         shape.shares,
+        variant.role,
     )
 
 
@@ -176,6 +183,7 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         shape_baseline=baseline.shape,
         shape_candidate=candidate.shape,
         behaviour=behaviour,
+        role=candidate.role,
     )
 
 

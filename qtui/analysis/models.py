@@ -90,7 +90,7 @@ def over_models(
     judge: str | None = None,
     families: Mapping[str, str] | None = None,
 ) -> OverModels:
-    """One point per experiment and model: the candidate of that name, or its first one.
+    """One point per experiment and model: the variant of that name, or its first candidate.
 
     Two candidates of one model are not two observations, so never more than one counts. Score differences are those of
     `judge`, or of the first judge that graded the pair; guarded pairs keep theirs. `families` maps a model to its family, for
@@ -101,7 +101,7 @@ def over_models(
     points: dict[tuple[Any, str], ModelPoint] = {}
     before = {(v.experiment, v.model, v.variant): v.stripped.mean for v in lengths.variants}
     for pair in lengths.pairs:
-        wanted = candidate is None or pair.candidate == candidate
+        wanted = pair.role == "candidate" if candidate is None else pair.candidate == candidate
         change, length = pair.stripped.rel_change_mean, before[pair.experiment, pair.model, pair.baseline]
         if not wanted or change is None or length is None or (pair.experiment, pair.model) in points:
             continue

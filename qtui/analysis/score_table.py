@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qtui.analysis import pairing, scores
+from qtui.analysis import pairing, scores, yardsticks
 from qtui.analysis import verdict as rules
 from qtui.analysis.behaviour import Behaviour, judge_pairs
 from qtui.analysis.causes import Cause, decompose
@@ -21,6 +21,7 @@ from qtui.analysis.holm import adjust
 from qtui.analysis.rounding import decimals, interval, p_text, signed, significant
 from qtui.analysis.scores import LengthCovariate, PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
+from qtui.analysis.yardsticks import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class ScoreRow:
     guards: tuple[Guard, ...]
     notes: tuple[str, ...]
     margin: float
+    role: str
+    """Of `records.Role`: only a candidate's difference is about quantization."""
+    pairs: int
+    differing: int
+    """Answers that both sides gave, and those of them that are not the same text."""
+    yardsticks: tuple[Measured, ...] = ()
+    """Of the same model and judge, what this row is to be held against."""
+
+    @property
+    def measured(self) -> Measured:
+        return Measured(self.role, self.candidate, self.pairs, self.differing, self.scores.difference)
 
     def to_json(self) -> dict[str, Any]:
         """Numbers to six decimals (p values to six digits); what could not be computed is null, counts of nothing too."""
@@ -118,6 +130,10 @@ class ScoreRow:
             ],
             "without_empty": _without_json(self.without_empty),
             "margin": self.margin,
+            "role": self.role,
+            "differing": self.differing,
+            "yardsticks": [each.to_json() for each in self.yardsticks],
+            "beside": list(yardsticks.sentences(self.measured, self.yardsticks)),
         }
 
 
@@ -158,7 +174,7 @@ def score_table(
             _row(pair, judge, sides, behaviour=behaviour, both=both, judges=guard, margin=margin)
             for judge, sides, guard in _judges(of_b, of_c)
         ]
-    rows = _adjusted(rows)
+    rows = _held_against(_adjusted(rows))
     return ScoreTable(tuple(rows), margin, _notes(rows))
 
 
@@ -214,7 +230,7 @@ def _row(
         length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
         causes=decompose(graded.pair.answers, graded.d),
         verdict=name,
-        verdict_text=text,
+        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + text,
         rule=rule,
         claim_p=None if guards else _claim_p(result, rule, margin),
         claim_p_holm=None,
@@ -223,6 +239,9 @@ def _row(
         guards=guards,
         notes=both.notes,
         margin=margin,
+        role=pair.candidate.role,
+        pairs=len(pair.answers),
+        differing=yardsticks.differing(pair),
     )
 
 
@@ -306,6 +325,17 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
                 text += f"; not kept over {len(family)} comparisons (Holm {p_text(p)})"
             adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
     return adjusted
+
+
+def _held_against(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Each row with the control arm and the noise floor of its model, under the same judge."""
+    groups: dict[tuple[Any, str, str | None], list[Measured]] = {}
+    for row in rows:
+        groups.setdefault((row.experiment, row.model, row.judge), []).append(row.measured)
+    return [
+        replace(row, yardsticks=yardsticks.against(row.measured, groups[row.experiment, row.model, row.judge]))
+        for row in rows
+    ]
 
 
 def _notes(rows: Sequence[ScoreRow]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def _flags(sides: Sequence[VariantRow | None]) -> list[Line]:
 def _comparison(pair: PairRow) -> list[Line]:
     of: Mapping[str, Any] = pair.stripped
     return [
-        [("candidate − baseline, task by task", "strong")],
+        [(f"{pair.role} − baseline, task by task", "strong")],
         _row("mean", [signed(of["mean_diff"], 0), change(of["rel_change_mean"])]),
         _row("  95 % interval", [span(_interval(of["boot95"]), 0)]),
         _row("longer", [str(of["n_longer"])]),

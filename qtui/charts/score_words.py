@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from qtui.charts.figures import NONE, number, signed, span
 from qtui.charts.lines import Line, Role
+from qtui.charts.role_words import is_yardstick, titled
 from qtui.results.published import BASELINE, CANDIDATE, SOURCE, PublishedRow
 from qtui.results.scores import ScoreRow
 from qtui.text import safe
@@ -26,7 +27,8 @@ _NAME = 20
 
 
 def verdict_word(row: ScoreRow) -> str:
-    return VERDICTS.get(row.verdict, row.verdict)
+    """In a yardstick's row its role: what it earns is no verdict on quantization."""
+    return row.role if is_yardstick(row.role) else VERDICTS.get(row.verdict, row.verdict)
 
 
 def verdict_sign(row: ScoreRow) -> str:
@@ -56,11 +58,18 @@ def published_for(row: ScoreRow, published: Iterable[PublishedRow]) -> Published
     return next((p for p in published if p.model == row.model and p.difference is not None), None)
 
 
-def detail_lines(row: ScoreRow, margin: float, published: PublishedRow | None) -> list[Line]:
+def detail_lines(
+    row: ScoreRow, margin: float, published: PublishedRow | None, *, with_experiment: bool = False
+) -> list[Line]:
     """Everything about one row, the verdict and what limits it first. Lines are as long as they are: wrap them."""
+    of = f"  ({safe(row.experiment)})" if with_experiment else ""
     lines: list[Line] = [
-        [(f"{safe(row.model)}: {safe(row.baseline)} → {safe(row.candidate)}", "strong")],
+        [
+            (f"{safe(row.model)}: {safe(row.baseline)} → {titled(safe(row.candidate), row.role)}", "strong"),
+            (of, "text"),
+        ],
         [(safe(row.verdict_text), _verdict_role(row))],
+        *([(safe(sentence), "text")] for sentence in row.beside),
     ]
     lines += [[(f"guard: {safe(guard)}", "warning")] for guard in row.guards if guard not in row.verdict_text]
     lines += [[(safe(note), "faint")] for note in row.notes]

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from qtui.charts.length_violins import page as violin_page
 from qtui.charts.lines import Role
+from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, number, print_json, signed
 from qtui.results.distributions import Distributions, distributions
@@ -88,7 +89,7 @@ def _variant(row: VariantRow) -> list[str]:
     lengths_of, flags = row.stripped, row.flags
     return [
         safe(row.model),
-        safe(row.variant),
+        titled(safe(row.variant), row.role),
         str(lengths_of.n),
         number(lengths_of.median, 0),
         number(lengths_of.mean, 0),
@@ -111,7 +112,10 @@ def _pair(row: PairRow) -> list[str]:
     p = change["wilcoxon_p"]
     return [
         safe(row.model),
-        f"{safe(row.baseline)} → {safe(row.candidate)}",
+        # Without the baseline's name where it says its role: both do not fit a narrow terminal.
+        titled(safe(row.candidate), row.role)
+        if is_yardstick(row.role)
+        else f"{safe(row.baseline)} → {safe(row.candidate)}",
         signed(change["mean_diff"], 0),
         "–" if relative is None else f"{signed(relative * 100, 0)} %",
         "–" if interval is None else f"{signed(interval[0], 0)} … {signed(interval[1], 0)}",

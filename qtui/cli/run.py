@@ -79,24 +79,29 @@ def follow(store: Store, run_id: int) -> RunSummary:
 
 
 def _check(file: Path, as_json: bool) -> int:
+    from qtui import experiment_roles
     from qtui.experiment import load
 
     experiment = load(file)
+    said = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     if as_json:
         found = {
             "experiment": experiment.name,
             "tasks": len(experiment.task_set.tasks),
             "answers": answers,
-            "variants": [{"model": v.model, "variant": v.name, "baseline": v.is_baseline} for v in experiment.variants],
+            "variants": [
+                {"model": v.model, "variant": v.name, "baseline": v.is_baseline, "role": v.role, "is": said[v]}
+                for v in experiment.variants
+            ],
             "judges": [judge.label for judge in experiment.judges],
         }
         print_json(found)
         return 0
     click.echo(_line(f"{experiment.name}: {len(experiment.task_set.tasks)} tasks, {answers} answers"))
     for variant in experiment.variants:
-        baseline = ", the baseline" if variant.is_baseline else ""
-        click.echo(_line(f"  {variant.model} {variant.name} ({variant.engine}{baseline})"))
+        how = ", ".join(filter(None, (variant.engine, said[variant])))
+        click.echo(_line(f"  {variant.model} {variant.name} ({how})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
     return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, count, interval, number, print_json, signed
 from qtui.errors import UserError
@@ -74,6 +75,7 @@ def check(
     """Exit with 0 if no candidate is worse by more than the margin, with 3 if that is not shown.
 
     A pair passes if its verdict is equivalent, higher or not worse. What is inconclusive, guarded or ungraded does not pass.
+    Control arm and noise floor are no candidates: they are checked only where --pair names them.
     """
     found = score_rows(store, chosen_runs(store, experiment, run_id), margin).rows
     rows = [row for row in found if _asked_for(row, pair, judge)]
@@ -131,7 +133,7 @@ def _cells(row: ScoreRow) -> list[str]:
     means = "–" if row.difference is None else f"{number(row.baseline_mean)} → {number(row.candidate_mean)}"
     return [
         safe(row.model),
-        f"{safe(row.baseline)} → {safe(row.candidate)}",
+        _compared(row),
         str(row.n or row.answered),
         means,
         signed(row.difference),
@@ -139,14 +141,20 @@ def _cells(row: ScoreRow) -> list[str]:
     ]
 
 
+def _compared(row: ScoreRow) -> str:
+    """Short for a yardstick, whose name with its role leaves a narrow terminal no room for that of the baseline."""
+    name = titled(safe(row.candidate), row.role)
+    return name if is_yardstick(row.role) else f"{safe(row.baseline)} → {name}"
+
+
 def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
-    page.line(f"{safe(row.model)}: {safe(row.baseline)} → {safe(row.candidate)}")
+    page.line(f"{safe(row.model)}: {safe(row.baseline)} → {titled(safe(row.candidate), row.role)}")
     page.line(safe(row.verdict_text), indent=2, style=STYLES.get(row.verdict, ""))
     if row.n:
         flips = f"crossed grade 3: {row.flips_down} down, {row.flips_up} up"
         ungraded = f"; {row.ungraded} ungraded" if row.ungraded else ""
         page.line(f"wins {row.wins}, ties {row.ties}, losses {row.losses}; {flips}{ungraded}", indent=2)
-    for line in (_causes(row), _published(row)):
+    for line in (*map(safe, row.beside), _causes(row), _published(row)):
         if line:
             page.line(line, indent=2)
     if row.behaviour:
@@ -160,7 +168,9 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
 def _asked_for(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool:
     if judge is not None and row.judge != judge:
         return False
-    return not pairs or row.model in pairs or f"{row.model}:{row.candidate}" in pairs
+    if f"{row.model}:{row.candidate}" in pairs:
+        return True
+    return not is_yardstick(row.role) and (not pairs or row.model in pairs)
 
 
 def _causes(row: ScoreRow) -> str:

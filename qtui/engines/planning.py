@@ -61,7 +61,7 @@ def plan(job: Job, report: weights.Report) -> Plan:
     planned = Planned(
         keys=keys,
         prompt_hash=content_hash("prompts", [prompt_values(asked) for asked in prompts]),
-        facts=facts | {"weights_fingerprint": print_, "engine_version": version},
+        facts=facts | {"weights_fingerprint": print_, "engine_version": version, "slots_asked": slot_count.of(variant)},
     )
     return Plan(prompts, planned, path, print_, version)
 

@@ -1,7 +1,11 @@
 """Answers, grades, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
 
-Every form holds the same columns. A row has its `experiment` in front only where rows of several experiments are together. Text is
-written as it is stored, byte for byte where the form can hold it; Markdown is for reading, so there line ends become <br>.
+Every form holds the same columns. A row has its `experiment` in front only where rows of several experiments are together. JSON
+lines and Parquet hold text as it is stored, byte for byte; Markdown is for reading, so there line ends become <br>.
+
+CSV is what spreadsheets open, and to them a cell that begins with `=` is a formula, whoever wrote it: an answer could send what is
+in the table elsewhere. A text that begins with such a character, or with an apostrophe, gets an apostrophe in front, as one types
+it there; taking one leading apostrophe away gives every text back. `exact` writes CSV without it, for programs.
 """
 
 import csv
@@ -22,6 +26,12 @@ ANSWER_COLUMNS = (
     "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds",
 )  # fmt: skip
 GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
+DIVERGENCE_COLUMNS = (
+    "model", "baseline", "candidate", "tasks", "tokens", "kl_mean", "kl_se", "kl_se_tasks", "kl_median", "kl_p90", "kl_p95",
+    "kl_p99", "kl_p999", "kl_max", "delta_p_mean", "delta_p_rms", "same_top", "as_answered", "perplexity_baseline",
+    "perplexity_candidate", "perplexity_ratio", "perplexity_ln_ratio", "perplexity_ln_ratio_se", "missing", "notes",
+)  # fmt: skip
+"""Nothing may have been measured yet: the table has its columns all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair that was measured; nothing is measured here."""
     from qtui.results.divergence import divergence_json
 
-    return _flat(divergence_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1)
+    return _flat(divergence_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, DIVERGENCE_COLUMNS)
 
 
 SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
@@ -72,10 +82,15 @@ SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
 }
 
 
-def encode(table: Rows, form: Format) -> bytes:
-    """The table as the content of a file; text forms are UTF-8 and end their lines with a newline."""
+def encode(table: Rows, form: Format, *, exact: bool = False) -> bytes:
+    """The table as the content of a file; text forms are UTF-8 and end their lines with a newline.
+
+    `exact` leaves texts in CSV as they are, although a spreadsheet would take some for formulas.
+    """
     if form == "parquet":
         return _parquet(table)
+    if form == "csv" and not exact:
+        table = Rows(table.columns, tuple(tuple(map(_no_formula, row)) for row in table.rows))
     lines = {"csv": _csv, "jsonl": _jsonl, "md": _markdown}[form](table)
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -90,18 +105,21 @@ def _stored(
     return Rows(columns, tuple(tuple(row[place] for place in places) for row in found))
 
 
-def _flat(found: Sequence[Mapping[str, Any]], several: bool) -> Rows:
-    """Nested figures as `outer_inner`, intervals as `_low` and `_high`, texts in a list joined by `; `."""
+def _flat(found: Sequence[Mapping[str, Any]], several: bool, columns: Sequence[str] = ()) -> Rows:
+    """Nested figures as `outer_inner`, intervals as `_low` and `_high`, texts in a list joined by `; `.
+
+    `columns` are there even without a row, after `experiment` where rows of several may be together.
+    """
     flat = [dict(_flattened(row)) for row in found]
     left_out = {"run"} if several else {"run", "experiment"}
-    columns = dict.fromkeys(name for row in flat for name in row if name not in left_out)
-    first = [name for name in ("experiment", "model") if name in columns]
-    ordered = tuple(dict.fromkeys([*first, *columns]))
+    first = ["experiment"] if several else []
+    names = dict.fromkeys([*first, "model", *columns, *(name for row in flat for name in row)])
+    ordered = tuple(name for name in names if name not in left_out)
     return Rows(ordered, tuple(tuple(row.get(name) for name in ordered) for row in flat))
 
 
 _INTERVALS = ("interval90", "interval95")
-_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task")
+_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task", "yardsticks")
 """What not every row has, or what is a table of its own: it would make the columns depend on the data."""
 
 
@@ -119,6 +137,14 @@ def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             yield f"{prefix}{name}", "; ".join(map(str, value))
         else:
             yield f"{prefix}{name}", value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet computes begins so: tabs and line ends are passed over first, and Japanese ones take the wide forms, too."""
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith((*_FORMULA, "'")) else value
 
 
 def _csv(table: Rows) -> Iterable[str]:

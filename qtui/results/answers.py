@@ -63,8 +63,15 @@ def pairs(store_path: Path, run_ids: tuple[int, ...]) -> tuple[PairName, ...]:
             own = [variant for variant in by_id[run_id].variants if variant.model == model]
             baseline = next((variant.name for variant in own if variant.is_baseline), None)
             if baseline is not None:
-                found += [PairName(run_id, model, baseline, v.name) for v in own if not v.is_baseline]
+                found += [
+                    PairName(run_id, model, baseline, v.name) for v in _candidates_first(own) if not v.is_baseline
+                ]
     return tuple(found)
+
+
+def _candidates_first(variants: list[VariantProgress]) -> list[VariantProgress]:
+    """What is asked for first is what quantization did; control arm and noise floor come after."""
+    return sorted(variants, key=lambda variant: variant.role != "candidate")
 
 
 def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> Comparison:

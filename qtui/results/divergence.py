@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui.records import Parting, RunSummary, VariantProgress
+from qtui.records import NOISE_FLOOR, Parting, RunSummary, VariantProgress
 from qtui.results.answers import PairName
 from qtui.store import Store, divergences, open_store, runs
 
@@ -156,7 +156,8 @@ def _sides(
             own = [variant for variant in run.variants if variant.model == model]
             baseline = next((variant for variant in own if variant.is_baseline), None)
             if baseline is not None:
-                others = [variant for variant in own if not variant.is_baseline]
+                # A noise floor is the baseline's own weights: what they come to against themselves is what `floor` asks for.
+                others = [variant for variant in own if variant.role not in ("baseline", NOISE_FLOOR)]
                 yield from ((run, baseline, other) for other in ([baseline] if floor else []) + others)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from qtui.errors import UserError
 from qtui.store import Store, answers, grades, open_store, runs
 
-CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set")
+CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
 UNKNOWN = "unknown"
 
 
@@ -69,7 +69,8 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
         for row in runs.conditions(store, [run_id]):
             given = json.loads(row["conditions"])
             texts = (_text(given.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
-            found.append((run_id, row["model"], row["variant"], row["engine"], *texts))
+            slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
+            found.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
     return found
 
 

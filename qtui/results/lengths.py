@@ -44,6 +44,8 @@ class VariantRow:
     flags: Mapping[str, int | None]
     shape: str | None
     shape_stability: float | None
+    role: str = "candidate"
+    """Of `records.Role`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class PairRow:
     shape_candidate: str | None
     behaviour: str | None
     behaviour_reasons: tuple[str, ...]
+    role: str = "candidate"
+    """The candidate's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def _variant(row: dict[str, Any], names: dict[int, str]) -> VariantRow:
         flags=row["flags"],
         shape=row["shape"],
         shape_stability=row["shape_stability"],
+        role=row["role"],
     )
 
 
@@ -137,4 +142,5 @@ def _pair(row: dict[str, Any], names: dict[int, str]) -> PairRow:
         shape_candidate=row["shape_candidate"],
         behaviour=row["behaviour"],
         behaviour_reasons=tuple(row["behaviour_reasons"]),
+        role=row["role"],
     )

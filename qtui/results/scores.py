@@ -73,6 +73,12 @@ class ScoreRow:
     causes: tuple[ScoreCause, ...]
     claim_p_holm: float | None
     comparisons: int
+    role: str = "candidate"
+    """Of `records.Role`."""
+    differing: int = 0
+    """Answers that are not the baseline's."""
+    beside: tuple[str, ...] = ()
+    """How that and the difference compare with the control arm and the noise floor of the model, where there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ def _table(store_path: Path, run_ids: tuple[int, ...], margin: float) -> "tuple[
 def _row(values: dict[str, Any], run_id: int, names: dict[int, str]) -> ScoreRow:
     """The JSON form is the one place that knows every figure; here it gets types."""
     given = {field.name: values[field.name] for field in fields(ScoreRow) if field.name in values}
-    for name in ("interval90", "interval95", "behaviour_reasons", "guards", "notes"):
+    for name in ("interval90", "interval95", "behaviour_reasons", "guards", "notes", "beside"):
         given[name] = tuple(given[name]) if given[name] is not None else None
     for name in ("histogram_baseline", "histogram_candidate"):
         given[name] = tuple(given[name].values())

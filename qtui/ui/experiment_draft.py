@@ -4,7 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtui.records import CONTROL_ARM, NOISE_FLOOR
+
 TRANSFORMERS_PRECISIONS = ("fp16", "fp32", "bf16", "float16", "float32", "bfloat16")
+
+YARDSTICKS = {CONTROL_ARM: "control", "control": "control", NOISE_FLOOR: "noise_floor"}
+"""What may be typed for a variant → the key of the model's table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,8 @@ class Draft:
     model: str = ""
     weights: str = ""
     variants: str = "FP16, Q4_K_M"
-    """Names separated by commas, the baseline first; `NAME=WEIGHTS` where one has weights of its own."""
+    """Names separated by commas, the baseline first; `NAME=WEIGHTS` where one has weights of its own. `control arm` and
+    `noise floor` among them are the experiment's lines of that name."""
     judge: str = "reference"
     """`reference`, `none`, or `MODEL` or `MODEL@BASE_URL` of an OpenAI-compatible endpoint."""
     max_tokens: str = "1024"
@@ -25,7 +31,8 @@ class Draft:
 def to_toml(draft: Draft, folder: Path) -> str:
     """The experiment as TOML. `folder` is where relative paths in the fields begin: they are written absolute."""
     model = draft.model or draft.weights or "model"
-    variants = [_variant(part, draft.weights or model, folder) for part in draft.variants.split(",") if part.strip()]
+    parts = [part.strip() for part in draft.variants.split(",") if part.strip()]
+    variants = [_variant(part, draft.weights or model, folder) for part in parts if part.casefold() not in YARDSTICKS]
     lines = [
         f"name = {_text(draft.name or Path(model).name)}",
         f"tasks = {_text(_absolute(draft.tasks, folder))}",
@@ -40,6 +47,8 @@ def to_toml(draft: Draft, folder: Path) -> str:
     ]
     if variants:
         lines.append(f"baseline = {_text(variants[0][0])}")
+    asked = (YARDSTICKS[part.casefold()] for part in parts if part.casefold() in YARDSTICKS)
+    lines += [f"{key} = true" for key in dict.fromkeys(asked)]
     for name, engine, weights in variants:
         lines += [
             "",

@@ -6,6 +6,7 @@ from rich.style import Style
 from rich.text import Text
 
 from qtui.catalog import UNKNOWN, Entry
+from qtui.charts.role_words import followed
 from qtui.text import cut, safe, wrap
 from qtui.ui.known_models import KnownModel, bits_per_weight
 from qtui.ui.made_lines import made_lines, work_lines
@@ -57,7 +58,7 @@ def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
         gpu = (facts.get("peak_gpu_bytes") or facts.get("gpu_bytes") or 0, " GPU")
         rows.append(
             (
-                variant.name + (" (baseline)" if variant.is_baseline else ""),
+                followed(variant.name, variant.role),
                 variant.engine,
                 size(facts["file_bytes"]) if facts.get("file_bytes") else "",
                 f"{bits:.2f}" if bits else "",

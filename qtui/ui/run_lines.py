@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.style import Style
 from rich.text import Text
 
+from qtui.charts.role_words import followed
 from qtui.records import JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
@@ -162,7 +163,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
     gpu = (_number(facts.get("gpu_bytes") or facts.get("peak_gpu_bytes")), " GPU")
     speed, left = _number(facts.get("tokens_per_second")), _seconds_left(variant, now)
     return Line(
-        name=variant.name + (" (baseline)" if variant.is_baseline else ""),
+        name=followed(variant.name, variant.role),
         state=state,
         bar=share,
         cells=(

@@ -91,7 +91,9 @@ def _with_variants(scope: Scope, variants: Sequence[VariantProgress]) -> Scope:
     names = [v.name for v in variants]
     baseline = scope.baseline if scope.baseline in names else _default_baseline(variants)
     others = [name for name in names if name != baseline]
-    candidate = scope.candidate if scope.candidate in others else (others[0] if others else None)
+    # A control arm or a noise floor is looked at when asked for: what quantization did comes first.
+    candidates = [v.name for v in variants if v.name in others and v.role == "candidate"]
+    candidate = scope.candidate if scope.candidate in others else next(iter(candidates or others), None)
     return replace(scope, baseline=baseline, candidate=candidate)
 
 

@@ -1,0 +1,65 @@
+"""What a candidate's difference is held against: the same figures of the control arm and of the noise floor of its model.
+
+A control arm's difference is the engine's doing and a noise floor's is chance's; neither says anything of quantization, and each
+row says so before its verdict. How many answers are other ones needs no judge and is what such a difference shows in first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qtui.analysis.pairing import Pair
+from qtui.analysis.rounding import decimals, signed
+from qtui.records import CONTROL_ARM, NOISE_FLOOR
+
+LEADS = {CONTROL_ARM: "control arm (what the engine does): ", NOISE_FLOOR: "noise floor (what chance does): "}
+"""What a verdict is about, where it is not about quantization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One pair's answers: how many both sides gave, how many of them differ once stripped, the mean difference of grades."""
+
+    role: str
+    name: str
+    answers: int
+    differing: int
+    difference: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "role": self.role,
+            "candidate": self.name,
+            "answers": self.answers,
+            "differing": self.differing,
+            "difference": decimals(self.difference, 6),
+        }
+
+
+def differing(pair: Pair) -> int:
+    """How many answers are not the baseline's, blanks at the ends left out."""
+    texts = zip(pair.answers["text_b"].tolist(), pair.answers["text_c"].tolist(), strict=True)
+    return sum(_text(b) != _text(c) for b, c in texts)
+
+
+def against(own: Measured, others: Sequence[Measured]) -> tuple[Measured, ...]:
+    """Those of the same model and judge that `own` is to be held against: none for a noise floor, which is the last of them."""
+    wanted = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}.get(own.role, ())
+    return tuple(other for role in wanted for other in others if other.role == role and other.answers)
+
+
+def sentences(own: Measured, yardsticks: Sequence[Measured]) -> tuple[str, ...]:
+    """`answers that differ from the baseline's: Q4_K_M 9 of 52, noise floor 3 of 52`; the same of the grades where there are."""
+    if not yardsticks or not own.answers:
+        return ()
+    named = [(own.name if own.role == "candidate" else own.role, own), *((each.role, each) for each in yardsticks)]
+    counts = ", ".join(f"{name} {each.differing} of {each.answers}" for name, each in named)
+    found = [f"answers that differ from the baseline's: {counts}"]
+    graded = [f"{name} {signed(each.difference)}" for name, each in named if each.difference is not None]
+    if len(graded) == len(named):
+        found.append(f"difference of grades: {', '.join(graded)}")
+    return tuple(found)
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
