@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from qtui.exchange.export import DIVERGENCE_COLUMNS
 from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import divergences, open_store, runs
 from tests.cli.conftest import Invoke
@@ -76,3 +77,4 @@ def test_export_has_a_row_for_each_pair_that_was_measured(store_path: Path, invo
     (row,) = map(json.loads, done.stdout.splitlines())
     assert (row["model"], row["candidate"], row["tokens"], row["kl_max"]) == ("pet-7b", "Q2_K", 36, 0.25)
     assert row["perplexity_ratio"] == 1.0
+    assert tuple(row) == DIVERGENCE_COLUMNS
