@@ -20,6 +20,7 @@ from textual.widgets import Input, Label, Static, TextArea
 
 from qtui import catalog, input_file, paths
 from qtui.errors import UserError
+from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.experiment_draft import Draft, to_toml
@@ -32,7 +33,7 @@ FIELDS = (
     ("tasks", "Tasks", "demo, a .jsonl/.csv/.parquet file, hf:owner/name"),
     ("model", "Model", "a name of the catalog, or your own"),
     ("weights", "Weights", "demo, a folder, a .gguf, owner/name (empty: the model's)"),
-    ("variants", "Variants", "baseline first, e.g. FP16, Q4_K_M or Q8_0=my.gguf"),
+    ("variants", "Variants", "baseline first, e.g. FP16, Q4_K_M, Q8_0=my.gguf, control arm, noise floor"),
     ("judge", "Judge", "reference, none, or MODEL@URL of an endpoint"),
     ("max_tokens", "Tokens", "longest answer"),
 )
@@ -237,7 +238,11 @@ def _shorter(problem: str) -> str:
     return re.sub(r"(?m)^\S*/qtui-[^/]+/experiment\.toml:", "", problem)
 
 
+def _role(variant: dict[str, Any]) -> str:
+    return f" ({variant['is']})" if variant["role"] in (CONTROL_ARM, NOISE_FLOOR) else ""
+
+
 def _would_run(found: dict[str, Any]) -> str:
-    variants = ", ".join(f"{v['model']} {v['variant']}" for v in found["variants"])
+    variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in found["variants"])
     judges = ", ".join(found["judges"]) or "no judge"
     return f"✓ {found['tasks']} tasks, {found['answers']} answers: {variants}. Judged by {judges}."
