@@ -11,6 +11,7 @@ from qtui.charts.axis import Axis, axis_line
 from qtui.charts.figures import NONE, change, number, percent
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
+from qtui.charts.role_words import is_yardstick
 from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
 from qtui.results.distributions import Distributions
 from qtui.results.lengths import LengthRows, PairRow, VariantRow
@@ -46,6 +47,11 @@ class Story:
     baseline: VariantRow | None
     candidate: VariantRow | None
     pair: PairRow | None
+
+    @property
+    def role(self) -> str:
+        """What the lower half is: a candidate, or a control arm or noise floor."""
+        return self.candidate.role if self.candidate is not None else "candidate"
 
     @property
     def change(self) -> float | None:
@@ -162,6 +168,8 @@ def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
         line.append(
             (f"median {number(before):>{figures}} → {number(after):<{figures}} {change(story.change):>6}", "text")
         )
+    if is_yardstick(story.role):
+        line.append((f"  {story.role}", "text"))
     if story.pair is not None and story.pair.behaviour == "changed":
         line.append(("  behaviour changed", "warning"))
     return [*line, (_flags(story, cells - lines_width(line)), "faint")]
