@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, end_tokens, hub_model, own_code, prompt_ids, row_cache, slot_count
+from qtui.engines import answer_text, end_tokens, hub_model, own_code, prompt_ids, row_attention, row_cache, slot_count
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
@@ -82,6 +82,9 @@ class TransformersEngine:
             getattr(self.model.config.get_text_config(), "max_position_embeddings", None),
         )
         self.refills = self.can_cache and row_cache.takes(self.model, self.context)
+        self.attends_by_row = self.refills and self.device.type == "cpu"
+        if self.attends_by_row:
+            row_attention.use(self.model)
         self.slots = max(1, min(slot_count.of(self.variant), len(requests), self._slots_in_memory()))
         return {
             "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
@@ -168,7 +171,8 @@ class TransformersEngine:
                 first = 0
                 mask, positions = cache.begin_step()
                 ids = torch.tensor([[row.last] for row in rows], device=self.device)
-                logits = self._forward(ids, mask, positions, cache)
+                own = {"row_lengths": [length + 1 for length in cache.lengths]} if self.attends_by_row else {}
+                logits = self._forward(ids, mask, positions, cache, **own)
                 cache.end_step()
             drawn, active = _draw(rows[first:], logits), len(rows)
             self.meter.step(
@@ -269,7 +273,9 @@ class TransformersEngine:
             mask[place, longest - len(prompt) :] = 1
         return ids.to(self.device), mask.to(self.device)
 
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any) -> torch.Tensor:
+    def _forward(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **own: Any
+    ) -> torch.Tensor:
         """Logits after the last token of each row, (rows, vocabulary), float32."""
         out = self.model(
             input_ids=ids,
@@ -278,6 +284,7 @@ class TransformersEngine:
             past_key_values=cache,
             use_cache=cache is not None,
             **self._last_logits_only,
+            **own,
         )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits

@@ -278,11 +278,11 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
     engine: Any = loaded(spm, asked, slots=6)
     forward, rows = engine._forward, []
 
-    def short_of_memory(ids: Any, *rest: Any) -> Any:
+    def short_of_memory(ids: Any, *rest: Any, **own: Any) -> Any:
         rows.append(len(ids))
         if len(ids) > 3 and len(rows) > 4:
             raise torch.OutOfMemoryError("no memory left")
-        return forward(ids, *rest)
+        return forward(ids, *rest, **own)
 
     monkeypatch.setattr(engine, "_forward", short_of_memory)
     found = [event for event in engine.answer(asked) if isinstance(event, Answered)]
@@ -290,6 +290,25 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
     assert len(found) == len(asked)
     assert max(rows[rows.index(6) + 5 :]) <= 3
     assert engine.facts()["completion_tokens"] == sum(event.completion_tokens for event in found)
+
+
+def test_transformers_attends_to_each_row_alone_and_computes_what_a_mask_would(spm: Path) -> None:
+    import torch
+
+    asked = [Request(index, made, Sampling(max_tokens=3 + 2 * (index % 5))) for index, made in enumerate(prompts(spm))]
+    engine: Any = loaded(spm, asked, slots=4)
+    forward, compared = engine._forward, []
+
+    def both(ids: Any, mask: Any, positions: Any, cache: Any, **own: Any) -> Any:
+        logits = forward(ids, mask, positions, cache, **own)
+        if own:  # the same step again overwrites the cells it has written
+            torch.testing.assert_close(forward(ids, mask, positions, cache), logits, atol=1e-4, rtol=1e-4)
+            compared.append(len(set(own["row_lengths"])))
+        return logits
+
+    engine._forward = both
+    assert len([event for event in engine.answer(asked) if isinstance(event, Answered)]) == len(asked)
+    assert max(compared) == 4  # rows of four lengths at once
 
 
 def test_transformers_without_rows_of_unequal_length_says_the_same(spm: Path) -> None:
