@@ -1,10 +1,11 @@
 """The progress of a run on a plain terminal, read from the store: a bar per variant with rate and time left.
 
-Where stderr is no terminal (a log, a pipe), one line per change of state instead of bars.
+Where stderr is no terminal (a log, a pipe), a line with the time where something begins or ends, and once a minute in between.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
@@ -15,6 +16,8 @@ from qtui.store import Store, runs
 from qtui.text import safe
 
 POLL_SECONDS = 0.3
+SECONDS_BETWEEN_LINES = 60.0
+WORKING = ("loading", "answering", "grading")
 DEAD_AFTER_SECONDS = 1.5
 """How long a run may look interrupted before it is believed: the lease of a runner that ends well goes a moment earlier."""
 
@@ -84,24 +87,62 @@ class _StateColumn(ProgressColumn):
 
 
 def _with_lines(store: Store, run_id: int, console: Console) -> RunSummary:
-    said: dict[str, str] = {}
-
-    def say(label: str, state: str, words: str, done: int, expected: int) -> None:
-        if said.get(label) != state and state != "waiting":
-            said[label] = state
-            console.print(safe(f"{label}: {words} ({done}/{expected})"), markup=False, highlight=False, soft_wrap=True)
-
+    lines = Lines()
     last = None
     for last in _states(store, run_id):
-        for variant in last.variants:
-            words = variant_status(variant)
-            say(_variant_label(last, variant), variant.state, words, variant.answered, variant.expected)
-        for judge in last.judges:
-            asked = judge.graded + judge.ungraded
-            say(f"judge {judge.label}", judge.state, _judge_status(judge), asked, judge.expected)
+        clock = time.strftime("%H:%M:%S")
+        for line in lines.of(last, time.monotonic()):
+            console.print(safe(f"{clock} {line}"), markup=False, highlight=False, soft_wrap=True)
     assert last is not None
     _say_end(console, last)
     return last
+
+
+@dataclass(slots=True)
+class _Said:
+    """Of one variant or judge: what the last line said, when, and when its work was first seen."""
+
+    what: tuple[str, str] = ("waiting", "")
+    at: float = 0.0
+    began: float = 0.0
+
+
+class Lines:
+    """What a log is told of a run: what begins and ends, and in between once a minute how far it is."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, _Said] = {}
+
+    def of(self, run: RunSummary, now: float) -> Iterator[str]:
+        """The lines that are due at `now` (seconds of any clock)."""
+        for variant in run.variants:
+            label, phase = _variant_label(run, variant), variant.phase if variant.state == "loading" else ""
+            line = _variant_line(variant)
+            yield from self._due(label, (variant.state, phase), line, variant.answered, variant.expected, now)
+        for judge in run.judges:
+            label, asked = f"judge {judge.label}", judge.graded + judge.ungraded
+            yield from self._due(label, (judge.state, ""), _judge_status(judge), asked, judge.expected, now)
+
+    def _due(self, label: str, what: tuple[str, str], line: str, done: int, expected: int, now: float) -> Iterator[str]:
+        said = self._said.setdefault(label, _Said(at=now, began=now))
+        # What is prepared is there in a moment, or says what it is doing.
+        if what[0] in ("waiting", "preparing"):
+            return
+        if said.what[0] == "waiting":
+            said.began = now
+        begins = what != said.what
+        if not begins and (what[0] not in WORKING or now - said.at < SECONDS_BETWEEN_LINES):
+            return
+        counted = f" ({done} of {expected})" if what[0] not in ("loading", "failed") and (done or not begins) else ""
+        took = f" in {duration(now - said.began)}" if what[0] == "done" and now - said.began >= 1 else ""
+        said.what, said.at = what, now
+        yield f"{label}: {what[1] if begins and what[1] else line}{counted}{took}"
+
+
+def _variant_line(variant: VariantProgress) -> str:
+    """As in a bar, but that a rate alone says nothing without a bar beside it."""
+    words = variant_status(variant)
+    return f"answering · {words}" if variant.state == "answering" and words != "answering" else words
 
 
 def _variant_label(run: RunSummary, variant: VariantProgress) -> str:
