@@ -21,6 +21,8 @@ SIDE_BY_SIDE = 72
 GAP = " │ "
 DIFFERENT = "bold underline"
 NO_ANSWER = "(not answered yet)"
+LONGEST_SHOWN = 10_000
+"""Characters of one text, some screens: a model that never ends writes megabytes, which nobody reads in a terminal."""
 
 
 @click.command()
@@ -29,6 +31,9 @@ NO_ANSWER = "(not answered yet)"
 @click.option("--candidate", metavar="VARIANT", help="The variant held against the baseline (default: the first).")
 @click.option("--baseline", metavar="VARIANT", help="Another variant than the model's baseline to hold it against.")
 @click.option("--sample", type=click.IntRange(min=0), default=0, show_default=True, help="Which of several samples.")
+@click.option(
+    "--full", is_flag=True, help=f"Texts whole, however long (default: their first {LONGEST_SHOWN:,} characters)."
+)
 @runs_options
 @json_option
 @store_option
@@ -39,6 +44,7 @@ def compare(
     candidate: str | None,
     baseline: str | None,
     sample: int,
+    full: bool,
     experiment: str | None,
     run_id: int | None,
     as_json: bool,
@@ -51,13 +57,14 @@ def compare(
     if as_json:
         print_json(_as_json(shown))
         return
-    print_comparison(shown)
+    print_comparison(shown, None if full else LONGEST_SHOWN)
     others = list(dict.fromkeys(safe(p.model) for p in found if p.model != pair.model))
     if model is None and others:
         click.echo(f"other models (--model NAME): {', '.join(others)}", err=True)
 
 
-def print_comparison(shown: Comparison) -> None:
+def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> None:
+    """`longest` is how many characters of each text are shown; what is left out is counted, and in all figures."""
     page = Page()
     page.line(
         f"{safe(shown.model)}, task {shown.task} of {shown.tasks} ({safe(shown.experiment)}, run {shown.run_id})",
@@ -71,27 +78,44 @@ def print_comparison(shown: Comparison) -> None:
         if text:
             page.line()
             page.line(label, style="bold")
-            page.line(safe(text).rstrip(), indent=2)
+            _print_text(page, text, longest)
     page.line()
     left, right = (safe(side.text) if side else NO_ANSWER for side in (shown.baseline, shown.candidate))
     found = differences(left, right)
     both = shown.baseline is not None and shown.candidate is not None
     spans = (found.left, found.right) if both else ((), ())
+    texts, endings = (left[:longest], right[:longest]), (_left_out(left, longest), _left_out(right, longest))
     titles = (f"{safe(shown.baseline_name)} (baseline)", safe(shown.candidate_name))
     details = (_details(shown.baseline), _details(shown.candidate))
     if page.columns and page.columns >= SIDE_BY_SIDE:
-        _beside(page, titles, details, (left, right), spans)
+        _beside(page, titles, details, texts, spans, endings)
     else:
         for i in range(2):
             page.line(titles[i], style="bold")
             page.line(details[i], style="dim")
-            for line in _marked((left, right)[i], spans[i], page.columns):
+            for line in _marked(texts[i], spans[i], page.columns):
                 page.text(line)
+            if endings[i]:
+                page.line(endings[i], style="dim")
             page.line()
     if both:
         where = "equal" if found.divergence is None else f"part at character {found.divergence + 1}"
         page.line(f"{where}; similarity {found.similarity:.2f}", style="dim")
-    _print_grades(page, shown)
+    _print_grades(page, shown, longest)
+
+
+def _print_text(page: Page, text: str, longest: int | None) -> None:
+    plain = safe(text).rstrip()
+    page.line(plain[:longest], indent=2)
+    if left_out := _left_out(plain, longest):
+        page.line(left_out, style="dim", indent=2)
+
+
+def _left_out(text: str, longest: int | None) -> str:
+    if longest is None or len(text) <= longest:
+        return ""
+    left_out = len(text) - longest
+    return f"… {left_out:,} of {len(text):,} characters are left out: --full shows them, --json and `qtui export` have them"
 
 
 def _chosen(found: Sequence[PairName], model: str | None, candidate: str | None, baseline: str | None) -> PairName:
@@ -121,6 +145,7 @@ def _beside(
     details: tuple[str, str],
     texts: tuple[str, str],
     spans: tuple[Sequence[Span], ...],
+    endings: tuple[str, str],
 ) -> None:
     assert page.columns
     cells = (page.columns - len(GAP)) // 2
@@ -128,7 +153,8 @@ def _beside(
     for i in range(2):
         head = [Text(line, style="bold") for line in _wrapped(titles[i], cells)]
         head += [Text(line, style="dim") for line in _wrapped(details[i], cells)]
-        columns.append([*head, *_marked(texts[i], spans[i], cells)])
+        foot = [Text(line, style="dim") for line in _wrapped(endings[i], cells)] if endings[i] else []
+        columns.append([*head, *_marked(texts[i], spans[i], cells), *foot])
     for left, right in zip_longest(*columns, fillvalue=Text("")):
         line = left.copy()
         line.append(" " * (cells - width(left.plain)))
@@ -146,7 +172,8 @@ def _marked(text: str, spans: Sequence[Span], cells: int | None) -> list[Text]:
     """The lines of a text with the differing characters marked; not wrapped where `cells` is None."""
     styled = Text(text)
     for start, stop in spans:
-        styled.stylize(DIFFERENT, start, stop)
+        if start < len(text):
+            styled.stylize(DIFFERENT, start, stop)
     if cells is None:
         return list(styled.split("\n", allow_blank=True))
     return [styled[start:stop] for start, stop in line_spans(text, cells)]
@@ -167,13 +194,13 @@ def _details(side: VariantAnswer | None) -> str:
     return ", ".join(told)
 
 
-def _print_grades(page: Page, shown: Comparison) -> None:
+def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
     for name, side in ((shown.baseline_name, shown.baseline), (shown.candidate_name, shown.candidate)):
         for grade in side.grades if side else ():
             value = "ungraded" if grade.grade is None else str(grade.grade)
             page.line(f"{safe(name)}, {safe(grade.judge)}, take {grade.take}: grade {value}")
             if grade.reason:
-                page.line(safe(grade.reason), indent=2)
+                _print_text(page, grade.reason, longest)
 
 
 def _as_json(shown: Comparison) -> dict[str, Any]:

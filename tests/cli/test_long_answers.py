@@ -1,0 +1,63 @@
+"""`qtui compare` on answers of a megabyte: what is shown, what is said to be left out, what --full and --json have."""
+
+import json
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from qtui.cli.compare import LONGEST_SHOWN
+from qtui.store import open_store
+from tests.cli.conftest import Invoke
+from tests.filled_store import fill
+
+BASELINE, CANDIDATE = "猫が走る。" * 200_000, "猫が歩く。" * 200_000
+CHARACTERS = len(BASELINE)
+
+
+@pytest.fixture
+def long_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "store.sqlite"
+    fill(path)
+    store = open_store(path)
+    with store.writing():
+        for name, text in (("FP16", BASELINE), ("Q4_K_M", CANDIDATE)):
+            store.execute(
+                "UPDATE answer SET text = ? WHERE id = (SELECT va.answer_id FROM variant_answer va JOIN variant v"
+                " ON v.id = va.variant_id JOIN task t ON t.id = va.task_id WHERE v.name = ? AND t.position = 1)",
+                (text, name),
+            )
+    store.close()
+    monkeypatch.setenv("QTUI_STORE", str(path))
+    return path
+
+
+def test_text_is_cut_and_says_how_much_is_left_out_and_where_it_is(long_answers: Path, invoke: Invoke) -> None:
+    shown = invoke("compare", "1").stdout
+    assert len(shown) < 4 * LONGEST_SHOWN
+    assert (
+        shown.count(f"… {CHARACTERS - LONGEST_SHOWN:,} of {CHARACTERS:,} characters are left out: --full shows them")
+        == 2
+    )
+    assert f"{CHARACTERS} characters" in shown, "the figures are of the whole answer"
+    assert "part at character 3" in shown
+
+
+def test_full_shows_all_of_it(long_answers: Path, invoke: Invoke) -> None:
+    shown = invoke("compare", "1", "--full").stdout
+    assert BASELINE in shown
+    assert CANDIDATE in shown
+    assert "left out" not in shown
+
+
+def test_json_is_exact(long_answers: Path, invoke: Invoke) -> None:
+    found = json.loads(invoke("compare", "1", "--json").stdout)
+    assert (found["baseline"]["text"], found["candidate"]["text"]) == (BASELINE, CANDIDATE)
+
+
+def test_side_by_side_says_it_in_both_columns(long_answers: Path) -> None:
+    terminal = pexpect.spawn(sys.executable, ["-m", "qtui", "compare", "1"], dimensions=(50, 120), timeout=60)
+    shown = terminal.read().decode()
+    assert len(shown) < 20 * LONGEST_SHOWN
+    assert shown.count(f"of {CHARACTERS:,} characters") == 2
