@@ -13,18 +13,19 @@ from typing import Any
 
 import openai
 
+from qtui import openai_dialect
 from qtui.engines import slot_count
 from qtui.engines.meter import INTERVAL, Meter
 from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
-from qtui.records import FinishReason, Sampling, VariantSpec
+from qtui.openai_dialect import Dialect
+from qtui.records import FinishReason, VariantSpec
 
 REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
 """Of one request: a long answer of a large model on a small machine takes minutes."""
 SHOWN_CHARACTERS = 200
 
-_OWN_NAMES = ("top_k", "min_p", "repetition_penalty", "repeat_penalty")
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -32,9 +33,7 @@ class OpenAIEngine:
     def __init__(self, variant: VariantSpec) -> None:
         self.variant = variant
         self.meter = Meter()
-        self.limit_name = "max_tokens"
-        self.defaults_off = variant.base_url is not None
-        """Whether filters that were not asked for are switched off by name; OpenAI's own refuses names that it does not know."""
+        self.dialect = openai_dialect.of(variant.base_url)
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
         """Nothing to load. Raises UserError where the key is not set."""
@@ -105,22 +104,18 @@ class OpenAIEngine:
         )
 
     def _complete(self, request: Request) -> Any:
-        limit_name, defaults_off = self.limit_name, self.defaults_off  # other requests learn at the same time
-        try:
-            return self._create(request)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            # Some models know the limit under its newer name alone.
-            if limit_name == "max_tokens" and "max_completion_tokens" in error.message:
-                self.limit_name = "max_completion_tokens"
-            # What a server does not know it need not be told to leave off.
-            elif defaults_off and any(name in error.message for name in _OWN_NAMES):
-                self.defaults_off = False
-            else:
-                raise
-            return self._complete(request)
+        dialect = self.dialect  # other requests learn at the same time
+        while True:
+            try:
+                return self._create(request, dialect)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                other = dialect.after(error.message)
+                if other is None:
+                    raise
+                self.dialect = dialect = other
 
-    def _create(self, request: Request) -> Any:
-        prompt, client = request.prompt, self.client
+    def _create(self, request: Request, dialect: Dialect) -> Any:
+        prompt, client, sampling = request.prompt, self.client, request.sampling
         create: Any = client.chat.completions.create
         asked: dict[str, Any]
         if self.variant.api == "completions":
@@ -128,12 +123,9 @@ class OpenAIEngine:
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
             asked = {"messages": [*system, {"role": "user", "content": prompt.text}]}
-        return create(
-            model=self.variant.weights,
-            **asked,
-            **{self.limit_name: request.sampling.max_tokens},
-            **_settings(request.sampling, own_server=self.defaults_off),
-        )
+        if sampling.stop:
+            asked["stop"] = list(sampling.stop)
+        return create(model=self.variant.weights, **asked, seed=sampling.seed, **dialect.settings(sampling))
 
     def _explain(self, error: openai.OpenAIError) -> str:
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
@@ -151,30 +143,6 @@ class OpenAIEngine:
         if isinstance(error, openai.APIStatusError):
             return f"{self.where}: failed {REQUEST_TRIES} times ({error.status_code}): {_shown(error)}"
         return f"{self.where}: {error}"
-
-
-def _settings(sampling: Sampling, *, own_server: bool) -> dict[str, Any]:
-    """What was asked for; to a server of one's own also what was not, because servers have defaults.
-
-    That of llama-cpp-python has a repetition penalty of 1.1, llama-server drops unlikely tokens. Filters that OpenAI's interface
-    lacks go by the names that vLLM and llama-server know, the penalty by both of its names; others ignore them.
-    """
-    found: dict[str, Any] = {"temperature": sampling.temperature, "seed": sampling.seed}
-    if sampling.stop:
-        found["stop"] = list(sampling.stop)
-    if own_server or sampling.top_p < 1.0:
-        found["top_p"] = sampling.top_p
-    extra = {
-        name: value
-        for name, value, off in (
-            ("top_k", sampling.top_k, 0),
-            ("min_p", sampling.min_p, 0.0),
-            ("repetition_penalty", sampling.repetition_penalty, 1.0),
-            ("repeat_penalty", sampling.repetition_penalty, 1.0),
-        )
-        if own_server or value != off
-    }
-    return found | ({"extra_body": extra} if extra else {})
 
 
 def _is_about_this_request(error: openai.APIStatusError) -> bool:

@@ -2,17 +2,19 @@
 
 The library retries what is worth retrying (rate limits, server faults, broken connections), with growing pauses. A reply that
 cannot be read is asked again; after that the answer is *ungraded*, never a low grade. What will not get better by itself (no key,
-no quota, no such model, nobody there) stops the judge with a message that says what to do.
+no quota, no such model, nobody there) stops the judge with a message that says what to do. Defaults of a server are switched off as
+they are where a variant answers: a grade is not to depend on which server the judge's model runs in.
 """
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from qtui import openai_dialect
 from qtui.errors import UserError
 from qtui.judges import prompt
 from qtui.judges.protocol import EMPTY_REASON, Question, Reply, default_template, fingerprint
-from qtui.records import JudgeSpec
+from qtui.records import JudgeSpec, Sampling
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +33,7 @@ class OpenAIJudge:
         self._template = spec.prompt if spec.prompt is not None else default_template()
         self.fingerprint = fingerprint(spec)
         self._client = _client(spec)
+        self._dialect = openai_dialect.of(spec.base_url)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
@@ -59,17 +62,31 @@ class OpenAIJudge:
         import openai
 
         try:
-            completion = await self._client.chat.completions.create(
-                model=self._spec.model,
-                messages=[{"role": "user", "content": text}],
-                temperature=self._spec.temperature,
-                max_tokens=self._spec.max_tokens,
-            )
+            completion = await self._complete(text)
         except openai.OpenAIError as error:
             raise UserError(_explain(error, self._spec)) from error
         except ValueError:
             return None
         return _content(completion)
+
+    async def _complete(self, text: str) -> object:
+        import openai
+
+        sampling = Sampling(max_tokens=self._spec.max_tokens, temperature=self._spec.temperature)
+        create: Any = self._client.chat.completions.create
+        dialect = self._dialect  # other questions learn at the same time
+        while True:
+            try:
+                return await create(
+                    model=self._spec.model,
+                    messages=[{"role": "user", "content": text}],
+                    **dialect.settings(sampling),
+                )
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                other = dialect.after(error.message)
+                if other is None:
+                    raise
+                self._dialect = dialect = other
 
 
 def _content(completion: object) -> str | None:

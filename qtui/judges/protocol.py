@@ -47,7 +47,9 @@ def fingerprint(spec: JudgeSpec) -> str:
     if spec.kind == "reference":
         return content_hash("reference", "chrF", version("sacrebleu"))
     template = spec.prompt if spec.prompt is not None else default_template()
-    return content_hash("openai", spec.model, template, spec.temperature, spec.max_tokens)
+    # A server of one's own used to grade with its own defaults: those grades are not on the same scale.
+    defaults = ["defaults off"] if spec.base_url else []
+    return content_hash("openai", spec.model, template, spec.temperature, spec.max_tokens, *defaults)
 
 
 def default_template() -> str:

@@ -22,12 +22,13 @@ class Failure:
 class Endpoint:
     base_url: str
     prompts: list[str]
+    bodies: list[dict[str, Any]]
     headers: list[dict[str, str]]
 
 
 @contextmanager
 def endpoint(say: Say) -> Iterator[Endpoint]:
-    heard = Endpoint("", [], [])
+    heard = Endpoint("", [], [], [])
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,6 +39,7 @@ def endpoint(say: Say) -> Iterator[Endpoint]:
             with lock:
                 number = len(heard.prompts)
                 heard.prompts.append(request["messages"][-1]["content"])
+                heard.bodies.append(request)
                 heard.headers.append(dict(self.headers))
             said = say(request["messages"][-1]["content"], number)
             if isinstance(said, Failure):

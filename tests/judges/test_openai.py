@@ -1,5 +1,6 @@
 import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -137,3 +138,40 @@ async def test_grade_that_python_cannot_read_as_a_number_leaves_the_answer_ungra
 async def test_reason_with_half_a_character_can_be_stored() -> None:
     reply, _ = await ask(lambda *_: '{"grade": 3, "reason": "a\\ud83d"}')
     assert reply.reason.encode()
+
+
+SWITCHED_OFF = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
+
+
+async def bodies(say: Say, questions: int = 1) -> list[dict[str, Any]]:
+    with endpoint(say) as served:
+        judge = make(spec(served.base_url))
+        for number in range(questions):
+            await judge.grade(Question("a", "b", "c", f"d{number}"), 1)
+        await judge.close()
+        return served.bodies
+
+
+async def test_filters_of_a_server_are_switched_off_so_that_none_of_its_defaults_comes_in() -> None:
+    (body,) = await bodies(lambda *_: '{"grade": 4}')
+    assert {name: body[name] for name in SWITCHED_OFF} == SWITCHED_OFF
+    assert (body["temperature"], "seed" in body) == (spec("x").temperature, False)
+
+
+async def test_server_that_does_not_know_a_filter_is_asked_without_once_and_for_all() -> None:
+    refused = Failure(400, {"error": {"message": "Unrecognized request argument supplied: repeat_penalty"}})
+    first, second, third = await bodies(lambda _, number: refused if number == 0 else '{"grade": 4}', questions=2)
+    assert set(SWITCHED_OFF) <= set(first)
+    assert not set(SWITCHED_OFF) & (set(second) | set(third))
+
+
+async def test_server_that_knows_the_limit_by_its_newer_name_gets_that() -> None:
+    refused = Failure(400, {"error": {"message": "Use 'max_completion_tokens' instead of 'max_tokens'."}})
+    first, second = await bodies(lambda _, number: refused if number == 0 else '{"grade": 4}')
+    assert first["max_tokens"] == second["max_completion_tokens"]
+    assert "max_tokens" not in second
+
+
+async def test_refusal_of_something_else_stops_the_judge() -> None:
+    with pytest.raises(UserError, match=r"refused the request \(400\)"):
+        await ask(lambda *_: Failure(400, {"error": {"message": "the prompt is too long"}}))
