@@ -7,7 +7,7 @@ No wrapper at hand knows kinsoku, the rules by which a line begins with no 、�
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from rich._unicode_data import load as load_cell_table
@@ -17,6 +17,10 @@ TAB = 4
 MARKS_SHOWN = 8
 """Zero-width characters kept on one base; a model that stacks thousands of them would make a line of endless bytes."""
 ELLIPSIS = "…"
+PARTINGS_AT_MOST = 3
+"""Names that differ in one place, and some of them in another: so often they are looked at anew."""
+WORD_ENDS, WORD_AT_MOST = " -_/.,", 8
+"""What a name that is cut in its middle goes on behind, if that is so near."""
 
 SPACES = " \u3000"
 CLOSERS = (
@@ -78,6 +82,23 @@ def cut(text: str, cells: int) -> str:
     return text[:fitting].replace("\n", " ") + ELLIPSIS if cells > 0 else ""
 
 
+def tell_apart(texts: Sequence[str], cells: int) -> list[str]:
+    """Every safe text cut to `cells`; of those that would then look the same what they differ in is kept: `japanese…gamma-7b`."""
+    shown = [cut(text, cells) for text in texts]
+    for _ in range(PARTINGS_AT_MOST):
+        alike: dict[str, set[str]] = {}
+        for text, short in zip(texts, shown, strict=True):
+            alike.setdefault(short, set()).add(text)
+        if all(len(group) == 1 for group in alike.values()):
+            break
+        parting = {short: _parting(group) for short, group in alike.items() if len(group) > 1}
+        shown = [
+            _from_parting(text, parting[short], cells) if short in parting else short
+            for text, short in zip(texts, shown, strict=True)
+        ]
+    return shown
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """Safe text as lines of at most `cells` cells. Every newline ends a line; spaces where a line was broken are left out."""
     return [text[start:stop] for start, stop in line_spans(text, cells)]
@@ -101,6 +122,22 @@ def line_spans(text: str, cells: int) -> list[tuple[int, int]]:
         if stop == len(text):
             return spans
         start = stop + 1
+
+
+def _parting(texts: set[str]) -> int:
+    """Where texts begin to differ, moved back to the beginning of a word if that is near."""
+    columns = enumerate(zip(*texts, strict=False))
+    at = next((i for i, letters in columns if len(set(letters)) > 1), min(map(len, texts)))
+    start = max(next(iter(texts)).rfind(sign, 0, at) for sign in WORD_ENDS) + 1
+    return start if at - start <= WORD_AT_MOST else at
+
+
+def _from_parting(text: str, parting: int, cells: int) -> str:
+    """The text's beginning as far as there is room, `…`, and all from where it parts."""
+    rest = text[parting:]
+    room = cells - width(rest) - 1
+    head = cut(text[:parting], room + 1).removesuffix(ELLIPSIS) if room > 0 else ""
+    return head + cut(f"{ELLIPSIS}{rest}", cells - width(head))
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ One violin for every pair, so a model with three candidates has three, each unde
 nothing to be compared with has one alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtui.charts.axis import Axis, axis_line
@@ -15,7 +15,7 @@ from qtui.charts.role_words import is_yardstick
 from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
 from qtui.results.distributions import Distributions
 from qtui.results.lengths import LengthRows, PairRow, VariantRow
-from qtui.text import safe, width
+from qtui.text import safe, tell_apart, width
 
 SHAPES = {
     "no-clear-peak": ("no clear peak", ""),
@@ -33,8 +33,8 @@ FLAGS = {
     "lt20_strip": "short",
 }
 
-_WIDE = 130
-_LONGEST_NAME, _LONGEST_VARIANT = 40, 12
+_NORMAL, _WIDE = 100, 130
+_LONGEST_VARIANT = 12
 _SHAPE, _SHAPE_JAPANESE, _STABILITY = 13, 11, 6
 
 
@@ -52,6 +52,11 @@ class Story:
     def role(self) -> str:
         """What the lower half is: a candidate, or a control arm or noise floor."""
         return self.candidate.role if self.candidate is not None else "candidate"
+
+    @property
+    def experiment(self) -> str:
+        """What the run is of."""
+        return next(row.experiment for row in (self.pair, self.baseline, self.candidate) if row is not None)
 
     @property
     def change(self) -> float | None:
@@ -85,9 +90,8 @@ def label_width(told: Sequence[Story], cells: int) -> int:
 def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Violin]:
     """The drawing of every story, its texts made safe, headings as columns under each other."""
     figures = max((len(number(m)) for s in told for m in _medians(s)), default=1)
-    several = {s.model for s in told if sum(o.model == s.model and o.pair is not None for o in told) > 1}
-    told_names = [_name(s, s.model in several) for s in told]
-    name_width = min(_LONGEST_NAME, max(map(width, told_names), default=0))
+    told_names = _names(told, cells)
+    name_width = max(map(width, told_names), default=0)
     variants, wide = _variant_width(told), cells >= _WIDE
     return [
         Violin(
@@ -153,8 +157,28 @@ def flag_texts(baseline: VariantRow | None, candidate: VariantRow | None) -> lis
     return [text for _, text in sorted(found, key=lambda flag: -flag[0])]
 
 
-def _name(story: Story, with_candidate: bool) -> str:
-    return safe(story.model) + (f" {safe(story.pair.candidate)}" if story.pair and with_candidate else "")
+def _names(told: Sequence[Story], cells: int) -> list[str]:
+    """What every violin is of: the model, and what else it takes to tell it from the others; in a drawing of `cells` columns."""
+    longest, longest_experiment = (40, 16) if cells >= _NORMAL else (34, 12)
+    experiments = {safe(story.experiment) for story in told}
+    shown = dict(zip(experiments, tell_apart([*experiments], longest_experiment), strict=True))
+    behind = [_behind(story, told, shown) for story in told]
+    models = [safe(story.model) for story in told]
+    # Cut alike where there is the same room, so that the names of one model are cut in one place.
+    cut_to = {
+        room: dict(zip(models, tell_apart(models, room), strict=True))
+        for room in {longest - width(text) for text in behind}
+    }
+    return [cut_to[longest - width(text)][model] + text for model, text in zip(models, behind, strict=True)]
+
+
+def _behind(story: Story, told: Sequence[Story], experiments: Mapping[str, str]) -> str:
+    """What a model's name is not enough for: its candidate where it has several, its experiment where other runs have it, too."""
+    same = [other for other in told if other.model == story.model]
+    pairs = [other for other in same if other.run_id == story.run_id and other.pair is not None]
+    candidate = f" {safe(story.pair.candidate)}" if story.pair is not None and len(pairs) > 1 else ""
+    several_runs = len({other.run_id for other in same}) > 1
+    return candidate + (f" ({experiments[safe(story.experiment)]})" if several_runs else "")
 
 
 def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
@@ -168,7 +192,7 @@ def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
         line.append(
             (f"median {number(before):>{figures}} → {number(after):<{figures}} {change(story.change):>6}", "text")
         )
-    if is_yardstick(story.role):
+    if is_yardstick(story.role) and story.candidate is not None and story.candidate.variant != story.role:
         line.append((f"  {story.role}", "text"))
     if story.pair is not None and story.pair.behaviour == "changed":
         line.append(("  behaviour changed", "warning"))

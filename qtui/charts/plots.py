@@ -7,14 +7,18 @@ plotext is for: four per cell, tick marks that find their room, labels that know
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
-from qtui.charts.axis import Axis, round_up
+from qtui.charts.axis import Axis
 from qtui.charts.figures import change, signed
 
 RGB = tuple[int, int, int]
 
 _COLUMNS_PER_TICK, _LINES_PER_TICK = 10, 4
+_FEWEST_TICKS = 4
+"""So many are drawn where there is any room: the next round step may be the double, which leaves two of them."""
+_LINES_BELOW, _COLUMNS_PER_LABEL = 4, 7
 _BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
 
 
@@ -76,13 +80,14 @@ def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, st
     figure.draw(figure.segment((0, 0), limits[1], marker=_marker("·", canvas.ink.line)))
     for point in points:
         figure.draw(figure.text(point.x, point.y, _coloured(point.name, canvas.ink.point), alignment="center"))
-    for direction, (low, high), room, written in (
-        ("x", limits[0], canvas.width // _COLUMNS_PER_TICK, change),
-        ("y", limits[1], canvas.height // _LINES_PER_TICK, signed),
+    lines = canvas.height - _LINES_BELOW
+    for direction, (low, high), wanted, places, written in (
+        ("x", limits[0], canvas.width // _COLUMNS_PER_TICK, canvas.width // _COLUMNS_PER_LABEL, change),
+        ("y", limits[1], canvas.height // _LINES_PER_TICK, lines, signed),
     ):
         ruler = figure.ruler(direction)
         ruler.lim(low, high)
-        values = _ticks(low, high, max(2, room))
+        values = _ticks(low, high, min(max(_FEWEST_TICKS, wanted), places - 1))
         ruler.ticks(values, [written(value) for value in values])
     return _text(figure, names[1])
 
@@ -131,6 +136,9 @@ def _limits(values: Sequence[float], *, least: float) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    step = round_up((high - low) / most * 100) / 100
-    first = int(low / step)
-    return [step * i for i in range(first, int(high / step) + 1) if low <= step * i <= high]
+    """Multiples of a round step that are at least a `most`-th of the axis apart. Limits lie on both sides of zero, which is one."""
+    apart = (high - low) / max(1, most)
+    step = next(
+        digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 2.5, 5) if digit * 10.0**power >= apart
+    )
+    return [step * i for i in range(ceil(low / step), floor(high / step) + 1)]

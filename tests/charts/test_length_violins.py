@@ -129,3 +129,23 @@ def test_the_legend_speaks_of_longer_answers_only_where_there_are_some() -> None
 def test_headings_stand_under_each_other() -> None:
     headings = [plain(v.heading) for v in violins(stories(SEVERAL), distributions(SEVERAL), 120)]
     assert len({heading.index("median") for heading in headings}) == 1
+
+
+@pytest.mark.parametrize("cells", [79, 160])
+def test_violins_of_one_model_in_two_runs_name_their_experiment(cells: int) -> None:
+    found = rows(variant("FP16", 140), variant("Q4_K_M", 106), pairs=(pair("Q4_K_M"),))
+    hotter = {"run_id": 2, "experiment": "study, hotter"}
+    again = [replace(v, **hotter) for v in found.variants]
+    both = LengthRows((*found.variants, *again), (*found.pairs, replace(found.pairs[0], **hotter)), ())
+    headings = [plain(v.heading) for v in violins(stories(both), distributions(both), cells)]
+    assert "org/small (study) " in headings[0]
+    assert "org/small (study, hot" in headings[1]
+
+
+def test_the_longest_name_leaves_room_for_what_changed_at_80_columns() -> None:
+    name = "ELYZA-japanese-Llama-2-7b-instruct"
+    of_model = pair("Q4_K_M", model=name, behaviour="changed")
+    found = rows(variant("FP16", 140, model=name), variant("Q4_K_M", 106, model=name), pairs=(of_model,))
+    [violin] = violins(stories(found), distributions(found), 79)
+    assert name in plain(violin.heading)
+    assert width(violin.heading) <= 79

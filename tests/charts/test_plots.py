@@ -1,6 +1,7 @@
 """Scatter plots by plotext: the size asked for, the theme's colours, every point on it."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from rich.text import Text
@@ -48,3 +49,17 @@ def test_every_model_has_its_number_where_its_changes_are() -> None:
 def test_a_plot_without_points_is_a_plot() -> None:
     assert lines(changes(Canvas(60, 20, INK), (), ("length", "score")))
     assert lines(paired_lengths(Canvas(60, 20, INK), (), (), ("a", "b")))
+
+
+@pytest.mark.parametrize("size", [(78, 9), (78, 11), (106, 40)])
+@pytest.mark.parametrize("score", [0.0, -0.13, 0.4, -1.7, 3.9])
+def test_the_axis_of_scores_has_more_than_one_tick_and_each_a_line_of_its_own(
+    size: tuple[int, int], score: float
+) -> None:
+    drawn = lines(changes(Canvas(*size, INK), (NamedPoint("1", 0.1, score),), ("length", "score")))
+    ticks = [match[1] for line in drawn if (match := re.search(r"^ *([+−]?\d\.\d\d) *┤", line.plain))]
+    values = [float(tick.replace("−", "-")) for tick in ticks]
+    assert 0.0 in values
+    assert len(values) >= 2
+    assert values == sorted(set(values), reverse=True)
+    assert len({round(a - b, 2) for a, b in pairwise(values)}) == 1

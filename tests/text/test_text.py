@@ -165,3 +165,26 @@ def test_ten_thousand_japanese_characters_wrap_well_within_a_frame_or_two() -> N
 
 settings.register_profile("qtui", deadline=None)
 settings.load_profile("qtui")
+
+
+NAMES = ("ELYZA-japanese-Llama-2-7b-instruct", "ELYZA-japanese-Llama-2-13b-instruct", "calm2")
+
+
+@pytest.mark.parametrize("cells", [8, 10, 14, 24, 34, 50])
+def test_names_that_begin_alike_are_told_apart_at_every_width(cells: int) -> None:
+    shown = text.tell_apart(NAMES, cells)
+    assert len(set(shown)) == len(NAMES)
+    assert max(map(text.width, shown)) <= cells
+
+
+def test_names_keep_their_beginning_where_that_tells_them_apart() -> None:
+    assert text.tell_apart(["Swallow-7b-instruct", "calm2-7b-chat"], 10) == ["Swallow-7…", "calm2-7b-…"]
+
+
+def test_names_that_differ_only_in_groups_are_told_apart_within_them() -> None:
+    names = [f"a long common beginning {word} and more of it {end}" for word in "xy" for end in "12"]
+    assert len(set(text.tell_apart(names, 20))) == 4
+
+
+def test_the_same_name_twice_is_cut_as_ever() -> None:
+    assert text.tell_apart(["a name", "a name"], 4) == ["a n…", "a n…"]

@@ -14,6 +14,7 @@ from qtui.store import Store, grades, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare import ComparePane
 from qtui.ui.panes.scores import ScoresPane
+from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
 SIZES = [(160, 50), (80, 24)]
@@ -160,6 +161,20 @@ async def test_no_number_is_cut(store_path: Path, store: Store, study: int, size
             line = pane.table.render_line(y).text
             assert "…" not in line.replace("org/…", "")
             assert len(line.rstrip()) <= size[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_rows_of_one_model_in_two_runs_can_be_told_apart(
+    store_path: Path, store: Store, study: int, size: tuple[int, int]
+) -> None:
+    fill(store, "study with another sampling")
+    _grade_by_reference(store, study)
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        pane = await opened(pilot)
+        await until(pilot, lambda: pane.table.row_count == 6)
+        shown = [pane.table.render_line(y).text.strip(" ▌▏") for y in range(1, 7)]
+        assert len(set(shown)) == 6
+        assert "study w" in shown[-1]
 
 
 async def test_a_grade_that_comes_in_changes_the_row(store_path: Path, store: Store, published: int) -> None:

@@ -5,7 +5,6 @@ takes milliseconds and follows every resize.
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import getters, on
@@ -16,19 +15,18 @@ from textual.widgets import Static
 
 from qtui.charts import plots
 from qtui.charts.axis import Scale
-from qtui.charts.figures import change, signed
 from qtui.charts.histogram import histogram_lines
 from qtui.charts.length_figures import figure_lines
 from qtui.charts.length_violins import Story, label_width, legend, stories, violins
-from qtui.charts.lines import Line, fit
+from qtui.charts.over_models import over_models_lines
 from qtui.results.distributions import Distributions, PairedLengths, distributions, paired_lengths
 from qtui.results.lengths import length_rows
-from qtui.results.models import ModelPoint, OverModels, over_models
-from qtui.text import safe, wrap
+from qtui.results.models import over_models
+from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.widgets.chart import Chart
-from qtui.ui.widgets.drawing import Drawing
+from qtui.ui.widgets.drawing import Drawing, Paragraphs
 from qtui.ui.widgets.violins import ViolinChart
 
 EMPTY = "No answers yet: press 1 and n for a new run, or leave qtui and try `qtui demo`."
@@ -37,13 +35,9 @@ ORDERS = ("as in the experiment", "largest change first", "by name")
 
 
 class Detail(VerticalScroll):
-    """Histogram, scatter and figures; scrolls where they need more lines than there are."""
+    """What may need more lines than there are, and scrolls then."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
-
-
-class OverModelsView(Container, can_focus=True):
-    """The plot and its list; it takes the focus so that the pane's keys reach the pane."""
 
 
 class LengthsPane(FiguresPane):
@@ -57,9 +51,9 @@ class LengthsPane(FiguresPane):
     histogram = getters.query_one("#length-histogram", Drawing)
     scatter = getters.query_one("#length-scatter", Chart)
     figures = getters.query_one("#length-figures", Drawing)
-    over_models = getters.query_one("#length-over-models", OverModelsView)
+    over_models = getters.query_one("#over-models-scroll", Detail)
     over_models_chart = getters.query_one("#over-models-chart", Chart)
-    over_models_list = getters.query_one("#over-models-list", Drawing)
+    over_models_list = getters.query_one("#over-models-list", Paragraphs)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -76,9 +70,10 @@ class LengthsPane(FiguresPane):
             yield Drawing(id="length-histogram")
             yield Drawing(id="length-figures")
             yield Chart(id="length-scatter")
-        with OverModelsView(id="length-over-models"):
+        with Container(id="length-over-models"):
             yield Chart(id="over-models-chart")
-            yield Drawing(id="over-models-list")
+            with Detail(id="over-models-scroll"):
+                yield Paragraphs(id="over-models-list")
         yield Static(WAITING, id="length-caption", markup=False)
 
     async def refresh_data(self) -> None:
@@ -185,7 +180,8 @@ class LengthsPane(FiguresPane):
             return
         story, axis = self._stories[self.chart.cursor], self._found.axis
         self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
-        self.query_one("#length-title", Static).update(safe(story.model))
+        pair = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
+        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair}  ({story.experiment})"))
         both = await self._paired(story)
         self.histogram.show(
             lambda width, height: histogram_lines(both.baseline, both.candidate, axis, width=width, height=height)
@@ -210,7 +206,8 @@ class LengthsPane(FiguresPane):
         )
         by = safe(found.scores_by) if found.scores_by else "no judge"
         self.over_models_chart.show(plots.changes, points, ("change of mean length", f"change of score ({by})"))
-        self.over_models_list.show(lambda width, _height: _over_models_lines(found, width))
+        experiments = {run.id: run.experiment for run in self.runs}
+        self.over_models_list.show_drawn(lambda width: over_models_lines(found, experiments, width))
 
 
 def _ordered(told: list[Story], order: int) -> list[Story]:
@@ -219,30 +216,3 @@ def _ordered(told: list[Story], order: int) -> list[Story]:
     if ORDERS[order] == "by name":
         return sorted(told, key=lambda s: s.model.casefold())
     return told
-
-
-def _over_models_lines(found: OverModels, width: int) -> Sequence[Line]:
-    lines: list[Line] = [
-        [(fit("", 3), "text"), (fit("model", max(0, width - 19)), "faint"), ("  length   score", "faint")]
-    ]
-    lines += [_point_line(i, point, width) for i, point in enumerate(found.points, start=1)]
-    lines.append([])
-    if not found.scores_by:
-        lines += [
-            [(text, "text")]
-            for text in wrap(
-                "No pair in view has grades on both sides: there is no score to set against length.", width
-            )
-        ]
-    for sentence in reversed(found.sentences):
-        lines += [[(text, "text")] for text in wrap(safe(sentence), width)]
-        lines.append([])
-    return lines
-
-
-def _point_line(i: int, point: ModelPoint, width: int) -> Line:
-    return [
-        (f"{i:>2} ", "candidate"),
-        (fit(safe(point.model), max(0, width - 19)), "text"),
-        (f"{change(point.length_change):>8}{signed(point.score_change):>8}", "text"),
-    ]

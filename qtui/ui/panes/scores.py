@@ -61,6 +61,8 @@ class ScoresPane(FiguresPane):
         super().__init__(id=id)
         self._found = ScoreRows((), 0.2, ())
         self._rows: list[ScoreRow] = []
+        self._repeated: frozenset[str] = frozenset()
+        """Models of more than one run in view: their names alone say too little."""
         self._published: tuple[PublishedRow, ...] = ()
         self._flipped: list[TaskDelta] = []
         self._order = 0
@@ -88,7 +90,7 @@ class ScoresPane(FiguresPane):
         rows = _ordered(self._found.rows, self._order)
         if rows != self._rows:
             self.own_choices.forget()
-        self._rows = rows
+        self._rows, self._repeated = rows, _repeated(rows)
         self._empty = EMPTY
         self._show()
         if self._view == "flips":
@@ -187,8 +189,7 @@ class ScoresPane(FiguresPane):
         cells = self.size.width
         columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
         far = reach(self._rows, self._found.margin)
-        judges = {row.judge for row in self._rows}
-        shown = self._columns(scale_label(far, columns), columns, several_judges=len(judges) > 1)
+        shown = self._columns(scale_label(far, columns), columns)
         drawn = [
             text(self.details, interval_line(row, margin=self._found.margin, reach=far, columns=columns))
             for row in self._rows
@@ -199,15 +200,19 @@ class ScoresPane(FiguresPane):
         # As tall as its rows, so that a few rows leave the room to the selected one.
         self.table.styles.height = min(len(rows) + 1, max(4, self.size.height // 2)) if rows else 4
 
-    def _columns(self, scale: str, plot: int, *, several_judges: bool) -> list[Column]:
+    def _columns(self, scale: str, plot: int) -> list[Column]:
+        """What is needed to tell the rows apart is never given up."""
         several_runs = len({row.run_id for row in self._rows}) > 1
         several_pairs = len({(row.baseline, row.candidate) for row in self._rows}) > 1
+        # A pair that nobody graded says so in its verdict: it makes no second judge.
+        several_judges = len({row.judge for row in self._rows if row.judge is not None}) > 1
         graded = any(row.n for row in self._rows)
         columns = [
-            Column("model", flex=1, least=14),
-            Column("experiment", most=16, drop=6) if several_runs else None,
-            # Never given up: without it the rows of one model could not be told apart.
-            Column("candidate", most=10) if several_pairs else None,
+            Column("model", flex=2, least=14, snug=True, apart=True),
+            Column("experiment", flex=1, least=10, snug=True, apart=True, drop=0 if self._repeated else 6)
+            if several_runs
+            else None,
+            Column("candidate", most=12) if several_pairs else None,
             Column("judge", most=18) if several_judges else None,
             Column("means", width=11, align="right", drop=3) if graded else None,
             Column("diff.", width=5, align="right") if graded else None,
@@ -238,7 +243,8 @@ class ScoresPane(FiguresPane):
         return [cells.get(label, plot) for label in labels]
 
     def _show_details(self, row: ScoreRow) -> None:
-        self.details.show(detail_lines(row, self._found.margin, published_for(row, self._published)))
+        of = published_for(row, self._published)
+        self.details.show(detail_lines(row, self._found.margin, of, with_experiment=row.model in self._repeated))
 
     async def _show_flips(self) -> None:
         row = self._selected
@@ -261,23 +267,28 @@ class ScoresPane(FiguresPane):
                 Bar(f"{safe(row.baseline)}, {SOURCE}", published.baseline_mean, hatched=False, faint=True),
                 Bar(f"{safe(row.candidate)}, {SOURCE}", published.candidate_mean, hatched=True, faint=True),
             ]
-        by = f"  {judge_name(row.judge)}" if row.judge else "  no grades yet"
-        return Group([(safe(row.model), "strong"), (by, "faint"), (f"  {verdict_word(row)}", "faint")], tuple(bars))
+        by = f"  {judge_name(row.judge)}" if row.judge else ""
+        of = f"  {safe(row.experiment)}" if row.model in self._repeated else ""
+        return Group(
+            [(safe(row.model), "strong"), (of, "text"), (by, "faint"), (f"  {verdict_word(row)}", "faint")], tuple(bars)
+        )
 
     def _caption(self) -> str:
         if not self._rows:
             return ""
-        judges = {row.judge for row in self._rows}
-        by = (
-            judge_sentence(self._rows[0])
-            if len(judges) == 1
-            else "Several judges: see their column (reference: overlap, not quality)."
-        )
+        by = self._graders()
         if self._view == "chart":
             return f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
         pairs = {f"{safe(row.baseline)} → {safe(row.candidate)}" for row in self._rows}
         marks = f"● difference ├─┤ 90 % interval ┊ ±{self._found.margin:g}" if any(row.n for row in self._rows) else ""
         return " · ".join(part for part in (pairs.pop() if len(pairs) == 1 else "", marks, by) if part)
+
+    def _graders(self) -> str:
+        first_of = {row.judge: row for row in reversed(self._rows)}
+        judges = [judge for judge in first_of if judge is not None]
+        if len(judges) > 1:
+            return "Several judges: see their column (reference: overlap, not quality)."
+        return judge_sentence(first_of[judges[0] if judges else None])
 
 
 def _ordered(rows: Sequence[ScoreRow], order: int) -> list[ScoreRow]:
@@ -286,6 +297,13 @@ def _ordered(rows: Sequence[ScoreRow], order: int) -> list[ScoreRow]:
     if ORDERS[order] == "by name":
         return sorted(rows, key=lambda r: (r.model.casefold(), r.candidate, r.judge or ""))
     return list(rows)
+
+
+def _repeated(rows: Sequence[ScoreRow]) -> frozenset[str]:
+    runs_of: dict[str, set[int]] = {}
+    for row in rows:
+        runs_of.setdefault(row.model, set()).add(row.run_id)
+    return frozenset(model for model, run_ids in runs_of.items() if len(run_ids) > 1)
 
 
 def _first_of_pair(rows: Sequence[ScoreRow]) -> list[bool]:

@@ -21,6 +21,10 @@ class Column:
     align: Literal["left", "right"] = "left"
     drop: int = 0
     """Above 0: left out where the table is too narrow for all, the highest first."""
+    snug: bool = False
+    """A flexible column that grows to what its cells need and no further."""
+    apart: bool = False
+    """Cells that would look the same when they are cut keep what they differ in."""
 
 
 def layout(columns: Sequence[Column], needed: Sequence[int], cells: int) -> list[tuple[int, int]]:
@@ -34,7 +38,7 @@ def layout(columns: Sequence[Column], needed: Sequence[int], cells: int) -> list
     widths = {i: _least(columns[i], needed[i]) for i in shown}
     spare = cells - sum(widths.values()) - GAP * (len(shown) - 1)
     if spare > 0:
-        _share_out(columns, widths, spare)
+        _share_out(columns, needed, widths, spare)
     while spare < 0 and max(widths.values()) > NARROWEST:
         widest = max(widths, key=lambda i: widths[i])
         widths[widest] -= 1
@@ -45,19 +49,24 @@ def layout(columns: Sequence[Column], needed: Sequence[int], cells: int) -> list
 def _least(column: Column, needed: int) -> int:
     if column.width is not None:
         return column.width
-    return column.least if column.flex else min(needed, column.most)
+    if column.flex:
+        return min(column.least, needed) if column.snug else column.least
+    return min(needed, column.most)
 
 
 def _least_total(columns: Sequence[Column], needed: Sequence[int], shown: Sequence[int]) -> int:
     return sum(_least(columns[i], needed[i]) for i in shown) + GAP * (len(shown) - 1)
 
 
-def _share_out(columns: Sequence[Column], widths: dict[int, int], spare: int) -> None:
+def _share_out(columns: Sequence[Column], needed: Sequence[int], widths: dict[int, int], spare: int) -> None:
     flexible = [i for i in widths if columns[i].flex]
     shares = sum(columns[i].flex for i in flexible)
-    for number, i in enumerate(flexible):
+    # Who may want less than its share first: what it leaves is the others'.
+    for i in sorted(flexible, key=lambda i: not columns[i].snug):
         # The last takes the rest, so that rounding leaves no ragged edge.
-        extra = spare if number == len(flexible) - 1 else spare * columns[i].flex // shares
+        extra = spare * columns[i].flex // shares
+        if columns[i].snug:
+            extra = min(extra, max(0, needed[i] - widths[i]))
         widths[i] += extra
         spare -= extra
         shares -= columns[i].flex

@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from qtui.text import cut, safe, width, wrap
+from qtui.text import cut, safe, tell_apart, width, wrap
 from qtui.ui import keys, stylesheet
 from qtui.ui.widgets.columns import GAP, Column, layout
 
@@ -101,6 +101,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self._needed: list[int] = []
         self._layout: list[tuple[int, int]] = []
         self._laid_out_for = -1
+        self._told_apart: dict[int, dict[str, str]] = {}
+        """Per column the cells that are cut elsewhere than at their end."""
         self._chunks: dict[int, Sequence[Row]] = {}
         self._strips: dict[tuple[int, str], Strip] = {}
         self._styles_used: dict[str, Style] = {}
@@ -202,11 +204,14 @@ class VirtualTable(ScrollView, can_focus=True):
         return max(1, self.size.height - self._header)
 
     def _measure(self) -> None:
-        rows = self._rows.window(0, min(ROWS_MEASURED, len(self._rows)))
+        rows = self._measured()
         for i, column in enumerate(self._columns):
-            if column.width is None and not column.flex:
+            if column.width is None and (column.snug or not column.flex):
                 most = max((_cells(row[i]) for row in rows), default=0)
                 self._needed[i] = max(self._needed[i], min(most, column.most))
+
+    def _measured(self) -> Sequence[Row]:
+        return self._rows.window(0, min(ROWS_MEASURED, len(self._rows)))
 
     def _lay_out(self) -> None:
         size = Size(self.size.width, len(self._rows) + self._header)
@@ -219,6 +224,11 @@ class VirtualTable(ScrollView, can_focus=True):
         self._strips.clear()
         self._laid_out_for = self.size.width
         self._layout = layout(self._columns, self._needed, max(1, self.size.width - 2)) if self._columns else []
+        self._told_apart = {i: self._parted(i, wide) for i, wide in self._layout if self._columns[i].apart}
+
+    def _parted(self, column: int, cells: int) -> dict[str, str]:
+        names = list(dict.fromkeys(safe(cell) for row in self._measured() if isinstance(cell := row[column], str)))
+        return dict(zip(names, tell_apart(names, cells), strict=True))
 
     def _keep_cursor_in_view(self) -> None:
         top, rows = self.scroll_offset.y, self._rows_in_view
@@ -246,7 +256,10 @@ class VirtualTable(ScrollView, can_focus=True):
         for number, (i, wide) in enumerate(self._layout):
             if number:
                 segments.append(Segment(" " * GAP, style))
-            segments.extend(_cell_segments(row[i], wide, self._columns[i].align, style, self.app.console))
+            cell = row[i]
+            if i in self._told_apart and isinstance(cell, str):
+                cell = self._told_apart[i].get(safe(cell), cell)
+            segments.extend(_cell_segments(cell, wide, self._columns[i].align, style, self.app.console))
         return Strip(segments).adjust_cell_length(cells, style).simplify()
 
     def _mark(self, name: str) -> Segment:

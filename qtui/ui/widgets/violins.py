@@ -55,6 +55,7 @@ class ViolinChart(ScrollView, can_focus=True):
         self._label_width = 0
         self._rows = 1
         self._drawn: dict[int, list[Strip]] = {}
+        self._drawn_for = 0
 
     def show(self, violins: Sequence[Violin], axis: Axis, *, label_width: int, cursor: int | None = None) -> None:
         """Draw these. Labels of the halves take `label_width` cells at the left; the cursor stays, or goes to `cursor`."""
@@ -72,6 +73,9 @@ class ViolinChart(ScrollView, can_focus=True):
             return Strip.blank(cells, self.rich_style)
         if line == 0 and index == self.cursor:
             return self._cursor_line(index, cells)
+        if cells != self._drawn_for:
+            # A scrollbar that comes or goes changes the width without a Resize.
+            self._drawn, self._drawn_for = {}, cells
         if index not in self._drawn:
             lines = violin_lines(
                 self._violins[index], self._axis, width=cells, label_width=self._label_width, rows=self._rows

@@ -144,3 +144,20 @@ def test_a_narrow_table_leaves_out_what_may_be_dropped_first() -> None:
 def test_flexible_columns_share_what_is_left_and_fill_the_width() -> None:
     columns = (Column("a", width=5), Column("b", flex=1, least=4), Column("c", flex=2, least=4))
     assert layout(columns, (1, 1, 1), 40) == [(0, 5), (1, 11), (2, 20)]
+
+
+def test_a_snug_column_grows_to_its_cells_and_leaves_the_rest_to_others() -> None:
+    columns = (Column("a", flex=3, least=4, snug=True), Column("b", flex=1, least=4))
+    assert layout(columns, (9, 1), 40) == [(0, 9), (1, 29)]
+    assert layout(columns, (9, 1), 10) == [(0, 4), (1, 4)]
+
+
+async def test_names_cut_in_a_narrow_table_can_be_told_apart() -> None:
+    app = TableApp()
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.table.show(
+            (Column("model", flex=1, least=8, apart=True),),
+            ListRows([["japanese-stablelm-beta-7b"], ["japanese-stablelm-gamma-7b"]]),
+        )
+        await pilot.pause()
+        assert [line.rstrip()[-8:] for line in lines(app.table)[1:3]] == ["…beta-7b", "gamma-7b"]
