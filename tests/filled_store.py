@@ -32,6 +32,13 @@ def fill(path: Path, experiment: str = "pets", *, grade_of: dict[str, Sequence[i
     return run_id
 
 
+def set_role(path: Path, variant: str, role: str) -> None:
+    """As if the experiment had marked the variant."""
+    store = open_store(path)
+    store.execute("UPDATE variant SET role = ? WHERE name = ?", (role, variant))
+    store.close()
+
+
 def _new_run(experiment: str, names: Sequence[str], *, graded: bool) -> runs.NewRun:
     conditions = {"prompt": "p", "sampling": '{"temperature": 0.0}', "task_set": TASKS.hash}
     return runs.NewRun(

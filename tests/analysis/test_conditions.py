@@ -41,6 +41,16 @@ def test_another_engine_is_a_note() -> None:
     assert (found.confounded, found.notes) == ((), ("another engine: transformers against llama.cpp",))
 
 
+def test_another_number_of_slots_is_a_note_where_the_engine_is_the_same() -> None:
+    assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1"}).notes == (
+        "another number of slots: 16 against 1",
+    )
+    assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1"}).confounded == ()
+    assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "unknown"}).notes == ()
+    other = compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1", "engine": "transformers"})
+    assert other.notes == ("another engine: llama.cpp against transformers",)
+
+
 @pytest.mark.parametrize("unknown", ["unknown", None, float("nan"), ""])
 def test_what_nobody_recorded_is_a_note_and_no_guard(unknown: Any) -> None:
     found = compare(sampling() | {"prompt": unknown, "engine": unknown}, sampling())

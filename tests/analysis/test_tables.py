@@ -378,3 +378,35 @@ def test_task_deltas_without_grades_or_with_empty_baselines_have_nan() -> None:
     assert found["d"].isna().all()
     assert np.isnan(found["length_ratio"][0])
     assert found["length_ratio"][1] == 2
+
+
+FLOOR = [1.0] * 24 + [3.0] * 6
+
+
+def test_equivalent_at_a_floor_is_guarded_and_keeps_its_numbers() -> None:
+    row = row_of(graded(FLOOR, FLOOR))
+    assert (row.rule, row.verdict) == ("equivalent", "guarded")
+    floor = "floor: 24 of 30 baseline answers have the lowest grade; this judge cannot show a loss here"
+    assert [str(guard) for guard in row.guards] == [floor]
+    assert row.verdict_text == f"guarded, {floor}; difference 0.00 (between 0.00 and 0.00)"
+    assert (row.scores.ties, row.scores.difference) == (30, 0.0)
+
+
+def test_loss_that_shows_in_spite_of_a_floor_stands_and_the_floor_is_named() -> None:
+    row = row_of(graded([1.0] * 20 + [5.0] * 10, [1.0] * 30))
+    assert (row.verdict, row.guards) == ("worse", ())
+    assert row.verdict_text.endswith(
+        "; floor: 20 of 30 baseline answers have the lowest grade; this judge cannot show a loss here"
+    )
+
+
+def test_gain_from_a_floor_stands() -> None:
+    assert row_of(graded(FLOOR, [3.0] * 30)).verdict == "higher"
+
+
+def test_ceiling_is_named_and_hides_no_loss() -> None:
+    row = row_of(graded([5.0] * 30, [5.0] * 30))
+    assert (row.verdict, row.guards) == ("equivalent", ())
+    assert row.verdict_text.endswith(
+        "ceiling: 30 of 30 baseline answers have the highest grade; this judge cannot show a gain here"
+    )

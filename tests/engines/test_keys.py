@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from qtui import experiment
 from qtui.engines import available, planning
-from qtui.engines.protocol import Job
+from qtui.engines.protocol import Item, Job
 from qtui.errors import UserError
 from qtui.records import PromptSource, Sampling
 from tests.engines.conftest import job, variant
@@ -53,6 +54,25 @@ def test_changes_with_the_sampling(asked: Job, sampling: Sampling) -> None:
 @pytest.mark.parametrize("fields", [{"slots": 5}, {"context": 300}])
 def test_changes_with_the_batch(asked: Job, fields: dict[str, Any]) -> None:
     assert key(changed(asked, variant=replace(asked.variant, **fields))) != key(asked)
+
+
+@pytest.mark.parametrize(("temperature", "slots"), [(0.0, None), (0.0, 1), (0.7, None), (0.7, 1)])
+def test_a_noise_floor_shares_no_answer_with_its_baseline(
+    spm_gguf: Path, tmp_path: Path, temperature: float, slots: int | None
+) -> None:
+    (tmp_path / "tasks.jsonl").write_text('{"input": "a"}\n{"input": "b"}\n')
+    lines = ["engine = 'llama.cpp'", f"weights = '{spm_gguf}'", *([f"slots = {slots}"] if slots else [])]
+    asked = experiment.parse(
+        f"name = 'e'\ntasks = 'tasks.jsonl'\n[sampling]\ntemperature = {temperature}\nsamples = {3 if temperature else 1}\n"
+        "[[models]]\nname = 'm'\nnoise_floor = true\n[[models.variants]]\nname = 'F16'\n" + "\n".join(lines),
+        tmp_path / "e.toml",
+    )
+    keys: list[str] = []
+    for spec in asked.variants:
+        items = [Item(1, sample, "a") for sample in range(asked.sampling.samples)]
+        whole = Job(spec, asked.sampling_for(spec), asked.models[0].prompt, items)
+        keys += planning.plan(whole, lambda _: None).planned.keys
+    assert len(keys) == len(set(keys)) == 2 * asked.sampling.samples
 
 
 def test_slots_that_are_not_named_are_those_of_the_device(asked: Job) -> None:

@@ -28,6 +28,29 @@ def test_the_fields_give_a_valid_experiment(tmp_path: Path) -> None:
     assert [(j.kind, j.model, j.base_url) for j in made.judges] == [("openai", "gpt-x", "http://h/v1")]
 
 
+def test_control_arm_and_noise_floor_among_the_variants_are_lines_of_the_model(tmp_path: Path) -> None:
+    draft = Draft(model="demo-ja", weights="demo", variants="FP16, Q4_K_M, Control arm, noise floor", judge="none")
+    text = to_toml(draft, tmp_path)
+    assert ("control = true" in text, "noise_floor = true" in text) == (True, True)
+    made = experiment.parse(text, tmp_path / "x.toml")
+    assert [(v.name, v.role) for v in made.variants] == [
+        ("FP16", "baseline"),
+        ("Q4_K_M", "candidate"),
+        ("F16", "control arm"),
+        ("noise floor", "noise floor"),
+    ]
+
+
+async def test_the_form_says_what_control_arm_and_noise_floor_are(store_path: Path, store: Store) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(180, 40)) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judged by reference.")
+        app.screen.query_one("#variants").value = "FP16, control arm, noise floor"  # type: ignore[attr-defined]
+        await until_shown(pilot, "demo-ja F16 (the control arm), demo-ja noise floor (the baseline again with 1 slot)")
+        await pilot.press("escape")
+
+
 def test_a_variant_may_have_weights_of_its_own_and_paths_become_absolute(tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(b"")
     text = to_toml(Draft(model="m", weights="owner/m", variants="FP16, Q8_0=mine.gguf", judge="none"), tmp_path)
