@@ -207,9 +207,11 @@ def _row(
     b, c = graded.pair.by_task("grade")
     answered = int(pair.tasks.size)
     result = scores.paired(b, c, margin=margin)
-    guards = _guards(pair, both, judges, result.n or answered)
     without = _without_empty(graded.pair, margin)
     rule = rules.decide(result.interval90, margin) if result.interval90 else None
+    end = rules.end_of_scale(graded.pair.answers["grade_b"].to_numpy(dtype=np.float64))
+    hides_a_loss = end is not None and end.kind == "floor" and rule in rules.CLAIMS_NO_LOSS
+    guards = _guards(pair, both, [judges, end if hides_a_loss else None], result.n or answered)
     name, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
     noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
@@ -237,7 +239,7 @@ def _row(
         comparisons=1,
         behaviour=behaviour,
         guards=guards,
-        notes=both.notes,
+        notes=(*both.notes, *([rules.beside_a_finding(end)] if end is not None and not hides_a_loss else [])),
         margin=margin,
         role=pair.candidate.role,
         pairs=len(pair.answers),
@@ -250,11 +252,11 @@ def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[
     return {(row["experiment"], str(row["model"]), str(row["variant"])): row for row in rows}
 
 
-def _guards(pair: pairing.Pair, both: Conditions, judges: Guard | None, n: int) -> tuple[Guard, ...]:
+def _guards(pair: pairing.Pair, both: Conditions, of_judge: Sequence[Guard | None], n: int) -> tuple[Guard, ...]:
     differences = [*both.confounded, *filter(None, [prompts_apart(pair)])]
     found = [Guard("confounded", "; ".join(differences))] if differences else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
-    others = (judges, rules.health(len(pair.answers), empty_b, empty_c), rules.size(n))
+    others = (*of_judge, rules.health(len(pair.answers), empty_b, empty_c), rules.size(n))
     return (*found, *(guard for guard in others if guard is not None))
 
 

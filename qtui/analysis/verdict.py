@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from qtui.analysis.rounding import signed, significant
@@ -18,12 +20,24 @@ from qtui.analysis.rounding import signed, significant
 VerdictName = Literal[
     "equivalent", "higher", "not_worse", "worse", "lower", "inconclusive", "guarded", "ungraded"
 ]  # fmt: skip
-GuardKind = Literal["confounded", "different judges", "baseline unhealthy", "candidate unhealthy", "too few tasks"]
+GuardKind = Literal[
+    "confounded", "different judges", "baseline unhealthy", "candidate unhealthy", "too few tasks", "floor", "ceiling"
+]
 
+LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
 MARGIN = 0.2
 FEWEST_TASKS = 10
 UNHEALTHY = 0.05
 """Shares of empty answers that differ by this much or more: one side was broken, and that is not what was asked."""
+AT_THE_END = 0.5
+"""Share of the baseline's answers at one end of the scale from which a judge is said to have a floor or a ceiling.
+
+An answer with the lowest grade cannot lose. Where a share f of the answers is there, a loss that would strike all alike shows as
+(1 − f) of itself: at one half, 0.4 grades look like the margin of 0.2. That is more than any model of the 2024 study lost (0.36
+at most), so "equivalent within ±0.2" would exclude no loss that was ever measured. (Questionnaires are said to have a floor from
+0.15 on, Terwee et al. 2007; that is about telling persons apart, which takes more.)
+"""
+CLAIMS_NO_LOSS = ("equivalent", "not_worse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,32 @@ def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
 def size(n: int) -> Guard | None:
     """Guard below ten tasks: Student's interval then rests on the shape of a distribution nobody has seen."""
     return Guard("too few tasks", f"{n}, at least {FEWEST_TASKS} are needed") if n < FEWEST_TASKS else None
+
+
+def end_of_scale(baseline: npt.NDArray[np.float64]) -> Guard | None:
+    """Whether half or more of the baseline's grades (answers,), takes averaged, are the lowest (floor) or the highest (ceiling).
+
+    At a floor no loss can be shown, so a claim that there is none (`CLAIMS_NO_LOSS`) is worth little; a loss or a gain that was
+    found stands. At a ceiling only gains cannot be shown, which no verdict needs.
+    """
+    n = int(baseline.size)
+    lowest, highest = int((baseline <= LOWEST_GRADE).sum()), int((baseline >= HIGHEST_GRADE).sum())
+    if n and lowest >= AT_THE_END * n:
+        return Guard(
+            "floor", f"{lowest} of {n} baseline answers have the lowest grade; this judge cannot show a loss here"
+        )
+    if n and highest >= AT_THE_END * n:
+        return Guard(
+            "ceiling", f"{highest} of {n} baseline answers have the highest grade; this judge cannot show a gain here"
+        )
+    return None
+
+
+def beside_a_finding(end: Guard) -> str:
+    """A floor or a ceiling in the words for a verdict that stands: it was found in spite of it, or is not about it."""
+    if end.kind == "floor":
+        return str(end).replace("this judge cannot show a loss here", "what these lost cannot show")
+    return str(end)
 
 
 def _upper_tail(excess: float, se: float, df: int) -> float:

@@ -392,21 +392,19 @@ def test_equivalent_at_a_floor_is_guarded_and_keeps_its_numbers() -> None:
     assert (row.scores.ties, row.scores.difference) == (30, 0.0)
 
 
-def test_loss_that_shows_in_spite_of_a_floor_stands_and_the_floor_is_named() -> None:
+def test_loss_that_shows_in_spite_of_a_floor_stands_and_the_floor_is_noted() -> None:
     row = row_of(graded([1.0] * 20 + [5.0] * 10, [1.0] * 30))
     assert (row.verdict, row.guards) == ("worse", ())
-    assert row.verdict_text.endswith(
-        "; floor: 20 of 30 baseline answers have the lowest grade; this judge cannot show a loss here"
-    )
+    assert row.notes[-1] == "floor: 20 of 30 baseline answers have the lowest grade; what these lost cannot show"
 
 
 def test_gain_from_a_floor_stands() -> None:
     assert row_of(graded(FLOOR, [3.0] * 30)).verdict == "higher"
 
 
-def test_ceiling_is_named_and_hides_no_loss() -> None:
+def test_ceiling_is_noted_and_hides_no_loss() -> None:
     row = row_of(graded([5.0] * 30, [5.0] * 30))
     assert (row.verdict, row.guards) == ("equivalent", ())
-    assert row.verdict_text.endswith(
-        "ceiling: 30 of 30 baseline answers have the highest grade; this judge cannot show a gain here"
+    assert (
+        row.notes[-1] == "ceiling: 30 of 30 baseline answers have the highest grade; this judge cannot show a gain here"
     )

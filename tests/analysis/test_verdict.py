@@ -97,3 +97,27 @@ def test_five_of_a_hundred_empty_answers_more_are_unhealthy(n: int, before: int,
 def test_fewer_than_ten_tasks_are_guarded() -> None:
     assert str(verdict.size(9)) == "too few tasks: 9, at least 10 are needed"
     assert verdict.size(10) is None
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "kind"),
+    [(50, 0, "floor"), (49, 0, None), (100, 0, "floor"), (0, 50, "ceiling"), (0, 49, None), (40, 60, "ceiling")],
+)
+def test_half_the_grades_at_an_end_of_the_scale_are_a_floor_or_a_ceiling(
+    lowest: int, highest: int, kind: str | None
+) -> None:
+    found = verdict.end_of_scale(np.array([1.0] * lowest + [5.0] * highest + [3.0] * (100 - lowest - highest)))
+    assert (found.kind if found else None) == kind
+
+
+def test_floor_names_the_answers_and_what_cannot_be_shown() -> None:
+    found = verdict.end_of_scale(np.array([1.0] * 71 + [2.0] * 29))
+    assert str(found) == "floor: 71 of 100 baseline answers have the lowest grade; this judge cannot show a loss here"
+
+
+def test_an_answer_that_one_take_graded_higher_can_still_lose() -> None:
+    assert verdict.end_of_scale(np.array([4 / 3] * 100)) is None
+
+
+def test_no_grades_have_no_end() -> None:
+    assert verdict.end_of_scale(np.array([])) is None
