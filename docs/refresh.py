@@ -22,8 +22,8 @@ PATIENCE_SECONDS = 60
 # Tasks and answers of the study belong to others: pictures that show texts are taken of the demo.
 SHOTS = (
     ("runs", "demo", ("1",), "answers"),
-    ("tasks", "demo", ("2", "v", "v"), "Criteria"),
-    ("compare", "demo", ("3", "v", "v", "n", "n", "n", "n", "n", "n", "n"), "similarity"),
+    ("tasks", "demo", ("2", "v"), "Criteria"),
+    ("compare", "demo", ("3", "v", "n", "n", "n", "n", "n", "n", "n"), "similarity"),
     ("scores", "study", ("4",), "equivalent"),
     ("lengths", "study", ("5",), "Swallow"),
     ("models", "study", ("6",), "calm2"),

@@ -32,4 +32,4 @@ def test_experiment_in_the_readme_is_valid(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "calm2-7b-chat.Q4_K_M.gguf").write_bytes(b"GGUF")
     experiment = parse(text.replace("hf:elyza/ELYZA-tasks-100", "demo"), tmp_path / "calm2.toml")
-    assert [v.name for v in experiment.variants] == ["FP16", "Q4_K_M"]
+    assert [v.name for v in experiment.variants] == ["FP16", "Q4_K_M", "F16", "noise floor"]

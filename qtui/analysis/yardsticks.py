@@ -4,7 +4,7 @@ A control arm's difference is the engine's doing and a noise floor's is chance's
 row says so before its verdict. How many answers are other ones needs no judge and is what such a difference shows in first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,12 @@ from qtui.analysis.pairing import Pair
 from qtui.analysis.rounding import decimals, signed
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 
-LEADS = {CONTROL_ARM: "control arm (what the engine does): ", NOISE_FLOOR: "noise floor (what chance does): "}
+LEADS: Mapping[str, str] = {
+    CONTROL_ARM: "control arm (what the engine does): ",
+    NOISE_FLOOR: "noise floor (what chance does): ",
+}
 """What a verdict is about, where it is not about quantization."""
+_HELD_AGAINST: Mapping[str, Sequence[str]] = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,9 @@ def differing(pair: Pair) -> int:
 
 def against(own: Measured, others: Sequence[Measured]) -> tuple[Measured, ...]:
     """Those of the same model and judge that `own` is to be held against: none for a noise floor, which is the last of them."""
-    wanted = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}.get(own.role, ())
-    return tuple(other for role in wanted for other in others if other.role == role and other.answers)
+    return tuple(
+        other for role in _HELD_AGAINST.get(own.role, ()) for other in others if other.role == role and other.answers
+    )
 
 
 def sentences(own: Measured, yardsticks: Sequence[Measured]) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ def detail_lines(
             (of, "text"),
         ],
         [(safe(row.verdict_text), _verdict_role(row))],
-        *([(safe(sentence), "text")] for sentence in row.beside),
     ]
+    lines += [[(safe(sentence), "text")] for sentence in row.beside]
     lines += [[(f"guard: {safe(guard)}", "warning")] for guard in row.guards if guard not in row.verdict_text]
     lines += [[(safe(note), "faint")] for note in row.notes]
     lines += _behaviour(row)
