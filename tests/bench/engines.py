@@ -49,6 +49,8 @@ def _loaded_llama(name: str, path: Path, requests: list[Request]) -> Any:
 
     engine = LlamaCppEngine(_variant("llama.cpp", name, path), path)
     engine.load(requests, _ignore)
+    # By prompts alone, as where all answers have one limit: here the limits tell how long the answers will be, which no run knows.
+    engine._longest_first = lambda request: (-len(engine.prompts[request.index]), request.index)
     return engine
 
 
@@ -106,8 +108,9 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     from qtui.engines.transformers import TransformersEngine
 
     requests = _requests(work)
-    engine = TransformersEngine(_variant("transformers", "FP32", path), path)
+    engine: Any = TransformersEngine(_variant("transformers", "FP32", path), path)
     engine.load(requests, _ignore)
+    engine._length = lambda request: len(engine.prompts[request.index])
     tokenizer: Any = AutoTokenizer.from_pretrained(path, padding_side="left")
     bare: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     settings_of: Any = GenerationConfig
