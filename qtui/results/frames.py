@@ -13,11 +13,14 @@ from typing import Any
 
 import pandas as pd
 
+from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
 from qtui.store import Store, answers, grades, open_store, runs
 
 CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
 UNKNOWN = "unknown"
+_FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
+"""The columns of answers that flags are about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +51,21 @@ def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) 
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
             experiments=names,
         )
+
+
+_latest: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None
+
+
+def flags(frames: Frames) -> pd.DataFrame:
+    """`flag_answers` of the frames, kept for the next question: scores, lengths and models in a row are about the same answers.
+
+    Kept are those of one set of answers, and compared are the answers themselves, so that nothing can be out of date.
+    """
+    global _latest  # noqa: PLW0603
+    asked = frames.answers[_FLAGGED_BY], frames.tasks
+    if _latest is None or not (_latest[0].equals(asked[0]) and _latest[1].equals(asked[1])):
+        _latest = (*asked, flag_answers(frames.answers, frames.tasks))
+    return _latest[2]
 
 
 def _names(store: Store, run_ids: Sequence[int]) -> dict[int, str]:

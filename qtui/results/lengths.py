@@ -103,10 +103,10 @@ def length_json(store_path: Path, run_ids: tuple[int, ...]) -> dict[str, Any]:
 
 def _table(store_path: Path, run_ids: tuple[int, ...]) -> "tuple[LengthTable, dict[int, str]]":
     from qtui.analysis.tables import length_table
-    from qtui.results.frames import load
+    from qtui.results.frames import flags, load
 
     frames = load(store_path, run_ids, with_grades=False)
-    return length_table(frames.answers, frames.tasks), frames.experiments
+    return length_table(frames.answers, frames.tasks, flags=flags(frames)), frames.experiments
 
 
 def _variant(row: dict[str, Any], names: dict[int, str]) -> VariantRow:

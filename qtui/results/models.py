@@ -37,13 +37,13 @@ class OverModels:
 def over_models(store_path: Path, run_ids: tuple[int, ...], judge: str | None) -> OverModels:
     """The first candidate of every model in view under `judge`, or under the first judge that graded it where that is None."""
     from qtui.analysis import models
-    from qtui.analysis.tables import flag_answers, length_table, score_table
-    from qtui.results.frames import load
+    from qtui.analysis.tables import length_table, score_table
+    from qtui.results.frames import flags, load
 
     frames = load(store_path, run_ids)
-    flags = flag_answers(frames.answers, frames.tasks)
-    lengths = length_table(frames.answers, frames.tasks, flags=flags)
-    scores = score_table(frames.answers, frames.tasks, frames.grades, frames.conditions, flags=flags)
+    flagged = flags(frames)
+    lengths = length_table(frames.answers, frames.tasks, flags=flagged)
+    scores = score_table(frames.answers, frames.tasks, frames.grades, frames.conditions, flags=flagged)
     published = {row.model: row for row in published_rows()}
     found = models.over_models(lengths, scores, judge=judge, families={m: row.family for m, row in published.items()})
     own = tuple(

@@ -111,10 +111,12 @@ def score_json(store_path: Path, run_ids: tuple[int, ...], margin: float = MARGI
 
 def _table(store_path: Path, run_ids: tuple[int, ...], margin: float) -> "tuple[ScoreTable, dict[int, str]]":
     from qtui.analysis.tables import score_table
-    from qtui.results.frames import load
+    from qtui.results.frames import flags, load
 
     frames = load(store_path, run_ids)
-    table = score_table(frames.answers, frames.tasks, frames.grades, frames.conditions, margin=margin)
+    table = score_table(
+        frames.answers, frames.tasks, frames.grades, frames.conditions, margin=margin, flags=flags(frames)
+    )
     return table, frames.experiments
 
 

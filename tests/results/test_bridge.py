@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
+from qtui.results import frames
 from qtui.results.compare import deltas
 from qtui.results.lengths import length_json, length_rows
 from qtui.results.scores import score_json, score_rows
@@ -133,3 +136,38 @@ def test_the_study_is_read_as_its_reference_has_it(shared: Path, store_path: Pat
     lengths = {(row["model"], row["variant"]): row for row in length_json(store_path, (run_id,))["variants"]}
     reference = json.loads((shared / "reference/lengths.json").read_text())["pairs"]["Xwin-7B"]["raw"]["fp16"]
     assert lengths["Xwin-LM-7B-V0.1", "FP16"]["raw"] == reference
+
+
+def test_scores_and_lengths_share_the_flags_of_the_same_answers(
+    store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = fill(store_path)
+    asked: list[int] = []
+
+    def counted(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+        asked.append(len(answers))
+        return flag_answers(answers, tasks)
+
+    monkeypatch.setattr(frames, "flag_answers", counted)
+    monkeypatch.setattr(frames, "_latest", None)
+    for _ in range(2):
+        score_rows(store_path, (run_id,))
+        length_rows(store_path, (run_id,))
+    assert asked == [36]
+
+
+def test_an_answer_that_changed_is_flagged_anew(store_path: Path) -> None:
+    run_id = fill(store_path)
+    assert length_rows(store_path, (run_id,)).variants[0].flags["empty_strip"] == 0
+    store = open_store(store_path)
+    with store.writing():
+        store.execute("UPDATE answer SET text = '' WHERE id = (SELECT min(id) FROM answer)")
+    store.close()
+    assert length_rows(store_path, (run_id,)).variants[0].flags["empty_strip"] == 1
+
+
+def test_other_runs_have_flags_of_their_own(store_path: Path) -> None:
+    ids = fill(store_path, "first"), fill(store_path, "second")
+    both = [length_rows(store_path, (run_id,)).variants[2].flags["empty_strip"] for run_id in ids]
+    assert both == [1, 1]
+    assert [row.flags["empty_strip"] for row in length_rows(store_path, ids).variants] == [0, 0, 1, 0, 0, 1]
