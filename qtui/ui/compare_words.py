@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from qtui.charts.figures import signed
 from qtui.differences import Differences, Piece
 from qtui.records import Task
 from qtui.store.divergences import Known
@@ -34,7 +35,7 @@ def position_words(
     row = tasks.row(scope.task)
     if row and not blind:
         if row.figures.delta is not None:
-            parts.append(Content(f"Δ {row.figures.delta:+.2f}".replace("-", "−")))
+            parts.append(Content(f"Δ {signed(row.figures.delta)}"))
         if row.figures.ratio is not None:
             parts.append(Content(f"length ×{row.figures.ratio:.2f}"))
     if found is not None:

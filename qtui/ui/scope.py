@@ -76,6 +76,12 @@ def models(scope: Scope, runs: Sequence[RunSummary]) -> list[Pair]:
     return [(run_id, model) for run_id in scope.run_ids if run_id in by_id for model in by_id[run_id].models]
 
 
+def repeated_models(scope: Scope, runs: Sequence[RunSummary]) -> frozenset[str]:
+    """Models that more than one run in view has: naming one takes its experiment."""
+    found = [model for _, model in models(scope, runs)]
+    return frozenset(model for model in found if found.count(model) > 1)
+
+
 def judges(scope: Scope, runs: Sequence[RunSummary]) -> list[str]:
     """Labels of the judges of the runs in view, each once."""
     return list(dict.fromkeys(j.label for run in runs if run.id in scope.run_ids for j in run.judges))
@@ -103,10 +109,9 @@ def _default_baseline(variants: Sequence[VariantProgress]) -> str | None:
 
 
 def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
-    """What was chosen, else the first judge of the selected run; one that graded nothing yet only if there is no other."""
+    """What was chosen, else the judge that graded most of the selected run (both sides, and not one alone), of equals the first."""
     known = judges(scope, runs)
     if scope.judge in known:
         return scope.judge
     own = [j for run in runs if run.id == scope.run_id for j in run.judges]
-    graded = [j.label for j in own if j.graded]
-    return next(iter(graded or [j.label for j in own] or known), None)
+    return max(own, key=lambda j: j.graded / max(1, j.takes)).label if own else next(iter(known), None)

@@ -24,10 +24,13 @@ ORDER_NAMES = {"task": "number", "delta": "score change", "ratio": "length ratio
 SHORT = 20
 """Fewer characters than this is short, as in the study."""
 LETTERS = {"empty": "E", "truncated": "T", "looping": "L", "short": "S"}
-LEGEND = (
-    "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented · Δ change of grade · "
-    "length and likeness (1 is the same text) against the baseline"
+LEGENDS = (
+    "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented · Δ change of grade · length, alike: "
+    "against the baseline",
+    "E empty · T truncated · L loop · S short · Δ grade change · alike: 1 is equal",
+    "E empty T truncated L loop S short",
 )
+"""From the longest to the shortest: what is shown is the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)

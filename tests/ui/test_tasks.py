@@ -12,7 +12,7 @@ from qtui.ui.panes.tasks import TasksPane
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
 from tests.ui.test_compare import MODEL, NARROW, WIDE, shown
-from tests.ui.waiting import until
+from tests.ui.waiting import screen_text, until, until_shown
 
 
 async def opened(pilot: Pilot[None], app: QtuiApp) -> TasksPane:
@@ -152,3 +152,13 @@ async def test_a_run_without_tasks_left_and_an_empty_store_say_so(store: Store, 
 
 def _is_at(tasks: TasksPane, task: int) -> bool:
     return tasks.scope.task == task
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_the_legend_of_signs_is_whole(store_path: Path, study: int, size: tuple[int, int]) -> None:
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        await pilot.press("2")
+        await until_shown(pilot, "E empty")
+        [legend] = [line for line in screen_text(pilot).splitlines() if "E empty" in line]
+        assert "…" not in legend
+        assert "Δ" in legend

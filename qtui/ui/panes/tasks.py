@@ -9,21 +9,27 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
+from qtui.charts.figures import signed
 from qtui.store import comparison
 from qtui.store.comparison import TaskSides
-from qtui.text import safe
+from qtui.text import safe, width
 from qtui.ui import keys, stylesheet
 from qtui.ui.compare_words import task_words
 from qtui.ui.panes.task_list_pane import TaskListPane
 from qtui.ui.scope import Scope
-from qtui.ui.task_list import LEGEND, ORDER_NAMES, TaskList, TaskRow
+from qtui.ui.task_list import LEGENDS, ORDER_NAMES, TaskList, TaskRow
 from qtui.ui.widgets.filter_line import FilterLine
 from qtui.ui.widgets.table import Cell, Column, Row, VirtualTable
 from qtui.ui.widgets.text_view import Mark, TextView
 
 NOTHING = "No runs yet. Press 1 and then n for a new run, or try `qtui demo`."
+
+
+class TaskDetails(TextView):
+    MARKS_FOCUS = False
 
 
 class TaskRows:
@@ -45,8 +51,9 @@ class TasksPane(TaskListPane):
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("tasks"))
 
     table = getters.query_one(VirtualTable)
-    details = getters.query_one("#task-details", TextView)
+    details = getters.query_one(TaskDetails)
     status = getters.query_one("#task-status", Static)
+    legend = getters.query_one("#task-legend", Static)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -56,14 +63,18 @@ class TasksPane(TaskListPane):
         yield Static(id="task-status", markup=False)
         with Container(id="task-halves"):
             yield VirtualTable(id="task-list")
-            yield TextView(id="task-details")
-        yield Static(LEGEND, id="task-legend", markup=False)
+            yield TaskDetails(id="task-details")
+        yield Static(id="task-legend", markup=False)
         yield FilterLine()
 
     def show_pane(self) -> None:
         # Another pane may have gone on to another task; while this one is in view its own cursor leads.
         self._listed = None
         super().show_pane()
+
+    def on_resize(self, event: Resize) -> None:
+        room = event.size.width - 2
+        self.legend.update(next((legend for legend in LEGENDS if width(legend) <= room), LEGENDS[-1]))
 
     async def refresh_data(self) -> None:
         scope = self.scope
@@ -151,7 +162,7 @@ def _flags(letters: str) -> Cell:
 def _change(delta: float | None) -> Cell:
     if delta is None:
         return ""
-    said = f"{delta:+.2f}".replace("-", "−")
+    said = signed(delta)
     return Text(said, "bold") if delta <= -2 else said
 
 

@@ -134,13 +134,13 @@ class MainScreen(Screen[None]):
                 pane.data_changed()
 
     def watch_runs(self, runs: tuple[RunSummary, ...]) -> None:
-        self.header.runs = runs
+        self.header.runs = self.tabs.runs = runs
         self.scope = resolve(self.scope, runs)
         if self.current is not None:
             self.current.data_changed()
 
     def watch_scope(self, scope: Scope) -> None:
-        self.tabs.scope = scope
+        self.header.scope = scope
         for pane in self.switcher.query_children(Pane):
             pane.data_changed(at_once=True)
 

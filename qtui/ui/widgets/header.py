@@ -1,6 +1,7 @@
-"""The two lines on top: where one is (store, what runs), and the six tabs with what is being compared.
+"""The two lines on top: the store with what is being compared, and the six tabs with the run that is going on.
 
-Each draws itself as one line: they change with every tick of a run, and a tree of labels would cost a layout each time.
+Each draws itself as one line: they change with every tick of a run, and a tree of labels would cost a layout each time. At 80
+columns what is compared is worth more than the path of the store, and a run's progress fits beside the tabs.
 """
 
 from dataclasses import dataclass
@@ -16,60 +17,44 @@ from textual.widget import Widget
 from qtui.records import RunSummary
 from qtui.text import cut, safe, width
 from qtui.ui import keys, stylesheet
-from qtui.ui.scope import Scope
+from qtui.ui.scope import Scope, repeated_models
+
+LEAST_STORE = 12
+"""Cells; with fewer the store is not named at all."""
+LEAST_BAR, MOST_BAR = 5, 20
 
 
 class HeaderLine(Widget):
-    """`qtui · store.sqlite                demo running 41 of 160 ━━━━────── 26 %`"""
+    """`qtui  store.sqlite                            demo-ja (hot) · FP16 → Q4_K_M · reference`"""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "header--name",
-        "header--store",
-        "header--state",
-        "header--bar",
-        "header--rest",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"header--name", "header--store", "header--scope"}
 
     runs: reactive[tuple[RunSummary, ...]] = reactive(tuple)
+    scope: reactive[Scope] = reactive(Scope)
 
     def __init__(self, store_path: Path) -> None:
         super().__init__()
         self._store_path = store_path
 
     def render(self) -> Text:
-        left = Text.assemble((" qtui", self.get_component_rich_style("header--name")))
-        right = self._right()
-        room = self.size.width - left.cell_len - right.cell_len - 5
-        left.append(
-            "  " + cut(_short(self._store_path), max(0, room)),
-            self.get_component_rich_style("header--store"),
-        )
-        left.append(" " * max(1, self.size.width - left.cell_len - right.cell_len - 1))
-        return left + right
-
-    def _right(self) -> Text:
-        active = [run for run in self.runs if run.active]
-        if not active:
-            return Text("")
-        run = active[0]
-        style = self.get_component_rich_style("header--state")
-        more = f" +{len(active) - 1}" if len(active) > 1 else ""
-        said = f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more} "
-        text = Text.assemble((said, style))
-        share = run.answered / run.expected if run.expected else 0.0
-        cells = 10 if self.size.width < 100 else 20
-        full = round(share * cells)
-        text.append("━" * full, self.get_component_rich_style("header--bar"))
-        text.append("─" * (cells - full), self.get_component_rich_style("header--rest"))
-        return text
+        line = Text.assemble((" qtui", self.get_component_rich_style("header--name")), "  ")
+        room = self.size.width - line.cell_len - 1
+        scope = _scope_text(self.scope, self.runs, room)
+        store = _store_text(self._store_path, room - width(scope) - 2)
+        line.append(store, self.get_component_rich_style("header--store"))
+        line.append(" " * (room - width(store) - width(scope)))
+        line.append(scope, self.get_component_rich_style("header--scope"))
+        return line
 
 
 class TabLine(Widget):
-    """`1 Runs  2 Tasks  3 Compare …            demo-ja · FP16 → Q4_K_M · reference`"""
+    """`1 Runs  2 Tasks  3 Compare …                demo running 41 of 160 ━━━━───────────`"""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tabs--tab", "tabs--current", "tabs--key", "tabs--scope"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "tabs--tab", "tabs--current", "tabs--key", "tabs--state", "tabs--bar", "tabs--rest",
+    }  # fmt: skip
 
     @dataclass
     class Chosen(Message):
@@ -78,7 +63,7 @@ class TabLine(Widget):
         pane_id: str
 
     current: reactive[str] = reactive("")
-    scope: reactive[Scope] = reactive(Scope)
+    runs: reactive[tuple[RunSummary, ...]] = reactive(tuple)
 
     def __init__(self, pane_ids: tuple[str, ...]) -> None:
         super().__init__()
@@ -96,11 +81,28 @@ class TabLine(Widget):
             text.append(f" {number}", key_style)
             text.append(f" {keys.TITLES[pane_id]} ", style)
             self._ends.append(text.cell_len)
-        room = self.size.width - text.cell_len - 3
-        scope = cut(_scope_text(self.scope), room) if room > 12 else ""
-        text.append(" " * max(0, room + 2 - width(scope)))
-        text.append(scope, self.get_component_rich_style("tabs--scope"))
+        active = [run for run in self.runs if run.active]
+        if active:
+            self._append_progress(text, active, self.size.width - text.cell_len - 1)
         return text
+
+    def _append_progress(self, text: Text, active: list[RunSummary], room: int) -> None:
+        """What runs, as much of it as there is room for: the count, then the bar, then name and state."""
+        run = active[0]
+        more = f" +{len(active) - 1}" if len(active) > 1 else ""
+        counted = f"{run.answered}/{run.expected}{more}"
+        said = f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more}"
+        if width(said) + 1 + LEAST_BAR > room:
+            said = counted
+        bar = min(MOST_BAR, room - width(said) - 2)
+        if bar < 1:
+            bar, said = 0, cut(counted, max(0, room))
+        text.append(" " * max(0, room - width(said) - (bar + 1 if bar else 0)))
+        text.append(said, self.get_component_rich_style("tabs--state"))
+        if bar:
+            full = round((run.answered / run.expected if run.expected else 0.0) * bar)
+            text.append(" " + "━" * full, self.get_component_rich_style("tabs--bar"))
+            text.append("─" * (bar - full), self.get_component_rich_style("tabs--rest"))
 
     def on_click(self, click: Click) -> None:
         for pane_id, end in zip(self._pane_ids, self._ends, strict=True):
@@ -109,14 +111,24 @@ class TabLine(Widget):
                 return
 
 
-def _scope_text(scope: Scope) -> str:
+def _scope_text(scope: Scope, runs: tuple[RunSummary, ...], room: int) -> str:
+    """Model, pair and judge; where there is too little room, without the judge, and then with a shorter name of the model."""
     if scope.model is None:
         return ""
-    pair = f" · {scope.baseline} → {scope.candidate}" if scope.candidate else f" · {scope.baseline}"
-    return safe(f"{scope.model}{pair}" + (f" · {scope.judge}" if scope.judge else ""))
+    pair = safe(f" · {scope.baseline} → {scope.candidate}" if scope.candidate else f" · {scope.baseline}")
+    judge = safe(f" · {scope.judge}") if scope.judge else ""
+    of = next((run.experiment for run in runs if run.id == scope.run_id), "")
+    experiment = f" ({cut(safe(of), 16)})" if scope.model in repeated_models(scope, runs) else ""
+    model = safe(scope.model)
+    if width(model + experiment + pair + judge) > room:
+        judge = ""
+    return cut(cut(model, max(8, room - width(experiment + pair))) + experiment + pair + judge, max(0, room))
 
 
-def _short(path: Path) -> str:
-    home = str(Path.home())
-    text = str(path)
-    return safe("~" + text[len(home) :] if text.startswith(home + "/") else text)
+def _store_text(path: Path, room: int) -> str:
+    """The path, or its end: which file it is says more than where."""
+    home, text = str(Path.home()), str(path)
+    shown = safe("~" + text[len(home) :] if text.startswith(home + "/") else text)
+    if width(shown) <= room:
+        return shown
+    return cut(f"…/{safe(path.name)}", room) if room >= LEAST_STORE else ""

@@ -45,7 +45,7 @@ class SidePanel(Vertical):
         self.set_class(marked, "-marked")
         sign = Content.styled(MARKED if marked else " ", "$accent")
         self.facts.update(sign + _facts(words, more))
-        self.grades.update(Content(" ") + _grades(words, grading=grading and marked))
+        self.grades.update(sign + _grades(words, grading=grading and marked))
         self.reasons.show(words.reasons, words.reason_marks)
         self.set_class(not words.reasons, "-no-reasons")
 

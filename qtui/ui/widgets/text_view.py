@@ -24,7 +24,8 @@ from qtui.ui import keys
 from qtui.ui.stylesheet import beside
 
 LOOKS = ("different", "left", "right", "note", "heading", "match")
-GUTTER = 1
+FOCUSED = "▌"
+"""Beside every line of the text that has the keyboard, and not beside the empty rows below it."""
 SCROLLBAR = 1
 
 
@@ -41,8 +42,10 @@ class TextView(ScrollView, inherit_bindings=False):
     """Read-only text. `show` gives it one; focus lets the keys of `text` scroll it."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"text--{look}" for look in LOOKS} | {"text--pointer"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"text--{look}" for look in LOOKS} | {"text--pointer", "text--focused"}
     DEFAULT_CSS = beside(__file__)
+    MARKS_FOCUS: ClassVar[bool] = True
+    """False where something else shows that this has the keyboard."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -104,7 +107,7 @@ class TextView(ScrollView, inherit_bindings=False):
         self._base = None
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - as above
-        self._wrap_at(width - GUTTER - SCROLLBAR)
+        self._wrap_at(width - self._gutter - SCROLLBAR)
         return len(self._lines)
 
     def on_resize(self) -> None:
@@ -117,7 +120,15 @@ class TextView(ScrollView, inherit_bindings=False):
         strip = self._strips.get(number)
         if strip is None:
             strip = self._strips[number] = self._drawn(number)
+        if self.MARKS_FOCUS:
+            marked = self.has_focus and number < len(self._lines)
+            style = self._base_style + self._look("focused") if marked else self._base_style
+            strip = Strip.join([Strip([Segment(FOCUSED if marked else " ", style)], 1), strip])
         return strip.crop_extend(0, self.size.width, self._base_style)
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.refresh()
 
     def action_scroll_up(self) -> None:
         self.scroll_to(y=self.scroll_y - 1, animate=False)
@@ -142,7 +153,12 @@ class TextView(ScrollView, inherit_bindings=False):
         self.virtual_size = Size(self._cells, len(self._lines))
 
     def _room(self) -> int:
-        return self.content_size.width - GUTTER - SCROLLBAR
+        return self.content_size.width - self._gutter - SCROLLBAR
+
+    @property
+    def _gutter(self) -> int:
+        """Cells before the text: the sign of the keyboard, the pointer."""
+        return 2 if self.MARKS_FOCUS else 1
 
     def _wrap_at(self, cells: int) -> bool:
         """Wrap the text anew; False where it is wrapped so already."""
@@ -173,7 +189,7 @@ class TextView(ScrollView, inherit_bindings=False):
         gutter = Segment("▸" if pointer else " ", base + self._look("pointer") if pointer else base)
         start, stop = self._lines[number]
         pieces = [Segment(self.text[a:b], style) for a, b, style in self._styled(number, start, stop)]
-        return Strip.join([Strip([gutter], GUTTER), Strip(pieces).apply_offsets(0, number)])
+        return Strip.join([Strip([gutter], 1), Strip(pieces).apply_offsets(0, number)])
 
     def _styled(self, number: int, start: int, stop: int) -> Iterator[tuple[int, int, Style]]:
         """The line's parts of one style each."""

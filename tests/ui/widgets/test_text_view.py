@@ -27,7 +27,8 @@ class ViewApp(App[None]):
 
 
 def line(view: TextView, number: int) -> str:
-    return view.render_line(number).text.rstrip()
+    """Without the sign of the keyboard."""
+    return view.render_line(number).text[1:].rstrip()
 
 
 async def test_lines_follow_kinsoku_and_the_width() -> None:
@@ -115,3 +116,15 @@ async def test_another_theme_gives_the_text_its_colours() -> None:
         assert before is not None
         assert after is not None
         assert before.bgcolor != after.bgcolor
+
+
+async def test_only_the_lines_of_the_text_are_marked_as_having_the_keyboard() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(30, 8)) as pilot:
+        app.left.show("one\ntwo")
+        app.left.focus()
+        await pilot.pause()
+        assert [app.left.render_line(y).text[0] for y in range(4)] == ["▌", "▌", " ", " "]
+        app.set_focus(None)
+        await pilot.pause()
+        assert app.left.render_line(0).text[0] == " "
