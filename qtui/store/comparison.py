@@ -165,6 +165,25 @@ def tasks_containing(store: Store, run_id: int, model: str, needle: str, variant
     return frozenset(row["position"] for row in rows)
 
 
+def differing_answers(store: Store, run_id: int, model: str, baseline: str) -> dict[str, int]:
+    """How many answers of every other variant of the model have another text than the baseline's to the same task and sample.
+
+    A variant that answered nothing that the baseline did, or everything in the same words, is left out.
+    """
+    rows = store.execute(
+        "SELECT other.name, count(*) AS differing FROM variant base"
+        " JOIN variant_answer base_va ON base_va.variant_id = base.id JOIN answer base_answer ON base_answer.id = base_va.answer_id"
+        " JOIN variant other ON other.run_id = base.run_id AND other.model = base.model AND other.id <> base.id"
+        " JOIN variant_answer other_va ON other_va.variant_id = other.id AND other_va.task_id = base_va.task_id"
+        "  AND other_va.sample = base_va.sample"
+        " JOIN answer other_answer ON other_answer.id = other_va.answer_id"
+        " WHERE base.run_id = ? AND base.model = ? AND base.name = ? AND other_answer.text <> base_answer.text"
+        " GROUP BY other.id ORDER BY other.position",
+        (run_id, model, baseline),
+    )
+    return {row["name"]: row["differing"] for row in rows}
+
+
 def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, list[SideAnswer]]:
     rows = store.execute(
         "SELECT va.variant_id, va.sample, answer.* FROM variant JOIN variant_answer va ON va.variant_id = variant.id"

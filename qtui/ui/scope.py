@@ -4,13 +4,14 @@ One value on the main screen, so that a model chosen in Scores is the model that
 store: what was chosen stays as long as it exists, what was not chosen is filled in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qtui.records import RunSummary, VariantProgress
 
 Pair = tuple[int, str]
 """Run id and model."""
+NOTHING_KNOWN: Mapping[Pair, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Scope:
     baseline: str | None = None
     candidate: str | None = None
     """Variants of the selected model: what is compared against, and what is being judged."""
+    candidate_chosen: bool = False
+    """Whether the user chose the candidate; otherwise it is the one whose answers differ most, as far as that is known."""
     task: int = 1
     """1-based position in the task set."""
     judge: str | None = None
@@ -39,8 +42,11 @@ class Scope:
     """Only tasks with something to look at are listed: a flag or a star."""
 
 
-def resolve(scope: Scope, runs: Sequence[RunSummary]) -> Scope:
-    """The scope with everything that the store lacks dropped and everything not chosen filled in. `runs`: newest first."""
+def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair, str] = NOTHING_KNOWN) -> Scope:
+    """The scope with everything that the store lacks dropped and everything not chosen filled in. `runs`: newest first.
+
+    `most_changed` names candidates whose answers differ most from their baseline's, for the models that one is known of.
+    """
     by_id = {run.id: run for run in runs}
     run_ids = tuple(run_id for run_id in scope.run_ids if run_id in by_id) if scope.narrowed else ()
     narrowed = bool(run_ids)
@@ -53,10 +59,12 @@ def resolve(scope: Scope, runs: Sequence[RunSummary]) -> Scope:
         chosen = next(iter(same or _newest_first(pairs, runs)), None)
         scope = replace(scope, run_id=chosen and chosen[0], model=chosen and chosen[1])
     if scope.run_id is None:
-        return replace(scope, baseline=None, candidate=None, judge=None, task=1)
+        return replace(scope, baseline=None, candidate=None, candidate_chosen=False, judge=None, task=1)
     run = by_id[scope.run_id]
     return replace(
-        _with_variants(scope, [v for v in run.variants if v.model == scope.model]),
+        _with_variants(
+            scope, [v for v in run.variants if v.model == scope.model], most_changed.get((run.id, scope.model or ""))
+        ),
         judge=_judge(scope, runs),
         task=min(max(1, scope.task), max(1, run.tasks)),
     )
@@ -93,14 +101,21 @@ def _newest_first(pairs: Sequence[Pair], runs: Sequence[RunSummary]) -> list[Pai
     return sorted(pairs, key=lambda pair: order[pair[0]])
 
 
-def _with_variants(scope: Scope, variants: Sequence[VariantProgress]) -> Scope:
+def _with_variants(scope: Scope, variants: Sequence[VariantProgress], most_changed: str | None) -> Scope:
     names = [v.name for v in variants]
     baseline = scope.baseline if scope.baseline in names else _default_baseline(variants)
     others = [name for name in names if name != baseline]
+    chosen = scope.candidate_chosen and scope.candidate in others
     # A control arm or a noise floor is looked at when asked for: what quantization did comes first.
-    candidates = [v.name for v in variants if v.name in others and v.role == "candidate"]
-    candidate = scope.candidate if scope.candidate in others else next(iter(candidates or others), None)
-    return replace(scope, baseline=baseline, candidate=candidate)
+    candidates = candidates_of(variants, baseline)
+    wanted = (scope.candidate, most_changed) if chosen else (most_changed, scope.candidate)
+    candidate = next((name for name in wanted if name in others), next(iter(candidates or others), None))
+    return replace(scope, baseline=baseline, candidate=candidate, candidate_chosen=chosen)
+
+
+def candidates_of(variants: Sequence[VariantProgress], baseline: str | None) -> list[str]:
+    """Names of what is judged: neither the baseline nor a yardstick beside it."""
+    return [v.name for v in variants if v.name != baseline and v.role == "candidate"]
 
 
 def _default_baseline(variants: Sequence[VariantProgress]) -> str | None:

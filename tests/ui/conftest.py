@@ -72,6 +72,35 @@ def fill(store: Store, experiment: str = "study", models: tuple[str, ...] = ("or
     return run_id
 
 
+def fill_candidates(store: Store, differing: dict[str, int], experiment: str = "several") -> int:
+    """A finished run of one model whose candidates differ from FP16 in so many of the four answers. Its id."""
+    names = ("FP16", *differing)
+    new = runs.NewRun(
+        experiment=experiment,
+        plan=content_hash(experiment, names),
+        definition="",
+        source="import",
+        origin="/data/several",
+        task_set=TaskSet("four", TASKS),
+        variants=[
+            runs.NewVariant("org/several", name, name == "FP16", "llama.cpp", name, name, len(TASKS), {})
+            for name in names
+        ],
+    )
+    run_id = runs.add(store, new)
+    [summary] = runs.summaries(store, [run_id])
+    for variant in summary.variants:
+        for number, (task_id, task) in enumerate(runs.tasks(store, run_id)):
+            answer_in_variant(store, variant.id, task_id, task.reference, number < differing.get(variant.name, 0))
+    return run_id
+
+
+def answer_in_variant(store: Store, variant_id: int, task_id: int, text: str, differs: bool) -> None:
+    text += "違います。" if differs else ""
+    key = content_hash(variant_id, task_id, text)
+    answers.commit(store, answers.Link(variant_id, task_id, 0), Answer(key, text, "stop", 40, 20, 0.5))
+
+
 @pytest.fixture
 def study(store: Store) -> int:
     """The id of the run of `fill` in the test's store."""

@@ -14,7 +14,7 @@ from qtui.store import Store, grades, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare import ComparePane
 from qtui.ui.panes.scores import ScoresPane
-from tests.ui.conftest import fill
+from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 
 SIZES = [(160, 50), (80, 24)]
@@ -215,3 +215,16 @@ def _grade_by_reference(store: Store, run_id: int) -> None:
             (run_id,),
         )
     assert "reference" in [j.label for j in runs.summaries(store, [run_id])[0].judges]
+
+
+async def test_the_cursor_follows_a_candidate_chosen_by_key(store_path: Path, store: Store) -> None:
+    fill_candidates(store, {"F16": 0, "Q4_K_M": 1, "Q2_K": 3})
+    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: bool(pilot.app.screen.query(ScoresPane)))
+        pane = pilot.app.screen.query_one(ScoresPane)
+        await until(pilot, lambda: pane.table.row_count == 3 and pane.table.cursor == 2)
+        await pilot.press("V")
+        await until(pilot, lambda: pane.table.cursor == 1)
+        await pilot.press("v", "v")
+        await until(pilot, lambda: pane.table.cursor == 0)

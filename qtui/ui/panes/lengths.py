@@ -108,8 +108,8 @@ class LengthsPane(FiguresPane):
         chosen: dict[str, Any] = {"run_id": story.run_id, "model": story.model}
         if story.pair is not None:
             chosen["candidate"] = story.pair.candidate
-        self.own_choices.made(chosen)
-        self.select(**chosen)
+        if self.own_choices.made(chosen, self.scope):
+            self.select(**chosen)
 
     def action_open(self) -> None:
         if self._stories:

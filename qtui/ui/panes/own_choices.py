@@ -15,9 +15,12 @@ class OwnChoices:
     def __init__(self) -> None:
         self._pending: list[dict[str, Any]] = []
 
-    def made(self, changes: dict[str, Any]) -> None:
-        """The pane asks for these fields of the scope."""
+    def made(self, changes: dict[str, Any], scope: Scope) -> bool:
+        """Whether the pane has to ask for these fields of the scope; not where a cursor went to what the scope says already."""
+        if not self._pending and all(getattr(scope, name) == value for name, value in changes.items()):
+            return False
         self._pending = [*self._pending[-_PENDING_AT_MOST:], changes]
+        return True
 
     def explain(self, scope: Scope) -> bool:
         """Whether the scope is what the pane asked for, or has yet to become it. Older choices are forgotten with it."""

@@ -115,8 +115,8 @@ class ScoresPane(FiguresPane):
         chosen: dict[str, Any] = {"run_id": row.run_id, "model": row.model, "candidate": row.candidate}
         if row.judge is not None:
             chosen["judge"] = row.judge
-        self.own_choices.made(chosen)
-        self.select(**chosen)
+        if self.own_choices.made(chosen, self.scope):
+            self.select(**chosen)
 
     @on(VirtualTable.RowHighlighted, "#flip-table")
     def _highlight_flip(self, message: VirtualTable.RowHighlighted) -> None:

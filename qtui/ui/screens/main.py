@@ -22,6 +22,7 @@ from qtui.records import RunSummary
 from qtui.store import Store
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
+from qtui.ui.most_changed import MostChanged
 from qtui.ui.panes.pane import Pane, Workbench
 from qtui.ui.run_watch import WHOLE_SECONDS, RunWatch
 from qtui.ui.scope import Scope, judges, models, resolve
@@ -61,6 +62,7 @@ class MainScreen(Screen[None]):
         self._read_at = 0.0
         self._settled = True
         self._watch = RunWatch()
+        self._most_changed = MostChanged()
         self._polling = False
         self._last_problem = ""
 
@@ -127,7 +129,9 @@ class MainScreen(Screen[None]):
         if changed or (due and (active or not self._settled)):
             self._settled = not changed
             self._seen, self._read_at = seen, time.monotonic()
-            self.runs = await self.workbench.reader.read(self._watch.read)
+            runs = await self.workbench.reader.read(self._watch.read)
+            await self._most_changed.learn(self.workbench.reader, self.scope, runs, settled=self._compares)
+            self.runs = runs
         if changed:
             self.workbench.store_changed(seen)
             for pane in self.switcher.query_children(Pane):
@@ -135,7 +139,7 @@ class MainScreen(Screen[None]):
 
     def watch_runs(self, runs: tuple[RunSummary, ...]) -> None:
         self.header.runs = self.tabs.runs = runs
-        self.scope = resolve(self.scope, runs)
+        self.scope = resolve(self.scope, runs, self._most_changed.names)
         if self.current is not None:
             self.current.data_changed()
 
@@ -152,7 +156,9 @@ class MainScreen(Screen[None]):
         assert changes.keys() <= known, f"no such field of Scope: {changes.keys() - known}"
         if "run_ids" in changes:
             changes = {"narrowed": bool(changes["run_ids"])} | changes
-        self.scope = resolve(replace(self.scope, **changes), self.runs)
+        if changes.get("candidate", self.scope.candidate) != self.scope.candidate:
+            changes = {"candidate_chosen": True} | changes
+        await self._look_at(changes)
         if wanted.pane is not None:
             await self.show(wanted.pane)
 
@@ -163,15 +169,25 @@ class MainScreen(Screen[None]):
     async def _tab_chosen(self, chosen: TabLine.Chosen) -> None:
         await self.show(chosen.pane_id)
 
-    def action_step(self, what: str, by: int) -> None:
+    async def _look_at(self, changes: dict[str, Any]) -> None:
+        scope = replace(self.scope, **changes)
+        await self._most_changed.learn(self.workbench.reader, scope, self.runs, settled=True)
+        self.scope = resolve(scope, self.runs, self._most_changed.names)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether the pane in view shows a candidate: it is not exchanged under the reader's eyes."""
+        return self.switcher.current not in (None, "runs", "models")
+
+    async def action_step(self, what: str, by: int) -> None:
         """The next model, candidate or judge of what is in view, around the end."""
         choices = self._choices(what)
         if len(choices) < 2:
             self.notify(f"There is no other {what} in view.", timeout=2)
             return
         current = next((i for i, choice in enumerate(choices) if choice.items() <= _values(self.scope).items()), 0)
-        changes = choices[(current + by) % len(choices)]
-        self.scope = resolve(replace(self.scope, **changes), self.runs)
+        chosen = {"candidate_chosen": True} if what == "candidate" else {}
+        await self._look_at(choices[(current + by) % len(choices)] | chosen)
 
     def _choices(self, what: str) -> list[dict[str, Any]]:
         if what == "model":
