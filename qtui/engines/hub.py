@@ -13,14 +13,24 @@ from qtui.engines import gguf_file, hub_resume
 from qtui.errors import UserError
 
 Progress = Callable[[float], None]
+Check = Callable[[Path], object]
+"""Of a folder with a model's settings alone: raises UserError where its weights would be of no use."""
 
+_SETTINGS_FILES = ["config.json"]
 _PROMPT_FILES = ["*.json", "*.jinja", "tokenizer.model"]
 _MODEL_FILES = [*_PROMPT_FILES, "*.safetensors", "*.txt", "*.model", "*.py"]
 _NOT_THESE = ["*/*", "*.safetensors.index.json.bak"]
 
 
-def folder(repo: str, progress: Progress) -> Path:
-    """A whole model: settings, tokenizer, safetensors (or .bin files where there are none)."""
+def folder(repo: str, progress: Progress, first: Check | None = None) -> Path:
+    """A whole model: settings, tokenizer, safetensors (or .bin files where there are none).
+
+    `first` is asked before anything large is fetched.
+    """
+    if first is not None:
+        settings = _snapshot(repo, _SETTINGS_FILES, lambda _: None)
+        if all((settings / name).is_file() for name in _SETTINGS_FILES):
+            first(settings)
     found = _snapshot(repo, _MODEL_FILES, progress)
     if not any(found.glob("*.safetensors")):
         found = _snapshot(repo, [*_MODEL_FILES, "*.bin"], progress)

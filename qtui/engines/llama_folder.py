@@ -4,6 +4,7 @@ For the Llama family alone, whose layout is settled: Llama, Mistral and Mixtral,
 architecture to llama.cpp. Everything else is the business of llama.cpp's own converter, and the error says so.
 """
 
+import contextlib
 import json
 import re
 from collections import defaultdict
@@ -51,6 +52,12 @@ def convert(folder: Path, target: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+
+
+def check_settings(folder: Path) -> None:
+    """Raises UserError where the config alone says that no GGUF file can be made of a folder, here or by llama.cpp's converter."""
+    with contextlib.suppress(NeedsConverterError):
+        _config(folder)
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from qtui.engines import available, child, fingerprint, gguf_source, imatrix, quantize, weights
+from qtui.engines import available, child, fingerprint, gguf_source, imatrix, llama_folder, quantize, weights
 from qtui.engines.making_protocol import SourceFound, SourceWanted, TypeForecast
 from qtui.engines.protocol import Finished
 from qtui.engines.quantization_types import NEEDS_IMATRIX
@@ -24,7 +24,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     matrix = Path(wanted.imatrix) if wanted.imatrix else None
     if matrix:
         imatrix.read(matrix)
-    found = weights.locate(wanted.source, say)
+    found = weights.locate(wanted.source, say, llama_folder.check_settings)
     name, home = model_name(found), found.parent
     if found.is_dir():
         version = available.version_of("llama.cpp")

@@ -49,7 +49,7 @@ def plan(job: Job, report: weights.Report) -> Plan:
         prompts, facts = _for_endpoint(job, report)
         path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights, variant.api)
     else:
-        path = weights.locate(variant.weights, report)
+        path = weights.locate(variant.weights, report, lambda settings: _check_settings(variant, settings))
         print_ = weights.fingerprint_of(path, report)
         prompts, facts = _prompts(job, report)
         facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
@@ -123,6 +123,16 @@ def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str
     if path is None:
         return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
     return [*shared, *how_computed(variant, path, version)]
+
+
+def _check_settings(variant: VariantSpec, settings: Path) -> None:
+    """What a model's config says that this machine cannot do, before its weights are fetched."""
+    if variant.engine == "transformers":
+        quantized_checkpoint.versions(settings, variant.weights)
+    else:
+        from qtui.engines import llama_folder
+
+        llama_folder.check_settings(settings)
 
 
 def _check(sampling: Sampling) -> None:

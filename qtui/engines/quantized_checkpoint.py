@@ -37,21 +37,21 @@ def method(folder: Path) -> str:
     return str(settings.get("quant_method") or ("bitsandbytes" if by_bits else "a method that is not named"))
 
 
-def versions(folder: Path) -> list[str]:
+def versions(folder: Path, name: str = "") -> list[str]:
     """What dequantizes it, such as `bitsandbytes 0.50.2`: another version may compute other numbers.
 
-    Raises UserError naming the packages that are missing.
+    Only its config is read. Raises UserError naming the packages that are missing, and the model by `name` or else by its folder.
     """
     known = method(folder)
     found, missing = [], []
-    for name in _PACKAGES.get(known, ()):
+    for package in _PACKAGES.get(known, ()):
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            found.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
+            missing.append(package)
     if missing:
         raise UserError(
-            f"{folder}: its weights are quantized by {known}, which needs {' and '.join(missing)}: "
+            f"{name or folder}: its weights are quantized by {known}, which needs {' and '.join(missing)}: "
             f"pip install {' '.join(missing)}"
         )
     return found

@@ -27,8 +27,11 @@ CONVERSION = 1
 Report = Callable[[Loading], None]
 
 
-def locate(weights: str, report: Report) -> Path:
-    """The folder or .gguf file, fetched from the hub if need be. Raises UserError where there is none."""
+def locate(weights: str, report: Report, first: hub.Check | None = None) -> Path:
+    """The folder or .gguf file, fetched from the hub if need be. Raises UserError where there is none.
+
+    `first` is asked before a model's folder is fetched, with its settings alone.
+    """
     found = _on_disk(weights)
     if found:
         return found
@@ -36,7 +39,7 @@ def locate(weights: str, report: Report) -> Path:
     file = _HUB_FILE.match(weights)
     if file:
         return hub.file(file["repo"], file["file"], progress)
-    return hub.folder(weights, progress)
+    return hub.folder(weights, progress, first)
 
 
 def locate_prompt(weights: str, report: Report) -> Path:

@@ -3,16 +3,18 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qtui.engines import hub_resume
-from tests.engines.loopback_hub import LoopbackHub
+from tests.engines.loopback_hub import COMMIT, LoopbackHub
 
 LARGE = hub_resume.LARGE + 4096
 PARTS = 3
@@ -30,6 +32,19 @@ except UserError as error:
     print(json.dumps({"error": str(error)}))
 """
 
+PLANNING = """
+import json, sys
+from pathlib import Path
+from qtui.engines import planning
+from qtui.errors import UserError
+from tests.engines.conftest import job, variant
+try:
+    planning.plan(job(variant(sys.argv[2], sys.argv[1])), lambda _: None)
+except UserError as error:
+    print(json.dumps({"error": str(error)}))
+"""
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -44,7 +59,11 @@ def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for number in range(1, PARTS + 1):
         (files / f"big-{number:05d}-of-{PARTS:05d}.gguf").write_bytes(noise(number, 50_000 * number))
     (files / "large.gguf").write_bytes(noise(9, LARGE))
-    return {"org/model": model, "org/files": files}
+    quantized = home / "quantized"
+    shutil.copytree(model, quantized)
+    settings = {"architectures": ["LlamaForCausalLM"], "quantization_config": {"quant_method": "gptq", "bits": 4}}
+    (quantized / "config.json").write_text(json.dumps(settings))
+    return {"org/model": model, "org/files": files, "org/quantized": quantized}
 
 
 @pytest.fixture
@@ -155,23 +174,43 @@ def test_what_is_here_is_used_when_the_hub_is_gone(repos: dict[str, Path], tmp_p
     assert fetched(hub, tmp_path, what, HF_HUB_OFFLINE="1")["path"] == first["path"]
 
 
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("transformers", "org/quantized: its weights are quantized by gptq, which needs gptqmodel"),
+        ("llama.cpp", "its weights are quantized already"),
+    ],
+)
+def test_what_cannot_be_used_here_is_said_before_its_weights_are_fetched(
+    hub: LoopbackHub, tmp_path: Path, engine: str, said: str
+) -> None:
+    if find_spec("gptqmodel"):
+        pytest.skip("gptqmodel is installed here")
+    assert said in fetched(hub, tmp_path, "org/quantized", program=PLANNING, more=[engine])["error"]
+    assert "GET org/quantized/resolve/" + COMMIT + "/config.json" in hub.requests
+    assert not [request for request in hub.requests if "model.safetensors" in request]
+
+
 def noise(seed: int, size: int) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def start(hub: LoopbackHub, tmp_path: Path, what: str, **more: str) -> "subprocess.Popen[bytes]":
-    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1", **more}
+def start(
+    hub: LoopbackHub, tmp_path: Path, what: str, *, program: str = PROGRAM, more: Sequence[str] = (), **settings: str
+) -> "subprocess.Popen[bytes]":
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1", **settings}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, what],
+        [sys.executable, "-c", program, what, *more],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=inherited | environment,
     )
 
 
-def fetched(hub: LoopbackHub, tmp_path: Path, what: str, **more: str) -> dict[str, Any]:
-    with start(hub, tmp_path, what, **more) as process:
+def fetched(hub: LoopbackHub, tmp_path: Path, what: str, **how: Any) -> dict[str, Any]:
+    with start(hub, tmp_path, what, **how) as process:
         out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors.decode()
     found: dict[str, Any] = json.loads(out)
