@@ -28,6 +28,8 @@ class Config:
     """False leaves the mouse to the terminal, for its own selection."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Key id → keys separated by commas."""
+    converter: Path | None = None
+    """A folder with llama.cpp's sources, for models that qtui does not convert itself; None fetches it. Relative to the file."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
@@ -52,6 +54,8 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
         raise UserError("\n".join(problems))
     if "margin" in values:
         values["margin"] = float(values["margin"])
+    if "converter" in values:
+        values["converter"] = path.parent / Path(values["converter"]).expanduser()
     if "keymap" in values:
         values["keymap"] = dict(_flat(values["keymap"]))
     return Config(**values)
@@ -83,6 +87,8 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
             yield f'{where}: "theme" is a name in quotes, not {value!r}'
         elif key == "margin" and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 4):
             yield f'{where}: "margin" is a number of grades above 0 and below 4, not {value!r}'
+        elif key == "converter" and (not isinstance(value, str) or not value):
+            yield f'{where}: "converter" is the folder of llama.cpp\'s sources in quotes, not {value!r}'
         elif key == "mouse" and not isinstance(value, bool):
             yield f'{where}: "mouse" is true or false, not {value!r}'
 

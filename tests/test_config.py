@@ -27,12 +27,23 @@ def test_a_key_id_may_be_written_without_quotes() -> None:
     assert config.load(key_ids=["compare.next"]).keymap == {"compare.next": "l"}
 
 
+def test_the_converters_folder_is_one_beside_the_file_or_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    folder = write('converter = "llama.cpp"\n').parent
+    assert config.load().converter == folder / "llama.cpp"
+    write('converter = "~/llama.cpp"\n')
+    assert config.load().converter == Path("/home/me/llama.cpp")
+    write('converter = "/opt/llama.cpp"\n')
+    assert config.load().converter == Path("/opt/llama.cpp")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('them = "nord"', ':1: no key "them" (nearest: theme)'),
         ("\nmargin = 9", ':2: "margin" is a number of grades above 0 and below 4, not 9'),
         ("theme = 3", ':1: "theme" is a name in quotes, not 3'),
+        ("converter = 3", ':1: "converter" is the folder of llama.cpp\'s sources in quotes, not 3'),
         ('mouse = "no"', ":1: \"mouse\" is true or false, not 'no'"),
         ('[keymap]\n\n"compare.nxt" = "l"', ':3: no key id "compare.nxt" (nearest: compare.next)'),
         ('[keymap]\n"compare.next" = 3', ':2: "compare.next" is a text of keys, e.g. "n" or "n,down"'),

@@ -38,8 +38,8 @@ def conversion_options(command: Command) -> Command:
                      help="Where the files go (default: beside a GGUF file; of a folder or a hub model in qtui's cache)."),
         click.option("--threads", metavar="N", type=click.IntRange(min=1), help="Threads (default: all cores)."),
         click.option("--converter", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False),
-                     help="llama.cpp's sources, for folders that qtui does not convert itself (default: $QTUI_LLAMA_CPP, else "
-                          "fetched once through pip)."),
+                     help="llama.cpp's sources, for folders that qtui does not convert itself (default: $QTUI_LLAMA_CPP, "
+                          "else converter in config.toml, else fetched once through pip)."),
         click.option("--trust-remote-code", is_flag=True, help="Allow code that comes with a model's folder."),
         click.option("--model", metavar="NAME", help="The model of the workbench that the files are shown under."),
     )  # fmt: skip

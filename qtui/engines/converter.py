@@ -1,7 +1,8 @@
 """llama.cpp's own converter (`convert_hf_to_gguf.py`) for the folders that qtui does not convert itself.
 
 It must be of the llama.cpp that is installed, or it writes what that cannot read: so it comes from the source distribution of
-that very llama-cpp-python, fetched once through pip and kept in the cache, or from a folder that the user names.
+that very llama-cpp-python, fetched once through pip and kept in the cache, or from a folder that the user names: for one command,
+for a session (in the environment) or for good (in config.toml), in this order.
 
 The converter and pip run as processes of their own, through this module (`python -m qtui.engines.converter`), so that they end with
 the process that asked. What they say goes to stderr, which is the log.
@@ -22,7 +23,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qtui import paths
+from qtui import config, paths
 from qtui.engines import unfinished
 from qtui.errors import UserError
 
@@ -36,7 +37,9 @@ FETCHING = "fetching llama.cpp's converter"
 _WANTED = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
 _WRITTEN = re.compile(r"Writing:\s+(\d+)%")
 _SAID_LINES = 40
-_POINT_TO_ONE = f"or name a folder with llama.cpp's sources: --converter FOLDER or ${ENVIRONMENT}"
+_POINT_TO_ONE = (
+    f"or name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
+)
 
 
 class NeedsConverterError(UserError):
@@ -82,14 +85,23 @@ def convert(
 
 
 def located(named: Path | None, progress: Progress) -> Path:
-    """The converter's script: in the folder named here, in the environment, in the cache, else fetched."""
-    folder = named or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    """The converter's script: in the folder named here, in the environment, in config.toml, in the cache, else fetched."""
+    folder, told_by = _told(named)
     if folder is None:
         return _fetched(progress)
     script = folder.expanduser() / SCRIPT
     if not script.is_file():
-        raise UserError(f"{folder}: has no {SCRIPT}; name the folder of llama.cpp's sources")
+        raise UserError(f"{folder} (of {told_by}): has no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
+
+
+def _told(named: Path | None) -> tuple[Path | None, str]:
+    """The folder that the user names, and where."""
+    if named is not None:
+        return named, "--converter"
+    if os.environ.get(ENVIRONMENT):
+        return Path(os.environ[ENVIRONMENT]), f"${ENVIRONMENT}"
+    return config.load().converter, f'"converter" in {paths.config_file()}'
 
 
 def _names_own_code(folder: Path) -> bool:

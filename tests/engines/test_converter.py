@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +90,9 @@ def test_the_converter_is_fetched_once_without_a_build_and_run(
 
 
 def test_what_cannot_be_fetched_says_how_to_go_on(index: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=rf"{VERSION}.*could not be fetched.*--converter FOLDER or \$QTUI_LLAMA_CPP"):
+    with pytest.raises(
+        UserError, match=rf"{VERSION}.*could not be fetched.*--converter FOLDER, \$QTUI_LLAMA_CPP, or converter in"
+    ):
         converter.located(None, lambda *_: None)
     assert [path.name for path in (paths.cache() / "llama.cpp").iterdir()] == ["lock"]
 
@@ -100,15 +103,34 @@ def test_a_distribution_without_a_converter_says_so(index: Callable[[dict[str, s
         converter.located(None, lambda *_: None)
 
 
-def test_a_folder_that_the_user_names_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("mine", "theirs"):
+def test_a_folder_for_one_command_comes_before_one_for_the_session_and_that_before_one_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("once", "session", "good"):
         (tmp_path / name).mkdir()
         (tmp_path / name / converter.SCRIPT).touch()
-    monkeypatch.setenv(converter.ENVIRONMENT, str(tmp_path / "theirs"))
-    assert converter.located(tmp_path / "mine", lambda *_: None).parent.name == "mine"
-    assert converter.located(None, lambda *_: None).parent.name == "theirs"
-    with pytest.raises(UserError, match=r"none: has no convert_hf_to_gguf\.py"):
-        converter.located(tmp_path / "none", lambda *_: None)
+    paths.config_file().parent.mkdir(parents=True)
+    paths.config_file().write_text(f'converter = "{tmp_path / "good"}"\n')
+    monkeypatch.setenv(converter.ENVIRONMENT, str(tmp_path / "session"))
+    assert converter.located(tmp_path / "once", lambda *_: None).parent.name == "once"
+    assert converter.located(None, lambda *_: None).parent.name == "session"
+    monkeypatch.delenv(converter.ENVIRONMENT)
+    assert converter.located(None, lambda *_: None).parent.name == "good"
+
+
+@pytest.mark.parametrize("by", ["--converter", "$QTUI_LLAMA_CPP", "config.toml"])
+def test_a_folder_without_a_converter_is_named_with_who_named_it(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "none"
+    monkeypatch.delenv(converter.ENVIRONMENT, raising=False)
+    if by == "config.toml":
+        paths.config_file().parent.mkdir(parents=True)
+        paths.config_file().write_text(f'converter = "{empty}"\n')
+    elif by == "$QTUI_LLAMA_CPP":
+        monkeypatch.setenv(converter.ENVIRONMENT, str(empty))
+    with pytest.raises(UserError, match=rf"none \(of .*{re.escape(by)}\): has no convert_hf_to_gguf\.py"):
+        converter.located(empty if by == "--converter" else None, lambda *_: None)
 
 
 def test_a_failure_gives_the_converters_reason_and_leaves_nothing(tmp_path: Path, spm: Path) -> None:
