@@ -1,6 +1,7 @@
 """A model as lines of text: its variants as they ran here, its files, and how it was made, as the study's table has it."""
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 from rich.style import Style
 from rich.text import Text
@@ -25,27 +26,54 @@ VARIANT_COLUMNS = (
 )
 LABEL_CELLS = 18
 WIDEST = 100
+TWO_COLUMNS, GAP = 140, 3
+SLIDING = "only the last {:,} tokens are attended to; llama.cpp attends to all: keep prompt and answer within them"
+STUDY_PROMPTS = {"official": "as the model's card asks", "own": "its own, which is no part of qtui: not the card's"}
 
 
 def model_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> list[Text]:
-    """Lines of at most `cells` cells; `styles` as for run_lines."""
-    cells = min(cells, WIDEST)
-    lines = [Text.assemble((cut(safe(model.name), cells), styles["strong"]))]
+    """Lines of at most `cells` cells; `styles` as for run_lines. On a wide screen the catalog stands beside what is here."""
+    title = Text.assemble((cut(safe(model.name), cells), styles["strong"]))
+    if cells < TWO_COLUMNS:
+        column = min(cells, WIDEST)
+        return [title, *_lines_here(model, column, styles), *_catalog_lines(model, column, styles)]
+    left = min(WIDEST, (cells - GAP) // 2)
+    here, known = (
+        list(lines) for lines in (_lines_here(model, left, styles), _catalog_lines(model, cells - left - GAP, styles))
+    )
+    if not here:
+        return [title, *_catalog_lines(model, WIDEST, styles)]
+    return [title, *(_beside(a, left + GAP, b) for a, b in zip_longest(here, known, fillvalue=Text()))]
+
+
+def _beside(left: Text, cells: int, right: Text) -> Text:
+    return Text.assemble(left, " " * (cells - left.cell_len), right)
+
+
+def _lines_here(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    """What ran, is being made, and lies on the disk."""
     if model.variants:
         title, *rows = text_table(VARIANT_COLUMNS, _variant_rows(model), cells - 1)
-        lines += [Text(), Text.assemble((" " + title, styles["quiet"])), *(Text(" " + row) for row in rows)]
-    lines += work_lines(model.work, cells, styles)
-    lines += made_lines(model.made, cells, styles)
+        yield Text()
+        yield Text.assemble((" " + title, styles["quiet"]))
+        yield from (Text(" " + row) for row in rows)
+    yield from work_lines(model.work, cells, styles)
+    yield from made_lines(model.made, cells, styles)
     if model.files:
         heading = "Other files on this machine" if model.made else "Made on this machine"
-        lines += [Text(), Text.assemble((heading, styles["strong"]))]
+        yield Text()
+        yield Text.assemble((heading, styles["strong"]))
         for file in model.files:
-            lines += _pair(size(file.bytes), str(file.path), cells, styles)
-    if model.entry is not None:
-        lines += [Text(), Text.assemble(("Catalog", styles["strong"]))]
-        for label, value in _background(model.entry):
-            lines += _pair(label, value, cells, styles)
-    return lines
+            yield from _pair(size(file.bytes), str(file.path), cells, styles)
+
+
+def _catalog_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    if model.entry is None:
+        return
+    yield Text()
+    yield Text.assemble(("Catalog", styles["strong"]))
+    for label, value in _background(model.entry):
+        yield from _pair(label, value, cells, styles)
 
 
 def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
@@ -84,13 +112,18 @@ def _background(entry: Entry) -> Iterator[tuple[str, str]]:
         ("Fine-tuning data", entry.finetuning_data),
         ("Training method", entry.training_method),
         ("Context", f"{entry.context_length:,} tokens" if entry.context_length else ""),
+        ("Sliding window", SLIDING.format(entry.sliding_window) if entry.sliding_window else ""),
         ("Vocabulary", f"{entry.vocab_size:,}" if entry.vocab_size else ""),
+        ("Architecture", entry.architecture + (", with code of its own" if entry.trust_remote_code else "")),
         ("Weights are in", entry.dtype),
         ("License", entry.license),
         ("Checkpoint", entry.hf_repo),
         ("GGUF", made_into),
+        ("Study's prompt", STUDY_PROMPTS.get(entry.study_prompt, "")),
+        ("Study's sampling", entry.study_sampling),
         ("Prompt", entry.prompt or "the tokenizer's chat template"),
         ("System", entry.system or ""),
+        ("Stops at", ", ".join(repr(text) for text in entry.stop)),
     )
     return ((label, value) for label, value in pairs if value and value != UNKNOWN)
 

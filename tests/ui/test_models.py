@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 
 from qtui import catalog, paths
 from qtui.store import Store, runs
+from qtui.text import width
 from qtui.ui.app import QtuiApp
 from qtui.ui.known_models import File, bits_per_weight, known_models
+from qtui.ui.model_lines import model_lines
+from qtui.ui.widgets.lines import ROLES
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -85,3 +89,38 @@ async def test_every_line_of_the_details_fits(
             await pilot.press("j")
         await until_shown(pilot, "Base model")
         assert {len(line) for line in screen_text(pilot).splitlines() if line.isascii()} == {size[0]}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_what_the_catalog_knows_of_the_study_and_of_a_sliding_window_is_shown(
+    store_path: Path, store: Store, size: tuple[int, int]
+) -> None:
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        await pilot.press("6")
+        await until_shown(pilot, "calm2-7b-chat")
+        await pilot.press("slash", *"evollm", "enter")
+        await until_shown(pilot, "EvoLLM-JP-v1-7B")
+        await pilot.press("tab")
+        seen = ""
+        for _ in range(6):
+            seen += screen_text(pilot)
+            await pilot.press("pagedown")
+        assert "the last 4,096 tokens are attended to" in " ".join(seen.split())
+        assert "Study's sampling" in seen
+
+
+def test_on_a_wide_screen_the_catalog_stands_beside_what_ran_here(store: Store) -> None:
+    fill(store, models=("calm2-7b-chat",))
+    model = known_models(catalog.entries(), runs.summaries(store), ())[0]
+    styles = dict.fromkeys(ROLES, Style())
+    wide = [line.plain for line in model_lines(model, 150, styles)]
+    [heading] = [line for line in wide if "Catalog" in line]
+    assert "variant" in heading
+    assert max(map(width, wide)) <= 150
+
+
+async def test_a_wide_list_cuts_no_name_of_the_catalog(store_path: Path, store: Store) -> None:
+    async with QtuiApp(store_path).run_test(size=(160, 50)) as pilot:
+        await pilot.press("6")
+        for entry in catalog.entries():
+            await until_shown(pilot, entry.name)

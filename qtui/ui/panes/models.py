@@ -96,15 +96,10 @@ class ModelsPane(Pane):
         names = [model.name for model in shown]
         cursor = names.index(self._selected) if self._selected in names else 0
         self._selected = names[cursor] if names else None
-        columns = (
-            Column(f"model ({ORDERS[self._order]})", flex=4, least=24),
-            Column("params", align="right"),
-            Column("variants here", flex=2, least=10, drop=1),
-            Column("files", align="right", drop=2),
-            Column("base model", flex=3, least=16, drop=3),
-        )
         empty = "No model matches." if wanted else "The catalog is empty."
-        self.table.show(columns, ListRows([_row(model) for model in shown]), cursor=cursor, empty=empty)
+        self.table.show(
+            _columns(ORDERS[self._order]), ListRows([_row(model) for model in shown]), cursor=cursor, empty=empty
+        )
         self._show_selected()
 
     @on(VirtualTable.RowHighlighted)
@@ -211,16 +206,35 @@ def _searched(model: KnownModel) -> str:
     return f"{model.name} {entry.family} {entry.base_model}".casefold() if entry else model.name.casefold()
 
 
+def _columns(order: str) -> tuple[Column, ...]:
+    return (
+        Column(f"model ({order})", flex=4, least=24, snug=True, apart=True),
+        Column("params", align="right"),
+        Column("variants here", flex=2, least=13, snug=True, drop=1),
+        Column("files", align="right", drop=2),
+        Column("base model", flex=4, least=16, snug=True, drop=3),
+        Column("context", align="right", drop=4),
+        Column("license", flex=1, least=10, snug=True, drop=5),
+        Column("trained by", flex=2, least=10, snug=True, drop=6),
+    )
+
+
 def _row(model: KnownModel) -> Row:
     entry = model.entry
-    base = entry.base_model if entry and entry.base_model != UNKNOWN else ""
     return (
         model.name,
-        _count(model.parameters) or (entry.parameters if entry and entry.parameters != UNKNOWN else ""),
+        _count(model.parameters) or _known(entry.parameters if entry else UNKNOWN),
         safe(", ".join(variant.name for variant in model.variants)),
         size(model.bytes_on_disk) if model.files else "",
-        base,
+        _known(entry.base_model if entry else UNKNOWN),
+        f"{entry.context_length:,}" if entry and entry.context_length else "",
+        _known(entry.license if entry else UNKNOWN),
+        _known(entry.training_method if entry else UNKNOWN),
     )
+
+
+def _known(value: str) -> str:
+    return "" if value == UNKNOWN else value
 
 
 def _count(parameters: int | None) -> str:
