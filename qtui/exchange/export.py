@@ -26,12 +26,20 @@ ANSWER_COLUMNS = (
     "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds",
 )  # fmt: skip
 GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
+SCORE_COLUMNS = (
+    "model", "baseline", "candidate", "judge", "n", "takes", "baseline_mean", "candidate_mean", "difference", "sd",
+    "interval90_low", "interval90_high", "interval95_low", "interval95_high", "wins", "ties", "losses", "flips_down", "flips_up",
+    "verdict", "verdict_text", "behaviour", "behaviour_reasons", "guards", "mde80", "notes", "answered", "ungraded", "big_down",
+    "big_up", "noise_flips", "p", "rule", "claim_p", "claim_p_holm", "comparisons", "behaviour_p_holm", "tasks_needed",
+    *(f"histogram_{side}_{grade}" for side in ("baseline", "candidate") for grade in range(1, 6)), "margin", "role", "differing",
+    "beside",
+)  # fmt: skip
+"""There may be nothing to compare, or nothing measured yet: a table has its columns all the same."""
 DIVERGENCE_COLUMNS = (
     "model", "baseline", "candidate", "tasks", "tokens", "kl_mean", "kl_se", "kl_se_tasks", "kl_median", "kl_p90", "kl_p95",
     "kl_p99", "kl_p999", "kl_max", "delta_p_mean", "delta_p_rms", "same_top", "as_answered", "perplexity_baseline",
     "perplexity_candidate", "perplexity_ratio", "perplexity_ln_ratio", "perplexity_ln_ratio_se", "missing", "notes",
 )  # fmt: skip
-"""Nothing may have been measured yet: the table has its columns all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair and judge."""
     from qtui.results.scores import score_json
 
-    return _flat(score_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1)
+    return _flat(score_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, SCORE_COLUMNS)
 
 
 def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:

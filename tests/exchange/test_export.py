@@ -8,6 +8,7 @@ import pytest
 
 from qtui.exchange import export
 from qtui.exchange.export import Rows, encode
+from qtui.store import open_store
 from tests.cli.conftest import Invoke, invoke, store_path
 from tests.filled_store import fill
 
@@ -58,6 +59,23 @@ def test_negative_numbers_stay_numbers() -> None:
 def test_table_of_nothing_has_its_header(store_path: Path, invoke: Invoke) -> None:
     header = invoke("export", "divergence").stdout
     assert header == ",".join(export.DIVERGENCE_COLUMNS) + "\n"
+
+
+def test_scores_of_a_model_without_candidates_have_their_header(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    fill(path)
+    store = open_store(path)
+    with store.writing():
+        store.execute("DELETE FROM variant WHERE NOT is_baseline")
+    store.close()
+    table = export.score_rows(path, (1,))
+    assert (table.columns, table.rows) == (export.SCORE_COLUMNS, ())
+
+
+def test_scores_have_the_columns_that_they_have_without_a_row(store_path: Path) -> None:
+    table = export.score_rows(store_path, (1,))
+    assert table.columns == export.SCORE_COLUMNS
+    assert len(table.rows) == 2
 
 
 def test_table_of_nothing_from_several_runs_begins_with_the_experiment(store_path: Path, invoke: Invoke) -> None:

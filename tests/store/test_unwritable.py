@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def others_store(tmp_path: Path) -> Path:
     return folder / "s.sqlite"
 
 
-def as_other_user(path: Path) -> dict[str, str]:
+def as_other_user(path: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.store.as_nobody", str(path)],
         capture_output=True,
@@ -93,7 +94,7 @@ def as_other_user(path: Path) -> dict[str, str]:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, str] = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
