@@ -33,12 +33,10 @@ class RunWatch:
 
 def _renewed(store: Store, known: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
     by_id = {run.id: run for run in known}
-    rows = store.execute("SELECT id, state FROM run ORDER BY created DESC, id DESC").fetchall()
+    states = runs.states(store)
     changed = [
-        row["id"]
-        for row in rows
-        if row["id"] not in by_id or row["state"] in AT_WORK or row["state"] != by_id[row["id"]].state
+        run_id for run_id, state in states if run_id not in by_id or state in AT_WORK or state != by_id[run_id].state
     ]
     if changed:
         by_id |= {run.id: run for run in runs.summaries(store, changed)}
-    return tuple(by_id[row["id"]] for row in rows if row["id"] in by_id)
+    return tuple(by_id[run_id] for run_id, _ in states if run_id in by_id)

@@ -4,7 +4,7 @@ Tasks shows this list and Compare walks it, so that "the next task" is the same 
 there at once; what the analysis adds (score change, similarity, loops) comes from another process and is filled in later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ from qtui.store.comparison import TaskLine, task_lines, tasks_containing
 from qtui.ui.scope import Scope
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qtui.results.compare import TaskDelta
-    from qtui.ui.numbers import Numbers
+
+    Computed = Callable[..., Awaitable[tuple[TaskDelta, ...]]]
+    """A pane's way to ask a function of `qtui.results` about its store."""
 
 ORDERS = ("task", "delta", "ratio", "similarity")
 ORDER_NAMES = {"task": "number", "delta": "score change", "ratio": "length ratio", "similarity": "similarity"}
@@ -129,13 +129,13 @@ class DeltaSource:
     def known(self, scope: Scope) -> "tuple[TaskDelta, ...]":
         return self._deltas if self._key == _key(scope) else ()
 
-    async def fetch(self, numbers: "Numbers", store_path: "Path", scope: Scope) -> bool:
+    async def fetch(self, computed: "Computed", scope: Scope) -> bool:
         """Ask for the scope's figures; whether they are other than those known."""
         if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate is None:
             return False
         from qtui.results.compare import deltas
 
-        found = await numbers.ask(deltas, store_path, scope.run_id, scope.model, scope.baseline, scope.candidate)
+        found = await computed(deltas, scope.run_id, scope.model, scope.baseline, scope.candidate)
         changed = self._key != _key(scope) or found != self._deltas
         self._key, self._deltas = _key(scope), found
         return changed

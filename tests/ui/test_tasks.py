@@ -2,12 +2,15 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from qtui.store import Store, notes, open_store, runs
+from qtui.store.notes import Note
 from qtui.ui.app import QtuiApp
+from qtui.ui.numbers import Numbers
 from qtui.ui.panes.tasks import TasksPane
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
@@ -162,3 +165,28 @@ async def test_the_legend_of_signs_is_whole(store_path: Path, study: int, size: 
         [legend] = [line for line in screen_text(pilot).splitlines() if "E empty" in line]
         assert "…" not in legend
         assert "Δ" in legend
+
+
+async def test_while_a_run_writes_figures_are_not_computed_anew_for_every_answer(
+    store_path: Path, store: Store, study: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    ask = Numbers._ask
+
+    async def counting(self: Numbers, *question: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await ask(self, *question)
+
+    monkeypatch.setattr(Numbers, "_ask", counting)
+    app = QtuiApp(store_path)
+    async with app.run_test(size=WIDE) as pilot:
+        pane = await opened(pilot, app)
+        await until(pilot, lambda: pane.figures_known)
+        computed = asked
+        for number in range(3):
+            read = pane._read_for
+            notes.put(store, study, MODEL, 1, Note(False, f"comment {number}"))
+            await until(pilot, lambda: pane._read_for != read)
+        assert asked <= computed + 1
+        await until(pilot, lambda: asked > computed)

@@ -11,7 +11,7 @@ from qtui.errors import UserError
 from qtui.store import Store, notes
 from qtui.store.notes import Note
 from qtui.ui import task_list
-from qtui.ui.panes.pane import Pane
+from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.scope import Scope
 from qtui.ui.task_list import DeltaSource, TaskList
 from qtui.ui.widgets.filter_line import FilterLine
@@ -19,7 +19,7 @@ from qtui.ui.widgets.filter_line import FilterLine
 T = TypeVar("T")
 
 
-class TaskListPane(Pane):
+class TaskListPane(FiguresPane):
     """`tasks` is the list as of the last `read_with_tasks`; a subclass shows it and composes a FilterLine."""
 
     def __init__(self, *, id: str) -> None:
@@ -125,11 +125,12 @@ class TaskListPane(Pane):
             await self.write(lambda store: notes.put(store, run_id, model, scope.task, note))
 
     async def _fetch_figures(self) -> None:
-        """One question at a time: while a runner writes, each would be out of date before it is answered."""
+        """One question at a time, and another only if by then something else is compared or the store has changed."""
         try:
             while self.shown:
                 scope, version = self.scope, self.workbench.numbers.version
-                if await self._deltas.fetch(self.workbench.numbers, self.workbench.store_path, scope):
+                # At leisure: while a run writes, every answer would have all of them computed again.
+                if await self._deltas.fetch(self.computed, scope):
                     self.data_changed(at_once=True)
                 if (scope.run_id, scope.model, scope.baseline, scope.candidate, version) == (
                     self.scope.run_id,
