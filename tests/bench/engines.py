@@ -47,7 +47,7 @@ def _requests(work: Work) -> list[Request]:
 def _loaded_llama(name: str, path: Path, requests: list[Request]) -> Any:
     from qtui.engines.llama_cpp import LlamaCppEngine
 
-    engine = LlamaCppEngine(_variant("llama.cpp", name, path), path)
+    engine: Any = LlamaCppEngine(_variant("llama.cpp", name, path), path)
     engine.load(requests, _ignore)
     # By prompts alone, as where all answers have one limit: here the limits tell how long the answers will be, which no run knows.
     engine._longest_first = lambda request: (-len(engine.prompts[request.index]), request.index)

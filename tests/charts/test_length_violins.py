@@ -134,9 +134,9 @@ def test_headings_stand_under_each_other() -> None:
 @pytest.mark.parametrize("cells", [79, 160])
 def test_violins_of_one_model_in_two_runs_name_their_experiment(cells: int) -> None:
     found = rows(variant("FP16", 140), variant("Q4_K_M", 106), pairs=(pair("Q4_K_M"),))
-    hotter = {"run_id": 2, "experiment": "study, hotter"}
-    again = [replace(v, **hotter) for v in found.variants]
-    both = LengthRows((*found.variants, *again), (*found.pairs, replace(found.pairs[0], **hotter)), ())
+    again = [replace(v, run_id=2, experiment="study, hotter") for v in found.variants]
+    pairs = (*found.pairs, replace(found.pairs[0], run_id=2, experiment="study, hotter"))
+    both = LengthRows((*found.variants, *again), pairs, ())
     headings = [plain(v.heading) for v in violins(stories(both), distributions(both), cells)]
     assert "org/small (study) " in headings[0]
     assert "org/small (study, hot" in headings[1]
