@@ -57,7 +57,7 @@ class QtuiApp(App[None]):
         self.watches_terminal = False
         """True where there is a terminal that can be lost; tests have none."""
         self._numbers: Numbers | None = None
-        self._store_version: tuple[int, int] | None = None
+        self._store_version: tuple[int, ...] | None = None
         self._theme_files: dict[str, ThemeFile] = {}
         self._problems: list[str] = []
         self.set_keymap(dict(self.config.keymap))
@@ -73,7 +73,7 @@ class QtuiApp(App[None]):
             self._numbers.version = self._store_version
         return self._numbers
 
-    def store_changed(self, version: tuple[int, int]) -> None:
+    def store_changed(self, version: tuple[int, ...]) -> None:
         """Figures of an earlier version of the store are not asked for again."""
         self._store_version = version
         if self._numbers is not None:

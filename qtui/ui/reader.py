@@ -20,6 +20,16 @@ T = TypeVar("T")
 Job = Callable[[Store | UserError], None]
 
 
+class StoreGoneError(UserError):
+    """The store was deleted or moved while the workbench is open."""
+
+    def __init__(self, path: Path, how: str = "was deleted or moved") -> None:
+        super().__init__(
+            f"The store is gone: {path} {how}. Put it back and this goes on by itself,"
+            " or leave (q) and name another: qtui --store FILE"
+        )
+
+
 class StoreReader:
     """Questions and small changes (stars, comments, requests to a runner), answered one after the other.
 
@@ -30,7 +40,11 @@ class StoreReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.opened = 0
+        """How often a store was opened: what is known of an earlier one does not hold for the next."""
         self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+        self._problem = UserError(f"{path}: is not open.")
         # A daemon: the program's end never waits for a statement on a slow file system.
         self._thread = threading.Thread(target=self._serve, name="store reader", daemon=True)
         self._thread.start()
@@ -74,21 +88,58 @@ class StoreReader:
         return await future
 
     def _serve(self) -> None:
-        store = self._open()
+        self._open(create=True)
         while (job := self._jobs.get()) is not None:
-            if isinstance(store, Store) and store.is_outdated():
-                store.close()
-                store = self._open()
-            job(store)
-        if isinstance(store, Store):
-            store.close()
+            job(self._current())
+        if self._store is not None:
+            self._store.close()
 
-    def _open(self) -> Store | UserError:
+    def _current(self) -> Store | UserError:
+        """The store that lies at the path now: opened again if it is another one, an error while there is none.
+
+        A deleted file would still answer, and take changes that nobody ever sees again.
+        """
+        file = _file_at(self.path)
+        if file is None:
+            return StoreGoneError(self.path)
+        if file != self._file and self._store is not None and not _emptied(self._store):
+            return StoreGoneError(self.path, "was replaced by another file while other programs use the former one")
+        if file != self._file or (self._store is not None and self._store.is_outdated()):
+            self._open(create=False)
+        return self._store or self._problem
+
+    def _open(self, *, create: bool) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store, self._file = None, _file_at(self.path)
         try:
-            self._store = open_store(self.path, must_write=False)
-        except UserError as error:
-            return error
-        return self._store
+            self._store = open_store(self.path, create=create, must_write=False)
+        except UserError as problem:
+            self._problem = problem
+        else:
+            self.opened += 1
+            self._file = _file_at(self.path)
+
+
+def _emptied(former: Store) -> bool:
+    """Whether the write-ahead log of a store that another was put in the place of holds nothing any more.
+
+    SQLite knows the log by its name alone: what is in it would be taken for changes of the new store.
+    """
+    try:
+        busy, *_ = former.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return former.frozen_at is not None
+    return not busy
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, whatever it is called elsewhere."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from qtui.errors import UserError
-from qtui.store import Store, notes
-from qtui.ui.reader import StoreReader
+from qtui.store import Store, notes, open_store, runs
+from qtui.ui.reader import StoreGoneError, StoreReader
+from tests.ui.conftest import fill
 
 
 @pytest.fixture
@@ -62,3 +63,37 @@ async def test_close_interrupts_the_question_that_runs(store_path: Path, store: 
         await asyncio.sleep(0.01)
     with pytest.raises(UserError, match="interrupted"):
         await question
+
+
+async def test_a_store_that_is_gone_is_an_error_also_for_changes_and_goes_on_when_it_is_back(
+    reader: StoreReader, store_path: Path, study: int
+) -> None:
+    await reader.read(lambda store: 1)
+    away = store_path.rename(store_path.with_name("away.sqlite"))
+    with pytest.raises(StoreGoneError, match="Put it back"):
+        await reader.read(lambda store: 1)
+    with pytest.raises(StoreGoneError):
+        await reader.write(lambda s: notes.put(s, study, "org/small", 2, notes.Note(True, "")))
+    assert not store_path.exists()
+    away.rename(store_path)
+    assert await reader.read(lambda store: 1) == 1
+
+
+async def test_another_store_put_in_its_place_is_opened_without_the_former_one_s_log(
+    store_path: Path, store: Store, study: int, tmp_path: Path
+) -> None:
+    other = open_store(tmp_path / "other.sqlite")
+    fill(other, "the other")
+    other.close()
+    reader = StoreReader(store_path)
+    assert [run.experiment for run in await reader.read(runs.summaries)] == ["study"]
+    store.close()
+    assert store_path.with_name("store.sqlite-wal").stat().st_size > 0
+    opened = reader.opened
+    (tmp_path / "other.sqlite").rename(store_path)
+    assert [run.experiment for run in await reader.read(runs.summaries)] == ["the other"]
+    assert reader.opened == opened + 1
+    reader.close()
+    reopened = open_store(store_path)
+    assert reopened.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    reopened.close()

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from qtui.config import Config
 from qtui.store import Store, runs
 from qtui.ui import keys
@@ -153,3 +155,28 @@ async def test_a_store_that_cannot_be_read_is_said_once(store_path: Path, store:
         store.execute("ALTER TABLE gone RENAME TO judge")
         runs.delete(store, study)
         await until_shown(pilot, "No runs yet")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_a_store_that_is_gone_is_said_in_one_place_until_it_is_back(
+    store_path: Path, study: int, size: tuple[int, int]
+) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=size) as pilot:
+        await until_shown(pilot, "study")
+        away = store_path.rename(store_path.with_name("away.sqlite"))
+        await until_shown(pilot, "The store is gone")
+        for number, pane_id in enumerate(keys.PANES, start=1):
+            await pilot.press(str(number))
+            await until(pilot, lambda: _is_read(main_screen(app).current))
+            assert screen_text(pilot).count("The store is gone") == 1, pane_id
+        assert "qtui --store FILE" in " ".join(screen_text(pilot).split())
+        assert [notice.message for notice in app._notifications] == []
+        away.rename(store_path)
+        await until(pilot, lambda: "The store is gone" not in screen_text(pilot))
+        await pilot.press("2")
+        await until_shown(pilot, "4 tasks")
+
+
+def _is_read(pane: Pane | None) -> bool:
+    return pane is not None and not pane._stale

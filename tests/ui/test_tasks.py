@@ -184,9 +184,13 @@ async def test_while_a_run_writes_figures_are_not_computed_anew_for_every_answer
         pane = await opened(pilot, app)
         await until(pilot, lambda: pane.figures_known)
         computed = asked
-        for number in range(3):
+
+        async def write(comment: str) -> None:
             read = pane._read_for
-            notes.put(store, study, MODEL, 1, Note(False, f"comment {number}"))
+            notes.put(store, study, MODEL, 1, Note(False, comment))
             await until(pilot, lambda: pane._read_for != read)
+
+        for number in range(3):
+            await write(f"comment {number}")
         assert asked <= computed + 1
         await until(pilot, lambda: asked > computed)

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from qtui.errors import UserError
-from qtui.ui.reader import StoreReader
+from qtui.ui.reader import StoreGoneError, StoreReader
 from qtui.ui.scope import Scope
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Workbench(Protocol):
     @property
     def numbers(self) -> "Numbers": ...
 
-    def store_changed(self, version: tuple[int, int]) -> None: ...
+    def store_changed(self, version: tuple[int, ...]) -> None: ...
 
 
 class MainView(Protocol):
@@ -162,12 +162,22 @@ class Pane(Vertical):
         except UserError as problem:
             # Once, not twice a second, while a store cannot be read.
             if str(problem) != self._last_problem:
-                self.notify(str(problem), severity="error", markup=False)
+                await self.tell(problem)
             self._last_problem = str(problem)
         except NoMatches:
             # Widgets go first when the screen is taken down under a read that is at work.
             if self.is_attached and self.is_running:
                 raise
+
+    async def tell(self, problem: UserError) -> None:
+        """Show what went wrong, unless it is that the store is gone: the screen says that for all panes."""
+        try:
+            await self.reader.read(lambda _store: None)
+        except StoreGoneError:
+            return
+        except UserError:
+            pass
+        self.notify(str(problem), severity="error", markup=False)
 
     async def _wait_a_little(self) -> None:
         try:

@@ -141,6 +141,6 @@ class TaskListPane(FiguresPane):
                 ):
                     return
         except UserError as problem:
-            self.notify(str(problem), severity="error", markup=False)
+            await self.tell(problem)
         finally:
             self._fetching = False

@@ -24,6 +24,7 @@ from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.most_changed import MostChanged
 from qtui.ui.panes.pane import Pane, Workbench
+from qtui.ui.reader import StoreGoneError
 from qtui.ui.run_watch import WHOLE_SECONDS, RunWatch
 from qtui.ui.scope import Scope, judges, models, resolve
 from qtui.ui.widgets.header import HeaderLine, TabLine
@@ -54,11 +55,12 @@ class MainScreen(Screen[None]):
 
     header = getters.query_one(HeaderLine)
     tabs = getters.query_one(TabLine)
+    trouble = getters.query_one("#trouble", Static)
     switcher = getters.query_one(ContentSwitcher)
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, ...] | None = None
         self._read_at = 0.0
         self._settled = True
         self._watch = RunWatch()
@@ -69,6 +71,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield HeaderLine(self.workbench.store_path)
         yield TabLine(keys.PANES)
+        yield Static(id="trouble", markup=False)
         yield ContentSwitcher()
         yield Footer(show_command_palette=False, compact=True)
 
@@ -113,6 +116,10 @@ class MainScreen(Screen[None]):
         try:
             await self._poll()
             self._last_problem = ""
+            self._all_is_well()
+        except StoreGoneError as problem:
+            self.trouble.update(str(problem))
+            self.trouble.display = True
         except UserError as problem:
             if str(problem) != self._last_problem:
                 self.notify(str(problem), severity="error", markup=False)
@@ -120,8 +127,18 @@ class MainScreen(Screen[None]):
         finally:
             self._polling = False
 
+    def _all_is_well(self) -> None:
+        if self.trouble.display:
+            self.trouble.display = False
+            # What asked for the store while it was gone got nothing.
+            for pane in self.switcher.query_children(Pane):
+                pane.data_changed(at_once=True)
+
     async def _poll(self) -> None:
-        seen = await self.workbench.reader.read(Store.changes_seen)
+        reader = self.workbench.reader
+        seen = (*await reader.read(Store.changes_seen), reader.opened)
+        if self._seen is not None and self._seen[-1] != seen[-1]:
+            self._watch = RunWatch()
         active = any(run.active for run in self.runs)
         changed = seen != self._seen
         # Once more after a change, when everything is due: what changed may have been a run that was thought to be over.
@@ -129,8 +146,8 @@ class MainScreen(Screen[None]):
         if changed or (due and (active or not self._settled)):
             self._settled = not changed
             self._seen, self._read_at = seen, time.monotonic()
-            runs = await self.workbench.reader.read(self._watch.read)
-            await self._most_changed.learn(self.workbench.reader, self.scope, runs, settled=self._compares)
+            runs = await reader.read(self._watch.read)
+            await self._most_changed.learn(reader, self.scope, runs, settled=self._compares)
             self.runs = runs
         if changed:
             self.workbench.store_changed(seen)
