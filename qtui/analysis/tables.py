@@ -13,7 +13,8 @@ from qtui.analysis import pairing
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import by_variant, shared_judges, take_means
 from qtui.analysis.length_table import LengthTable, PairLengths, VariantLengths, length_table
-from qtui.analysis.score_table import ScoreRow, ScoreTable, score_table
+from qtui.analysis.score_row import ScoreRow
+from qtui.analysis.score_table import ScoreTable, score_table
 
 __all__ = [
     "DELTA_COLUMNS",

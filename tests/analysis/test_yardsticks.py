@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from qtui.analysis.models import over_models
-from qtui.analysis.score_table import ScoreRow, score_table
+from qtui.analysis.score_row import ScoreRow
+from qtui.analysis.score_table import score_table
 from qtui.analysis.tables import length_table
 from tests.analysis.frames import Frames, answer_rows, condition_rows, grade_rows, task_rows
 
