@@ -241,6 +241,10 @@ class VariantProgress:
     """Of `Role`."""
     facts: dict[str, Any] = field(default_factory=dict)
     """Measured and found out by the worker: fingerprint, engine_version, tokens_per_second, load_seconds, rss_bytes, …"""
+    last_answered: float | None = None
+    """When the last answer was kept (seconds since the epoch)."""
+    broke_off: float | None = None
+    """When the last one was kept before the variant was loaded once more, after the run was interrupted; None if it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +259,8 @@ class JudgeProgress:
     expected: int
     graded: int
     ungraded: int
+    last_graded: float | None = None
+    """When the last grade was kept (seconds since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,8 +281,10 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
     where, values = _among("variant.run_id", run_ids)
     rows = store.execute(
         "SELECT variant.*, count(answer.id) AS answered, coalesce(sum(trim(answer.text, char(32,9,10,13,12288)) = ''), 0) AS empty,"
-        " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated FROM variant"
-        " LEFT JOIN variant_answer ON variant_answer.variant_id = variant.id"
+        " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated, max(answer.created) AS last_answered,"
+        " max(CASE WHEN answer.created >= run.started AND answer.created < json_extract(variant.facts, '$.answering_started')"
+        "  THEN answer.created END) AS broke_off"
+        " FROM variant JOIN run ON run.id = variant.run_id LEFT JOIN variant_answer ON variant_answer.variant_id = variant.id"
         f" LEFT JOIN answer ON answer.id = variant_answer.answer_id {where}"
         " GROUP BY variant.id ORDER BY variant.run_id, variant.position",
         values,
@@ -309,6 +311,8 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 truncated=row["truncated"],
                 role=row["role"],
                 facts=json.loads(row["facts"]),
+                last_answered=row["last_answered"],
+                broke_off=row["broke_off"],
             )
         )
     return found
@@ -317,7 +321,7 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
 def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
     where, values = _among("judge.run_id", run_ids)
     rows = store.execute(
-        "SELECT judge.*, count(grade.id) AS asked, coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
+        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked, coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
         " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
         "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
         " AS expected"
@@ -341,6 +345,7 @@ def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judge
                 expected=row["expected"],
                 graded=row["asked"] - row["ungraded"],
                 ungraded=row["ungraded"],
+                last_graded=row["last_graded"],
             )
         )
     return found

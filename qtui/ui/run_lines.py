@@ -138,8 +138,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
     elif run.started is None:
         what += " · not started yet"
     else:
-        took = duration((run.ended or now) - run.started)
-        what += f" · started {day(run.started)}, " + (f"took {took}" if run.ended else f"{took} so far")
+        what += f" · started {day(run.started)}, {_worked(run, run.started, now)}"
         what += f" · {safe(_short(run.origin))}"
     yield from (_styled(line, styles["quiet"]) for line in wrap(what, cells))
     if run.reason:
@@ -149,6 +148,32 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
             "Its runner ended without a word (killed, or a power cut). Nothing is lost: r goes on with what is missing."
         )
         yield from (_styled(line, styles["notice"]) for line in wrap(advice, cells))
+
+
+def _worked(run: RunSummary, started: float, now: float) -> str:
+    """How long was worked, without the time between an interruption and the resumption, as far as the answers tell."""
+    idle = [_idle(variant) for variant in run.variants]
+    # A run that is whole and is started once more ends again, with nothing done.
+    still = run.state in ("interrupted", "done")
+    ended = _last_sign(run, started) if still else run.ended or now
+    worked = duration(ended - started - sum(idle))
+    resumed = " (resumed, the time between left out)" if any(idle) else ""
+    if run.ended:
+        return f"took {worked}{resumed}"
+    return f"{worked} until it broke off{resumed}" if run.state == "interrupted" else f"{worked} so far{resumed}"
+
+
+def _idle(variant: VariantProgress) -> float:
+    """Seconds from its last answer before an interruption until its worker loaded it again."""
+    again = _number(variant.facts.get("answering_started"))
+    if variant.broke_off is None or again is None:
+        return 0.0
+    return max(0.0, again - (_number(variant.facts.get("load_seconds")) or 0.0) - variant.broke_off)
+
+
+def _last_sign(run: RunSummary, started: float) -> float:
+    signs = (*(v.last_answered for v in run.variants), *(j.last_graded for j in run.judges))
+    return max([started, *(moment for moment in signs if moment is not None)])
 
 
 def _variant(variant: VariantProgress, state: str, now: float) -> Line:

@@ -1,10 +1,14 @@
 import time
 from pathlib import Path
 
+from rich.style import Style
+
 from qtui.records import Answer, Task, TaskSet, content_hash
 from qtui.store import Store, answers, leases, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.runs import RunsPane
+from qtui.ui.run_lines import run_lines
+from qtui.ui.widgets.lines import ROLES
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -176,3 +180,47 @@ async def test_an_interrupted_run_says_how_it_goes_on(store_path: Path, store: S
         await until_shown(pilot, "! interrupted")
         await until_shown(pilot, "Nothing is lost")
         await until_shown(pilot, "r Resume")
+
+
+def answered_at(store: Store, run_id: int, *moments: float) -> None:
+    """One answer of the first variant at every moment, and the run begun at 1000."""
+    variant_id = runs.summaries(store, [run_id])[0].variants[0].id
+    answer(store, run_id, 0, len(moments))
+    rows = store.execute("SELECT answer_id FROM variant_answer WHERE variant_id = ? ORDER BY task_id", (variant_id,))
+    for row, moment in zip(rows.fetchall(), moments, strict=True):
+        store.execute("UPDATE answer SET created = ? WHERE id = ?", (moment, row["answer_id"]))
+    store.execute("UPDATE run SET started = 1000 WHERE id = ?", (run_id,))
+
+
+def heading(store: Store, run_id: int, state: str, ended: float | None) -> str:
+    store.execute("UPDATE run SET state = ?, ended = ? WHERE id = ?", (state, ended, run_id))
+    [run] = runs.summaries(store, [run_id])
+    return " ".join(line.plain for line in run_lines(run, 100, dict.fromkeys(ROLES, Style()), now=9e9)[:3])
+
+
+def test_the_time_between_an_interruption_and_the_resumption_is_not_worked(store: Store) -> None:
+    run_id = begin(store)
+    answered_at(store, run_id, 1010, 1020, 1630)
+    facts = {"answering_started": 1620, "load_seconds": 5}
+    runs.set_variant(store, runs.summaries(store, [run_id])[0].variants[0].id, facts=facts)
+    assert "took 0:35 (resumed" in heading(store, run_id, "done", 1640)
+
+
+def test_an_answer_of_an_earlier_run_is_no_sign_of_an_interruption(store: Store) -> None:
+    run_id = begin(store)
+    answered_at(store, run_id, 900, 1020, 1030)
+    runs.set_variant(store, runs.summaries(store, [run_id])[0].variants[0].id, facts={"answering_started": 1015})
+    assert "took 0:30 ·" in heading(store, run_id, "done", 1040)
+
+
+def test_starting_a_whole_run_once_more_is_no_work(store: Store) -> None:
+    run_id = begin(store)
+    answered_at(store, run_id, 1010, 1020)
+    assert "took 0:20 ·" in heading(store, run_id, "done", 90_000)
+
+
+def test_the_clock_of_a_run_that_broke_off_stands_still(store: Store) -> None:
+    run_id = begin(store)
+    answered_at(store, run_id, 1010, 1090)
+    leases.release(store, run_id)
+    assert "1:30 until it broke off" in heading(store, run_id, "running", None)
