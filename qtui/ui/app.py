@@ -127,6 +127,12 @@ class QtuiApp(App[None]):
         if wanted in self.available_themes:
             self.theme = wanted
 
+    def suit_terminal(self) -> None:
+        """Take the theme of sixteen colours where there are no more, unless another than the default was asked for."""
+        has_sixteen = self.console.color_system in ("standard", "windows")
+        if has_sixteen and self.theme == themes.DEFAULT and themes.SIXTEEN in self.available_themes:
+            self.theme = themes.SIXTEEN
+
     def _reload_theme(self) -> None:
         theme_file = self._theme_files.get(self.theme)
         if theme_file is None:
@@ -157,6 +163,7 @@ def run(store_path: Path) -> None:
     signal.signal(signal.SIGHUP, _end_at_once)
     signal.signal(signal.SIGTERM, lambda *_: app.call_later(app.exit))
     app.watches_terminal = True
+    app.suit_terminal()
     app.run(mouse=config.mouse)
     if (error := app._exception) is not None:
         raise error.error if isinstance(error, WorkerFailed) else error

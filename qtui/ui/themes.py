@@ -19,6 +19,8 @@ from qtui.errors import UserError
 from qtui.toml_location import line_of
 
 DEFAULT = "qtui-dark"
+SIXTEEN = "qtui-16"
+"""In place of the default on a terminal of 16 colours, where the shades of the default fall to greys."""
 COLOURS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error", "boost",
 )  # fmt: skip

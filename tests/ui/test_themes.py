@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+from rich.color import ColorSystem
 
 from qtui import paths
 from qtui.config import Config
 from qtui.errors import UserError
+from qtui.store import Store
 from qtui.ui import themes
 from qtui.ui.app import QtuiApp
+from qtui.ui.widgets.lines import Lines
 from tests.ui.waiting import until
 
 GOOD = 'name = "mine"\nprimary = "#112233"\nbackground = "#000000"\n[variables]\nborder = "#445566 40%"\n'
@@ -19,9 +22,13 @@ def write(name: str, text: str) -> Path:
     return path
 
 
-def test_both_themes_of_qtui_are_whole() -> None:
+def test_the_themes_of_qtui_are_whole() -> None:
     found, problems = themes.load_all()
-    assert [(file.theme.name, file.theme.dark) for file in found] == [("qtui-dark", True), ("qtui-light", False)]
+    assert [(file.theme.name, file.theme.dark) for file in found] == [
+        ("qtui-dark", True),
+        ("qtui-light", False),
+        ("qtui-16", True),
+    ]
     assert problems == []
 
 
@@ -64,3 +71,46 @@ async def test_the_theme_in_use_reloads_when_its_file_changes(store_path: Path, 
         path.write_text("name = ", encoding="utf-8")
         await until(pilot, lambda: any(str(path) in notice.message for notice in app._notifications))
         assert app.screen.styles.background.hex == "#101010"
+
+
+@pytest.mark.parametrize(
+    ("term", "colorterm", "theme"),
+    [
+        ("xterm", "", "qtui-16"),
+        ("linux", "", "qtui-16"),
+        ("xterm-256color", "", "qtui-dark"),
+        ("xterm", "truecolor", "qtui-dark"),
+    ],
+)
+async def test_a_terminal_of_sixteen_colours_gets_the_theme_for_it(
+    store_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, term: str, colorterm: str, theme: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLORTERM", colorterm)
+    app = QtuiApp(store_path)
+    app.suit_terminal()
+    assert app.theme == theme
+
+
+async def test_another_theme_that_was_asked_for_stays_also_with_sixteen_colours(
+    store_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    app = QtuiApp(store_path, config=Config(theme="qtui-light"))
+    app.suit_terminal()
+    assert app.theme == "qtui-light"
+
+
+async def test_in_sixteen_colours_every_state_has_a_colour_of_its_own(
+    store_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = QtuiApp(store_path, config=Config(theme="qtui-16"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        lines = app.screen.query_one("#run-details", Lines)
+        colours = {
+            role: lines.get_component_rich_style(f"lines--{role}").color for role in ("good", "bad", "notice", "quiet")
+        }
+        shown = {role: colour.downgrade(ColorSystem.STANDARD).number for role, colour in colours.items() if colour}
+    assert shown == {"good": 10, "bad": 9, "notice": 11, "quiet": 7}
