@@ -83,12 +83,13 @@ async def test_the_theme_in_use_reloads_when_its_file_changes(store_path: Path, 
     ],
 )
 async def test_a_terminal_of_sixteen_colours_gets_the_theme_for_it(
-    store_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, term: str, colorterm: str, theme: str
+    store_path: Path, monkeypatch: pytest.MonkeyPatch, term: str, colorterm: str, theme: str
 ) -> None:
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("COLORTERM", colorterm)
     app = QtuiApp(store_path)
     app.suit_terminal()
+    app.reader.close()
     assert app.theme == theme
 
 
@@ -99,6 +100,7 @@ async def test_another_theme_that_was_asked_for_stays_also_with_sixteen_colours(
     monkeypatch.delenv("COLORTERM", raising=False)
     app = QtuiApp(store_path, config=Config(theme="qtui-light"))
     app.suit_terminal()
+    app.reader.close()
     assert app.theme == "qtui-light"
 
 
