@@ -17,7 +17,17 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import answer_text, end_tokens, hub_model, own_code, prompt_ids, row_attention, row_cache, slot_count
+from qtui.engines import (
+    answer_text,
+    end_tokens,
+    few_rows,
+    hub_model,
+    own_code,
+    prompt_ids,
+    row_attention,
+    row_cache,
+    slot_count,
+)
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
@@ -85,6 +95,8 @@ class TransformersEngine:
         self.attends_by_row = self.refills and self.device.type == "cpu"
         if self.attends_by_row:
             row_attention.use(self.model)
+        if self.device.type == "cpu":
+            few_rows.use(self.model)
         self.slots = max(1, min(slot_count.of(self.variant), len(requests), self._slots_in_memory()))
         return {
             "parameters": sum(tensor.numel() for tensor in self.model.parameters()),

@@ -311,6 +311,22 @@ def test_transformers_attends_to_each_row_alone_and_computes_what_a_mask_would(s
     assert max(compared) == 4  # rows of four lengths at once
 
 
+@pytest.mark.parametrize("rows", [1, 11, 12, 30, 64, 65])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_linear_layer_of_few_rows_computes_the_same(rows: int, bias: bool) -> None:
+    import torch
+
+    from qtui.engines import few_rows
+
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(96, 40, bias=bias)
+    given = torch.randn(rows, 1, 96)
+    expected = plain(given)
+    few_rows.use(plain)
+    torch.testing.assert_close(plain(given), expected, atol=1e-5, rtol=1e-5)
+    assert plain(given).is_contiguous()
+
+
 def test_transformers_without_rows_of_unequal_length_says_the_same(spm: Path) -> None:
     asked = [Request(index, made, Sampling(max_tokens=3 + 2 * (index % 5))) for index, made in enumerate(prompts(spm))]
     engine: Any = loaded(spm, asked, slots=4)
