@@ -103,7 +103,8 @@ def _newest_first(pairs: Sequence[Pair], runs: Sequence[RunSummary]) -> list[Pai
 
 def _with_variants(scope: Scope, variants: Sequence[VariantProgress], most_changed: str | None) -> Scope:
     names = [v.name for v in variants]
-    baseline = scope.baseline if scope.baseline in names else _default_baseline(variants)
+    # Never carried over from another model: where that has one variant alone, it may be this one's candidate.
+    baseline = _default_baseline(variants)
     others = [name for name in names if name != baseline]
     chosen = scope.candidate_chosen and scope.candidate in others
     # A control arm or a noise floor is looked at when asked for: what quantization did comes first.

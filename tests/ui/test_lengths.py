@@ -14,6 +14,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.lengths import LengthsPane
 from qtui.ui.widgets.chart import Chart
 from qtui.ui.widgets.violins import ViolinChart
+from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 
 SIZES = [(160, 50), (80, 24)]
@@ -156,6 +157,7 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from qtui.ui.app import QtuiApp
+from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import until_shown
 
 async def main():
@@ -222,3 +224,35 @@ def test_the_study_s_violins_are_drawn_in_milliseconds(shared: Path, tmp_path: P
 
     # Measured: 3 ms. A slow machine with other work on it is still far below a visible delay.
     assert min(draw() for _ in range(5)) < 0.05
+
+
+async def test_the_detail_of_another_model_begins_at_its_top(store_path: Path, study: int) -> None:
+    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+        lengths = await opened(pilot)
+        await pilot.press("enter")
+        await until_shown(pilot, "org/small: FP16 → Q4_K_M")
+        await pilot.press("G")
+        await until(pilot, lambda: lengths.detail.scroll_y > 0)
+        await pilot.press("escape", "j", "enter")
+        await until_shown(pilot, "org/large: FP16 → Q4_K_M")
+
+
+async def test_a_histogram_of_short_answers_uses_the_width(store_path: Path, store: Store) -> None:
+    fill(store, "short", models=("org/short",))
+    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+        lengths = await opened(pilot)
+        await pilot.press("enter")
+        await until_shown(pilot, "std. deviation")
+        axis = lengths.histogram.render_line(lengths.histogram.size.height - 1).text
+        assert int(re.findall(r"╵(\d+)", axis)[-1]) < 200
+
+
+async def test_a_variant_alone_has_figures_and_no_empty_plots(store_path: Path, store: Store) -> None:
+    fill_candidates(store, {}, "alone")
+    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+        lengths = await opened(pilot)
+        await pilot.press("enter")
+        await until_shown(pilot, "one variant alone")
+        assert not lengths.histogram.display
+        assert not lengths.scatter.display
+        assert "std. deviation" in screen_text(pilot)

@@ -14,12 +14,12 @@ from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts import plots
-from qtui.charts.axis import Scale
+from qtui.charts.axis import Axis, Scale, round_up
 from qtui.charts.histogram import histogram_lines
 from qtui.charts.length_figures import figure_lines
 from qtui.charts.length_violins import Story, label_width, legend, stories, violins
 from qtui.charts.over_models import over_models_lines
-from qtui.results.distributions import Distributions, PairedLengths, distributions, paired_lengths
+from qtui.results.distributions import Distributions, distributions, paired_lengths
 from qtui.results.lengths import length_rows
 from qtui.results.models import over_models
 from qtui.text import safe
@@ -62,6 +62,8 @@ class LengthsPane(FiguresPane):
         self._view = "violins"
         self._found: Distributions | None = None
         self._stories: list[Story] = []
+        self._beyond = ""
+        """What the histogram of the detail leaves out."""
 
     def compose(self) -> ComposeResult:
         yield ViolinChart(id="length-violins")
@@ -113,6 +115,7 @@ class LengthsPane(FiguresPane):
 
     def action_open(self) -> None:
         if self._stories:
+            self.detail.scroll_home(animate=False)
             self._switch("detail")
 
     def action_back(self) -> None:
@@ -160,8 +163,11 @@ class LengthsPane(FiguresPane):
             self.caption.update(EMPTY)
         elif self._view == "violins":
             self.caption.update(legend(self._found, self.size.width))
+        elif self._view == "detail" and self.has_class("-alone"):
+            self.caption.update("one variant alone: there is no other to set its lengths against")
         elif self._view == "detail":
-            self.caption.update("above: baseline, below: candidate · a point per task, dots: equal length")
+            said, more = f"above: baseline, below: candidate{self._beyond}", " · a point per task, dots: equal length"
+            self.caption.update(said + more if len(said + more) <= self.size.width - 2 else said)
         else:
             self.caption.update("a number per model: its place in the list · dots: no change")
 
@@ -178,24 +184,27 @@ class LengthsPane(FiguresPane):
     async def _show_detail(self) -> None:
         if not self._stories or self._found is None:
             return
-        story, axis = self._stories[self.chart.cursor], self._found.axis
+        story, common = self._stories[self.chart.cursor], self._found.axis
         self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
-        pair = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
-        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair}  ({story.experiment})"))
-        both = await self._paired(story)
+        of = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
+        self.query_one("#length-title", Static).update(safe(f"{story.model}{of}  ({story.experiment})"))
+        self.set_class(story.pair is None, "-alone")
+        if story.pair is None:
+            self._show_caption()
+            return
+        run_id, pair = story.run_id, story.pair
+        both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate)
+        # Of one model alone: on the axis of all, short answers would be a few columns at its beginning.
+        longest = max((*both.baseline, *both.candidate), default=0)
+        axis = Axis(min(common.end, round_up(longest)), common.scale) if longest else common
+        beyond = sum(length > axis.end for length in (*both.baseline, *both.candidate))
+        self._beyond = f", without {beyond} answers above {axis.end:.0f}" if beyond else ""
+        self._show_caption()
         self.histogram.show(
             lambda width, height: histogram_lines(both.baseline, both.candidate, axis, width=width, height=height)
         )
-        if story.pair is None:
-            self.scatter.show(plots.paired_lengths, (), (), ("", ""))
-            return
-        names = safe(f"{story.pair.baseline}, characters"), safe(story.pair.candidate)
+        names = safe(f"{pair.baseline}, characters"), safe(pair.candidate)
         self.scatter.show(plots.paired_lengths, both.baseline, both.candidate, names)
-
-    async def _paired(self, story: Story) -> PairedLengths:
-        if story.pair is None:
-            return PairedLengths((), (), ())
-        return await self.computed(paired_lengths, story.run_id, story.model, story.pair.baseline, story.pair.candidate)
 
     async def _show_over_models(self) -> None:
         found = await self.computed(over_models, self.scope.run_ids, self.scope.judge)
