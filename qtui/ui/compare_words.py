@@ -27,11 +27,15 @@ def position_words(
     figures_known: bool,
     raw_differs: bool,
 ) -> Content:
-    """`Task 17 of 100 · by score change: 3 · Δ −2.00 · length ×0.43 · similarity 0.21 · ★ · ✎ comment`."""
+    """`Task 17 of 100 · ★ · Δ −2.00 · length ×0.43 · alike 0.21 · by score change: 3 · ✎ comment`.
+
+    What matters most first: the end of the line is cut where it is narrow.
+    """
     parts = [Content.styled(f"Task {scope.task} of {tasks.total}", "bold")]
     if blind:
         parts.append(Content.styled("BLIND", "bold reverse"))
-    parts.append(Content.styled(_walk(scope, tasks, figures_known), QUIET))
+    if note.starred:
+        parts.append(Content.styled("★", "$warning"))
     row = tasks.row(scope.task)
     if row and not blind:
         if row.figures.delta is not None:
@@ -40,8 +44,7 @@ def position_words(
             parts.append(Content(f"length ×{row.figures.ratio:.2f}"))
     if found is not None:
         parts.append(Content(_likeness(found, raw_differs=raw_differs)))
-    if note.starred:
-        parts.append(Content.styled("★", "$warning"))
+    parts.append(Content.styled(_walk(scope, tasks, figures_known), QUIET))
     if note.comment:
         parts.append(Content.styled(f"✎ {safe(note.comment)}".replace("\n", " "), "italic"))
     return Content(" · ").join(parts)
@@ -120,4 +123,4 @@ def _walk(scope: Scope, tasks: TaskList, figures_known: bool) -> str:
 def _likeness(found: Differences, *, raw_differs: bool) -> str:
     if found.divergence is None:
         return "equal but for characters that are not shown" if raw_differs else "identical answers"
-    return f"similarity {found.similarity:.2f}"
+    return f"alike {found.similarity:.2f}"

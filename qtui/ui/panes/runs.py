@@ -25,7 +25,7 @@ from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
 COLUMNS = (
-    Column("experiment", flex=3, least=12),
+    Column("experiment", flex=3, least=12, snug=True, apart=True),
     Column("state", width=13),
     Column("answers", width=11, align="right"),
     Column("started", width=10, drop=1),

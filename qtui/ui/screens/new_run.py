@@ -27,7 +27,7 @@ from qtui.ui.experiment_draft import Draft, to_toml
 from qtui.ui.screens.dialog import Dialog
 
 CHECK_AFTER_SECONDS = 0.8
-FILE_HINT = "an experiment's .toml; empty to build one below"
+FILE_HINT = "a .toml, or fill in below"
 FIELDS = (
     ("name", "Name", "what the run is called"),
     ("tasks", "Tasks", "demo, a .jsonl/.csv/.parquet file, hf:owner/name"),

@@ -58,10 +58,12 @@ def _facts(words: SideWords, more: str) -> Content:
 
 
 def _grades(words: SideWords, *, grading: bool) -> Content:
-    parts = [Content.assemble((f"{judge} ", "$foreground 75%"), (given, "bold")) for judge, given in words.grades]
+    """While grading, what the keys do comes first: the end of the line is cut where it is narrow."""
+    parts = []
     if words.own is not None or grading:
         own = "–" if words.own is None else str(words.own)
         parts.append(Content.assemble((f"{OWN} ", "$foreground 75%"), (own, "bold $accent")))
     if grading:
         parts.append(Content.styled("1–5 grade this one, 0 takes it back, Tab the other, e ends", "$accent"))
+    parts += [Content.assemble((f"{judge} ", "$foreground 75%"), (given, "bold")) for judge, given in words.grades]
     return Content(" · ").join(parts or [Content.styled("not graded", "$foreground 60%")])
