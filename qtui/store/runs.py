@@ -321,7 +321,8 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
 def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
     where, values = _among("judge.run_id", run_ids)
     rows = store.execute(
-        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked, coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
+        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"
+        " coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
         " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
         "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
         " AS expected"
