@@ -22,6 +22,7 @@ from tests.bench.ratio import Ratio, measure_all
 
 LIMIT_PROMPT, LIMIT_ANSWER = 100, 48
 """Tokens of the batched benchmark."""
+UNKNOWING = "qtui itself, lengths of answers not known beforehand"
 ONE_IN = 3
 """Tasks for transformers, whose loop takes ten minutes for all in float32 on two cores."""
 
@@ -49,8 +50,6 @@ def _loaded_llama(name: str, path: Path, requests: list[Request]) -> Any:
 
     engine: Any = LlamaCppEngine(_variant("llama.cpp", name, path), path)
     engine.load(requests, _ignore)
-    # By prompts alone, as where all answers have one limit: here the limits tell how long the answers will be, which no run knows.
-    engine._longest_first = lambda request: (-len(engine.prompts[request.index]), request.index)
     return engine
 
 
@@ -86,17 +85,25 @@ def _llama_cpp(name: str, path: Path, work: Work) -> Iterator[Ratio]:
         str(path), n_ctx=model.CONTEXT, n_threads=ours.threads, n_threads_batch=ours.threads, verbose=False
     )
 
+    label = f"llama.cpp {name}, {ours.cache.slots} slots"
+
+    def unknowing() -> None:
+        """By prompts alone, as where all answers have one limit: here the limits tell how long each will be."""
+        ours._longest_first = lambda request: (-len(ours.prompts[request.index]), request.index)
+        _count(ours, requests)
+        print(f"{label}: idle slot-steps {ours.facts()['idle_slot_share']:.1%}, lengths not known", flush=True)
+        del ours._longest_first
+
     def one_by_one() -> None:
         for text, limit in work:
             llama(text, max_tokens=limit, temperature=0.0, repeat_penalty=1.0)
 
     with llama_programs.server(path, slots=ours.cache.slots, context=ours.context, threads=ours.threads) as url:
-        yardsticks: dict[str, Any] = {"llama-cpp-python, one prompt after the other": one_by_one}
+        yardsticks: dict[str, Any] = {UNKNOWING: unknowing, "llama-cpp-python, one prompt after the other": one_by_one}
         if url:
             yardsticks[f"llama-server, {ours.cache.slots} slots, all requests at once"] = lambda: (
                 llama_programs.ask_all(url, work)
             )
-        label = f"llama.cpp {name}, {ours.cache.slots} slots"
         yield from measure_all(label, lambda: _count(ours, requests), yardsticks)
     print(f"{label}: idle slot-steps {ours.facts()['idle_slot_share']:.1%}", flush=True)
 
@@ -110,10 +117,14 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     requests = _requests(work)
     engine: Any = TransformersEngine(_variant("transformers", "FP32", path), path)
     engine.load(requests, _ignore)
-    engine._length = lambda request: len(engine.prompts[request.index])
     tokenizer: Any = AutoTokenizer.from_pretrained(path, padding_side="left")
     bare: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     settings_of: Any = GenerationConfig
+
+    def unknowing() -> None:
+        engine._length = lambda request: len(engine.prompts[request.index])
+        _count(engine, requests)
+        del engine._length
 
     def generate(texts: list[str], limit: int) -> None:
         ids = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
@@ -145,6 +156,7 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
         f"transformers float32, {engine.slots} slots",
         lambda: _count(engine, requests),
         {
+            UNKNOWING: unknowing,
             "generate, one prompt after the other": one_by_one,
             "generate, batches sorted by length": batches,
             "generate_batch's manager, every request with its limit": continuous,
