@@ -1,8 +1,11 @@
 # `make demo` and `make test` set up everything they need; the rest is for who works on qtui.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
+BACKEND ?= auto
 
-.PHONY: demo test check bench docs format
+.PHONY: demo test check engines bench docs format
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -18,6 +21,10 @@ check: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+# llama.cpp built again: `make engines BACKEND=cuda`, with JOBS=1 where memory is short.
+engines: .venv/installed
+	$(BIN)/qtui engines --backend $(BACKEND) $(addprefix --jobs ,$(JOBS))
+
 # Speed as ratios against a yardstick in the same run; on a quiet machine.
 bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -30,8 +37,10 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# First what shows progress, then everything else while llama.cpp compiles for this processor and GPU.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[engines,dev]'
+	$(PIP) --upgrade pip
+	$(PIP) rich platformdirs
+	$(BIN)/python -m qtui.building --constraints constraints.txt --backend $(BACKEND) $(addprefix --jobs ,$(JOBS)) '.[engines,dev]'
 	touch $@

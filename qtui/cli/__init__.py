@@ -48,6 +48,7 @@ COMMANDS = {
     "runs": Entry("qtui.cli.runs:runs", "The runs in the store and what they are doing."),
     "quantize": Entry("qtui.cli.quantize:quantize", "Make GGUF files of other types from a model."),
     "bench": Entry("qtui.cli.bench:bench", "Size, memory and speed of a model's types on this machine."),
+    "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),
     "models": Entry("qtui.cli.runs:models", "The models that qtui knows by name."),
     "doctor": Entry("qtui.cli.doctor:doctor", "What this machine can do."),
     "locate": Entry("qtui.cli.locate:locate", "Where things are."),

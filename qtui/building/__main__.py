@@ -1,0 +1,48 @@
+"""What `make` runs to set up an environment: pip installs the packages while llama.cpp compiles beside it, both shown
+on the screen.
+
+    python -m qtui.building --constraints constraints.txt '.[engines,dev]'
+
+It runs before qtui's dependencies are there, so it needs rich and platformdirs alone.
+"""
+
+import argparse
+import sys
+
+from qtui.building import environment
+from qtui.building.recipe import BACKENDS, choose, for_machine, needs_packages_first
+from qtui.errors import UserError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m qtui.building", description=__doc__)
+    parser.add_argument("requirement", help="What pip installs, e.g. '.[engines,dev]'.")
+    parser.add_argument("--constraints", help="pip's constraints file.")
+    parser.add_argument("--backend", choices=("auto", *BACKENDS), default="auto")
+    parser.add_argument("--jobs", type=int, help="Compilers at once.")
+    arguments = parser.parse_args()
+    try:
+        notice = _set_up(arguments)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if notice:
+        sys.stderr.write(f"\nNote: {notice}\n")
+    return 0
+
+
+def _set_up(arguments: argparse.Namespace) -> str:
+    """What a person should know of the back end that was chosen."""
+    if needs_packages_first():
+        environment.install_packages(arguments.requirement, arguments.constraints)
+    choice = choose()
+    is_chosen_here = arguments.backend == "auto"
+    recipe = for_machine(choice.backend if is_chosen_here else arguments.backend)
+    environment.set_up(recipe, arguments.requirement, arguments.constraints, arguments.jobs)
+    return choice.notice if is_chosen_here else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""A whole environment set up at once: pip installs the packages in one process while llama.cpp compiles in others.
+
+On two cores that takes as long as the longer of the two and not their sum, and a person sees both go on.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from qtui.building import failures, wheel
+from qtui.building.progress import Board
+from qtui.building.recipe import DISTRIBUTION, Recipe
+from qtui.errors import UserError
+
+RECORD = "llama_cpp/lib/qtui-build.json"
+
+
+def set_up(recipe: Recipe, requirement: str, constraints: str | None, jobs: int | None = None) -> None:
+    """Install `requirement` and llama.cpp built to `recipe` into this environment.
+
+    Raises UserError with the cause if either fails; packages that were installed stay, so the same command goes on
+    where it stopped.
+    """
+    with Board() as board:
+        packages = _Packages(requirement, constraints, board)
+        packages.start()
+        try:
+            install_llama_cpp(recipe, board, Source(jobs=jobs), wait_for=packages)
+        finally:
+            packages.end()
+    if packages.failure:
+        raise UserError(packages.failure)
+
+
+def install_packages(requirement: str, constraints: str | None) -> None:
+    """Install `requirement` alone. Raises UserError if pip fails."""
+    with Board() as board:
+        packages = _Packages(requirement, constraints, board)
+        packages.start()
+        packages.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where llama.cpp comes from and how it is built, beside the recipe."""
+
+    path: str | None = None
+    """A folder or archive with llama-cpp-python's sources; None is the released version."""
+    is_offline: bool = False
+    is_forced: bool = False
+    """Build even where this very build is installed or cached."""
+    jobs: int | None = None
+
+
+RELEASE = Source()
+
+
+def install_llama_cpp(
+    recipe: Recipe, board: Board, source: Source = RELEASE, *, wait_for: "_Packages | None" = None
+) -> None:
+    """Build llama.cpp to `recipe` unless this environment has that very build. Raises UserError as `wheel.build` does."""
+    label = f"llama.cpp for {recipe.backend}"
+    if installed_fingerprint() == recipe.fingerprint and not source.is_forced:
+        board.done(label, "is installed")
+        return
+    built = None if source.is_forced else wheel.cached(recipe)
+    if built is None:
+        built = wheel.build(
+            recipe,
+            lambda step: board.show(label, step.words, step.fraction),
+            source=source.path,
+            is_offline=source.is_offline,
+            jobs=source.jobs,
+        )
+        board.done(label, "built")
+    else:
+        board.done(label, "taken from the cache of an earlier build")
+    if wait_for:
+        # Two pips must not write to one environment at the same time.
+        wait_for.wait()
+    wheel.install(built)
+
+
+def installed_record() -> dict[str, object]:
+    """What qtui's own build of llama.cpp says of itself; empty where somebody else built it, or none is installed."""
+    try:
+        text = distribution(DISTRIBUTION).read_text(f"../{RECORD}")
+    except (PackageNotFoundError, OSError):
+        return {}
+    try:
+        record = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def installed_fingerprint() -> str:
+    return str(installed_record().get("fingerprint", ""))
+
+
+@dataclass
+class _Packages:
+    """pip at work in the background."""
+
+    requirement: str
+    constraints: str | None
+    board: Board
+    failure: str = ""
+
+    def start(self) -> None:
+        words = [sys.executable, "-P", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        # Compiling 30,000 modules that nobody imports takes longer than compiling the few that are, when they are.
+        words += ["--no-compile", "--progress-bar", "off"]
+        words += ["--constraint", self.constraints] if self.constraints else []
+        self._process = subprocess.Popen(
+            [*words, "--editable", self.requirement],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until pip has ended. Raises UserError if it failed."""
+        self._thread.join()
+        if self.failure:
+            raise UserError(self.failure)
+
+    def end(self) -> None:
+        if sys.exc_info()[0] is not None and self._process.poll() is None:
+            self._process.terminate()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        lines: list[str] = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            lines.append(line)
+            words = _words(line)
+            if words:
+                self.board.show("packages", words, None)
+        if self._process.wait():
+            self.failure = f"pip could not install the packages: {failures.last_line(''.join(lines))}"
+        else:
+            self.board.done("packages", "installed")
+
+
+def _words(line: str) -> str:
+    """A line of pip's as something to look at while it works."""
+    word, _, rest = line.strip().partition(" ")
+    if word in ("Collecting", "Downloading", "Installing", "Preparing", "Building"):
+        if word == "Installing":
+            return "unpacking" if rest.startswith("collected packages") else ""
+        return f"{word.lower()} {Path(rest.split(' ')[0]).name}"
+    return ""

@@ -1,0 +1,161 @@
+"""llama-cpp-python built to a recipe, kept as a wheel under the recipe's fingerprint.
+
+pip's own cache of wheels is not asked: it knows a wheel by name and version alone and would give back one that was
+built with other flags, for another processor or without the GPU.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtui import paths
+from qtui.building import failures
+from qtui.building.recipe import DISTRIBUTION, Recipe
+from qtui.errors import UserError
+
+_STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
+KEPT_WHEELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a build is doing. `fraction` is 0 to 1 of compiling, None before and after."""
+
+    words: str
+    fraction: float | None = None
+
+
+Report = Callable[[Step], None]
+
+
+def cached(recipe: Recipe) -> Path | None:
+    """The wheel of this very recipe, if it was built before."""
+    return next(iter(_folder(recipe).glob("llama_cpp_python-*.whl")), None)
+
+
+def build(
+    recipe: Recipe, report: Report, *, source: str | None = None, is_offline: bool = False, jobs: int | None = None
+) -> Path:
+    """Compile the wheel of a recipe, and keep it. Takes minutes.
+
+    `source` is a folder or archive with llama-cpp-python's sources in place of the released version; `is_offline` uses the
+    build tools that are installed instead of fetching them; `jobs` is how many compilers run at once. Raises UserError
+    saying what to install or do where the build fails.
+    """
+    folder = _folder(recipe)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = paths.logs() / "build.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as scratch:
+        record = Path(scratch) / "qtui-build.json"
+        record.write_text(recipe.record(), encoding="utf-8")
+        command = _command(recipe, Path(scratch), record, source=source, is_offline=is_offline)
+        _run(command, recipe, log, report, jobs or recipe.jobs)
+        built = next(iter(Path(scratch).glob("*.whl")))
+        wheel = folder / built.name
+        built.replace(wheel)
+    _forget_old_wheels(folder)
+    return wheel
+
+
+def install(wheel: Path) -> None:
+    """Put a wheel into this environment, whatever version is there now."""
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--force-reinstall",
+        "--no-deps",
+    ]
+    done = subprocess.run([*words, str(wheel)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise UserError(f"{wheel}: pip cannot install it: {failures.last_line(done.stdout + done.stderr)}")
+
+
+def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None, is_offline: bool) -> list[str]:
+    words = [sys.executable, "-P", "-m", "pip", "wheel", "--verbose", "--disable-pip-version-check", "--no-input"]
+    words += ["--no-deps", "--no-cache-dir", "--no-binary", DISTRIBUTION, "--wheel-dir", str(scratch)]
+    if is_offline:
+        words += ["--no-index", "--no-build-isolation"]
+    return [*words, *recipe.config_settings(record), source or f"{DISTRIBUTION}=={recipe.version}"]
+
+
+def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: int) -> None:
+    """Run pip, with its output in the log and its progress reported."""
+    environment = {**os.environ, "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs), "PYTHONSAFEPATH": "1"}
+    report(Step("fetching the sources of llama.cpp"))
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n{recipe.record()}\n")
+        out.flush()
+        with _process(command, environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                out.write(line)
+                step = _step(line)
+                if step:
+                    report(step)
+            code = process.wait()
+    if code:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        raise UserError(f"{failures.explain(text, recipe.backend, jobs)} The whole output: {log}")
+
+
+@contextlib.contextmanager
+def _process(command: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """pip with all its compilers in a group of their own, which ends with this block."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def _step(line: str) -> Step | None:
+    compiled = _STEP.match(line)
+    if compiled:
+        count, total = int(compiled[1]), int(compiled[2])
+        return Step(f"compiling llama.cpp: {count} of {total} steps", count / total)
+    if "Installing build dependencies" in line:
+        return Step("fetching the build tools")
+    if "Configuring CMake" in line:
+        return Step("looking at the compilers")
+    return None
+
+
+def _folder(recipe: Recipe) -> Path:
+    return paths.cache() / "wheels" / recipe.fingerprint
+
+
+def _forget_old_wheels(kept: Path) -> None:
+    """Each is tens of megabytes, and with CUDA hundreds."""
+    folders = sorted(kept.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in [each for each in folders if each != kept][KEPT_WHEELS - 1 :]:
+        for wheel in folder.glob("*.whl"):
+            wheel.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()

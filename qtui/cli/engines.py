@@ -1,0 +1,56 @@
+"""`qtui engines`: build llama.cpp for this machine's processor and GPU, and install it into this environment."""
+
+import click
+
+from qtui.building.recipe import BACKENDS
+
+
+@click.command()
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", *BACKENDS]),
+    default="auto",
+    show_default=True,
+    help="What llama.cpp computes on; auto takes the GPU that is here.",
+)
+@click.option(
+    "--source", metavar="PATH", help="A folder or archive with llama-cpp-python's sources, in place of a download."
+)
+@click.option("--offline", is_flag=True, help="Fetch nothing: use the build tools that are installed (needs --source).")
+@click.option("--portable", is_flag=True, help="For any 64-bit processor of this kind (a shared home): slower.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Compilers at once.")
+@click.option("--force", is_flag=True, help="Build again, even where this very build is installed or cached.")
+@click.option("--pip-command", is_flag=True, help="Build nothing: print the pip command that does the same.")
+def engines(
+    *,
+    backend: str,
+    source: str | None,
+    offline: bool,
+    portable: bool,
+    jobs: int | None,
+    force: bool,
+    pip_command: bool,
+) -> int:
+    """Build llama.cpp for this machine and install it here. Takes one to ten minutes.
+
+    With an NVIDIA GPU and nvcc it is built for that card. What is built is kept in qtui's cache by processor, GPU,
+    compiler and flags, so the same build is made once.
+    """
+    from qtui.building import environment, recipe
+    from qtui.building.progress import Board
+
+    if offline and not source:
+        raise click.UsageError("--offline needs --source PATH: nothing is fetched then.")
+    choice = recipe.choose()
+    chosen = choice.backend if backend == "auto" else next(each for each in BACKENDS if each == backend)
+    wanted = recipe.for_machine(chosen, portable=portable)
+    if pip_command:
+        click.echo(recipe.pip_command(wanted))
+        return 0
+    with Board() as board:
+        environment.install_llama_cpp(
+            wanted, board, environment.Source(path=source, is_offline=offline, is_forced=force, jobs=jobs)
+        )
+    if choice.notice and backend == "auto":
+        click.echo(f"Note: {choice.notice}", err=True)
+    return 0
