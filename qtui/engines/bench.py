@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from qtui.engines import available, child, gguf_file, llama_log, meter, quantize, weights
+from qtui.engines import available, child, compute, gguf_file, llama_log, meter, quantize, weights
 from qtui.engines.bench_protocol import BenchWanted, Measured
+from qtui.engines.compute import Compute
 from qtui.engines.protocol import Finished, Loading
 from qtui.errors import UserError
 
@@ -31,10 +32,11 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     from qtui.engines.llama_cpp import physical_cores, whole_percents
     from qtui.engines.llama_model import LlamaModel
 
-    before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes()
     path = weights.locate(wanted.path, say)
+    chosen = compute.for_file(path, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
+    before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes(chosen)
     started = time.perf_counter()
-    model = LlamaModel(path, progress=whole_percents(say))
+    model = LlamaModel(path, compute=chosen, progress=whole_percents(say))
     loaded = time.perf_counter() - started
     threads = wanted.threads or physical_cores()
     bench = _Bench(model, wanted, threads)
@@ -48,7 +50,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         speeds.append(speed)
         if number + 1 >= ENOUGH_REPEATS and time.perf_counter() - began > ENOUGH_SECONDS:
             break
-    peak, gpu = meter.peak_rss(), _gpu_bytes()
+    peak, gpu = meter.peak_rss(), _gpu_bytes(chosen)
     facts = model.facts()
     say(
         Measured(
@@ -87,6 +89,7 @@ class _Bench:
         settings.n_batch = settings.n_ubatch = min(512, max(32, wanted.prompt_tokens))
         settings.n_threads = settings.n_threads_batch = threads
         settings.no_perf = True
+        settings.offload_kqv = settings.op_offload = model.is_on_gpu
         self.path = model.path
         self.native: Any = llama_cpp.llama_init_from_model(model.pointer, settings)
         if not self.native:
@@ -129,9 +132,9 @@ class _Bench:
             raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {llama_log.last_error()}")
 
 
-def _gpu_bytes() -> int | None:
+def _gpu_bytes(chosen: Compute) -> int | None:
     """In use on all GPUs of the machine, whoever uses it: llama.cpp does not tell its own. None where nothing is computed there."""
-    if available.accelerator("llama.cpp") != "cuda":
+    if chosen.accelerator != "cuda":
         return None
     try:
         asked = subprocess.run(

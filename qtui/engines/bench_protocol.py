@@ -24,6 +24,7 @@ class BenchWanted(msgspec.Struct, frozen=True, tag=True):
     new_tokens: int
     repeats: int
     threads: int | None = None
+    allows_cpu: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True):

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines import child, planning, weights
+from qtui.engines import child, compute, planning, weights
 from qtui.engines.answer_text import EMPTY
 from qtui.engines.divergence_answer import Tokens, divergence_of, taken_apart
 from qtui.engines.divergence_protocol import Comparison, Keyed, Measured, Pace
@@ -61,7 +61,8 @@ def _plan(comparison: Comparison, variant: VariantSpec, say: child.Say) -> Plan:
         raise UserError(
             f"{variant.model} {variant.name}: an endpoint does not say how likely every token is, so divergence cannot be computed"
         )
-    return planning.plan(Job(variant, comparison.sampling, comparison.prompt, comparison.items), say)
+    job = Job(variant, comparison.sampling, comparison.prompt, comparison.items, comparison.allows_cpu)
+    return planning.plan(job, say)
 
 
 def _keyed(comparison: Comparison, plans: Sequence[Plan]) -> Keyed:
@@ -89,7 +90,11 @@ def _keyed(comparison: Comparison, plans: Sequence[Plan]) -> Keyed:
 
 def _side(variant: VariantSpec, plan: Plan) -> list[object]:
     assert plan.path is not None
-    return [variant.engine, plan.fingerprint, *planning.how_computed(variant, plan.path, plan.engine_version)]
+    return [
+        variant.engine,
+        plan.fingerprint,
+        *planning.how_computed(variant, plan.path, plan.engine_version, plan.compute.accelerator),
+    ]
 
 
 def _load(comparison: Comparison, plans: Sequence[Plan], say: child.Say) -> tuple[Scorer, Scorer]:
@@ -113,12 +118,12 @@ def _scorer(variant: VariantSpec, plan: Plan, say: child.Say) -> Scorer:
     if variant.engine == "transformers":
         from qtui.engines.scoring_transformers import TransformersScorer
 
-        return TransformersScorer(variant, path)
+        return TransformersScorer(variant, path, plan.compute)
     from qtui.engines.scoring_llama_cpp import LlamaCppScorer
 
     if path.is_dir():
         path = weights.made_gguf(path, plan.fingerprint, variant.precision, plan.engine_version, say)
-    return LlamaCppScorer(variant, path)
+    return LlamaCppScorer(variant, path, compute.verified(path, plan.compute, say))
 
 
 @dataclass(frozen=True, slots=True)

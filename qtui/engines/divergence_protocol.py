@@ -36,6 +36,7 @@ class Comparison(msgspec.Struct, frozen=True, tag=True):
     prompt: PromptSource
     items: list[Item]
     given: list[Given]
+    allows_cpu: bool = False
 
 
 class Keyed(msgspec.Struct, frozen=True, tag=True):

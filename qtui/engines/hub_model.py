@@ -6,19 +6,17 @@ from typing import Any
 import torch
 import transformers
 
-from qtui.engines import available, own_code, precision
+from qtui.engines import own_code, precision
 from qtui.engines.protocol import Loading, Report
 from qtui.errors import UserError
 from qtui.records import VariantSpec
 
 
-def load(variant: VariantSpec, path: Path, report: Report) -> Any:
-    """Raises UserError with the library's reason where it cannot, and where tensors are missing."""
-    accelerator = available.accelerator("transformers")
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "there is an NVIDIA GPU, but torch cannot use it (driver?); to run on the CPU set CUDA_VISIBLE_DEVICES="
-        )
+def load(variant: VariantSpec, path: Path, accelerator: str, report: Report) -> Any:
+    """The model on `accelerator` (as in `available.accelerator`).
+
+    Raises UserError with the library's reason where it cannot, and where tensors are missing.
+    """
     dtype = precision.torch_dtype(variant.precision, path, accelerator)
     transformers.logging.set_tqdm_hook(_quiet_bar(report))
     try:
@@ -27,7 +25,7 @@ def load(variant: VariantSpec, path: Path, report: Report) -> Any:
             path,
             config=config,
             dtype=dtype if dtype == "auto" else getattr(torch, dtype),
-            device_map="auto" if accelerator == "cuda" else None,
+            device_map="auto" if accelerator != "cpu" else None,
             trust_remote_code=variant.trust_remote_code,
             local_files_only=True,
             output_loading_info=True,

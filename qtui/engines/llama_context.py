@@ -57,7 +57,7 @@ def free_memory() -> int:
 
 
 def _slots_in_memory(model: LlamaModel, context: int) -> int:
-    if llama_cpp.llama_supports_gpu_offload():
+    if model.is_on_gpu:
         return model.size  # what a GPU has free is for llama.cpp to find out
     return int(free_memory() * _OF_MEMORY) // max(1, model.bytes_per_cell * _padded(context))
 
@@ -74,6 +74,7 @@ def _new(model: LlamaModel, slots: int, context: int, threads: int) -> Any:
     # With a window of its own size, what slots share would be given up once it is behind the window.
     settings.swa_full = True
     settings.no_perf = True
+    settings.offload_kqv = settings.op_offload = model.is_on_gpu
     return llama_cpp.llama_init_from_model(model.pointer, settings)
 
 

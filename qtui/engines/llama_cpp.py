@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling, prompt_ids, slot_count
 from qtui.engines.answer_text import AnswerText
+from qtui.engines.compute import Compute, untested
 from qtui.engines.llama_batch import LlamaBatch
 from qtui.engines.llama_model import LlamaModel
 from qtui.engines.meter import Meter
@@ -60,9 +61,10 @@ class _Slot:
 
 
 class LlamaCppEngine:
-    def __init__(self, variant: VariantSpec, path: Path) -> None:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
         self.variant = variant
         self.path = path
+        self.compute = compute or untested("llama.cpp")
         self.meter = Meter()
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class LlamaCppEngine:
         self.model = LlamaModel(
             self.path,
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+            compute=self.compute,
             progress=whole_percents(report),
         )
         self.ends = end_tokens.find(requests, self.model, self.path)
@@ -84,12 +87,14 @@ class LlamaCppEngine:
         self.threads = self.variant.threads or physical_cores()
         self.cache = llama_context.create(
             self.model,
-            slots=max(1, min(slot_count.of(self.variant), len(requests))),
+            slots=max(1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests))),
             context=self.context,
             threads=self.threads,
         )
         self.batch = LlamaBatch(self.cache.batch)
-        return self.model.facts() | {
+        return {
+            **self.model.facts(),
+            **self.compute.facts,
             "load_seconds": time.perf_counter() - started,
             "slots": self.cache.slots,
             "context": self.context,
@@ -142,7 +147,7 @@ class LlamaCppEngine:
 
     def _shared_tokens(self, requests: Sequence[Request]) -> int:
         """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
-        if slot_count.of(self.variant) == 1 or len(requests) < 2 or not self.model.can_share:
+        if slot_count.of(self.variant, self.compute.accelerator) == 1 or len(requests) < 2 or not self.model.can_share:
             return 0
         prompts = [self.prompts[request.index] for request in requests]
         first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first

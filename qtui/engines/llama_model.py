@@ -9,9 +9,11 @@ from typing import Any
 import llama_cpp
 
 from qtui.engines import gguf_file, llama_log
+from qtui.engines.compute import Compute, untested
 from qtui.engines.protocol import Prompt
 from qtui.errors import UserError
 
+_NO_DEVICES = (ctypes.c_void_p * 1)()
 _SPECIAL = (
     llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 )
@@ -31,12 +33,14 @@ class LlamaModel:
         *,
         space_after_special: bool = True,
         vocabulary_only: bool = False,
+        compute: Compute | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         header, *_ = [gguf_file.read_header(part) for part in gguf_file.parts(path)]
         llama_log.listen()
         llama_cpp.llama_backend_init()
         self.path = path
+        self.compute = compute or untested("llama.cpp")
         self._header = header
         self._own_space = not space_after_special and _puts_space(header)
         self._library_space = _puts_space(header) and not self._own_space
@@ -64,7 +68,9 @@ class LlamaModel:
         if not self._library_space:
             return self._tokenize(text, special=False)
         if self._without_space is None:
-            self._without_space = LlamaModel(self.path, space_after_special=False, vocabulary_only=True)
+            self._without_space = LlamaModel(
+                self.path, space_after_special=False, vocabulary_only=True, compute=self.compute
+            )
         return self._without_space._tokenize(text, special=False)
 
     @property
@@ -122,20 +128,30 @@ class LlamaModel:
         layers = int(llama_cpp.llama_model_n_layer(self.pointer))
         return 2 * layers * int(llama_cpp.llama_model_n_head_kv(self.pointer)) * (key + value)
 
+    @property
+    def is_on_gpu(self) -> bool:
+        return self.compute.accelerator != "cpu"
+
     def facts(self) -> dict[str, Any]:
-        offload = bool(llama_cpp.llama_supports_gpu_offload())
         return {
             "parameters": llama_cpp.llama_model_n_params(self.pointer),
             "file_bytes": sum(part.stat().st_size for part in gguf_file.parts(self.path)),
             "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
             "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
-            "device": "gpu" if offload else "cpu",
+            "device": self.compute.accelerator,
+            "rearranges_weights": self.compute.rearranges_weights,
         }
 
     def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:
         settings = llama_cpp.llama_model_default_params()
         settings.vocab_only = vocabulary_only
-        settings.n_gpu_layers = -1 if llama_cpp.llama_supports_gpu_offload() else 0
+        settings.use_extra_bufts = self.compute.rearranges_weights
+        if self.is_on_gpu:
+            settings.n_gpu_layers = -1
+        else:
+            settings.n_gpu_layers = 0
+            # An empty list of devices; without it llama.cpp gives large products to a GPU all the same.
+            settings.devices = ctypes.addressof(_NO_DEVICES)
         settings.check_tensors = True
         overrides = _overrides(self._own_space)
         settings.kv_overrides = overrides

@@ -50,7 +50,7 @@ class OpenAIEngine:
             max_retries=REQUEST_TRIES - 1,
             timeout=TIMEOUT_SECONDS,
         )
-        self.slots = max(1, min(slot_count.of(self.variant), len(requests)))
+        self.slots = max(1, min(slot_count.of(self.variant, "cpu"), len(requests)))
         return {"slots": self.slots, "device": self.where}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:

@@ -12,6 +12,7 @@ import msgspec
 
 from qtui.engines import (
     available,
+    compute,
     end_tokens,
     fingerprint,
     gguf_file,
@@ -22,7 +23,8 @@ from qtui.engines import (
     slot_count,
     weights,
 )
-from qtui.engines.protocol import Job, Planned, Prompt
+from qtui.engines.compute import Compute
+from qtui.engines.protocol import Job, Loading, Planned, Prompt
 from qtui.errors import UserError
 from qtui.records import Sampling, VariantSpec, content_hash
 
@@ -38,6 +40,7 @@ class Plan:
     """Where the weights lie; None where they lie with an endpoint."""
     fingerprint: str
     engine_version: str
+    compute: Compute
 
 
 def plan(job: Job, report: weights.Report) -> Plan:
@@ -53,7 +56,8 @@ def plan(job: Job, report: weights.Report) -> Plan:
         print_ = weights.fingerprint_of(path, report)
         prompts, facts = _prompts(job, report)
         facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
-    computed = _computed(variant, path, print_, version)
+    chosen = compute.for_variant(variant, path, allows_cpu=job.allows_cpu, report=lambda phase: report(Loading(phase)))
+    computed = _computed(variant, path, print_, version, chosen.accelerator)
     keys = [
         content_hash(*computed, prompt_values(asked), job.sampling.for_sample(item.sample).conditions())
         for item, asked in zip(job.items, prompts, strict=True)
@@ -61,14 +65,19 @@ def plan(job: Job, report: weights.Report) -> Plan:
     planned = Planned(
         keys=keys,
         prompt_hash=content_hash("prompts", [prompt_values(asked) for asked in prompts]),
-        facts=facts | {"weights_fingerprint": print_, "engine_version": version, "slots_asked": slot_count.of(variant)},
+        facts={
+            **facts,
+            **chosen.facts,
+            "weights_fingerprint": print_,
+            "engine_version": version,
+            "slots_asked": slot_count.of(variant, chosen.accelerator),
+        },
     )
-    return Plan(prompts, planned, path, print_, version)
+    return Plan(prompts, planned, path, print_, version, chosen)
 
 
-def how_computed(variant: VariantSpec, path: Path, version: str) -> list[Any]:
-    """What decides a model's numbers beside its weights, as values of a key."""
-    device = available.accelerator(variant.engine)
+def how_computed(variant: VariantSpec, path: Path, version: str, device: str) -> list[Any]:
+    """What decides a model's numbers beside its weights, as values of a key. `device` as in `available.accelerator`."""
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, path, device)
         return [version, device, dtype, variant.trust_remote_code, *quantized_checkpoint.versions(path)]
@@ -117,12 +126,12 @@ def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, 
     return prompts, {"prompt_format": said, "bos": bool(prompts and prompts[0].bos), "stop_tokens": list(ends or ())}
 
 
-def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str) -> list[Any]:
+def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str, device: str) -> list[Any]:
     """All that decides an answer beside prompt and sampling."""
-    shared = ["answer", KEY_VERSION, variant.engine, print_, slot_count.of(variant), variant.context]
+    shared = ["answer", KEY_VERSION, variant.engine, print_, slot_count.of(variant, device), variant.context]
     if path is None:
         return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
-    return [*shared, *how_computed(variant, path, version)]
+    return [*shared, *how_computed(variant, path, version, device)]
 
 
 def _check_settings(variant: VariantSpec, settings: Path) -> None:

@@ -18,6 +18,12 @@ def gguf_type(precision: str) -> str:
     return _GGUF.get(name, name)
 
 
+def gpu_dtype(precision: str, folder: Path) -> str:
+    """The dtype in which a GPU computes a checkpoint: half precision where the checkpoint's own loader decides."""
+    chosen = torch_dtype(precision, folder, "cuda")
+    return "float16" if chosen == "auto" else chosen
+
+
 def torch_dtype(precision: str, folder: Path, accelerator: str) -> Dtype:
     """What a checkpoint is computed in.
 

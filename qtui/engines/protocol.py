@@ -36,6 +36,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     sampling: Sampling
     prompt: PromptSource
     items: list[Item]
+    allows_cpu: bool = False
+    """Whether the user allowed the CPU where a GPU is there and cannot be used."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtui.engines import answer_text, end_tokens, llama_log
+from qtui.engines.compute import Compute
 from qtui.engines.llama_cpp import physical_cores, whole_percents
 from qtui.engines.llama_model import LlamaModel
 from qtui.engines.protocol import Prompt, Report, Request
@@ -19,8 +20,9 @@ from qtui.records import VariantSpec
 
 
 class LlamaCppScorer:
-    def __init__(self, variant: VariantSpec, path: Path) -> None:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
         self.variant = variant
+        self.compute = compute
         self.path = path
         self._context: Any = None
 
@@ -28,6 +30,7 @@ class LlamaCppScorer:
         self.model = LlamaModel(
             self.path,
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+            compute=self.compute,
             progress=whole_percents(report),
         )
         self.size, self.named = self.model.size, self.model.named
@@ -35,7 +38,7 @@ class LlamaCppScorer:
         return self.model.facts()
 
     def twin(self) -> "LlamaCppScorer":
-        other = LlamaCppScorer(self.variant, self.path)
+        other = LlamaCppScorer(self.variant, self.path, self.compute)
         other.model, other.size, other.named, other.ends = self.model, self.size, self.named, self.ends
         return other
 
@@ -60,6 +63,7 @@ class LlamaCppScorer:
         # a mean KL of 2e-5 between a Q4_K_M and itself in other company. Without it that is 2e-9.
         settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         settings.no_perf = True
+        settings.offload_kqv = settings.op_offload = self.model.is_on_gpu
         self._context = llama_cpp.llama_init_from_model(self.model.pointer, settings)
         if not self._context:
             raise UserError(f"{self.path}: no memory for {cells:,} tokens: {llama_log.last_error()}")

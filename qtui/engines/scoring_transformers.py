@@ -13,6 +13,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
+from qtui.engines.compute import Compute
 from qtui.engines.protocol import Prompt, Report, Request
 from qtui.engines.scoring import Piece
 from qtui.engines.transformers import TransformersEngine
@@ -20,8 +21,8 @@ from qtui.records import VariantSpec
 
 
 class TransformersScorer:
-    def __init__(self, variant: VariantSpec, path: Path) -> None:
-        self.engine = TransformersEngine(variant, path)
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+        self.engine = TransformersEngine(variant, path, compute)
         self._rows: list[int] = []
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:

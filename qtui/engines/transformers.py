@@ -29,6 +29,7 @@ from qtui.engines import (
     slot_count,
 )
 from qtui.engines.answer_text import AnswerText
+from qtui.engines.compute import Compute, untested
 from qtui.engines.hub_tokenizer import HubTokenizer
 from qtui.engines.meter import Meter
 from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
@@ -59,11 +60,12 @@ class _Row:
 
 
 class TransformersEngine:
-    def __init__(self, variant: VariantSpec, path: Path) -> None:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
         if path.is_file():
             raise UserError(f"{path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
         self.variant = variant
         self.path = path
+        self.compute = compute or untested("transformers")
         self.meter = Meter()
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
@@ -78,7 +80,7 @@ class TransformersEngine:
             trust_remote_code=self.variant.trust_remote_code,
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
         )
-        self.model = hub_model.load(self.variant, self.path, report)
+        self.model = hub_model.load(self.variant, self.path, self.compute.accelerator, report)
         takes = inspect.signature(self.model.forward).parameters
         self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
         self.device = self.model.device
@@ -97,8 +99,11 @@ class TransformersEngine:
             row_attention.use(self.model)
         if self.device.type == "cpu":
             few_rows.use(self.model)
-        self.slots = max(1, min(slot_count.of(self.variant), len(requests), self._slots_in_memory()))
+        self.slots = max(
+            1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests), self._slots_in_memory())
+        )
         return {
+            **self.compute.facts,
             "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
             "load_seconds": time.perf_counter() - started,
             "device": str(self.device),
@@ -136,7 +141,7 @@ class TransformersEngine:
     def _slots_in_memory(self) -> int:
         """How many answers of full length the free memory of the GPUs has a cache for."""
         if self.device.type != "cuda":
-            return slot_count.of(self.variant)
+            return slot_count.of(self.variant, self.compute.accelerator)
         free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
         return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(self.model) * self.context)
 

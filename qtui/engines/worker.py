@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from qtui.engines import child, planning, weights
+from qtui.engines import child, compute, planning, weights
 from qtui.engines.planning import Plan
 from qtui.engines.protocol import Engine, Finished, Job, Loaded, Loading, Request, Wanted
 
@@ -36,13 +36,13 @@ def _engine(job: Job, plan: Plan, say: child.Say) -> Engine:
     if variant.engine == "transformers":
         from qtui.engines.transformers import TransformersEngine
 
-        return TransformersEngine(variant, path)
+        return TransformersEngine(variant, path, plan.compute)
     from qtui.engines.llama_cpp import LlamaCppEngine
 
     if path.is_dir():
         how = weights.Conversion(trust_remote_code=variant.trust_remote_code)
         path = weights.made_gguf(path, plan.fingerprint, variant.precision, plan.engine_version, say, how=how)
-    return LlamaCppEngine(variant, path)
+    return LlamaCppEngine(variant, path, compute.verified(path, plan.compute, say))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,222 @@
+"""On what an engine computes here, and with which kernels: decided once per process, by the self test, before
+anything is loaded.
+
+The device is part of an answer's key, so it is known before planning. A GPU that fails the self test is left only if
+the user allowed the CPU; kernels that rearrange weights are left where they fail, or where they are the slower ones.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from qtui.engines import available, gguf_file, precision
+from qtui.engines.device import gpus, processor
+from qtui.engines.protocol import Loading
+from qtui.engines.self_test import testing
+from qtui.engines.self_test.messages import Outcome
+from qtui.errors import UserError
+from qtui.records import EngineName, VariantSpec, content_hash
+
+Report = Callable[[str], None]
+
+WHOLE_TYPES = frozenset(("0", "1", "30"))
+"""ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is
+15 % slower at 8 and
+16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
+
+REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
+_NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """`accelerator` as in `available.accelerator`, `cpu` where the GPU is not used."""
+
+    accelerator: str
+    rearranges_weights: bool = True
+    """Of llama.cpp on a CPU: whether weights are kept in the order that its fastest kernels want (AMX, repacked)."""
+    notes: tuple[str, ...] = ()
+    """For the user: what is not as it should be, and what mends it."""
+    report: dict[str, str] = field(default_factory=dict)
+    """What the library says of itself."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"compute_notes": list(self.notes), "library": self.report}
+
+
+ENDPOINT = Compute("cpu")
+
+
+def untested(engine: EngineName) -> Compute:
+    """What the installed build would do, for callers that have no run: no product was tried."""
+    return Compute(available.accelerator(engine))
+
+
+def for_variant(variant: VariantSpec, path: Path | None, *, allows_cpu: bool, report: Report) -> Compute:
+    """How a variant whose weights lie at `path` is computed. Raises UserError where nothing that is allowed computes
+    right."""
+    if variant.engine == "openai" or path is None:
+        return ENDPOINT
+    if variant.engine == "transformers":
+        return for_torch(precision.gpu_dtype(variant.precision, path), allows_cpu=allows_cpu, report=report)
+    if path.is_dir():
+        types, experts = _types_of_precision(variant.precision), False
+    else:
+        types, experts = types_in(path)
+    return for_ggml(types, experts=experts, allows_cpu=allows_cpu, report=report)
+
+
+def for_file(path: Path, *, allows_cpu: bool, report: Report) -> Compute:
+    """How a GGUF file is computed. Raises UserError as `for_variant` does."""
+    types, experts = types_in(path)
+    return for_ggml(types, experts=experts, allows_cpu=allows_cpu, report=report)
+
+
+def verified(path: Path, chosen: Compute, say: Callable[[Loading], None]) -> Compute:
+    """The same for the file that is loaded, whose types are known only now where it was made here of a folder.
+
+    Raises UserError where its types fail on the device that was chosen: by now that is part of the answers' keys.
+    """
+    found = for_file(path, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
+    if chosen.accelerator not in ("cpu", found.accelerator):
+        raise UserError(f"{path}: {'; '.join(found.notes)}. To run on the CPU all the same, start with --cpu")
+    return replace(found, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *found.notes))))
+
+
+def types_in(path: Path) -> tuple[list[str], bool]:
+    """The types of the matrices in a GGUF file, the one with most weights first, and whether there are experts among
+    them."""
+    weights: dict[str, int] = {}
+    experts = False
+    for part in gguf_file.parts(path):
+        for tensor in gguf_file.read_tensors(part):
+            if len(tensor.shape) < 2:
+                continue
+            weights[str(tensor.type)] = weights.get(str(tensor.type), 0) + tensor.elements
+            experts |= "_exps" in tensor.name
+    return sorted(weights, key=lambda name: (-weights[name], name)), experts
+
+
+def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: Report) -> Compute:
+    """`types` are ggml's numbers, the one with most weights first. Raises UserError as `for_variant` does."""
+    tested = testing.test("ggml", ggml_identity(), types, experts=experts, report=report)
+    if tested.broken:
+        raise UserError(f"llama.cpp cannot be loaded on this machine: {tested.broken}; {REBUILD}")
+    notes: list[str] = []
+    accelerator = available.accelerator("llama.cpp")
+    graphics = [device for device in tested.devices if device.kind == "gpu"]
+    uses_gpu = accelerator != "cpu"
+    if uses_gpu and not graphics:
+        _leave_gpu(f"llama.cpp finds no GPU that it can use{_on_gpu()}", allows_cpu, notes)
+        accelerator = "cpu"
+    faults = [fault for device in graphics for fault in tested.faults(types, device.name)]
+    if accelerator != "cpu" and faults:
+        _leave_gpu(
+            f"llama.cpp computes wrongly on {_named(graphics[0].description)}: {_words(faults[0])}", allows_cpu, notes
+        )
+        accelerator = "cpu"
+    processors = [device for device in tested.devices if device.kind == "cpu"]
+    for device in processors:
+        plain = tested.faults(types, device.name, "plain")
+        if plain:
+            raise UserError(f"llama.cpp computes wrongly on this processor: {_words(plain[0])}; {REBUILD}")
+    rearranged = [
+        fault for device in processors for fault in tested.faults(types, device.name) if fault.case.buffer != "plain"
+    ]
+    if rearranged and accelerator == "cpu":
+        notes.append(
+            f"computed without the kernels {rearranged[0].case.buffer}, slower: {_words(rearranged[0])}; {REBUILD}"
+        )
+    return Compute(
+        accelerator=accelerator,
+        rearranges_weights=not rearranged and not (types and types[0] in WHOLE_TYPES),
+        notes=tuple(notes),
+        report=tested.report,
+    )
+
+
+def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
+    """`dtype` is what the weights are computed in on a GPU. Raises UserError as `for_variant` does."""
+    accelerator = available.accelerator("transformers")
+    if accelerator == "cpu":
+        return Compute("cpu")
+    tested = testing.test("torch", torch_identity(), ["float32", dtype], report=report)
+    notes: list[str] = []
+    graphics = [device for device in tested.devices if device.kind == "gpu"]
+    if tested.broken:
+        raise UserError(f"torch cannot be loaded on this machine: {tested.broken}; install it again")
+    if not graphics:
+        why = tested.report.get("unusable") or "it finds none"
+        _leave_gpu(
+            f"torch {tested.report.get('torch', '')} cannot use the GPU{_on_gpu()}: {why}; {_NEW_TORCH}",
+            allows_cpu,
+            notes,
+        )
+        return Compute("cpu", notes=tuple(notes), report=tested.report)
+    faults = [fault for device in graphics for fault in tested.faults(["float32", dtype], device.name)]
+    if faults:
+        built = tested.report.get("architectures", "")
+        has = f" (this torch has kernels for {built})" if "no kernel image" in faults[0].reason else ""
+        _leave_gpu(
+            f"torch cannot compute {dtype} on {graphics[0].description}: {faults[0].reason}{has}; {_NEW_TORCH}",
+            allows_cpu,
+            notes,
+        )
+        accelerator = "cpu"
+    return Compute(accelerator, notes=tuple(notes), report=tested.report)
+
+
+def ggml_identity() -> str:
+    """Which llama.cpp, on which processor and GPU: what an outcome holds for."""
+    spec = importlib.util.find_spec("llama_cpp")
+    folders = [Path(folder) / "lib" for folder in (spec.submodule_search_locations if spec else None) or ()]
+    files = sorted(file for folder in folders for file in folder.glob("lib*"))
+    return content_hash("ggml", [_identity(file) for file in files], *_machine())[:20]
+
+
+def torch_identity() -> str:
+    return content_hash("torch", available.version_of("transformers"), *_machine())[:20]
+
+
+def _identity(file: Path) -> list[object]:
+    state = file.stat()
+    return [file.name, state.st_size, state.st_mtime_ns]
+
+
+def _machine() -> list[object]:
+    here = processor.processor()
+    cards = [[gpu.vendor, gpu.name, gpu.driver, gpu.is_hidden] for gpu in gpus.gpus(asks_tools=False)]
+    return [here.model, here.flags, cards]
+
+
+def _leave_gpu(reason: str, allows_cpu: bool, notes: list[str]) -> None:
+    """Raises UserError unless the user allowed the CPU; then it is a note."""
+    if not allows_cpu:
+        raise UserError(f"{reason}. To run on the CPU all the same, start with --cpu")
+    notes.append(f"computed on the CPU: {reason}")
+
+
+def _types_of_precision(name: str) -> list[str]:
+    """The types that llama.cpp mixes in a file of this type: mostly the type's own, and Q6_K for the output."""
+    wanted = precision.gguf_type(name)
+    stems = [stem for stem in (wanted, wanted.rsplit("_", 1)[0]) if stem in gguf_file.TENSOR_TYPES][:1]
+    if "_K" in wanted or wanted.startswith("IQ"):
+        stems.append("Q6_K")
+    return [str(gguf_file.TENSOR_TYPES[stem]) for stem in dict.fromkeys(stems)]
+
+
+def _words(fault: Outcome) -> str:
+    names = {str(number): name for name, number in gguf_file.TENSOR_TYPES.items()}
+    name = names.get(fault.case.type, f"type {fault.case.type}")
+    return f"in the self test of {name}{' with experts' if fault.case.experts else ''} {fault.reason}"
+
+
+def _named(description: str) -> str:
+    return description or "the GPU"
+
+
+def _on_gpu() -> str:
+    found = gpus.gpus(asks_tools=False)
+    return f" ({found[0].name})" if found else ""

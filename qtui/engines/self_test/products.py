@@ -1,0 +1,93 @@
+"""Which products are tried, what they should be, and how far a right one may be from that."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS, ROWS = 512, 160
+"""Of the weights. 512 is a multiple of every type's block; 160 of the 32 rows that AMX kernels need, and no multiple
+of 128."""
+TOKENS = (1, 4, 17, 70)
+"""Columns of the other factor: each number is computed by another kernel, on a CPU as on a GPU."""
+EXPERTS, EXPERTS_PER_TOKEN = 4, 2
+
+WHOLE = frozenset((0, 1, 30))
+"""ggml's numbers of F32, F16 and BF16."""
+
+_TOLERANCE = {0: 2e-3, 1: 5e-3, 30: 2e-2}
+_QUANTIZED_TOLERANCE = 3e-2
+"""llama.cpp rounds the other factor too: to 8 bits with quantized weights, to half precision with F16 and BF16, and a
+GPU may compute float32 in TF32. Measured on right libraries: F32 3e-4, F16 4e-4, BF16 3e-3, quantized 7e-3; a wrong
+product is off by
+its own size."""
+_WORST_OVER_MEAN = 8.0
+"""Of normally distributed errors the worst of 10⁴ is about 4 times their root mean square."""
+
+
+class WrongProductError(Exception):
+    """A product differs from the right one by more than rounding. `error` is relative to its size; None where it has
+    NaN."""
+
+    def __init__(self, message: str, error: float | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One type of weights, on one device, kept in one kind of buffer; with experts where the model is a mixture of
+    them."""
+
+    type: int
+    device: str
+    buffer: str
+    experts: bool = False
+
+
+def largest_error(ggml: Any, case: Case) -> float:
+    """The error of the case's products, relative to their size (root mean square over root mean square), the largest
+    of `TOKENS`.
+
+    `ggml` is a `Ggml`. Raises WrongProductError where that is more than rounding, CannotComputeError where the device
+    offers no such product.
+    """
+    weights, data = _weights(ggml, case)
+    return max(_error(ggml, case, weights, data, tokens) for tokens in TOKENS)
+
+
+def _weights(ggml: Any, case: Case) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """As numbers and as the blocks of the type that hold them."""
+    rows = ROWS * (EXPERTS if case.experts else 1)
+    values = np.random.default_rng(case.type).standard_normal((rows, COLUMNS)).astype(np.float32)
+    data = ggml.quantized(values, case.type)
+    return ggml.dequantized(data, case.type, COLUMNS).astype(np.float64), data
+
+
+def _error(ggml: Any, case: Case, weights: NDArray[np.float64], data: NDArray[np.uint8], count: int) -> float:
+    random = np.random.default_rng(count)
+    where = {"device": case.device, "buffer": case.buffer}
+    tokens = random.standard_normal((count, COLUMNS)).astype(np.float32)
+    if case.experts:
+        chosen = np.argsort(random.random((count, EXPERTS)), axis=1)[:, :EXPERTS_PER_TOKEN].astype(np.int32)
+        chosen[0, 0] = EXPERTS - 1  # the number of experts is read off the largest
+        chosen = np.ascontiguousarray(chosen)
+        right = np.einsum("tprc,tc->tpr", weights.reshape(EXPERTS, ROWS, COLUMNS)[chosen], tokens)
+        computed = ggml.expert_product(data, case.type, COLUMNS, tokens, chosen, **where)
+    else:
+        right = tokens @ weights.T
+        computed = ggml.product(data, case.type, COLUMNS, tokens, **where)
+    return _checked(computed, right, _TOLERANCE.get(case.type, _QUANTIZED_TOLERANCE), count)
+
+
+def _checked(computed: NDArray[np.float32], right: NDArray[np.float64], tolerance: float, count: int) -> float:
+    if not np.isfinite(computed).all():
+        raise WrongProductError(f"a product with {count} columns has values that are no numbers")
+    size = float(np.sqrt(np.mean(right**2)))
+    error = float(np.sqrt(np.mean((computed - right) ** 2))) / size
+    worst = float(np.abs(computed - right).max()) / size
+    if error > tolerance or worst > tolerance * _WORST_OVER_MEAN:
+        where = f"a product with {count} columns is off by {error:.1%} of its size, at one place by {worst:.1%}"
+        raise WrongProductError(where, error)
+    return error
