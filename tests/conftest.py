@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile_folder import HostileFolder
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -29,3 +31,13 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "xdg" / name.lower()))
     for name in ("QTUI_STORE", "OPENAI_API_KEY", "NO_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostileFolder:
+    """The current folder of the test, full of traps. PYTHONPATH and PYTHONSAFEPATH are what they were after the test."""
+    folder = HostileFolder(tmp_path / "hostile")
+    monkeypatch.chdir(folder.path)
+    for name in ("PYTHONPATH", "PYTHONSAFEPATH"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

@@ -6,15 +6,14 @@ reaches it.
 """
 
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from qtui import child_process, paths
 from qtui import experiment as experiments
-from qtui import paths
 from qtui.errors import UserError
 from qtui.experiment import Experiment
 from qtui.judges import check, fingerprint
@@ -140,7 +139,8 @@ def _launch(store: Store, run_id: int) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "qtui.runner", "--store", str(store.path), "--run", str(run_id)],
+            child_process.command("qtui.runner", "--store", str(store.path), "--run", str(run_id)),
+            env=child_process.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

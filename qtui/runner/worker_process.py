@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from qtui import child_process
 from qtui.engines.protocol import FromWorker, decode_from_worker, encode
 
 # An answer of a million characters is one line.
@@ -41,7 +41,8 @@ class WorkerProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self._module),
+                *child_process.command(self._module),
+                env=child_process.environment(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -6,11 +6,10 @@ measuring are started and left alone: what becomes of them is in the store.
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from qtui import paths
+from qtui import child_process, paths
 from qtui.errors import UserError
 
 
@@ -58,7 +57,8 @@ async def _detached(*arguments: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "qtui", *arguments),
+            *child_process.command("qtui", *arguments),
+            env=child_process.environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -68,7 +68,8 @@ async def _detached(*arguments: str) -> None:
 
 async def _qtui(*arguments: str) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "qtui", *arguments),
+        *child_process.command("qtui", *arguments),
+        env=child_process.environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

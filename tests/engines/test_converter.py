@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import re
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,32 +34,6 @@ asked = arguments.parse_args()
 print("Writing:  50%|#####     |", end="\\r", file=sys.stderr)
 pathlib.Path(asked.outfile).write_bytes(conversion.converted(asked.model, asked.outtype))
 """
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_engines: None) -> Callable[[dict[str, str]], Path]:
-    """pip finds nothing but what the test puts here: a source distribution of the installed version with these files."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.delenv(converter.ENVIRONMENT, raising=False)
-
-    def put(files: dict[str, str]) -> Path:
-        top = tmp_path / f"llama_cpp_python-{VERSION}"
-        build = '[build-system]\nrequires = ["scikit-build-core"]\nbuild-backend = "scikit_build_core.build"\n'
-        for name, text in {"pyproject.toml": build, "PKG-INFO": "Metadata-Version: 2.1\n", **files}.items():
-            (top / name).parent.mkdir(parents=True, exist_ok=True)
-            (top / name).write_text(text)
-        archive = folder / f"{top.name}.tar.gz"
-        with tarfile.open(archive, "w:gz") as tar:
-            tar.add(top, top.name)
-        return archive
-
-    return put
 
 
 VENDORED = {
