@@ -159,10 +159,10 @@ def _log() -> Path:
     import time
     import traceback
 
-    from qtui import paths
+    from qtui import paths, private_files
 
     file = paths.logs() / "errors.log"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n")
+    entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"
+    with private_files.open_private_log(file) as log:
+        log.write(entry.encode(errors="backslashreplace"))
     return file

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qtui import child_process, config, paths
+from qtui import child_process, config, paths, private_files
 from qtui.engines import unfinished
 from qtui.errors import UserError
 
@@ -121,14 +121,15 @@ def _fetched(progress: Progress) -> Path:
         raise UserError(f'{DISTRIBUTION} is not installed: pip install "qtui[engines]"') from None
     version = version.split("+")[0]
     home = paths.cache() / "llama.cpp"
-    home.mkdir(parents=True, exist_ok=True)
+    private_files.private_folder(home)
     script = home / version / SCRIPT
-    with (home / "lock").open("w") as held:
+    with private_files.create(home / "lock") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
                 _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                private_files.narrow_tree(Path(scratch) / "out")
                 shutil.rmtree(home / version, ignore_errors=True)
                 (Path(scratch) / "out").rename(home / version)
     return script
@@ -210,6 +211,8 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={**environment, "PYTHONUNBUFFERED": "1"},
+        # Python writes compiled modules beside the script.
+        umask=private_files.UMASK if private_files.is_own(Path(arguments[0])) else -1,
         text=True,
         errors="replace",
         encoding="utf-8",

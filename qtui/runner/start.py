@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import child_process, paths
+from qtui import child_process, paths, private_files
 from qtui import experiment as experiments
 from qtui.errors import UserError
 from qtui.experiment import Experiment
@@ -136,8 +136,7 @@ def _launch(store: Store, run_id: int) -> None:
     with Reserve(store.path):
         pass  # the runner wants as much: that it is missing is better said here, at once
     log = log_file(run_id)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
             child_process.command("qtui.runner", "--store", str(store.path), "--run", str(run_id)),
             env=child_process.environment(),

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from qtui import child_process
+from qtui import child_process, private_files
 from qtui.engines.protocol import FromWorker, decode_from_worker, encode
 
 # An answer of a million characters is one line.
@@ -38,8 +38,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with private_files.open_private_log(self._log) as log:
             self._process = await asyncio.create_subprocess_exec(
                 *child_process.command(self._module),
                 env=child_process.environment(),

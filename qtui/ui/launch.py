@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from qtui import child_process, paths
+from qtui import child_process, paths, private_files
 from qtui.errors import UserError
 
 
@@ -54,8 +54,7 @@ async def bench(source: str, wanted: list[str], model: str, store: Path, imatrix
 async def _detached(*arguments: str) -> None:
     """In a session of its own and with a file for its output: neither a closed terminal nor the workbench's end reaches it."""
     log = paths.logs() / "workbench.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with private_files.open_private_log(log) as output:
         await asyncio.create_subprocess_exec(
             *child_process.command("qtui", *arguments),
             env=child_process.environment(),

@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+import os
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,24 @@ def test_the_converter_is_fetched_once_without_a_build_and_run(
     archive.unlink()
     converter.convert(spm, tmp_path / "again.gguf", "f16")
     assert (tmp_path / "again.gguf").is_file()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_fetched_converter_and_what_python_compiles_of_it_are_for_the_user_alone(
+    umask: int, index: Callable[[dict[str, str]], Path], tmp_path: Path, spm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    index(VENDORED)
+    old = os.umask(umask)
+    try:
+        converter.convert(spm, tmp_path / "out.gguf", "f16")
+    finally:
+        os.umask(old)
+    written = [paths.cache(), *paths.cache().rglob("*")]
+    assert any(path.suffix == ".pyc" for path in written)
+    wide = [path for path in written if stat.S_IMODE(path.stat().st_mode) != (0o700 if path.is_dir() else 0o600)]
+    assert wide == []
+    assert stat.S_IMODE((tmp_path / "out.gguf").stat().st_mode) == 0o666 & ~umask, "asked for by name"
 
 
 def test_what_cannot_be_fetched_says_how_to_go_on(index: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:

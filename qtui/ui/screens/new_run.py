@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static, TextArea
 
-from qtui import catalog, input_file, paths
+from qtui import catalog, input_file, paths, private_files
 from qtui.errors import UserError
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
@@ -222,11 +222,12 @@ def _save(text: str, name: str) -> Path:
     folder = paths.user_data() / "experiments"
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "experiment"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.private_folder(folder)
         for number in range(1, 1000):
             path = folder / (f"{plain}.toml" if number == 1 else f"{plain}-{number}.toml")
             if not path.exists() or path.read_text(encoding="utf-8") == text:
-                path.write_text(text, encoding="utf-8")
+                with private_files.create(path) as file:
+                    file.write(text.encode())
                 return path
     except OSError as error:
         raise UserError(f"{folder}: cannot save the experiment there: {os.strerror(error.errno or 0)}.") from error
