@@ -36,15 +36,15 @@ def environment(*, first: Sequence[Path] = (), **changes: str) -> dict[str, str]
 
     `first` are absolute folders where the child looks for modules before all others.
     """
-    found = {**os.environ, **changes, "PYTHONSAFEPATH": "1"}
+    variables = {**os.environ, **changes, "PYTHONSAFEPATH": "1"}
     for name in _RELATIVE_TO_CURRENT_FOLDER:
-        if not Path(found.get(name, "")).is_absolute():
-            found.pop(name, None)
-    inherited = [entry for entry in found.pop(_SEARCH_PATH, "").split(os.pathsep) if Path(entry).is_absolute()]
+        if not Path(variables.get(name, "")).is_absolute():
+            variables.pop(name, None)
+    inherited = [entry for entry in variables.pop(_SEARCH_PATH, "").split(os.pathsep) if Path(entry).is_absolute()]
     folders = dict.fromkeys((*map(str, first), *inherited, *_package_folder()))
     if folders:
-        found[_SEARCH_PATH] = os.pathsep.join(folders)
-    return found
+        variables[_SEARCH_PATH] = os.pathsep.join(folders)
+    return variables
 
 
 def make_spawning_safe() -> None:

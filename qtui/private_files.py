@@ -24,14 +24,14 @@ UMASK = 0o077
 _MODE_BY_UMASK = 0o666
 
 
-def is_own(path: Path) -> bool:
+def belongs_to_qtui(path: Path) -> bool:
     """Whether `path` is one of qtui's own folders, or lies in one."""
-    return _own_root(path) is not None
+    return _qtui_root(path) is not None
 
 
 def private_folder(path: Path) -> None:
     """Make a folder that is for its user alone, with what is missing above it. Existing folders of qtui's own are narrowed."""
-    for folder in _own_folders(path):
+    for folder in _qtui_folders(path):
         _narrow(folder)
     for folder in reversed([each for each in (path, *path.parents) if not each.exists()]):
         _make_private(folder)
@@ -39,7 +39,7 @@ def private_folder(path: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder with what is missing above it: private where it is qtui's own, else as the umask says."""
-    if is_own(path):
+    if belongs_to_qtui(path):
         private_folder(path)
     else:
         path.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def make_folder(path: Path) -> None:
 def create(path: Path) -> BinaryIO:
     """Open a file for writing from its beginning: private where it is qtui's own, else as the umask says."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    if is_own(path):
+    if belongs_to_qtui(path):
         return os.fdopen(_open_private(path, flags), "wb")
     return os.fdopen(os.open(path, flags, _MODE_BY_UMASK), "wb")
 
@@ -63,20 +63,20 @@ def make_private(path: Path) -> None:
     """Make an empty file that is for its user alone, with its folder; an existing file is left as it is."""
     private_folder(path.parent)
     try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     except FileExistsError:
         return
     try:
-        _change_mode(made, FILE_MODE)
+        _change_mode(descriptor, FILE_MODE)
     finally:
-        os.close(made)
+        os.close(descriptor)
 
 
-def narrow_own(path: Path) -> None:
+def narrow(path: Path) -> None:
     """Make an existing file private, and the folders above it, where it is qtui's own."""
-    for folder in _own_folders(path.parent):
+    for folder in _qtui_folders(path.parent):
         _narrow(folder)
-    if is_own(path):
+    if belongs_to_qtui(path):
         _narrow(path)
 
 
@@ -86,15 +86,15 @@ def narrow_tree(folder: Path) -> None:
         _narrow(path)
 
 
-def _own_root(path: Path) -> Path | None:
+def _qtui_root(path: Path) -> Path | None:
     plain = Path(os.path.normpath(path.absolute()))
     roots = (paths.user_data(), paths.user_config(), paths.cache(), paths.logs().parent)
     return next((root for root in roots if plain.is_relative_to(root)), None)
 
 
-def _own_folders(path: Path) -> Iterator[Path]:
+def _qtui_folders(path: Path) -> Iterator[Path]:
     """The existing folders from qtui's own one down to `path`, but not beyond a symbolic link."""
-    root = _own_root(path)
+    root = _qtui_root(path)
     if root is None:
         return
     plain = Path(os.path.normpath(path.absolute()))
@@ -123,21 +123,24 @@ def _open_private(path: Path, flags: int) -> int:
 
 
 def _narrow(path: Path) -> None:
-    """What cannot be changed, on a disk that cannot be written, say, stays as it is."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        _change_mode(descriptor, os.fstat(descriptor).st_mode & FOLDER_MODE)
-    finally:
-        os.close(descriptor)
+    """What cannot be changed, on a disk that cannot be written, say, stays as it is.
+
+    By its path and without opening it: to close a file gives up all locks that this process has on it, those of SQLite too.
+    """
+    with contextlib.suppress(OSError):
+        state = path.lstat()
+        mode = state.st_mode & FOLDER_MODE
+        if _is_changeable(state) and stat.S_IMODE(state.st_mode) != mode:
+            path.chmod(mode)
 
 
 def _change_mode(descriptor: int, mode: int) -> None:
-    """Of a file or folder of the user's own. Neither a device nor what belongs to somebody else is touched."""
     state = os.fstat(descriptor)
-    is_file_or_folder = stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)
-    if is_file_or_folder and state.st_uid == os.geteuid() and stat.S_IMODE(state.st_mode) != mode:
+    if _is_changeable(state) and stat.S_IMODE(state.st_mode) != mode:
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
+
+
+def _is_changeable(state: os.stat_result) -> bool:
+    """A file or folder of this user; no device, no symbolic link, nothing that belongs to somebody else."""
+    return (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)) and state.st_uid == os.geteuid()

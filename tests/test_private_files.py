@@ -60,12 +60,12 @@ def qtui(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 def modes(top: Path) -> dict[str, int]:
     """Of everything below a folder: path → rights, if they are not those of something private."""
-    found = {}
+    wide = {}
     for path in top.rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode != PRIVATE["folder" if path.is_dir() else "file"]:
-            found[str(path.relative_to(top))] = mode
-    return found
+            wide[str(path.relative_to(top))] = mode
+    return wide
 
 
 def mode(path: Path) -> int:
@@ -185,6 +185,20 @@ def test_a_store_that_was_left_open_in_qtuis_own_folder_is_narrowed(xdg: Path) -
     assert modes(xdg / "data") == {}
 
 
+def test_narrowing_a_store_leaves_the_locks_on_it(xdg: Path) -> None:
+    """Of another connection of the same process: to open and close the file would give them up."""
+    writer = open_store()
+    writer.execute("BEGIN IMMEDIATE")
+    paths.default_store().chmod(0o644)
+    open_store().close()
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(paths.default_store())], capture_output=True, text=True, check=False
+    )
+    assert "locked" in done.stderr
+    writer.close()
+
+
 def test_what_a_symbolic_link_points_to_keeps_its_rights(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -225,9 +239,9 @@ def test_every_folder_and_log_of_qtui_is_made_in_one_module() -> None:
         "converter.py",  # in a temporary folder of its own, which is narrowed before it is moved
     }
     making = ("mkdir(", "makedirs(", '.open("a', '.open("w', "os.open(path", ".touch(")
-    found = {
+    wide = {
         file.name
         for file in paths.PACKAGE.rglob("*.py")
         if any(word in file.read_text(encoding="utf-8") for word in making)
     }
-    assert found - allowed == {"input_file.py"}, "which only reads"
+    assert wide - allowed == {"input_file.py"}, "which only reads"

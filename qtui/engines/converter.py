@@ -212,7 +212,7 @@ def _run(
         stderr=subprocess.STDOUT,
         env={**environment, "PYTHONUNBUFFERED": "1"},
         # Python writes compiled modules beside the script.
-        umask=private_files.UMASK if private_files.is_own(Path(arguments[0])) else -1,
+        umask=private_files.UMASK if private_files.belongs_to_qtui(Path(arguments[0])) else -1,
         text=True,
         errors="replace",
         encoding="utf-8",

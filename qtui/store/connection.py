@@ -82,7 +82,7 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
         raise UserError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
     else:
         for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
-            private_files.narrow_own(file)
+            private_files.narrow(file)
     try:
         if _is_writable(path):
             return _for_writing(path, must_write)
