@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from qtui import __version__
+from qtui import __version__, redaction
 from qtui.cli.options import store_option
 from qtui.errors import UserError
 
@@ -112,7 +112,9 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # In a locale that is not UTF-8 a `?` stands for what it cannot write.
         sys.stdout.reconfigure(errors="replace")
-    sys.exit(_exit_code())
+    with redaction.guarded_streams(stdout=False):
+        status = _exit_code()
+    sys.exit(status)
 
 
 def _exit_code() -> int:
@@ -164,5 +166,5 @@ def _log() -> Path:
     file = paths.logs() / "errors.log"
     entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"
     with private_files.open_private_log(file) as log:
-        log.write(entry.encode(errors="backslashreplace"))
+        log.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
     return file

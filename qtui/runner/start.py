@@ -60,7 +60,7 @@ def resume(run_id: int, store_path: Path) -> int:
         if not known:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
         if known[0].source == "run":
-            experiments.parse(runs.definition(store, run_id), Path(known[0].origin))
+            experiments.parse(runs.definition(store, run_id), Path(known[0].origin), is_stored=True)
         _launch(store, run_id)
     finally:
         store.close()
