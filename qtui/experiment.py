@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui import catalog, experiment_prompt, experiment_roles, input_file, paths
+from qtui import catalog, endpoint, experiment_prompt, experiment_roles, experiment_secrets, input_file, paths
 from qtui.errors import UserError
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
 from qtui.tasks import load_task_set
@@ -80,8 +80,11 @@ def load(path: Path) -> Experiment:
     return parse(text, path)
 
 
-def parse(text: str, origin: Path) -> Experiment:
-    """The same for text at hand; `origin` is named in errors and is where relative paths begin."""
+def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
+    """The same for text at hand; `origin` is named in errors and is where relative paths begin.
+
+    A text of the store is not refused for a secret that an older qtui let in.
+    """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -90,6 +93,9 @@ def parse(text: str, origin: Path) -> Experiment:
     form = _validate(table, problems)
     problems.raise_any()
     assert form is not None
+    if not is_stored:
+        experiment_secrets.check(form, text, table, problems.add)
+        text = experiment_secrets.without_those_in_comments(text, table)
     experiment = _resolve(form, text, origin.absolute(), problems)
     problems.raise_any()
     return experiment
@@ -222,8 +228,11 @@ def _variant(
         problems.add(
             (*place, "base_url"), "the openai engine needs the endpoint's address, e.g. http://localhost:8000/v1"
         )
-    if form.api_key_env and not os.environ.get(form.api_key_env):
-        problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
+    if form.api_key_env:
+        endpoint.know_key(form.api_key_env)
+        if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
+            problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
+    _check_variables(form.base_url, place, problems)
     values = form.model_dump(exclude={"weights", "precision"})
     return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
 
@@ -270,6 +279,7 @@ def _check_own_code(
 def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> JudgeSpec:
     place = ("judges", index)
     values = form.model_dump(exclude={"prompt"})
+    _check_variables(form.base_url, place, problems)
     if form.kind == "openai" and not form.model:
         problems.add((*place, "model"), "an openai judge needs the name of its model.")
     template = None
@@ -282,6 +292,11 @@ def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> Ju
         except (OSError, UnicodeDecodeError):
             problems.add((*place, "prompt"), f"{path}: no such prompt template.")
     return JudgeSpec(prompt=template, **values)
+
+
+def _check_variables(base_url: str | None, place: tuple[str | int, ...], problems: _Problems) -> None:
+    for problem in endpoint.unset_variables(base_url or ""):
+        problems.add((*place, "base_url"), problem)
 
 
 def _near(text: str, known: list[str]) -> str:

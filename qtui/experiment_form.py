@@ -69,6 +69,9 @@ class ExperimentForm(_Form):
     judges: tuple[JudgeForm, ...] = ()
 
 
+MAY_BE_SECRET = ("base_url", "api_key_env")
+"""Keys whose values are not repeated in messages: somebody may have written a password or a key there."""
+
 _FORM_OF_TABLE: dict[str, type[_Form]] = {
     "sampling": SamplingForm,
     "models": ModelForm,
@@ -91,7 +94,8 @@ def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
             yield location, "is missing."
         else:
             message = problem["msg"].removeprefix("Input should be ")
-            yield location, f"{problem['input']!r} is not valid: should be {message}."
+            given = "what stands there" if location[-1] in MAY_BE_SECRET else repr(problem["input"])
+            yield location, f"{given} is not valid: should be {message}."
 
 
 def _nearest(location: tuple[str | int, ...]) -> str:

@@ -111,6 +111,7 @@ class VariantSpec:
     """Tokens per answer, prompt included; None lets the engine take what prompts and max_tokens need."""
     threads: int | None = None
     base_url: str | None = None
+    """Address of an endpoint, perhaps with `${NAME}` for the value of an environment variable; see `endpoint`."""
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     """Of an endpoint: `chat` lets it apply the model's template, `completions` sends the prompt as qtui renders it."""
@@ -128,6 +129,7 @@ class JudgeSpec:
     kind: Literal["reference", "openai"]
     model: str = ""
     base_url: str | None = None
+    """As of a variant."""
     api_key_env: str = "OPENAI_API_KEY"
     takes: int = 1
     prompt: str | None = None

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from qtui import redaction
+from tests.hostile_folder import HostileFolder
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -29,3 +32,20 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "xdg" / name.lower()))
     for name in ("QTUI_STORE", "OPENAI_API_KEY", "NO_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process knows the secrets of every endpoint that it has asked; tests share a process."""
+    monkeypatch.setattr(redaction, "_remembered", {})
+    monkeypatch.setenv(redaction.ANNOUNCED, "")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HostileFolder:
+    """The current folder of the test, full of traps. PYTHONPATH and PYTHONSAFEPATH are what they were after the test."""
+    folder = HostileFolder(tmp_path / "hostile")
+    monkeypatch.chdir(folder.path)
+    for name in ("PYTHONPATH", "PYTHONSAFEPATH"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

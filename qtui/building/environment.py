@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from qtui import child_process
 from qtui.building import failures, wheel
 from qtui.building.progress import Board
 from qtui.building.recipe import DISTRIBUTION, Recipe
@@ -112,12 +113,13 @@ class _Packages:
     failure: str = ""
 
     def start(self) -> None:
-        words = [sys.executable, "-P", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        words = child_process.command("pip", "install", "--disable-pip-version-check", "--no-input")
         # Compiling 30,000 modules that nobody imports takes longer than compiling the few that are, when they are.
         words += ["--no-compile", "--progress-bar", "off"]
         words += ["--constraint", self.constraints] if self.constraints else []
         self._process = subprocess.Popen(
             [*words, "--editable", self.requirement],
+            env=child_process.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from qtui import child_process
 from qtui.building import advice, gpu_presence, toolchain
 from qtui.errors import UserError
 
@@ -150,6 +151,6 @@ def needs_packages_first() -> bool:
 
 def pip_command(recipe: Recipe) -> str:
     """The same build by hand, as one line for a shell."""
-    words = [sys.executable, "-m", "pip", "install", "--force-reinstall", "--no-deps", "--no-cache-dir"]
+    words = child_process.command("pip", "install", "--force-reinstall", "--no-deps", "--no-cache-dir")
     words += ["--no-binary", DISTRIBUTION, *recipe.config_settings(), f"{DISTRIBUTION}=={recipe.version}"]
     return shlex.join(words)

@@ -5,18 +5,18 @@ built with other flags, for another processor or without the GPU.
 """
 
 import contextlib
+import io
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui import paths
+from qtui import child_process, paths, private_files
 from qtui.building import failures
 from qtui.building.recipe import DISTRIBUTION, Recipe
 from qtui.errors import UserError
@@ -51,12 +51,12 @@ def build(
     saying what to install or do where the build fails.
     """
     folder = _folder(recipe)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_files.private_folder(folder)
     log = paths.logs() / "build.log"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as scratch:
         record = Path(scratch) / "qtui-build.json"
-        record.write_text(recipe.record(), encoding="utf-8")
+        with private_files.create(record) as file:
+            file.write(recipe.record().encode())
         command = _command(recipe, Path(scratch), record, source=source, is_offline=is_offline)
         _run(command, recipe, log, report, jobs or recipe.jobs)
         built = next(iter(Path(scratch).glob("*.whl")))
@@ -68,24 +68,17 @@ def build(
 
 def install(wheel: Path) -> None:
     """Put a wheel into this environment, whatever version is there now."""
-    words = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--force-reinstall",
-        "--no-deps",
-    ]
-    done = subprocess.run([*words, str(wheel)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    words = child_process.command("pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall")
+    done = subprocess.run(
+        [*words, "--no-deps", str(wheel)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=child_process.environment(),
+    )  # fmt: skip
     if done.returncode:
         raise UserError(f"{wheel}: pip cannot install it: {failures.last_line(done.stdout + done.stderr)}")
 
 
 def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None, is_offline: bool) -> list[str]:
-    words = [sys.executable, "-P", "-m", "pip", "wheel", "--verbose", "--disable-pip-version-check", "--no-input"]
+    words = child_process.command("pip", "wheel", "--verbose", "--disable-pip-version-check", "--no-input")
     words += ["--no-deps", "--no-cache-dir", "--no-binary", DISTRIBUTION, "--wheel-dir", str(scratch)]
     if is_offline:
         words += ["--no-index", "--no-build-isolation"]
@@ -94,9 +87,10 @@ def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None,
 
 def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: int) -> None:
     """Run pip, with its output in the log and its progress reported."""
-    environment = {**os.environ, "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs), "PYTHONSAFEPATH": "1"}
+    environment = child_process.environment(CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
     report(Step("fetching the sources of llama.cpp"))
-    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+    private_files.private_folder(log.parent)
+    with io.TextIOWrapper(private_files.create(log), encoding="utf-8") as out:
         out.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n{recipe.record()}\n")
         out.flush()
         with _process(command, environment) as process:

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from qtui import __version__
+from qtui import __version__, redaction
 from qtui.cli.options import store_option
 from qtui.errors import UserError
 
@@ -113,7 +113,9 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # In a locale that is not UTF-8 a `?` stands for what it cannot write.
         sys.stdout.reconfigure(errors="replace")
-    sys.exit(_exit_code())
+    with redaction.guarded_streams(stdout=False):
+        status = _exit_code()
+    sys.exit(status)
 
 
 def _exit_code() -> int:
@@ -160,10 +162,10 @@ def _log() -> Path:
     import time
     import traceback
 
-    from qtui import paths
+    from qtui import paths, private_files
 
     file = paths.logs() / "errors.log"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n")
+    entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"
+    with private_files.open_private_log(file) as log:
+        log.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
     return file

@@ -16,7 +16,11 @@ from qtui.store import open_store
 @click.command()
 @click.argument("kind", type=click.Choice(["reference", "openai"]))
 @click.option("--model", default="", help="Name of the judge's model, as its endpoint knows it.")
-@click.option("--base-url", help="Address of the endpoint, e.g. http://localhost:8000/v1 (default: OpenAI's).")
+@click.option(
+    "--base-url",
+    help="Address of the endpoint, e.g. http://localhost:8000/v1 (default: OpenAI's). A password in it is written as the name of "
+    "an environment variable, in single quotes: 'https://user:${JUDGE_PASSWORD}@host/v1'.",
+)
 @click.option("--api-key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable with the key.")
 @click.option("--takes", type=click.IntRange(1, 20), default=1, show_default=True, help="Gradings per answer.")
 @click.option("--prompt", type=click.Path(path_type=Path), help="Prompt template with {pred} and its sisters (a file).")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from qtui import url_secrets
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
@@ -161,7 +162,8 @@ def _as_json(run: RunSummary) -> dict[str, object]:
                 "state": v.state,
                 "answered": v.answered,
                 "reason": v.reason,
-                **v.facts,
+                # Runs of an older qtui have an address with its password among them.
+                **{name: url_secrets.mask(fact) if isinstance(fact, str) else fact for name, fact in v.facts.items()},
             }
             for v in run.variants
         ],

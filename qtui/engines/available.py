@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qtui import child_process
 from qtui.engines.device import gpus
 from qtui.errors import UserError
 from qtui.records import EngineName
@@ -177,7 +178,12 @@ def _gpus_by_torch() -> tuple[Gpu, ...]:
     """Asked in a process of its own: torch is large, and initialising CUDA is not undone."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", _ASK_TORCH], capture_output=True, timeout=60, check=True, stdin=subprocess.DEVNULL
+            child_process.code_command(_ASK_TORCH),
+            env=child_process.environment(),
+            capture_output=True,
+            timeout=60,
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
         return tuple(Gpu(name, memory) for name, memory in json.loads(asked.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):

@@ -15,6 +15,7 @@ from typing import BinaryIO, NoReturn, TypeVar
 
 import msgspec
 
+from qtui import redaction
 from qtui.engines.available import INSTALL
 from qtui.engines.protocol import Failed, encode
 from qtui.errors import UserError
@@ -30,7 +31,8 @@ def run(work: Callable[[BinaryIO, Say], None]) -> NoReturn:
 
     What `work` raises is said as `Failed`, with the traceback in the log unless a user caused it. Exit code 0, or 1 if it failed.
     """
-    status = _status_of(work)
+    with redaction.guarded_streams():
+        status = _status_of(work)
     sys.stderr.flush()
     os._exit(status)  # what native libraries do at an orderly exit is of no use, and sometimes a crash
 
@@ -70,7 +72,7 @@ def _status_of(work: Callable[[BinaryIO, Say], None]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
-        say(Failed(_reason(error)))
+        say(Failed(redaction.redact_message(_reason(error))))
         return 1
     return 0
 

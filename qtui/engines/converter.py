@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qtui import config, paths
+from qtui import child_process, config, paths, private_files
 from qtui.engines import unfinished
 from qtui.errors import UserError
 
@@ -79,7 +79,7 @@ def convert(
 
     with unfinished.growing(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        code, said = _run("script", arguments, {"HF_HUB_OFFLINE": "1"}, heard)
+        code, said = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), heard)
         if code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {_reason(said)}")
 
@@ -121,14 +121,15 @@ def _fetched(progress: Progress) -> Path:
         raise UserError(f'{DISTRIBUTION} is not installed: pip install "qtui[engines]"') from None
     version = version.split("+")[0]
     home = paths.cache() / "llama.cpp"
-    home.mkdir(parents=True, exist_ok=True)
+    private_files.private_folder(home)
     script = home / version / SCRIPT
-    with (home / "lock").open("w") as held:
+    with private_files.create(home / "lock") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
                 _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                private_files.narrow_tree(Path(scratch) / "out")
                 shutil.rmtree(home / version, ignore_errors=True)
                 (Path(scratch) / "out").rename(home / version)
     return script
@@ -143,7 +144,7 @@ def _download(version: str, scratch: Path) -> Path:
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
-    code, said = _run("module", arguments, {"PYTHONPATH": str(scratch / "backend")})
+    code, said = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
     found = sorted(scratch.glob("*.tar.gz"))
     if code or not found:
         raise UserError(
@@ -205,11 +206,13 @@ def _run(
 ) -> tuple[int, list[str]]:
     """Exit code and last lines. Every line, progress bars' too, goes to the log and to `heard`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "qtui.engines.converter", kind, *arguments],
+        child_process.command("qtui.engines.converter", kind, *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        # Python writes compiled modules beside the script.
+        umask=private_files.UMASK if private_files.belongs_to_qtui(Path(arguments[0])) else -1,
         text=True,
         errors="replace",
         encoding="utf-8",
@@ -240,7 +243,7 @@ def _main() -> None:
     if kind == "module":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
-        sys.path[0] = str(Path(what).parent)
+        sys.path.insert(0, str(Path(what).parent))  # where Python looks first for the modules of a script
         runpy.run_path(what, run_name="__main__")
 
 

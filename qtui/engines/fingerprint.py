@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from qtui import paths
+from qtui import paths, private_files
 from qtui.engines import gguf_file
 from qtui.errors import UserError
 from qtui.records import content_hash
@@ -114,7 +114,7 @@ class _Known:
 
 def write_atomically(file: Path, data: bytes) -> None:
     """Whole or not at all, whoever else writes or dies at the same moment."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(file.parent)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "wb") as out:

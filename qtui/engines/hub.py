@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qtui import redaction
 from qtui.engines import gguf_file, hub_resume
 from qtui.errors import UserError
 
@@ -154,6 +155,7 @@ def _first_line(error: BaseException) -> str:
 def _library() -> Any:
     import huggingface_hub
 
+    redaction.remember("the hub's token", huggingface_hub.get_token())
     return huggingface_hub
 
 

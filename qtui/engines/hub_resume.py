@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
-from qtui import paths
+from qtui import paths, private_files
 from qtui.errors import UserError
 
 LARGE = 32 << 20
@@ -86,7 +86,7 @@ def _is_whole(file: Path, etag: str) -> bool:
 def _alone() -> Iterator[None]:
     """One process at a time fetches large files; the lock of a process that was killed is free again."""
     lock = paths.cache() / "download.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
+    private_files.private_folder(lock.parent)
+    with private_files.create(lock) as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -13,13 +13,15 @@ from typing import Any
 
 import openai
 
-from qtui import openai_dialect
+from qtui import endpoint, openai_dialect
 from qtui.engines import slot_count
 from qtui.engines.meter import INTERVAL, Meter
 from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
 from qtui.openai_dialect import Dialect
 from qtui.records import FinishReason, VariantSpec
+from qtui.redaction import redact, redact_message
+from qtui.tasks.jsonl import storable
 
 REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
@@ -38,15 +40,15 @@ class OpenAIEngine:
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
         """Nothing to load. Raises UserError where the key is not set."""
         self.key_name = self.variant.api_key_env or "OPENAI_API_KEY"
-        key = os.environ.get(self.key_name)
-        if not key and (self.variant.base_url is None or self.variant.api_key_env):
+        endpoint.know_key(self.key_name)
+        if not os.environ.get(self.key_name) and (self.variant.base_url is None or self.variant.api_key_env):
             raise UserError(
                 f"the environment variable {self.key_name} with the key for {self.where} is not set (export {self.key_name}=…)"
             )
-        self.client = openai.OpenAI(
-            # A server of one's own usually wants no key, and the library wants one.
-            api_key=key or "none",
-            base_url=self.variant.base_url,
+        self.client = endpoint.client(
+            openai.OpenAI,
+            self.variant.base_url,
+            self.key_name,
             max_retries=REQUEST_TRIES - 1,
             timeout=TIMEOUT_SECONDS,
         )
@@ -73,7 +75,7 @@ class OpenAIEngine:
 
     @property
     def where(self) -> str:
-        return self.variant.base_url or "api.openai.com"
+        return endpoint.shown(self.variant.base_url)
 
     def _counted(self, answered: Answered | Unanswered) -> Answered | Unanswered:
         if isinstance(answered, Answered):
@@ -91,15 +93,19 @@ class OpenAIEngine:
             raise UserError(self._explain(error)) from error
         except openai.OpenAIError as error:
             raise UserError(self._explain(error)) from error
-        if not completion.choices:
-            return Unanswered(request.index, f"{self.where} replied without an answer")
-        choice, usage = completion.choices[0], completion.usage
+        except ValueError:
+            completion = None  # a body that is no JSON
+        text = _text(completion, self.variant.api)
+        if text is None:
+            return Unanswered(
+                request.index, f"{self.where} replied without an answer in OpenAI's protocol (no /v1 in base_url?)"
+            )
         return Answered(
             index=request.index,
-            text=(choice.text if self.variant.api == "completions" else choice.message.content) or "",
-            finish_reason=_FINISH.get(choice.finish_reason or "", "unknown"),
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
+            text=redact(storable(text)),
+            finish_reason=_finish_reason(completion),
+            prompt_tokens=_count(completion, "prompt_tokens"),
+            completion_tokens=_count(completion, "completion_tokens"),
             seconds=time.perf_counter() - started,
         )
 
@@ -145,10 +151,32 @@ class OpenAIEngine:
         return f"{self.where}: {error}"
 
 
+def _text(completion: Any, api: str) -> str | None:
+    """The answer; None where what came is none. The library checks nothing of a body: it may be any JSON, or a page's text."""
+    try:
+        choice = completion.choices[0]
+        text = choice.text if api == "completions" else choice.message.content
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return text if isinstance(text, str) else "" if text is None else None
+
+
+def _finish_reason(completion: Any) -> FinishReason:
+    reason = getattr(completion.choices[0], "finish_reason", None)
+    return _FINISH.get(reason, "unknown") if isinstance(reason, str) else "unknown"
+
+
+def _count(completion: Any, what: str) -> int:
+    """Tokens by the endpoint's own count; 0 where it does not count."""
+    count = getattr(getattr(completion, "usage", None), what, None)
+    return count if isinstance(count, int) and count >= 0 else 0
+
+
 def _is_about_this_request(error: openai.APIStatusError) -> bool:
     """A prompt that is too long or that a filter refuses, say: the other requests may well be answered."""
     return error.status_code in (400, 413, 422)
 
 
 def _shown(error: openai.APIStatusError) -> str:
-    return error.message.strip()[:SHOWN_CHARACTERS]
+    """Cleaned before it is cut: half a key is no longer found."""
+    return redact_message(error.message).strip()[:SHOWN_CHARACTERS]

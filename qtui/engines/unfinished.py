@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qtui import private_files
+
 SUFFIX = ".unfinished"
 
 
 @contextmanager
 def growing(target: Path) -> Iterator[Path]:
     """A path beside `target` to write to: renamed to it at the end of the block, removed if the block raises."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(target.parent)
     clear(target)
     path = target.with_name(f".{target.name}.{os.getpid()}{SUFFIX}")
-    with path.open("wb") as held:
+    with private_files.create(path) as held:
         with contextlib.suppress(OSError):  # some network file systems have no locks: then nothing is cleared there
             fcntl.flock(held, fcntl.LOCK_EX)
         try:

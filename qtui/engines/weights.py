@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui import paths
+from qtui import paths, private_files
 from qtui.engines import fingerprint, hub
 from qtui.engines.protocol import Loading
 from qtui.errors import UserError
@@ -101,7 +101,7 @@ def whole_gguf(folder: Path, home: Path, report: Report, how: Conversion) -> Pat
     from qtui.engines import converter, llama_folder
 
     name = model_name(folder)
-    home.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(home)
     try:
         whole_type = llama_folder.lossless_type(folder)
     except converter.NeedsConverterError:
@@ -182,6 +182,6 @@ def reporting(report: Report, phase: str) -> Callable[[float], None]:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """One process at a time makes files here; the lock of a process that was killed is free again."""
-    with lock.open("w") as held:
+    with private_files.create(lock) as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -10,11 +10,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from qtui import openai_dialect
+from qtui import endpoint, openai_dialect
 from qtui.errors import UserError
 from qtui.judges import prompt
 from qtui.judges.protocol import EMPTY_REASON, Question, Reply, default_template, fingerprint
 from qtui.records import JudgeSpec, Sampling
+from qtui.redaction import redact, redact_message
 
 if TYPE_CHECKING:
     import openai
@@ -43,7 +44,7 @@ class OpenAIJudge:
         for _ in range(REPLY_TRIES):
             text = await self._ask(prompt.fill(self._template, question))
             if text is not None and (reply := prompt.read(text)):
-                return Reply(reply.grade, reply.reason, time.perf_counter() - began)
+                return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
         if text is None:
             raise UserError(
                 f"{_where(self._spec)}: what answers there does not speak OpenAI's protocol. Does base_url lack a /v1?"
@@ -96,12 +97,13 @@ def _content(completion: object) -> str | None:
         content = choices[0].message.content if choices else ""
     except (AttributeError, LookupError, TypeError):
         return None
-    return content if isinstance(content, str) else "" if content is None else None
+    return redact(content) if isinstance(content, str) else "" if content is None else None
 
 
 def check(spec: JudgeSpec) -> None:
     """Raises UserError if the prompt has no place for the answer, or the cloud's key is not set."""
     prompt.check(spec.prompt if spec.prompt is not None else default_template())
+    endpoint.know_key(spec.api_key_env)
     if spec.base_url is None and not os.environ.get(spec.api_key_env):
         raise UserError(
             f"judge {spec.label}: the environment variable {spec.api_key_env} is not set (export {spec.api_key_env}=…)."
@@ -111,10 +113,10 @@ def check(spec: JudgeSpec) -> None:
 def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
     import openai
 
-    return openai.AsyncOpenAI(
-        # A server of one's own usually wants no key, and the library wants one.
-        api_key=os.environ.get(spec.api_key_env) or "none",
-        base_url=spec.base_url,
+    return endpoint.client(
+        openai.AsyncOpenAI,
+        spec.base_url,
+        spec.api_key_env,
         max_retries=REQUEST_TRIES - 1,
         timeout=TIMEOUT_SECONDS,
     )
@@ -135,9 +137,14 @@ def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
     if isinstance(error, openai.APIConnectionError):
         return f"{where}: cannot be reached. Is the server running, and base_url right? Grades so far are kept."
     if isinstance(error, openai.APIStatusError):
-        return f"{where}: refused the request ({error.status_code}): {error.message[:SHOWN_CHARACTERS]}"
+        return f"{where}: refused the request ({error.status_code}): {_shown(error)}"
     return f"{where}: {error}"
 
 
+def _shown(error: "openai.APIStatusError") -> str:
+    """Cleaned before it is cut: half a key is no longer found."""
+    return redact_message(error.message)[:SHOWN_CHARACTERS]
+
+
 def _where(spec: JudgeSpec) -> str:
-    return f"judge {spec.label} at {spec.base_url or 'api.openai.com'}"
+    return f"judge {spec.label} at {endpoint.shown(spec.base_url)}"

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Protocol
 
-from qtui import paths
+from qtui import endpoint, paths
+from qtui.errors import UserError
 from qtui.records import JudgeSpec, content_hash
 
 EMPTY_REASON = "empty answer: graded 1 without asking"
@@ -58,10 +59,21 @@ def default_template() -> str:
 
 
 def check(spec: JudgeSpec) -> None:
-    """Raises UserError if the judge cannot work here, without asking it anything."""
+    """Raises UserError if a judge that a person describes cannot work here, or would put a secret into the store.
+
+    The judge itself is not asked.
+    """
     if spec.kind == "openai":
         from qtui.judges import openai
 
+        address = spec.base_url or ""
+        problems = [
+            ("base_url", problem) for problem in (endpoint.address_problem(address), *endpoint.unset_variables(address))
+        ]
+        if spec.api_key_env:
+            problems.append(("api_key_env", endpoint.key_name_problem(spec.api_key_env)))
+        if lines := [f"judge {spec.label}: {key}: {problem}" for key, problem in problems if problem]:
+            raise UserError("\n".join(lines))
         openai.check(spec)
 
 

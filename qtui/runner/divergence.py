@@ -67,7 +67,7 @@ def _experiment(store: Store, run: RunSummary) -> Experiment:
             f"run {run.id} ({run.experiment}) was imported: the models that answered are not on this machine, and divergence "
             "is computed by running them. Run the experiment here for it."
         )
-    return parse(runs.definition(store, run.id), Path(run.origin))
+    return parse(runs.definition(store, run.id), Path(run.origin), is_stored=True)
 
 
 def _comparison(

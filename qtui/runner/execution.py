@@ -8,11 +8,13 @@ A full disk ends a run: nothing more could be kept of it. For the last words the
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from qtui import endpoint, redaction
 from qtui.errors import NO_SPACE, NoSpaceError
 from qtui.experiment import Experiment, parse
+from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
@@ -30,7 +32,9 @@ async def execute(store: Store, run_id: int) -> str:
     be read, or the disk is full before it begins.
     """
     run = runs.summaries(store, [run_id])[0]
-    experiment = parse(runs.definition(store, run_id), Path(run.origin)) if run.source == "run" else None
+    experiment = None
+    if run.source == "run":
+        experiment = parse(runs.definition(store, run_id), Path(run.origin), is_stored=True)
     with Reserve(store.path) as reserve:
         leases.take(store, run_id)
         try:
@@ -66,6 +70,7 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     answered = asyncio.Event()
     finished = asyncio.Event()
     judges = [*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)]
+    _know_secrets([*(experiment.variants if experiment else ()), *judges])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
         failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
@@ -76,6 +81,14 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     finished.set()
     answered.set()
     return failed + await grading
+
+
+def _know_secrets(specs: Sequence[VariantSpec | JudgeSpec]) -> None:
+    """The secrets of every endpoint of the run are known to this process and to the workers: one server may be behind several."""
+    for spec in specs:
+        redaction.announce(endpoint.secret_variables(spec.base_url))
+        if spec.api_key_env:
+            endpoint.know_key(spec.api_key_env)
 
 
 async def _answer(

@@ -6,15 +6,14 @@ reaches it.
 """
 
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from qtui import child_process, paths, private_files
 from qtui import experiment as experiments
-from qtui import paths
 from qtui.errors import UserError
 from qtui.experiment import Experiment
 from qtui.judges import check, fingerprint
@@ -61,7 +60,7 @@ def resume(run_id: int, store_path: Path) -> int:
         if not known:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
         if known[0].source == "run":
-            experiments.parse(runs.definition(store, run_id), Path(known[0].origin))
+            experiments.parse(runs.definition(store, run_id), Path(known[0].origin), is_stored=True)
         _launch(store, run_id)
     finally:
         store.close()
@@ -137,10 +136,10 @@ def _launch(store: Store, run_id: int) -> None:
     with Reserve(store.path):
         pass  # the runner wants as much: that it is missing is better said here, at once
     log = log_file(run_id)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "qtui.runner", "--store", str(store.path), "--run", str(run_id)],
+            child_process.command("qtui.runner", "--store", str(store.path), "--run", str(run_id)),
+            env=child_process.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from qtui import child_process, private_files
 from qtui.engines.protocol import FromWorker, decode_from_worker, encode
 
 # An answer of a million characters is one line.
@@ -38,10 +38,10 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with private_files.open_private_log(self._log) as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self._module),
+                *child_process.command(self._module),
+                env=child_process.environment(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

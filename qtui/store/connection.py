@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qtui import paths
+from qtui import paths, private_files
 from qtui.errors import UserError
 from qtui.store import refusal
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
@@ -22,6 +22,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "ceph", "lustre", "gpfs", "beegfs", "pvfs2",
      "orangefs", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs")
 )  # fmt: skip
+JOURNALS = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a store; it gives them the rights of the store when it makes them."""
 BUSY_SECONDS = 30.0
 MEMORY_PAGE_CACHE_KIB = 8192
 
@@ -78,6 +80,9 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
         _create_private(path)
     elif path.is_dir():
         raise UserError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
+    else:
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
+            private_files.narrow(file)
     try:
         if _is_writable(path):
             return _for_writing(path, must_write)
@@ -106,8 +111,7 @@ def file_system(path: Path) -> str:
 
 def _create_private(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        private_files.make_private(path)
     except OSError as error:
         raise UserError(
             f"{path}: cannot make the store there: {error.strerror}. Name another with --store FILE."

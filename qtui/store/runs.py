@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qtui import url_secrets
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.store import leases
 from qtui.store.connection import Store
@@ -181,7 +182,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             source=row["source"],
             origin=row["origin"],
             state=_effective_state(row),
-            reason=row["reason"],
+            reason=url_secrets.mask(row["reason"]),  # an older qtui named addresses with their passwords
             task_set=row["task_set"],
             tasks=row["tasks"],
             created=row["created"],
@@ -304,7 +305,7 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 weights=row["weights"],
                 state=row["state"],
                 phase=row["phase"],
-                reason=row["reason"],
+                reason=url_secrets.mask(row["reason"]),
                 expected=row["expected"],
                 answered=row["answered"],
                 empty=row["empty"],
@@ -342,7 +343,7 @@ def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judge
                 label=row["label"],
                 takes=row["takes"],
                 state=row["state"],
-                reason=row["reason"],
+                reason=url_secrets.mask(row["reason"]),
                 expected=row["expected"],
                 graded=row["asked"] - row["ungraded"],
                 ungraded=row["ungraded"],

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from qtui import redaction
 from qtui.errors import UserError
 from qtui.tasks.tables import READERS
 
@@ -79,4 +80,5 @@ def _library() -> Any:
         raise UserError(
             "task sets of the hub need huggingface_hub, which is not installed: pip install 'qtui[engines]'"
         ) from None
+    redaction.remember("the hub's token", huggingface_hub.get_token())
     return huggingface_hub

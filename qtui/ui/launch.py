@@ -6,11 +6,10 @@ measuring are started and left alone: what becomes of them is in the store.
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from qtui import paths
+from qtui import child_process, paths, private_files
 from qtui.errors import UserError
 
 
@@ -55,10 +54,10 @@ async def bench(source: str, wanted: list[str], model: str, store: Path, imatrix
 async def _detached(*arguments: str) -> None:
     """In a session of its own and with a file for its output: neither a closed terminal nor the workbench's end reaches it."""
     log = paths.logs() / "workbench.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with private_files.open_private_log(log) as output:
         await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "qtui", *arguments),
+            *child_process.command("qtui", *arguments),
+            env=child_process.environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -68,7 +67,8 @@ async def _detached(*arguments: str) -> None:
 
 async def _qtui(*arguments: str) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "qtui", *arguments),
+        *child_process.command("qtui", *arguments),
+        env=child_process.environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

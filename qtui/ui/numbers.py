@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qtui import child_process
 from qtui.errors import UserError
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Numbers:
             import multiprocessing
             from concurrent.futures import ProcessPoolExecutor
 
+            child_process.make_spawning_safe()
             _start_resource_tracker()
             before = set(multiprocessing.active_children())
             spawn = multiprocessing.get_context("spawn")

@@ -1,11 +1,14 @@
 """Small models for the engines' tests, made once per session."""
 
-from collections.abc import Iterator
+import importlib.metadata
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from qtui import paths
+from qtui.engines import converter
 from qtui.engines.protocol import Item, Job
 from qtui.records import EngineName, PromptSource, Sampling, VariantSpec
 
@@ -92,3 +95,30 @@ def job(
     values: dict[str, object] = {"max_tokens": 12, **sampling}
     items = [Item(task=number, sample=0, input=text) for number, text in enumerate(inputs, 1)]
     return Job(spec, Sampling(**values), prompt or PromptSource(), items)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_engines: None) -> Callable[[dict[str, str]], Path]:
+    """pip finds nothing but what the test puts here: a source distribution of the installed version with these files."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.delenv(converter.ENVIRONMENT, raising=False)
+
+    def put(files: dict[str, str]) -> Path:
+        version = importlib.metadata.version(converter.DISTRIBUTION)
+        top = tmp_path / f"llama_cpp_python-{version}"
+        build = '[build-system]\nrequires = ["scikit-build-core"]\nbuild-backend = "scikit_build_core.build"\n'
+        for name, text in {"pyproject.toml": build, "PKG-INFO": "Metadata-Version: 2.1\n", **files}.items():
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text(text)
+        archive = folder / f"{top.name}.tar.gz"
+        with tarfile.open(archive, "w:gz") as tar:
+            tar.add(top, top.name)
+        return archive
+
+    return put

@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import json
+import os
 import re
-import tarfile
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,32 +38,6 @@ pathlib.Path(asked.outfile).write_bytes(conversion.converted(asked.model, asked.
 """
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_engines: None) -> Callable[[dict[str, str]], Path]:
-    """pip finds nothing but what the test puts here: a source distribution of the installed version with these files."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.delenv(converter.ENVIRONMENT, raising=False)
-
-    def put(files: dict[str, str]) -> Path:
-        top = tmp_path / f"llama_cpp_python-{VERSION}"
-        build = '[build-system]\nrequires = ["scikit-build-core"]\nbuild-backend = "scikit_build_core.build"\n'
-        for name, text in {"pyproject.toml": build, "PKG-INFO": "Metadata-Version: 2.1\n", **files}.items():
-            (top / name).parent.mkdir(parents=True, exist_ok=True)
-            (top / name).write_text(text)
-        archive = folder / f"{top.name}.tar.gz"
-        with tarfile.open(archive, "w:gz") as tar:
-            tar.add(top, top.name)
-        return archive
-
-    return put
-
-
 VENDORED = {
     "vendor/llama.cpp/convert_hf_to_gguf.py": STAND_IN,
     "vendor/llama.cpp/conversion/__init__.py": "def converted(model, outtype):\n    return f'{outtype} of {model}'.encode()\n",
@@ -87,6 +62,24 @@ def test_the_converter_is_fetched_once_without_a_build_and_run(
     archive.unlink()
     converter.convert(spm, tmp_path / "again.gguf", "f16")
     assert (tmp_path / "again.gguf").is_file()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_fetched_converter_and_what_python_compiles_of_it_are_for_the_user_alone(
+    umask: int, index: Callable[[dict[str, str]], Path], tmp_path: Path, spm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    index(VENDORED)
+    old = os.umask(umask)
+    try:
+        converter.convert(spm, tmp_path / "out.gguf", "f16")
+    finally:
+        os.umask(old)
+    written = [paths.cache(), *paths.cache().rglob("*")]
+    assert any(path.suffix == ".pyc" for path in written)
+    wide = [path for path in written if stat.S_IMODE(path.stat().st_mode) != (0o700 if path.is_dir() else 0o600)]
+    assert wide == []
+    assert stat.S_IMODE((tmp_path / "out.gguf").stat().st_mode) == 0o666 & ~umask, "asked for by name"
 
 
 def test_what_cannot_be_fetched_says_how_to_go_on(index: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:

@@ -91,3 +91,20 @@ async def test_a_file_is_shown_and_checked_as_it_is(
         await until_shown(pilot, 'name = "mine"')
         await until_shown(pilot, "mine.toml: is not valid TOML")
         assert "\x1b" not in screen_text(pilot)
+
+
+async def test_a_password_that_is_typed_into_an_address_is_not_saved(
+    store_path: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("n")
+        await until_shown(pilot, "New run")
+        app.screen.query_one("#judge").value = "m@https://u:hunter2pw@h/v1"  # type: ignore[attr-defined]
+        await until(pilot, lambda: "hunter2pw@h" in app.screen.query_one("#toml").text)  # type: ignore[attr-defined]
+        await pilot.press("ctrl+s")
+        await until_shown(pilot, "has a password or key in it")
+        await pilot.press("escape")
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hunter2pw" in content for content in written)

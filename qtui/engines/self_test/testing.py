@@ -1,11 +1,11 @@
 """Running the self test in a child process, and keeping its outcomes by library, processor and GPU."""
 
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from qtui import paths
+from qtui import child_process, paths
 from qtui.engines.fingerprint import write_atomically
 from qtui.engines.self_test import messages
 from qtui.engines.self_test.messages import Begun, CaseName, DeviceFacts, Devices, Outcome, Wanted
@@ -155,7 +155,8 @@ def _lines(child: "subprocess.Popen[bytes]") -> Iterator[bytes]:
 @contextmanager
 def _child(library: Library) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", f"qtui.engines.self_test.run_{library}"],
+        child_process.command(f"qtui.engines.self_test.run_{library}"),
+        env=child_process.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # Of the process that asks: its log, where the trace of a crash belongs.
@@ -205,4 +206,5 @@ def _keep(identity: str, known: Test) -> None:
     entry = _Entry(known.devices, known.report, list(known.outcomes.values()), known.broken)
     # Read again: another worker may have written meanwhile.
     entries = {**_read(), identity: msgspec.to_builtins(entry)}
-    write_atomically(_file(), json.dumps({"version": FILE_VERSION, "outcomes": entries}, indent=1).encode())
+    with contextlib.suppress(OSError):  # without a cache the test is made again
+        write_atomically(_file(), json.dumps({"version": FILE_VERSION, "outcomes": entries}, indent=1).encode())

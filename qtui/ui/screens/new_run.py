@@ -18,7 +18,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static, TextArea
 
-from qtui import catalog, input_file, paths
+from qtui import catalog, input_file, paths, private_files
 from qtui.errors import UserError
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
@@ -145,13 +145,7 @@ class NewRunScreen(Dialog[int | None]):
         await asyncio.sleep(CHECK_AFTER_SECONDS)
         path = self._named_file()
         try:
-            if path is not None:
-                found = await launch.check(path)
-            else:
-                with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
-                    written = Path(folder) / "experiment.toml"
-                    written.write_text(self.toml.text, encoding="utf-8")
-                    found = await launch.check(written)
+            found = await launch.check(path) if path is not None else await _check_text(self.toml.text)
         except UserError as problem:
             self._say(_shorter(str(problem)), is_problem=True)
         else:
@@ -159,7 +153,11 @@ class NewRunScreen(Dialog[int | None]):
 
     async def _start(self) -> None:
         try:
-            path = self._named_file() or _save(self.toml.text, self._draft().name or "experiment")
+            path = self._named_file()
+            if path is None:
+                text = self.toml.text  # one text is checked and saved, whatever is typed meanwhile
+                await _check_text(text)  # or a password that somebody typed into an address would be saved with it
+                path = _save(text, self._draft().name or "experiment")
             run_id = await launch.start(path, self._store_path)
         except UserError as problem:
             self._starting = False
@@ -172,6 +170,14 @@ class NewRunScreen(Dialog[int | None]):
     def _say(self, text: str, *, is_problem: bool = False) -> None:
         self.verdict.update(safe(text))
         self.verdict.set_class(is_problem, "-problem")
+
+
+async def _check_text(text: str) -> dict[str, Any]:
+    """What a text would run. Raises UserError with every problem."""
+    with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
+        written = Path(folder) / "experiment.toml"
+        written.write_text(text, encoding="utf-8")
+        return await launch.check(written)
 
 
 def experiment_files(folder: Path) -> list[Path]:
@@ -222,11 +228,12 @@ def _save(text: str, name: str) -> Path:
     folder = paths.user_data() / "experiments"
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "experiment"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.private_folder(folder)
         for number in range(1, 1000):
             path = folder / (f"{plain}.toml" if number == 1 else f"{plain}-{number}.toml")
             if not path.exists() or path.read_text(encoding="utf-8") == text:
-                path.write_text(text, encoding="utf-8")
+                with private_files.create(path) as file:
+                    file.write(text.encode())
                 return path
     except OSError as error:
         raise UserError(f"{folder}: cannot save the experiment there: {os.strerror(error.errno or 0)}.") from error

@@ -1,0 +1,84 @@
+"""How qtui starts Python processes of its own: the command and the environment of a child.
+
+`python -m` and `python -c` look for modules in the current folder first. The current folder is the user's, and a `json.py` or a
+`typing_extensions.py` that lies in it would run in place of the real module, in every child of qtui. So each child is started with
+`-P`, which leaves the current folder out, and with an environment that says the same to its own children. In PYTHONPATH an empty or
+a relative entry means the current folder too: children do not inherit such entries.
+
+This is the only module that names `sys.executable`; a test holds that.
+"""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from qtui import paths
+
+_SEARCH_PATH = "PYTHONPATH"
+_RELATIVE_TO_CURRENT_FOLDER = ("PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
+"""Folders with modules, too, which Python takes relative to the current folder."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module as a program. Start it with `environment()`."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def code_command(code: str) -> list[str]:
+    """The command that runs a text as a program. Start it with `environment()`."""
+    return [sys.executable, "-P", "-c", code]
+
+
+def environment(*, first: Sequence[Path] = (), **changes: str) -> dict[str, str]:
+    """The environment of a child: this process's, with `changes`, and without a way to the modules of the current folder.
+
+    `first` are absolute folders where the child looks for modules before all others.
+    """
+    variables = {**os.environ, **changes, "PYTHONSAFEPATH": "1"}
+    for name in _RELATIVE_TO_CURRENT_FOLDER:
+        if not Path(variables.get(name, "")).is_absolute():
+            variables.pop(name, None)
+    inherited = [entry for entry in variables.pop(_SEARCH_PATH, "").split(os.pathsep) if Path(entry).is_absolute()]
+    folders = dict.fromkeys((*map(str, first), *inherited, *_package_folder()))
+    if folders:
+        variables[_SEARCH_PATH] = os.pathsep.join(folders)
+    return variables
+
+
+def make_spawning_safe() -> None:
+    """Prepare this process for `multiprocessing`, which writes the command of a child itself and hands on `sys.path`.
+
+    Its children get `os.environ` as it is when they start, so this must come before the first of them.
+    """
+    safe = environment()
+    for name in set(os.environ) - set(safe):
+        del os.environ[name]
+    os.environ.update(safe)
+    sys.path[:] = [entry for i, entry in enumerate(sys.path) if not _is_current_folder(entry, is_first=i == 0)]
+
+
+def _is_current_folder(entry: str, *, is_first: bool) -> bool:
+    """Whether an entry of `sys.path` is there only because the process was started in that folder."""
+    if not Path(entry).is_absolute():
+        return True
+    if not is_first or sys.flags.safe_path or entry == str(paths.PACKAGE.parent):
+        return False
+    try:
+        return Path(entry) == Path.cwd()
+    except FileNotFoundError:
+        return False  # the current folder was deleted
+
+
+def _package_folder() -> Iterator[str]:
+    """The folder that holds qtui, where a child would not find it by itself: in a checkout that is not installed.
+
+    What `site` finds for every process, site-packages and what is installed as editable, stands behind the standard library on
+    `sys.path`. It is left there: in PYTHONPATH it would come before the standard library.
+    """
+    folder = str(paths.PACKAGE.parent.absolute())
+    standard_library = sysconfig.get_path("stdlib")
+    behind = sys.path[sys.path.index(standard_library) :] if standard_library in sys.path else []
+    if folder not in behind:
+        yield folder

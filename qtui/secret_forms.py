@@ -1,0 +1,127 @@
+"""Where a secret stands in a text, in whatever form it travels.
+
+A server that repeats a header may put it into JSON, into a page of HTML, into a URL, or send it on as Base64. Each writes some
+characters in its own way, and which ones is up to the server. So a text is looked through as it is and with its escapes resolved,
+several times over, since JSON may be in JSON; what is found there has its place in the text as it was.
+"""
+
+import base64
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+ROUNDS = 3
+"""How often escapes are resolved: of JSON in JSON in a URL."""
+
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # JSON: two halves of one character
+    r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)"  # JSON, Python
+    r"|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+"  # URLs; several bytes may be one character
+    r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"  # HTML
+    r"|\r?\n"  # Base64 in mails has its lines broken
+)
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
+_FOR_URLS = str.maketrans("+/", "-_")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A text with its escapes resolved. Its character `i` stands in the original from `starts[i]` to `ends[i]`."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def views(text: str) -> Iterator[View]:
+    """The text as it is, then with its escapes resolved once, twice, …, as long as there are any."""
+    view: View | None = View(text, range(len(text)), range(1, len(text) + 1))
+    for _ in range(ROUNDS + 1):
+        if view is None:
+            return
+        yield view
+        view = _resolved(view)
+
+
+def anywhere(view: View, value: str) -> Iterator[tuple[int, int]]:
+    """Places in the original of a value as it is, in Base64 and in hexadecimal."""
+    for form in _forms(value):
+        place = view.text.find(form)
+        while place >= 0:
+            yield view.starts[place], view.ends[place + len(form) - 1]
+            place = view.text.find(form, place + len(form))
+
+
+def as_credential(view: View, value: str) -> Iterator[tuple[int, int]]:
+    """Places of a value where nothing but a credential stands: after `Bearer` or `Basic`, or in `user:value@`."""
+    encoded = base64.b64encode(_bytes(value)).decode().rstrip("=")
+    end = r"(?![\w-])"
+    pattern = (
+        rf"(?i:bearer)[\s+]+({re.escape(value)}){end}|(?i:basic)[\s+]+({re.escape(encoded)})=*{end}"
+        rf"|(?<=[\w.]:)({re.escape(value)})(?=@)"
+    )
+    for match in re.finditer(pattern, view.text):
+        group = match.lastindex or 0
+        yield view.starts[match.start(group)], view.ends[match.end(group) - 1]
+
+
+def _resolved(view: View) -> View | None:
+    """None where there is no escape."""
+    pieces: list[str] = []
+    starts, ends = array("Q"), array("Q")
+    done = 0
+    for escape in _ESCAPE.finditer(view.text):
+        first, last = escape.span()
+        character = _meaning(escape[0])
+        pieces += (view.text[done:first], character)
+        starts.extend(view.starts[done:first])
+        ends.extend(view.ends[done:first])
+        starts.extend([view.starts[first]] * len(character))
+        ends.extend([view.ends[last - 1]] * len(character))
+        done = last
+    if not done:
+        return None
+    pieces.append(view.text[done:])
+    starts.extend(view.starts[done:])
+    ends.extend(view.ends[done:])
+    return View("".join(pieces), starts, ends)
+
+
+def _meaning(escape: str) -> str:
+    if len(escape) == 12 and escape[0] == "\\":
+        halves = bytes.fromhex(escape.replace("\\u", ""))
+        return halves.decode("utf-16-be")
+    if escape[0] == "\\":
+        return chr(int(escape[2:], 16)) if len(escape) > 2 else _LETTERS.get(escape[1], escape[1])
+    if escape[0] == "%":
+        return bytes.fromhex(escape.replace("%", "")).decode(errors="replace")
+    if escape[0] == "&":
+        import html
+
+        return html.unescape(escape)
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _forms(value: str) -> tuple[str, ...]:
+    """What to look for in a view; the longest first."""
+    data = _bytes(value)
+    cores = [core for core in _base64_cores(data) if core]
+    forms = (value, value.replace(" ", "+"), data.hex(), data.hex().upper(), *cores)
+    return tuple(dict.fromkeys((*forms, *(core.translate(_FOR_URLS) for core in cores))))
+
+
+def _base64_cores(data: bytes) -> Iterator[str]:
+    """What Base64 of every text with `data` in it contains, by whether it begins at the 1st, 2nd or 3rd byte of a group of three.
+
+    The characters that it shares with its neighbours are left out.
+    """
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data).decode()
+        yield encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode(errors="surrogatepass")
