@@ -1,5 +1,4 @@
-"""The compilers and GPU libraries that a build can use on this machine. Standard library only: it runs before
-anything is installed."""
+"""The compilers and GPU libraries that a build can use on this machine, found before qtui's dependencies are installed."""
 
 import os
 import platform
@@ -11,6 +10,8 @@ import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from qtui import paths, private_files
 
 CUDA_FOLDERS = ("/usr/local/cuda", "/usr/lib/cuda", "/opt/cuda")
 ROCM_FOLDERS = ("/opt/rocm",)
@@ -142,10 +143,11 @@ def _packaged_cublas() -> dict[str, str]:
     folders = dict.fromkeys([sysconfig.get_path("platlib"), sysconfig.get_path("purelib"), *sys.path])
     for folder in folders:
         for library in sorted(Path(folder or ".").glob("nvidia/*/lib/libcublas.so.*")):
-            include = library.parent.parent / "include"
+            headers = sorted((library.parent.parent / "include").glob("cublas*.h"))
             fast = next(iter(sorted(library.parent.glob("libcublasLt.so.*"))), None)
-            if not (include / "cublas_v2.h").is_file() or fast is None:
+            if not headers or fast is None:
                 continue
+            include = _header_folder(headers)
             return {
                 "CUDA_cublas_LIBRARY": str(library),
                 "CUDA_cublasLt_LIBRARY": str(fast),
@@ -153,6 +155,17 @@ def _packaged_cublas() -> dict[str, str]:
                 "CMAKE_CXX_FLAGS": f"-I{include}",
             }
     return {}
+
+
+def _header_folder(headers: list[Path]) -> Path:
+    """cuBLAS's headers alone: those of the runtime beside them may be of another release than the toolkit's."""
+    folder = paths.cache() / "cublas-headers"
+    private_files.private_folder(folder)
+    for header in headers:
+        link = folder / header.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(header)
+    return folder
 
 
 def _driver_library() -> Path | None:
