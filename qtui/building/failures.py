@@ -7,7 +7,11 @@ from qtui.building import advice
 from qtui.building.recipe import Backend
 
 SHOWN_CHARACTERS = 300
-_ERROR_LINE = re.compile(r"(?:^|\s)(?:CMake Error|(?:fatal )?error\b|FAILED:|ERROR:|Killed\b|ninja: )", re.IGNORECASE)
+_ERROR_MESSAGE = re.compile(r"(?:CMake Error\b.*:|(?:fatal )?error: |^ERROR: )\s*\S", re.IGNORECASE)
+_ERROR_LINE = re.compile(
+    r"(?:^|\s)(?:CMake Error|(?:fatal )?error\b|FAILED:|ERROR:|Killed\b|ninja: |WARNING: Retrying)|: (?:command )?not found$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,17 @@ def explain(output: str, backend: Backend, jobs: int) -> str:
 
 
 def last_line(output: str) -> str:
-    """The first line that reads as an error, else the last one."""
+    """The line that tells most: the first with an error's own words, else the first that speaks of one, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if _ERROR_LINE.search(line) and "subprocess-exited" not in line]
-    text = (errors or lines[-1:] or ["no output"])[0]
+    lines = [line for line in lines if "subprocess-exited" not in line]
+    for pattern in (_ERROR_MESSAGE, _ERROR_LINE):
+        errors = [line for line in lines if pattern.search(line)]
+        if errors:
+            return _cut(errors[0])
+    return _cut((lines or ["no output"])[-1])
+
+
+def _cut(text: str) -> str:
     return text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
 
 
@@ -74,5 +85,4 @@ def _from_first_error(output: str) -> str:
     """What a build prints before its first error names every tool that it looked for, found or not."""
     lines = output.splitlines(keepends=True)
     first = next((place for place, line in enumerate(lines) if _ERROR_LINE.search(line)), 0)
-    # Warnings of a connection that fails stand before pip's own error.
-    return "".join(lines[max(0, first - 5) :])
+    return "".join(lines[first:])

@@ -33,6 +33,8 @@ _BACKEND_DEFINITIONS: dict[Backend, dict[str, str]] = {
     "vulkan": {"GGML_VULKAN": "ON"},
     "metal": {"GGML_METAL": "ON", "GGML_METAL_EMBED_LIBRARY": "ON"},
 }
+_LEFT_OUT = ("include/**", "lib/**", "llama_cpp/lib/libggml-*.so", "llama_cpp/lib/lib*.so.*.*")
+"""Headers would land in the environment's own folders; a wheel holds no links, so each library would be in it three times."""
 _GIGABYTES_PER_JOB: dict[Backend, float] = {"cpu": 1.0, "cuda": 2.5, "rocm": 2.5, "vulkan": 1.5, "metal": 1.0}
 """What one compiler takes at most; ggml's CUDA kernels take the most."""
 
@@ -51,6 +53,7 @@ class Recipe:
     """Empty for a portable build, which uses no instructions beyond a common baseline."""
     gpus: tuple[str, ...]
     platform: str
+    left_out: tuple[str, ...] = _LEFT_OUT
 
     @property
     def fingerprint(self) -> str:
@@ -71,8 +74,7 @@ class Recipe:
         settings["cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE"] = str(CMAKE_FILE)
         if record:
             settings["cmake.define.QTUI_BUILD_RECORD"] = str(record)
-        # Headers and CMake files would land in the environment's own lib and include.
-        settings["wheel.exclude"] = "include/**;lib/**"
+        settings["wheel.exclude"] = ";".join(_LEFT_OUT)
         return [word for name, value in settings.items() for word in ("--config-settings", f"{name}={value}")]
 
 

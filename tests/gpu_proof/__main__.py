@@ -2,6 +2,7 @@
 every step."""
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ WITH_LLAMA_CPP = (
     "self test", "parity", "demo", "processor", "convert and quantize, 7 B", "llama.cpp, 7 B in Q4_K_M",
     "llama.cpp, 7 B in F16", "memory", "llama.cpp, out of memory",
 )  # fmt: skip
+MADE_BY = {"big model": "big/config.json", "convert and quantize, 7 B": "big-Q4_K_M.gguf"}
+"""Files that later steps need: where they are missing, a step is repeated although its result is known."""
 CORES_FOR_STEPS = 3
 """While llama.cpp compiles on the others."""
 
@@ -82,6 +85,12 @@ class Proof:
     def begin_build(self) -> None:
         if self.arguments.installed:
             return
+        parts = sorted(self.arguments.built.glob("built.*")) if self.arguments.built else []
+        if parts:
+            data = b"".join(part.read_bytes() for part in parts)
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                tar.extractall(self.work / "site", filter="data")
+            return
         source = self.work / "source"
         if not source.exists():
             with tarfile.open(next(self.arguments.bundle.glob("llama_cpp_python-*.tar.xz"))) as tar:
@@ -116,10 +125,19 @@ class Proof:
         text = (self.out / "build.txt").read_text(errors="replace")
         self.write("build of llama.cpp", {"ok": code == 0, "seconds until it was waited for": took, "log": text[-800:]})
         self.build = None
+        if code == 0 and self.arguments.save_build:
+            self.save_build()
         return code == 0
 
+    def save_build(self) -> None:
+        """In parts of 15 MiB, for a later start on another machine of the kind (`--built`)."""
+        folders = " ".join(sorted(path.name for path in (self.work / "site").glob("llama_cpp*")))
+        command = f"tar -c -C {self.work / 'site'} {folders} | xz -T0 -2 | split -b 15M - {self.out / 'built.'}"
+        subprocess.run(["sh", "-c", command], check=False)
+
     def step(self, name: str) -> None:
-        if self.results.get(name, {}).get("ok"):
+        made = MADE_BY.get(name)
+        if self.results.get(name, {}).get("ok") and (made is None or (self.work / made).exists()):
             return
         from tests.gpu_proof.steps import STEPS
 
@@ -227,6 +245,8 @@ def main() -> int:
     parser.add_argument(
         "--installed", action="store_true", help="Use the llama.cpp that is installed instead of building one."
     )
+    parser.add_argument("--built", type=Path, help="A build that an earlier start saved.")
+    parser.add_argument("--save-build", action="store_true", help="Keep the build with the results.")
     parser.add_argument("--rehearse", action="store_true", help="Small models on the CPU.")
     parser.add_argument("--seconds", type=int, default=600, help="All of it ends after so long.")
     return Proof(parser.parse_args()).run()

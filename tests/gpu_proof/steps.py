@@ -263,22 +263,27 @@ def self_test(place: Place) -> Facts:
 @step("parity", 150)
 def parity(place: Place) -> Facts:
     """Logits and greedy token ids of the demo model: CPU against GPU, both engines."""
-    from qtui import paths
-    from qtui.engines import llama_folder, quantize
 
     found: Facts = {}
-    whole = place.work / "demo-F16.gguf"
-    llama_folder.convert(paths.demo_model(), whole)
     for name in ("F16", "BF16", "Q8_0", "Q4_K_M"):
         with _noted(found, f"llama.cpp {name}"):
-            path = place.work / f"demo-{name}.gguf"
-            if name != "F16":
-                quantize.quantize(whole, path, name)
-            found[f"llama.cpp {name}"] = _llama_parity(place, path, name)
+            found[f"llama.cpp {name}"] = _llama_parity(place, _demo_gguf(place, name), name)
     for precision in ("FP32", "FP16", "BF16"):
         with _noted(found, f"transformers {precision}"):
             found[f"transformers {precision}"] = _transformers_parity(place, precision)
     return found
+
+
+def _demo_gguf(place: Place, name: str) -> Path:
+    from qtui import paths
+    from qtui.engines import llama_folder, quantize
+
+    path, whole = place.work / f"demo-{name}.gguf", place.work / "demo-F16.gguf"
+    if not whole.exists():
+        llama_folder.convert(paths.demo_model(), whole)
+    if not path.exists():
+        quantize.quantize(whole, path, name)
+    return path
 
 
 def _llama_parity(place: Place, path: Path, name: str) -> Facts:
@@ -367,7 +372,7 @@ def processor_kernels(place: Place) -> Facts:
     for name in ("F16", "Q4_K_M"):
         for rearranges in (False, True):
             with _noted(found, f"{name} rearranged={rearranges}"):
-                path = place.work / f"demo-{name}.gguf"
+                path = _demo_gguf(place, name)
                 engine = _llama_engine(path, name, 1, "cpu", rearranges=rearranges)
                 engine.load(requests, _ignore)
                 if not right:
@@ -552,7 +557,7 @@ def memory_of_variants(place: Place) -> Facts:
     from qtui import paths
 
     types = ("F16", "Q8_0", "Q4_K_M", "BF16")
-    specs = [_variant("llama.cpp", place.work / f"demo-{name}.gguf", name, 16) for name in types]
+    specs = [_variant("llama.cpp", _demo_gguf(place, name), name, 16) for name in types]
     specs.append(_variant("transformers", paths.demo_model(), "FP16", 16))
     specs = [*specs, *specs]
     rows = []
