@@ -136,6 +136,8 @@ class Proof:
         subprocess.run(["sh", "-c", command], check=False)
 
     def step(self, name: str) -> None:
+        if self.arguments.only and name not in self.arguments.only:
+            return
         made = MADE_BY.get(name)
         if self.results.get(name, {}).get("ok") and (made is None or (self.work / made).exists()):
             return
@@ -245,6 +247,7 @@ def main() -> int:
     parser.add_argument(
         "--installed", action="store_true", help="Use the llama.cpp that is installed instead of building one."
     )
+    parser.add_argument("--only", nargs="*", help="These steps alone.")
     parser.add_argument("--built", type=Path, help="A build that an earlier start saved.")
     parser.add_argument("--save-build", action="store_true", help="Keep the build with the results.")
     parser.add_argument("--rehearse", action="store_true", help="Small models on the CPU.")

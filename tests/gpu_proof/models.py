@@ -52,6 +52,7 @@ def make(folder: Path, size: Size, device: str) -> dict[str, Any]:
         model: Any = LlamaForCausalLM(config)
     # Logit 0 is never the largest of so many: an answer ends at its limit, on every side of a comparison.
     model.lm_head.weight.data[config.eos_token_id] = 0
+    (folder / "model.safetensors").unlink()  # of the tokenizer's small model; it would be taken for the weights
     model.save_pretrained(folder, max_shard_size="4GB")
     return {"parameters": sum(tensor.numel() for tensor in model.parameters())}
 

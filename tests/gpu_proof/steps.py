@@ -358,30 +358,87 @@ def _largest(one: Any, other: Any) -> float:
 
 @step("processor", 60)
 def processor_kernels(place: Place) -> Facts:
-    """On the CPU: logits of the demo's F16 and Q4_K_M with and without rearranged weights, against float32."""
+    """On the CPU: products of many shapes, and logits with and without rearranged weights, against float32."""
+    found: Facts = {}
+    with _noted(found, "products"):
+        found["products"] = _products_of_many_shapes()
+    ids, right = _float32_logits()
+    for name in ("F16", "F32", "Q8_0"):
+        path = _demo_gguf(place, name)
+        for rearranges in (False, True):
+            for cache in ("F16", "F32"):
+                label = f"{name}, weights {'rearranged' if rearranges else 'plain'}, cache in {cache}"
+                with _noted(found, label):
+                    found[label] = _largest(_cpu_logits(path, ids, rearranges, cache), right)
+    return found
+
+
+def _products_of_many_shapes() -> Facts:
+    """The largest errors of F16 in every buffer of the CPU, over the shapes of the demo model."""
+    import numpy as np
+
+    from qtui.engines.self_test.ggml import CannotComputeError, Ggml
+
+    ggml = Ggml()
+    worst: dict[str, tuple[float, str]] = {}
+    cpu = next(device for device in ggml.devices() if device.kind == "cpu")
+    for rows, columns in ((128, 256), (256, 256), (768, 256), (256, 768), (2048, 256)):
+        weights = np.random.default_rng(rows).standard_normal((rows, columns)).astype(np.float32)
+        data = ggml.quantized(weights, 1)
+        exact = ggml.dequantized(data, 1, columns).astype(np.float64)
+        for count in (1, 2, 3, 5, 16, 22, 23, 24):
+            tokens = np.random.default_rng(count).standard_normal((count, columns)).astype(np.float32)
+            right = tokens @ exact.T
+            for buffer in cpu.buffers:
+                with contextlib.suppress(CannotComputeError):
+                    computed = ggml.product(data, 1, columns, tokens, device=cpu.name, buffer=buffer)
+                    error = float(np.abs(computed - right).max() / np.sqrt(np.mean(right**2)))
+                    if error > worst.get(buffer, (0.0, ""))[0]:
+                        worst[buffer] = (round(error, 6), f"{rows} × {columns} × {count}")
+    return {buffer: f"{error} at {shape}" for buffer, (error, shape) in worst.items()}
+
+
+def _float32_logits() -> tuple[list[int], Any]:
+    """Token ids of a prompt, and the logits after each, by transformers in float32."""
     import torch
     import transformers
 
     from qtui import paths
+    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.protocol import Prompt
 
-    requests = models.demo_requests(8)
-    found: Facts = {}
     auto: Any = transformers.AutoModelForCausalLM
     bare = auto.from_pretrained(paths.demo_model(), dtype=torch.float32)
-    right: list[Any] = []
-    for name in ("F16", "Q4_K_M"):
-        for rearranges in (False, True):
-            with _noted(found, f"{name} rearranged={rearranges}"):
-                path = _demo_gguf(place, name)
-                engine = _llama_engine(path, name, 1, "cpu", rearranges=rearranges)
-                engine.load(requests, _ignore)
-                if not right:
-                    for asked in requests:
-                        ids = torch.tensor([engine.prompts[asked.index]])
-                        with torch.inference_mode():
-                            right.append(bare(input_ids=ids).logits[0, -1].numpy())
-                found[f"{name} rearranged={rearranges}"] = _largest(_llama_logits(engine, requests), right)
-    return found
+    ids = HubTokenizer(paths.demo_model()).tokens(Prompt("[INST] 朝の市場では、何が並んでいますか。 [/INST]", bos=True))
+    with torch.inference_mode():
+        return ids, bare(torch.tensor([ids])).logits[0].numpy()
+
+
+def _cpu_logits(path: Path, ids: list[int], rearranges: bool, cache: str) -> Any:
+    """After each token, without flash attention, which sums in half precision on a CPU."""
+    import llama_cpp
+    import numpy as np
+
+    from qtui.engines.compute import Compute
+    from qtui.engines.llama_model import LlamaModel
+
+    model = LlamaModel(path, compute=Compute("cpu", rearranges_weights=rearranges))
+    settings = llama_cpp.llama_context_default_params()
+    settings.n_ctx, settings.n_threads, settings.n_threads_batch = 256, 4, 4
+    settings.offload_kqv = settings.op_offload = False
+    settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32 if cache == "F32" else llama_cpp.GGML_TYPE_F16
+    context = llama_cpp.llama_init_from_model(model.pointer, settings)
+    batch = llama_cpp.llama_batch_init(len(ids), 0, 1)
+    for place, token in enumerate(ids):
+        batch.token[place], batch.pos[place], batch.n_seq_id[place], batch.logits[place] = token, place, 1, True
+        batch.seq_id[place][0] = 0
+    batch.n_tokens = len(ids)
+    assert llama_cpp.llama_decode(context, batch) == 0
+    rows = [llama_cpp.llama_get_logits_ith(context, place) for place in range(len(ids))]
+    logits = np.stack([np.ctypeslib.as_array(row, shape=(model.size,)).copy() for row in rows])
+    llama_cpp.llama_free(context)
+    return logits
 
 
 @step("demo", 120)

@@ -135,6 +135,7 @@ class Ggml:
         tokens: Floats,
         chosen: NDArray[np.int32],
         *,
+        experts: int,
         device: str,
         buffer: str,
     ) -> Floats:
@@ -142,7 +143,6 @@ class Ggml:
 
         `data` is (experts × rows, bytes), `chosen` (tokens, experts per token) numbers of experts.
         """
-        experts = int(chosen.max()) + 1
         rows, per_token = len(data) // experts, chosen.shape[1]
         with self._context() as context, self._backend(device) as (handle, backend):
             library = self._library

@@ -70,11 +70,11 @@ def _error(ggml: Any, case: Case, weights: NDArray[np.float64], data: NDArray[np
     where = {"device": case.device, "buffer": case.buffer}
     tokens = random.standard_normal((count, COLUMNS)).astype(np.float32)
     if case.experts:
-        chosen = np.argsort(random.random((count, EXPERTS)), axis=1)[:, :EXPERTS_PER_TOKEN].astype(np.int32)
-        chosen[0, 0] = EXPERTS - 1  # the number of experts is read off the largest
-        chosen = np.ascontiguousarray(chosen)
+        # Different ones for each token, as a router chooses them: GPUs compute nothing right where one comes twice.
+        chosen = np.argsort(random.random((count, EXPERTS)), axis=1)[:, :EXPERTS_PER_TOKEN]
+        chosen = np.ascontiguousarray(chosen, np.int32)
         right = np.einsum("tprc,tc->tpr", weights.reshape(EXPERTS, ROWS, COLUMNS)[chosen], tokens)
-        computed = ggml.expert_product(data, case.type, COLUMNS, tokens, chosen, **where)
+        computed = ggml.expert_product(data, case.type, COLUMNS, tokens, chosen, experts=EXPERTS, **where)
     else:
         right = tokens @ weights.T
         computed = ggml.product(data, case.type, COLUMNS, tokens, **where)
