@@ -444,6 +444,8 @@ def _cpu_logits(path: Path, ids: list[int], rearranges: bool, cache: str) -> Any
 @step("demo", 120)
 def demo(place: Place) -> Facts:
     """The whole demo, as a user runs it."""
+    from qtui import paths
+
     store = place.work / "demo.sqlite"
     began = time.perf_counter()
     done = subprocess.run(
@@ -461,7 +463,8 @@ def demo(place: Place) -> Facts:
     )
     found: Facts = {"seconds": round(took, 1), "status": done.returncode, "table": done.stdout[:2500]}
     if done.returncode:
-        found["errors"] = done.stderr[-2000:]
+        log = paths.logs() / "errors.log"
+        found["errors"] = done.stderr[-2000:] + (log.read_text(errors="replace")[-1500:] if log.exists() else "")
     with _noted(found, "variants"):
         wanted = (
             "device",
