@@ -1,0 +1,76 @@
+"""The processor: its model and the instructions that decide which build of an engine runs here, and how fast."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_RELEVANT = re.compile(r"avx\w*|amx\w*|f16c|fma|bmi2|asimd\w*|fphp|i8mm|bf16|sve\w*|sme(?!p)\w*")
+"""Of x86 processors, then of ARM's."""
+
+_ONE_PROCESSOR_BYTES = 1 << 13
+"""Enough of /proc/cpuinfo for the first processor; the kernel takes long to write it for hundreds of them."""
+
+_COMMAND_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """`flags` are the relevant ones of the first core, sorted; `usable` counts the cores that this process may use."""
+
+    model: str
+    architecture: str
+    flags: tuple[str, ...]
+    count: int
+    usable: int
+
+
+def processor(root: Path = Path("/")) -> Processor:
+    """The processor of this machine. What cannot be found out is empty."""
+    values = _cpuinfo(root)
+    flags = (values.get("flags") or values.get("features") or "").split()
+    count = os.cpu_count() or 1
+    return Processor(
+        model=_model(values),
+        architecture=platform.machine(),
+        flags=tuple(sorted({flag for flag in flags if _RELEVANT.fullmatch(flag)})),
+        count=count,
+        usable=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count,
+    )
+
+
+def _cpuinfo(root: Path) -> dict[str, str]:
+    """The values of the first processor by their names in lower case; empty where the system has no such file."""
+    try:
+        with (root / "proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_ONE_PROCESSOR_BYTES)
+    except OSError:
+        return {}
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        values.setdefault(name.strip().lower(), value.strip())
+    return values
+
+
+def _model(values: dict[str, str]) -> str:
+    """An ARM processor has no name in that file: its maker's and its own number stand for it."""
+    if name := values.get("model name") or values.get("cpu model") or values.get("cpu"):
+        return name
+    if part := values.get("cpu part"):
+        return f"implementer {values.get('cpu implementer', '?')} part {part}"
+    return _named_by_sysctl() if sys.platform == "darwin" else ""
+
+
+def _named_by_sysctl() -> str:
+    try:
+        asked = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+            capture_output=True, check=True, text=True, timeout=_COMMAND_SECONDS, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip()
