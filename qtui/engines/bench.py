@@ -17,6 +17,7 @@ from qtui.engines import available, child, gguf_file, llama_log, meter, quantize
 from qtui.engines.bench_protocol import BenchWanted, Measured
 from qtui.engines.protocol import Finished, Loading
 from qtui.errors import UserError
+from qtui.processes import header, log
 
 ENOUGH_REPEATS, ENOUGH_SECONDS = 3, 60.0
 """So many repeats are made in any case; after so long no further one is begun."""
@@ -26,6 +27,7 @@ SEED = 1
 
 def work(asked: BinaryIO, say: child.Say) -> None:
     wanted = child.read(asked, BenchWanted)
+    log.note(f"to measure: {wanted}")
     child.die_at_end_of(asked)
     # Imported before the memory is read: libraries are no part of a model.
     from qtui.engines.llama_cpp import physical_cores, whole_percents
@@ -33,6 +35,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
 
     before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes()
     path = weights.locate(wanted.path, say)
+    log.note(header.weights(path, sum(part.stat().st_size for part in gguf_file.parts(path))))
     started = time.perf_counter()
     model = LlamaModel(path, progress=whole_percents(say))
     loaded = time.perf_counter() - started

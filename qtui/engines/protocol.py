@@ -36,6 +36,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     sampling: Sampling
     prompt: PromptSource
     items: list[Item]
+    title: str = ""
+    """For the log, e.g. `run 3, variant 7`."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
