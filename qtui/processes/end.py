@@ -84,7 +84,7 @@ def in_words(subject: Subject, end: End) -> str:
 def _sentences(subject: Subject, end: End) -> tuple[str, ...]:
     if end.code == -signal.SIGKILL:
         return _killed(subject, end)
-    if end.code and log_end.lacks_memory(end.written):
+    if (end.code > 0 or -end.code in _NATIVE) and log_end.lacks_memory(end.written):
         return _out_of_memory(subject, end)
     if end.code < 0:
         number = -end.code

@@ -10,8 +10,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qtui import __version__
 
@@ -83,9 +85,7 @@ def end_command() -> None:
 
 def describe_machine(*, with_gpus: bool = True) -> None:
     """Add to the header what this machine is. Takes some milliseconds."""
-    from qtui.processes import header
-
-    _head(*header.machine(), *([header.gpus(asks_tools=False)] if with_gpus else []))
+    _head(*_described(lambda header: [*header.machine(), *([header.gpus(asks_tools=False)] if with_gpus else [])]))
 
 
 def opened(file: Path) -> int:
@@ -139,9 +139,17 @@ def _head(*lines: str) -> None:
 
 
 def _describe_gpus() -> None:
-    from qtui.processes import header
+    note(*_described(lambda header: [header.gpus(asks_tools=True)]))
 
-    note(header.gpus(asks_tools=True))
+
+def _described(lines: Callable[[Any], list[str]]) -> list[str]:
+    """What the module `header` has to say. No process fails because its machine cannot be described."""
+    try:
+        from qtui.processes import header
+
+        return lines(header)
+    except Exception as error:
+        return [f"this machine could not be described ({type(error).__name__}: {error})"]
 
 
 def _title(what: str) -> str:

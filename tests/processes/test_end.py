@@ -113,6 +113,10 @@ def test_lack_of_memory_is_told_where_the_log_names_it(code: int, printed: str, 
     assert "Use a smaller model, fewer slots or a smaller context." in said
 
 
+def test_signal_of_another_process_is_not_explained_by_an_error_before_it() -> None:
+    assert "memory" not in told(-signal.SIGTERM, LOADING + ALLOCATION_FAILED)
+
+
 def test_limit_on_addresses_is_named_with_lack_of_memory() -> None:
     had = MemoryHad(address_space=AddressSpace(2 * GIB, GIB, GIB))
     assert "Its address space is limited to 2.0 GiB (`ulimit -v`)." in told(-6, crashed("Aborted", BAD_ALLOC), had)

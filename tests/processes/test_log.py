@@ -57,6 +57,15 @@ def test_header_has_nothing_of_the_environment(tmp_path: Path) -> None:
     assert "sk-12345" not in written(program, tmp_path / "log", OPENAI_API_KEY="sk-12345", HF_TOKEN="sk-12345")
 
 
+def test_machine_that_cannot_be_described_stops_no_process(tmp_path: Path) -> None:
+    program = """
+        from qtui.processes import header, log
+        header.machine = lambda: 1 / 0
+        log.begin('a test')
+    """
+    assert "# this machine could not be described (ZeroDivisionError" in written(program, tmp_path / "log")
+
+
 def test_gpus_that_the_tool_is_asked_for_follow_the_header(tmp_path: Path) -> None:
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho '0, GPU-1, NVIDIA L4, 23034, 550.54.15, 8.9'\n")

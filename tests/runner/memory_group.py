@@ -1,6 +1,8 @@
 """A control group whose memory a test limits, and a process that uses it up, so that the kernel kills for lack of memory."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +63,7 @@ def memory_group() -> Iterator[MemoryGroup]:
         except OSError:
             continue
         if (folder / name).exists():
+            _forbid_swap(folder)
             try:
                 yield MemoryGroup(folder, folder / name)
             finally:
@@ -72,13 +75,20 @@ def memory_group() -> Iterator[MemoryGroup]:
     )
 
 
+def _forbid_swap(folder: Path) -> None:
+    """Or what is used up goes there first."""
+    if (folder / "memory.swap.max").exists():
+        (folder / "memory.swap.max").write_text("0")
+    elif (folder / "memory.swappiness").exists():
+        (folder / "memory.swappiness").write_text("0")
+
+
 def _remove(folder: Path) -> None:
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end:
         for pid in (folder / "cgroup.procs").read_text().split():
-            with_process = psutil.Process(int(pid)) if psutil.pid_exists(int(pid)) else None
-            if with_process is not None:
-                with_process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         try:
             folder.rmdir()
             return

@@ -50,7 +50,8 @@ def test_value_that_the_driver_does_not_have_is_unknown(machine: Machine) -> Non
 
 
 @pytest.mark.parametrize(
-    "script", ["echo 'NVIDIA-SMI has failed'; exit 9", "echo 'No devices were found'", "kill -9 $$", "printf '\\377'"]
+    "script",
+    ["echo 'NVIDIA-SMI has failed'; exit 9", "echo 'No devices were found'", "kill -9 $$", "printf '\\377\\0'"],
 )
 def test_nvidia_smi_that_fails_leaves_what_the_driver_lists(machine: Machine, script: str) -> None:
     machine.has_tool("nvidia-smi", script)
