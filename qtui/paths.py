@@ -60,6 +60,11 @@ def logs() -> Path:
     return Path(platformdirs.user_state_dir(APP)) / "logs"
 
 
+def run_log(run_id: int) -> Path:
+    """Of the runner; its workers have logs of their own beside it."""
+    return logs() / f"run-{run_id}.log"
+
+
 def default_store() -> Path:
     """`$QTUI_STORE`, else `store.sqlite` in the user's data folder."""
     named = os.environ.get("QTUI_STORE")

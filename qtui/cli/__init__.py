@@ -16,6 +16,7 @@ import click
 from qtui import __version__, redaction
 from qtui.cli.options import store_option
 from qtui.errors import UserError
+from qtui.processes import log
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -109,12 +110,14 @@ def cli(context: click.Context, store: Path) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit. No traceback reaches a user: a defect's goes to the log file."""
+    """Run the command line and exit. No traceback reaches a user: a defect's goes to the log file, and so does a crash's."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # In a locale that is not UTF-8 a `?` stands for what it cannot write.
         sys.stdout.reconfigure(errors="replace")
     with redaction.guarded_streams(stdout=False):
+        log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
         status = _exit_code()
+        log.end_command()
     sys.exit(status)
 
 
@@ -151,6 +154,8 @@ def _explain(error: Exception) -> str:
     """The machine's own refusals as they are; anything else is a defect of ours and goes to the log."""
     import sqlite3
 
+    if isinstance(error, MemoryError):
+        return _out_of_memory()
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if isinstance(error, sqlite3.Error):
@@ -158,14 +163,29 @@ def _explain(error: Exception) -> str:
     return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log()}"
 
 
+def _out_of_memory() -> str:
+    from qtui.engines.device.memory import address_space, memory
+    from qtui.processes.header import gib
+
+    space = address_space()
+    limit = f"the address space of this process is limited to {gib(space.limit)} (`ulimit -v`)" if space else ""
+    return f"out of memory: {limit or f'{gib(memory().free)} are free'}"
+
+
+def _log_file() -> Path:
+    from qtui import paths
+
+    return paths.logs() / "errors.log"
+
+
 def _log() -> Path:
     import time
     import traceback
 
-    from qtui import paths, private_files
+    from qtui import private_files
 
-    file = paths.logs() / "errors.log"
+    file = _log_file()
     entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"
-    with private_files.open_private_log(file) as log:
-        log.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
+    with private_files.open_private_log(file) as errors:
+        errors.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
     return file

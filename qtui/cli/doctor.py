@@ -75,22 +75,10 @@ def _cpus() -> dict[str, int]:
 
 
 def _memory() -> dict[str, int | None]:
-    import psutil
+    from qtui.engines.device.memory import memory
 
-    memory = psutil.virtual_memory()
-    return {"total_bytes": memory.total, "available_bytes": memory.available, "limit_bytes": _memory_limit()}
-
-
-def _memory_limit() -> int | None:
-    """Of the container, where there is one: the kernel's view of the host promises more than a process may take."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(file).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit() and int(text) < 2**60:
-            return int(text)
-    return None
+    found = memory()
+    return {"total_bytes": found.total, "available_bytes": found.available, "limit_bytes": found.limit}
 
 
 def _terminal() -> dict[str, Any]:

@@ -190,5 +190,5 @@ def _say_end(console: Console, run: RunSummary) -> None:
     if run.reason:
         words += f"\n{run.reason}"
     if run.state == "interrupted":
-        words += "\nIts runner is gone. The same command, or `qtui resume`, goes on with what is missing."
+        words += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
     console.print(safe(words), markup=False, highlight=False, soft_wrap=True)

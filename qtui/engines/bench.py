@@ -18,6 +18,7 @@ from qtui.engines.bench_protocol import BenchWanted, Measured
 from qtui.engines.compute import Compute
 from qtui.engines.protocol import Finished, Loading
 from qtui.errors import UserError
+from qtui.processes import header, log
 
 ENOUGH_REPEATS, ENOUGH_SECONDS = 3, 60.0
 """So many repeats are made in any case; after so long no further one is begun."""
@@ -27,12 +28,14 @@ SEED = 1
 
 def work(asked: BinaryIO, say: child.Say) -> None:
     wanted = child.read(asked, BenchWanted)
+    log.note(f"to measure: {wanted}")
     child.die_at_end_of(asked)
     # Imported before the memory is read: libraries are no part of a model.
     from qtui.engines.llama_cpp import physical_cores, whole_percents
     from qtui.engines.llama_model import LlamaModel
 
     path = weights.locate(wanted.path, say)
+    log.note(header.weights(path, sum(part.stat().st_size for part in gguf_file.parts(path))))
     chosen = compute.for_file(path, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
     before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes(chosen)
     started = time.perf_counter()

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import runpy
 import shutil
 import subprocess
@@ -21,11 +22,23 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtui import child_process, config, paths, private_files
 from qtui.engines import unfinished
+from qtui.engines.device.memory import (
+    OomKills,
+    address_space,
+    memory,
+    oom_kills,
+    oom_kills_again,
+    was_killed_for_memory,
+)
 from qtui.errors import UserError
+from qtui.processes import log
+from qtui.processes.end import End, MemoryHad, Subject, in_words
+from qtui.processes.log import MARK
 
 DISTRIBUTION = "llama-cpp-python"
 SCRIPT = "convert_hf_to_gguf.py"
@@ -79,9 +92,9 @@ def convert(
 
     with unfinished.growing(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        code, said = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), heard)
-        if code:
-            raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {_reason(said)}")
+        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), heard)
+        if ended.code:
+            raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 
 
 def located(named: Path | None, progress: Progress) -> Path:
@@ -144,12 +157,12 @@ def _download(version: str, scratch: Path) -> Path:
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
-    code, said = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
+    ended = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
     found = sorted(scratch.glob("*.tar.gz"))
-    if code or not found:
+    if ended.code or not found:
         raise UserError(
             f"the source distribution of {DISTRIBUTION} {version}, which llama.cpp's converter comes with, could not be fetched: "
-            f"{_reason(said)}; try again with a connection, {_POINT_TO_ONE}"
+            f"{ended.reason}; try again with a connection, {_POINT_TO_ONE}"
         )
     return found[0]
 
@@ -201,10 +214,19 @@ def _extract(archive: Path, target: Path, version: str) -> None:
         raise UserError(f"the source distribution of {DISTRIBUTION} {version} has no {SCRIPT}; {_POINT_TO_ONE}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """`reason` says why it failed, where `code` is not 0."""
+
+    code: int
+    reason: str
+
+
 def _run(
     kind: str, arguments: list[str], environment: dict[str, str], heard: Callable[[str], None] = lambda _: None
-) -> tuple[int, list[str]]:
-    """Exit code and last lines. Every line, progress bars' too, goes to the log and to `heard`."""
+) -> _Ended:
+    """Run to the end. Every line, progress bars' too, goes to the log and to `heard`."""
+    before = oom_kills()
     process = subprocess.Popen(
         child_process.command("qtui.engines.converter", kind, *arguments),
         stdin=subprocess.DEVNULL,
@@ -223,12 +245,27 @@ def _run(
         heard(line)
         sys.stderr.write(line)
         said = [*said[1 - _SAID_LINES :], line.rstrip()]
-    return process.wait(), said
+    code = process.wait()
+    return _Ended(code, _killed_in_words(code, said, before) if code < 0 else _reason(said))
+
+
+def _killed_in_words(code: int, said: list[str], before: OomKills) -> str:
+    """How a signal ended it."""
+    now = memory()
+    had = MemoryHad(
+        had=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        free=now.free,
+        limit=now.limit,
+        total=now.total,
+        address_space=address_space(),
+        killed_for_memory=was_killed_for_memory(before, oom_kills_again(before)),
+    )
+    return in_words(Subject("its process"), End(code, written="\n".join(said), memory=had)).rstrip(".")
 
 
 def _reason(said: list[str]) -> str:
     """The last line that looks like one: an error's, else the last of all."""
-    lines = [line.strip() for line in said if line.strip()]
+    lines = [line.strip() for line in said if line.strip() and not line.startswith(MARK)]
     errors = [line for line in lines if re.match(r"(ERROR|[\w.]*(Error|Exception))\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
     return re.sub(r"^ERROR:(hf-to-gguf:)?\s*", "", last)
@@ -237,6 +274,7 @@ def _reason(said: list[str]) -> str:
 def _main() -> None:
     from qtui.engines import child
 
+    log.begin(f"{sys.argv[2]} (for llama.cpp's converter)", describes_machine=False)
     child.die_with_parent()
     kind, what, *arguments = sys.argv[1:]
     sys.argv = [what, *arguments]

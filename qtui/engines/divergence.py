@@ -30,6 +30,7 @@ from qtui.engines.protocol import Finished, Job, Loaded, Loading, Request, Wante
 from qtui.engines.scoring import Fed, Piece, Scorer, cells_needed, chunks, groups
 from qtui.engines.token_divergence import Positions, compare
 from qtui.errors import UserError
+from qtui.processes import header, log
 from qtui.records import VariantSpec, content_hash
 
 KEY_VERSION = 1
@@ -39,7 +40,10 @@ MOST_THREADS = 8
 
 def work(asked: BinaryIO, say: child.Say) -> None:
     comparison = child.read(asked, Comparison)
+    for variant in (comparison.baseline, comparison.candidate):
+        log.note(*header.variant(variant, comparison.sampling))
     plans = [_plan(comparison, variant, say) for variant in (comparison.baseline, comparison.candidate)]
+    log.note(*(header.weights(plan.path, plan.planned.facts.get("file_bytes")) for plan in plans))
     keyed = _keyed(comparison, plans)
     say(keyed)
     wanted = child.read(asked, Wanted).indices

@@ -1,13 +1,12 @@
 """llama.cpp's context and its cache of keys and values: as many slots as were asked for and as memory holds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llama_cpp
-import psutil
 
 from qtui.engines import llama_log
+from qtui.engines.device import memory as device_memory
 from qtui.engines.llama_model import LlamaModel
 from qtui.errors import UserError
 
@@ -46,14 +45,9 @@ def create(model: LlamaModel, *, slots: int, context: int, threads: int) -> Llam
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: what the machine has, or what its container leaves."""
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
-    except (OSError, ValueError):
-        return free
-    return min(free, max(0, limit - used))
+    """Bytes that this process may still take: what the machine has, or what its container or its own limit leaves."""
+    free, space = device_memory.memory().free, device_memory.address_space()
+    return free if space is None else min(free, max(0, space.limit - space.used))
 
 
 def _slots_in_memory(model: LlamaModel, context: int) -> int:

@@ -11,6 +11,7 @@ from qtui.engines.making_protocol import SourceFound, SourceWanted, TypeForecast
 from qtui.engines.protocol import Finished
 from qtui.engines.quantization_types import NEEDS_IMATRIX
 from qtui.errors import UserError
+from qtui.processes import log
 
 _PRECISION_IN_NAME = re.compile(r"[-_.](?:F16|FP16|BF16|F32|FP32)(?=$|-\d{5}-of-)", re.IGNORECASE)
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
@@ -20,6 +21,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     # Asked to end, it raises where it is, so that a file that is half converted is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = child.read(asked, SourceWanted)
+    log.note(f"to prepare: {wanted}")
     child.die_at_end_of(asked)
     matrix = Path(wanted.imatrix) if wanted.imatrix else None
     if matrix:

@@ -6,10 +6,12 @@ from typing import BinaryIO
 from qtui.engines import child, quantize, weights
 from qtui.engines.making_protocol import TypeMade, TypeWanted
 from qtui.engines.protocol import Finished
+from qtui.processes import log
 
 
 def work(asked: BinaryIO, say: child.Say) -> None:
     wanted = child.read(asked, TypeWanted)
+    log.note(f"to make: {wanted}")
     child.die_at_end_of(asked)
     made = quantize.quantize(
         Path(wanted.source),

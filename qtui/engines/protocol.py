@@ -38,6 +38,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     items: list[Item]
     allows_cpu: bool = False
     """Whether the user allowed the CPU where a GPU is there and cannot be used."""
+    title: str = ""
+    """For the log, e.g. `run 3, variant 7`."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):

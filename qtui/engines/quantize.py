@@ -147,7 +147,7 @@ def _run(
     if dry_run:
         settings.dry_run = True
     said = _Said(progress)
-    with llama_log.overhearing(said.hear):
+    with llama_log.overhearing(said.hear, is_logged=not dry_run):
         failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(settings))
     if failed:
         raise UserError(f"{source}: cannot be quantized to {name}: {llama_log.last_error()}")

@@ -5,11 +5,14 @@ from typing import BinaryIO
 from qtui.engines import child, compute, planning, weights
 from qtui.engines.planning import Plan
 from qtui.engines.protocol import Engine, Finished, Job, Loaded, Loading, Request, Wanted
+from qtui.processes import header, log
 
 
 def work(asked: BinaryIO, say: child.Say) -> None:
     job = child.read(asked, Job)
+    log.note(*header.variant(job.variant, job.sampling, job.title))
     plan = planning.plan(job, say)
+    log.note(header.weights(plan.path, plan.planned.facts.get("file_bytes")))
     say(plan.planned)
     wanted = child.read(asked, Wanted).indices
     child.die_at_end_of(asked)

@@ -2,15 +2,21 @@
 
 import argparse
 import asyncio
+import contextlib
+import os
 import sqlite3
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
-from qtui import redaction
+from qtui import paths, redaction
+from qtui.engines.device.memory import address_space
 from qtui.errors import UserError
+from qtui.processes import log, log_end
+from qtui.processes.header import gib
 from qtui.runner.execution import execute
-from qtui.store import open_store, runs
+from qtui.store import Store, open_store, runs
 
 
 def main() -> int:
@@ -19,13 +25,14 @@ def main() -> int:
     parser.add_argument("--run", type=int, required=True)
     arguments = parser.parse_args()
     with redaction.guarded_streams():
-        return _execute(arguments.store, arguments.run)
+        return _run(arguments.store, arguments.run)
 
 
-def _execute(path: Path, run_id: int) -> int:
+def _run(path: Path, run_id: int) -> int:
+    log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
     store = open_store(path, create=False)
     try:
-        finished = asyncio.run(execute(store, run_id))
+        finished = asyncio.run(_execute(store, run_id))
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -34,10 +41,35 @@ def _execute(path: Path, run_id: int) -> int:
         return 1
     except Exception as error:
         traceback.print_exc()
-        reason = f"{type(error).__name__}: {error} (a defect of qtui; see the log)"
+        reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
         runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
         return 1
     return 0 if finished == "done" else 1
+
+
+async def _execute(store: Store, run_id: int) -> str:
+    def end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What fails in the loop itself is tried again for ever; without memory it never succeeds."""
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        if isinstance(error, MemoryError):
+            with contextlib.suppress(Exception):  # there may be no memory for this either: then the run is interrupted
+                runs.set_state(store, run_id, "failed", f"{_in_words(error)}. Its log: {paths.run_log(run_id)}")
+            os._exit(1)
+
+    asyncio.get_running_loop().set_exception_handler(end_without_memory)
+    return await execute(store, run_id)
+
+
+def _in_words(error: Exception) -> str:
+    """Of several at once the first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, MemoryError) or log_end.lacks_memory(str(error)):
+        space = address_space()
+        limit = f"; its address space is limited to {gib(space.limit)} (`ulimit -v`)" if space else ""
+        return f"The runner ran out of memory{limit}. What is done is kept; run the same command again to resume"
+    return f"{type(error).__name__}: {error} (a defect of qtui)"
 
 
 if __name__ == "__main__":

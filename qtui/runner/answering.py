@@ -24,6 +24,7 @@ from qtui.engines.protocol import (
 )
 from qtui.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec
+from qtui.runner import activity
 from qtui.runner.control import Control, first_of
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, runs
@@ -46,6 +47,10 @@ class VariantRun:
     unanswered: dict[int, str] = field(default_factory=dict)
     ended: str | None = None
     """`done`, or the reason of a failure, once the worker said so."""
+    answered: int = 0
+    """Answers that are there, those of earlier runs included."""
+    at_once: int | None = None
+    """How many the worker answers at once."""
     progress_written: float = 0.0
 
     @property
@@ -67,7 +72,7 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
         try:
             await listening
         except msgspec.DecodeError as error:
-            variant.ended = f"the worker said something that cannot be read ({error}). Log: {log}"
+            variant.ended = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
         reason = await _reason(variant, worker, control)
@@ -85,7 +90,8 @@ def _job(variant: VariantRun) -> Job:
         for position, task in enumerate(experiment.task_set.tasks, start=1)
         for sample in range(experiment.sampling.samples)
     ]
-    return Job(variant.spec, experiment.sampling_for(variant.spec), variant.prompt, items)
+    title = f"run {variant.run_id}, variant {variant.variant_id}"
+    return Job(variant.spec, experiment.sampling_for(variant.spec), variant.prompt, items, title=title)
 
 
 async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
@@ -96,15 +102,18 @@ async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.
             answered.set()
         elif isinstance(message, Answered):
             answers.commit(variant.store, places[message.index], _answer(variant, message))
+            variant.answered += 1
             answered.set()
         else:
             _note(variant, message)
+        worker.doing = _doing(variant, message) or worker.doing
 
 
 def _link_known(variant: VariantRun, places: list[answers.Link], planned: Planned) -> list[int]:
     """Link what the store has; the indices that are missing."""
     variant.keys = planned.keys
     known = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
+    variant.answered = len(known)
     conditions = {
         "prompt": planned.prompt_hash,
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
@@ -127,6 +136,20 @@ def _answer(variant: VariantRun, message: Answered) -> Answer:
         seconds=message.seconds,
         prompt_ids_hash=message.prompt_ids_hash,
     )
+
+
+def _doing(variant: VariantRun, message: FromWorker) -> str:
+    """What the worker is at after it has said this; empty where the message does not tell."""
+    if isinstance(message, Planned):
+        return "starting the engine"
+    if isinstance(message, Loading):
+        return activity.loading(message)
+    if isinstance(message, Loaded):
+        slots = message.facts.get("slots")
+        variant.at_once = slots if isinstance(slots, int) else None
+    if isinstance(message, Loaded | Answered | Progress):
+        return activity.answering(variant.answered, len(variant.keys), variant.at_once)
+    return ""
 
 
 def _note(variant: VariantRun, message: FromWorker) -> None:

@@ -15,7 +15,7 @@ from qtui.engines import gguf_file
 from qtui.engines.bench_protocol import BenchWanted, Measured, decode
 from qtui.engines.protocol import Failed, Loading
 from qtui.engines.quantization_types import LADDER
-from qtui.runner import making
+from qtui.runner import activity, making
 from qtui.runner.making import Made, Step, Wish
 from qtui.runner.worker_process import WorkerProcess
 
@@ -116,6 +116,7 @@ async def _measured(type_: str | None, path: str, amount: Amount, tell: Tell) ->
         async for line in process.lines():
             message = decode(line)
             if isinstance(message, Loading):
+                process.doing = activity.loading(message, type_ or Path(path).name)
                 tell(Step(type_ or "", message.phase, message.fraction))
             elif isinstance(message, Failed):
                 return NotMeasured(type_ or path, message.reason)

@@ -13,10 +13,11 @@ import msgspec
 
 from qtui import paths
 from qtui.engines.divergence_protocol import Comparison, FromDivergence, Given, Keyed, Measured, Pace, decode
-from qtui.engines.protocol import Failed, Finished, Item, Loading, Wanted
+from qtui.engines.protocol import Failed, Finished, Item, Loaded, Loading, Wanted
 from qtui.errors import UserError
 from qtui.experiment import Experiment, parse
 from qtui.records import RunSummary, VariantProgress
+from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, divergences, runs
 
@@ -127,7 +128,7 @@ class _Measuring:
                 async for line in process.lines():
                     await self._hear(decode(line), process)
             except msgspec.DecodeError as error:
-                raise UserError(f"the process said something that cannot be read ({error}). Log: {log}") from None
+                raise UserError(f"the process sent a message that cannot be read ({error}). Its log: {log}") from None
             if self.ended is None:
                 self.ended = await process.how_it_ended()
         if self.ended != "done":
@@ -136,16 +137,21 @@ class _Measuring:
     async def _hear(self, message: FromDivergence, process: WorkerProcess) -> None:
         if isinstance(message, Keyed):
             self._check(message)
+            process.doing = "starting the engines"
             await process.send(Wanted(self._link_known(message)))
         elif isinstance(message, Measured):
             assert self.weights is not None
             divergences.commit(self.store, self.pair, self.missing[message.index], self.weights, message.divergence)
             self.done += 1
+            process.doing = activity.comparing(self.done, len(self.missing))
             self._tell()
         elif isinstance(message, Pace):
             self.pace = message.tokens / message.seconds if message.seconds > 0 else None
             self._tell()
+        elif isinstance(message, Loaded):
+            process.doing = activity.comparing(self.done, len(self.missing))
         elif isinstance(message, Loading):
+            process.doing = activity.loading(message)
             self._tell(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
         elif isinstance(message, Finished):
             self.ended = "done"

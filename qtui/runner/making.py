@@ -16,6 +16,7 @@ from qtui.engines.making_protocol import SourceFound, SourceWanted, TypeForecast
 from qtui.engines.protocol import Failed, Loading
 from qtui.engines.weights import check_room
 from qtui.errors import UserError
+from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 
 SLACK_BYTES = 1 << 16
@@ -142,6 +143,7 @@ async def _ask(module: str, wanted: msgspec.Struct, kind: type[_Result], tell: T
         async for line in process.lines():
             message = decode(line)
             if isinstance(message, Loading):
+                process.doing = activity.loading(message, name or "")
                 tell(Step(name, message.phase, message.fraction))
             elif isinstance(message, Failed):
                 raise UserError(message.reason)

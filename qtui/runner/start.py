@@ -7,7 +7,6 @@ reaches it.
 
 import subprocess
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,8 @@ from qtui import experiment as experiments
 from qtui.errors import UserError
 from qtui.experiment import Experiment
 from qtui.judges import check, fingerprint
+from qtui.processes import log_end
+from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added
 from qtui.store import Store, leases, open_store, runs
@@ -125,7 +126,7 @@ def _conditions(experiment: Experiment, variant: VariantSpec) -> dict[str, str]:
 
 
 def log_file(run_id: int) -> Path:
-    return paths.logs() / f"run-{run_id}.log"
+    return paths.run_log(run_id)
 
 
 def _launch(store: Store, run_id: int) -> None:
@@ -158,11 +159,14 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() is not None:
             if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
                 return
-            raise UserError(f"the runner of run {run_id} did not start: {_last_line(log).rstrip('.')}. Log: {log}")
+            raise UserError(f"the runner of run {run_id} did not start: {_why(child, log).rstrip('.')}. Log: {log}")
         time.sleep(POLL_SECONDS)
     raise UserError(f"the runner of run {run_id} did not start within {START_SECONDS:.0f} s. Log: {log}")
 
 
-def _last_line(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace") as log:
-        return "".join(deque(log, 1)).strip().removeprefix("error: ") or "no word in its log"
+def _why(child: "subprocess.Popen[bytes]", log: Path) -> str:
+    """By the signal that ended it, else by the last message in its log."""
+    written = log_end.written_since(log, 0)
+    if child.returncode < 0:
+        return in_words(Subject("its process"), End(child.returncode, written=written))
+    return log_end.last_line(written).removeprefix("error: ") or "its log has no message"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import deque
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
@@ -13,32 +13,44 @@ import msgspec
 
 from qtui import child_process, private_files
 from qtui.engines.protocol import FromWorker, decode_from_worker, encode
+from qtui.processes import log_end
+from qtui.processes.end import End, MemoryHad, Subject, in_words
+from qtui.processes.log import MARK, begin_anew_if_large
+from qtui.runner.memory_watch import MemoryWatch
 
 # An answer of a million characters is one line.
 LONGEST_LINE = 64 * 1024 * 1024
 TERMINATE_SECONDS = 5.0
-LOG_TAIL_LINES = 3
 
-WHY_SIGNALLED = {
-    signal.SIGKILL: "was killed (SIGKILL); if nobody did, the machine ran out of memory: try a smaller model or fewer slots",
-    signal.SIGSEGV: "crashed in native code (SIGSEGV)",
-    signal.SIGABRT: "was aborted by native code (SIGABRT)",
-    signal.SIGBUS: "crashed in native code (SIGBUS): was its file cut off while it ran?",
-    signal.SIGILL: "used an instruction that this processor lacks (SIGILL): reinstall llama-cpp-python on this machine",
-    signal.SIGTERM: "was terminated",
+SUBJECTS = {
+    "qtui.engines.worker": Subject("the worker", "Use a smaller model, fewer slots or a smaller context."),
+    "qtui.engines.making_source": Subject("the process that prepares the source"),
+    "qtui.engines.making_type": Subject("the quantizing process"),
+    "qtui.engines.bench": Subject("the measuring process"),
+    "qtui.engines.divergence": Subject("the comparing process"),
 }
+"""What the process of a module is called in messages, and what to do where its memory is short."""
 
 
 class WorkerProcess:
-    """Use as an async context: at its end the process is gone. `module` is what it runs."""
+    """Use as an async context: at its end the process is gone. `module` is what it runs.
+
+    `doing` is what is going on in it, for the message if it dies: whoever reads its lines keeps it up to date.
+    """
 
     def __init__(self, log: Path, module: str = "qtui.engines.worker") -> None:
+        self.doing = "starting"
         self._log = log
+        self._log_start = 0
         self._module = module
         self._process: asyncio.subprocess.Process | None = None
+        self._memory: MemoryWatch | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        begin_anew_if_large(self._log)
         with private_files.open_private_log(self._log) as log:
+            self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *child_process.command(self._module),
                 env=child_process.environment(),
@@ -47,9 +59,13 @@ class WorkerProcess:
                 stderr=log,
                 limit=LONGEST_LINE,
             )
+        self._memory = MemoryWatch(self.process.pid)
+        self._watching = asyncio.create_task(self._memory.watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._watching:
+            self._watching.cancel()
         await self.stop()
 
     @property
@@ -72,7 +88,8 @@ class WorkerProcess:
     async def lines(self) -> AsyncIterator[bytes]:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            yield line
+            if line.endswith(b"\n"):  # who dies while it writes a line leaves a part of it
+                yield line
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -92,26 +109,16 @@ class WorkerProcess:
         await self.process.wait()
 
     async def how_it_ended(self) -> str:
-        """Why a worker that said neither Finished nor Failed is gone, for the user."""
+        """Why a worker that said neither Finished nor Failed is gone, for the user. It is added to the log, too."""
         code = await self.process.wait()
-        if code < 0:
-            try:
-                why = WHY_SIGNALLED.get(signal.Signals(-code), f"was ended by {signal.Signals(-code).name}")
-            except ValueError:
-                why = f"was ended by signal {-code}"
-        else:
-            why = f"ended with status {code} without a word"
-        tail = " | ".join(_last_lines(self._log))
-        return f"the worker {why}. Log: {self._log}" + (f" (ends: {tail})" if tail else "")
+        memory = self._memory.at_end() if self._memory else MemoryHad()
+        end = End(code, self.doing, self._log, log_end.written_since(self._log, self._log_start), memory)
+        words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
+        # A process that was killed could not write anything itself.
+        with contextlib.suppress(OSError), self._log.open("ab") as log:
+            log.write(f"{MARK}{time.strftime('%Y-%m-%d %H:%M:%S %z')} {words}\n".encode(errors="replace"))
+        return words
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
-
-
-def _last_lines(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as log:
-            return [line.strip() for line in deque(log, LOG_TAIL_LINES) if line.strip()]
-    except OSError:
-        return []

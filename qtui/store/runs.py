@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui import url_secrets
+from qtui import paths, url_secrets
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.store import leases
 from qtui.store.connection import Store
@@ -175,14 +175,16 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         values,
     ).fetchall()
     variants, judges = _variants(store, run_ids), _judges(store, run_ids)
+    states = [_effective_state(row) for row in rows]
     return [
         RunSummary(
             id=row["id"],
             experiment=row["experiment"],
             source=row["source"],
             origin=row["origin"],
-            state=_effective_state(row),
-            reason=url_secrets.mask(row["reason"]),  # an older qtui named addresses with their passwords
+            state=state,
+            reason=url_secrets.mask(row["reason"])  # an older qtui named addresses with their passwords
+            or (_why_interrupted(row["id"]) if state == "interrupted" else ""),
             task_set=row["task_set"],
             tasks=row["tasks"],
             created=row["created"],
@@ -191,7 +193,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges.get(row["id"], ())),
         )
-        for row in rows
+        for row, state in zip(rows, states, strict=True)
     ]
 
 
@@ -360,6 +362,11 @@ def _effective_state(row: sqlite3.Row) -> str:
         held = row["pid"] is not None and leases.is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"])
         return state if held else "interrupted"
     return state
+
+
+def _why_interrupted(run_id: int) -> str:
+    """The runner could not write it down itself; a trace of a crash is in its log."""
+    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
 
 
 def _among(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import termios
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +20,7 @@ from textual.worker import WorkerFailed
 from qtui import config as configuration
 from qtui.config import Config
 from qtui.errors import UserError
+from qtui.processes import log
 from qtui.store import open_store
 from qtui.ui import keys, themes
 from qtui.ui.reader import StoreReader
@@ -95,6 +97,7 @@ class QtuiApp(App[None]):
         if self.watches_terminal:
             self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
             self.set_timer(WARM_AFTER_SECONDS, self._warm)
+            threading.Thread(target=log.describe_machine, daemon=True, name="log").start()
         # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -174,6 +177,7 @@ def _end_at_once(*_: Any) -> None:
 
     Textual's own way out writes to the terminal, which is gone, and never returns.
     """
+    log.end_command()
     os._exit(128 + signal.SIGHUP)
 
 

@@ -15,10 +15,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtui import child_process
+from qtui import child_process, paths
 from qtui.errors import UserError
+from qtui.processes import log
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESULTS_KEPT = 64
+STDERR = 2
+EXIT_SECONDS = 2.0
 NICENESS = 5
 """Behind the keys and before nothing else: with 10 a pane waited many seconds while a model ran on every core."""
 WARM_UP = ("numpy", "pandas", "scipy.stats", "plotext")
@@ -107,14 +111,15 @@ class Numbers:
             except BrokenProcessPool:
                 if self._closed:
                     raise asyncio.CancelledError from None
+                children: list[BaseProcess] = []
                 if pool is self._pool:
+                    children = self._children
                     self._end_pool()
                 if attempt == 1:
                     continue
-                raise UserError(
-                    f"The process that computes figures died twice at {function.__name__} (killed for memory?). "
-                    "`qtui doctor` shows what this machine has."
-                ) from None
+                code = await asyncio.to_thread(_exit_code, children)
+                words = await asyncio.to_thread(_died_in_words, code, function.__name__)
+                raise UserError(words) from None
             if isinstance(outcome, _Failure):
                 raise UserError(outcome.message)
             answer: T = outcome
@@ -194,8 +199,33 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         return _Failure(f"{function.__module__}.{function.__name__}: {type(error).__name__}: {error}")
 
 
+def _exit_code(children: "list[BaseProcess]") -> int:
+    """Of a child that is ending; 0 where that cannot be known. The pool's own thread waits for it as well."""
+    end = time.monotonic() + EXIT_SECONDS
+    while children and time.monotonic() < end:
+        for child in children:
+            child.join(EXIT_SECONDS / 10)
+            if child.exitcode is not None:
+                return child.exitcode
+    return 0
+
+
+def _log() -> Path:
+    return paths.logs() / "numbers.log"
+
+
+def _died_in_words(code: int, function: str) -> str:
+    """`code` as multiprocessing gives it: negative for a signal."""
+    from qtui.processes.end import End, Subject, in_words
+    from qtui.processes.log_end import written_since
+
+    subject = Subject("the process that computes figures")
+    words = in_words(subject, End(code, f"computing {function} for the second time", _log(), written_since(_log(), 0)))
+    return f"{words}. `qtui doctor` shows what this machine has."
+
+
 def _settle_in() -> None:
-    """In the child: low priority, one thread, no word to the terminal, and no life after its parent."""
+    """In the child: low priority, one thread, no output to the terminal but a log, and no life after its parent."""
     import multiprocessing
     import threading
 
@@ -205,6 +235,9 @@ def _settle_in() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nowhere, descriptor)
+    with contextlib.suppress(OSError):  # a folder that cannot be written: then it has no log
+        os.dup2(log.opened(_log()), STDERR)
+    log.begin("the process that computes figures for the workbench")
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

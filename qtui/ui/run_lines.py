@@ -144,10 +144,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
     if run.reason:
         yield from (_styled(line, styles["bad"]) for line in wrap(safe(run.reason), cells))
     if run.state == "interrupted":
-        advice = (
-            "Its runner ended without a word (killed, or a power cut). Nothing is lost: r goes on with what is missing."
-        )
-        yield from (_styled(line, styles["notice"]) for line in wrap(advice, cells))
+        yield from (_styled(line, styles["notice"]) for line in wrap("Nothing is lost; press r to resume.", cells))
 
 
 def _worked(run: RunSummary, started: float, now: float) -> str:

@@ -96,6 +96,21 @@ def test_a_distribution_without_a_converter_says_so(index: Callable[[dict[str, s
         converter.located(None, lambda *_: None)
 
 
+def test_converter_that_crashes_is_told_by_its_signal_and_leaves_its_trace(
+    tmp_path: Path, spm: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sources = tmp_path / "llama.cpp"
+    sources.mkdir()
+    (sources / converter.SCRIPT).write_text("import ctypes\nctypes.string_at(0)\n")
+    with pytest.raises(
+        UserError, match=r"converter cannot convert it: Its process crashed in native code \(SIGSEGV\)$"
+    ):
+        converter.convert(spm, tmp_path / "out.gguf", "f16", converter=sources)
+    log = capfd.readouterr().err
+    assert "qtui" in log
+    assert "Fatal Python error: Segmentation fault" in log
+
+
 def test_a_folder_for_one_command_comes_before_one_for_the_session_and_that_before_one_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

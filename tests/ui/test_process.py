@@ -84,6 +84,13 @@ def open_workbench(store_path: Path) -> Terminal:
     return terminal
 
 
+def wait_for_text(file: Path, text: str) -> None:
+    end = time.monotonic() + SECONDS
+    while not (file.exists() and text in file.read_text(encoding="utf-8")):
+        assert time.monotonic() < end, f"no {text!r} in {file}"
+        time.sleep(0.02)
+
+
 def test_the_first_frame_needs_nothing_heavy(store_path: Path, study: int, tmp_path: Path) -> None:
     script = tmp_path / "first_frame.py"
     script.write_text(FIRST_FRAME, encoding="utf-8")
@@ -132,6 +139,36 @@ def test_sigterm_ends_it_with_the_terminal_as_it_was(store_path: Path, study: in
     terminal.wait_for("\x1b[?1049l")
     assert terminal.wait_for_end() == 0
     terminal.close()
+
+
+def test_crash_in_native_code_leaves_its_trace_in_the_log(store_path: Path, study: int) -> None:
+    log = paths.logs() / "errors.log"
+    terminal = open_workbench(store_path)
+    wait_for_text(log, "# processor: ")
+    os.kill(terminal.pid, signal.SIGSEGV)
+    assert os.waitstatus_to_exitcode(terminal.wait_for_end()) == -signal.SIGSEGV
+    terminal.close()
+    assert f"qtui --store {store_path}, process {terminal.pid}" in log.read_text(encoding="utf-8")
+    assert "Fatal Python error: Segmentation fault" in log.read_text(encoding="utf-8")
+
+
+def test_workbench_that_is_asked_writes_where_it_is_and_goes_on(store_path: Path, study: int) -> None:
+    terminal = open_workbench(store_path)
+    os.kill(terminal.pid, signal.SIGUSR1)
+    wait_for_text(paths.logs() / "errors.log", "most recent call first")
+    os.write(terminal.fd, b"q")
+    terminal.wait_for("\x1b[?1049l")
+    assert terminal.wait_for_end() == 0
+    terminal.close()
+
+
+def test_end_in_order_leaves_nothing_in_the_log(store_path: Path, study: int) -> None:
+    terminal = open_workbench(store_path)
+    os.write(terminal.fd, b"q")
+    terminal.wait_for("\x1b[?1049l")
+    assert terminal.wait_for_end() == 0
+    terminal.close()
+    assert (paths.logs() / "errors.log").read_text(encoding="utf-8") == ""
 
 
 def test_a_defect_ends_it_with_one_line_and_its_details_in_the_log(

@@ -178,7 +178,8 @@ async def test_an_interrupted_run_says_how_it_goes_on(store_path: Path, store: S
     app = QtuiApp(store_path)
     async with app.run_test() as pilot:
         await until_shown(pilot, "! interrupted")
-        await until_shown(pilot, "Nothing is lost")
+        await until_shown(pilot, "The runner stopped unexpectedly (killed, or power lost).")
+        await until_shown(pilot, "Nothing is lost; press r to resume.")
         await until_shown(pilot, "r Resume")
 
 

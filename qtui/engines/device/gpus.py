@@ -101,9 +101,9 @@ def _rows(tool: str, fields: Sequence[str], environment: Mapping[str, str]) -> l
             capture_output=True, text=True, errors="replace", check=True, timeout=TOOL_SECONDS, stdin=subprocess.DEVNULL,
             env={**environment, "LC_ALL": "C"},
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
+        return [[value.strip() for value in row] for row in csv.reader(asked.stdout.splitlines())]
+    except (OSError, subprocess.SubprocessError, csv.Error):
         return None
-    return [[value.strip() for value in row] for row in csv.reader(asked.stdout.splitlines())]
 
 
 def _of_row(row: Sequence[str], has_capability: bool) -> _Listed | None:

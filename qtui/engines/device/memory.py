@@ -13,6 +13,9 @@ import psutil
 _NO_LIMIT = 1 << 60
 """Version 1 says "no limit" as a number near the largest that it knows."""
 
+_NEARLY_ALL = 0.8
+"""Of a limit on addresses."""
+
 _SELF = "self"
 
 
@@ -46,10 +49,16 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class AddressSpace:
-    """The limit of a process on addresses (`ulimit -v`) and how much of it is used, in bytes."""
+    """The limit of a process on addresses (`ulimit -v`), how much of it is used now, and the most that was, in bytes."""
 
     limit: int
     used: int
+    most: int
+
+    @property
+    def is_nearly_used(self) -> bool:
+        """Whether a failure may come of it: what asked for more than was left does not count as used."""
+        return self.most > _NEARLY_ALL * self.limit
 
 
 def memory(root: Path = Path("/"), process: int | str = _SELF) -> Memory:
@@ -94,7 +103,11 @@ def address_space(process: int | None = None) -> AddressSpace | None:
     try:
         asked = psutil.Process(process)
         soft, _ = asked.rlimit(psutil.RLIMIT_AS)
-        return None if soft in (psutil.RLIM_INFINITY, -1) else AddressSpace(int(soft), int(asked.memory_info().vms))
+        if soft in (psutil.RLIM_INFINITY, -1):
+            return None
+        used = int(asked.memory_info().vms)
+        peak = _values(Path(f"/proc/{asked.pid}/status")).get("VmPeak", 0) * 1024
+        return AddressSpace(int(soft), used, max(used, peak))
     except (psutil.Error, OSError, ValueError):
         return None
 
