@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from qtui.records import JudgeProgress, RunSummary, VariantProgress
-from qtui.store import Store, runs
+from qtui.store import Store, leases, runs
 from qtui.text import safe
 
 POLL_SECONDS = 0.3
@@ -31,14 +31,18 @@ def watch(store: Store, run_id: int) -> RunSummary:
 
 
 def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
-    """Summaries until the run has ended; the last one says how."""
+    """Summaries until the run has ended; the last one says how.
+
+    A run ends when nobody holds its lease: until its new runner has begun, its state says how it ended the time before.
+    """
     quiet_since: float | None = None
     while True:
+        is_held = leases.holder(store, run_id) is not None
         run = runs.summaries(store, [run_id])[0]
         yield run
-        if run.state in ("done", "failed", "cancelled"):
+        if run.state in ("done", "failed", "cancelled") and not is_held:
             return
-        if run.active:
+        if run.active or is_held:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = time.monotonic()

@@ -8,8 +8,9 @@ import traceback
 from pathlib import Path
 
 from qtui.errors import UserError
+from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
-from qtui.store import open_store, runs
+from qtui.store import leases, open_store, runs
 
 
 def main() -> int:
@@ -20,6 +21,9 @@ def main() -> int:
     store = open_store(arguments.store, create=False)
     try:
         finished = asyncio.run(execute(store, arguments.run))
+    except leases.LeaseHeldError as error:
+        sys.stderr.write(f"{error}\n")
+        return LEASE_IS_HELD
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
