@@ -110,20 +110,20 @@ def follow_started(store: Store, started: Started) -> RunSummary:
     try:
         if started.notice:
             click.echo(f"{started.notice}: following it.", err=True)
-        return _watch(store, run_id)
+        return _watch(store, started)
     except KeyboardInterrupt:
         if not started.is_ours:
             click.echo(f"\nleft; run {run_id} goes on (`qtui cancel {run_id}` stops it)", err=True)
             raise
         click.echo("\ncancelling; what is done is kept (Ctrl-C again leaves the run to end by itself)", err=True)
         runs.request(store, run_id, "cancel")
-        return _watch(store, run_id)
+        return _watch(store, started)
 
 
-def _watch(store: Store, run_id: int) -> RunSummary:
+def _watch(store: Store, started: Started) -> RunSummary:
     from qtui.cli.progress import watch
 
-    return watch(store, run_id)
+    return watch(store, started.run_id, from_start=started.is_ours)
 
 
 def _check(file: Path, as_json: bool) -> int:

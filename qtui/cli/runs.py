@@ -88,4 +88,9 @@ def _cells(run: RunSummary) -> list[str]:
 
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
-    return asdict(run) | {"answered": run.answered, "expected": run.expected, "active": run.active}
+    return asdict(run) | {
+        "answered": run.answered,
+        "expected": run.expected,
+        "active": run.active,
+        "active_seconds": run.active_seconds(time.time()),
+    }

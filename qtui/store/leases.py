@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psutil
 
 from qtui.errors import UserError
+from qtui.store import attempts
 from qtui.store.connection import Store
 
 HEARTBEAT_SECONDS = 2.0
@@ -57,11 +58,13 @@ def take(store: Store, run_id: int) -> None:
 
 def beat(store: Store, run_id: int) -> bool:
     """Say that this process is alive. False if the lease is no longer its own (another host took it for dead)."""
+    now = time.time()
     with store.writing():
         cursor = store.execute(
             "UPDATE lease SET heartbeat = ? WHERE run_id = ? AND host = ? AND pid = ?",
-            (time.time(), run_id, socket.gethostname(), os.getpid()),
+            (now, run_id, socket.gethostname(), os.getpid()),
         )
+        attempts.see(store, run_id, now, asleep_after=STALE_SECONDS)
     return cursor.rowcount == 1
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
-from qtui.store import leases
+from qtui.store import attempts, leases
 from qtui.store.connection import Store
 
 
@@ -82,12 +82,14 @@ def add_judge(store: Store, run_id: int, judge: NewJudge) -> None:
 
 def begin(store: Store, run_id: int) -> None:
     """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
+    now = time.time()
     with store.writing():
         store.execute(
             "UPDATE run SET state = 'running', reason = '', request = '', ended = NULL,"
             " started = coalesce(started, ?) WHERE id = ?",
-            (time.time(), run_id),
+            (now, run_id),
         )
+        attempts.begin(store, run_id, now)
         store.execute(
             "UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?"
             " AND (SELECT source FROM run WHERE id = run_id) = 'run'",
@@ -97,16 +99,32 @@ def begin(store: Store, run_id: int) -> None:
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
     """A run that has ended has nothing under way: what still was is cancelled with it."""
-    ended = time.time() if state in ("done", "failed", "cancelled") else None
+    now = time.time()
+    ended = now if state in ("done", "failed", "cancelled") else None
     with store.writing():
         store.execute("UPDATE run SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, run_id))
+        if state == "paused":
+            attempts.pause(store, run_id, now)
+        elif state == "running":
+            _leave_out(store, run_id, attempts.go_on(store, run_id, now))
         if ended:
+            attempts.end(store, run_id, state, ended)
             store.execute(
                 "UPDATE variant SET state = 'cancelled', phase = ''"
                 " WHERE run_id = ? AND state IN ('preparing', 'loading', 'answering')",
                 (run_id,),
             )
             store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
+
+
+def _leave_out(store: Store, run_id: int, pause: float) -> None:
+    """The time left is reckoned from when a variant began to answer: a pause since then is no part of that."""
+    if pause > 0:
+        store.execute(
+            "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
+            " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
+            (pause, run_id),
+        )
 
 
 def request(store: Store, run_id: int, what: str) -> None:
@@ -173,7 +191,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         " ORDER BY run.created DESC, run.id DESC",
         values,
     ).fetchall()
-    variants, judges = _variants(store, run_ids), _judges(store, run_ids)
+    variants, judges, tried = _variants(store, run_ids), _judges(store, run_ids), attempts.of_runs(store, run_ids)
     return [
         RunSummary(
             id=row["id"],
@@ -189,6 +207,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             ended=row["ended"],
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges.get(row["id"], ())),
+            attempts=tuple(tried.get(row["id"], ())),
         )
         for row in rows
     ]
