@@ -266,6 +266,8 @@ class JudgeProgress:
     ungraded: int
     last_graded: float | None = None
     """When the last grade was kept (seconds since the epoch)."""
+    fingerprint: str = ""
+    """Hash of the judge's settings, as in its grades."""
 
 
 @dataclass(frozen=True, slots=True)

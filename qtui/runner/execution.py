@@ -8,11 +8,13 @@ A full disk ends a run: nothing more could be kept of it. For the last words the
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qtui.errors import NO_SPACE, NoSpaceError
 from qtui.experiment import Experiment, parse
+from qtui.judges import fingerprint
+from qtui.records import JudgeSpec
 from qtui.runner import added
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
@@ -65,7 +67,7 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     """Answer and grade. What failed, one text each."""
     answered = asyncio.Event()
     finished = asyncio.Event()
-    judges = [*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)]
+    judges = _distinct([*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
         failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
@@ -76,6 +78,11 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     finished.set()
     answered.set()
     return failed + await grading
+
+
+def _distinct(judges: Sequence[JudgeSpec]) -> list[JudgeSpec]:
+    """The experiment's judge, where a person added the same one."""
+    return list({(judge.label, fingerprint(judge)): judge for judge in reversed(judges)}.values())[::-1]
 
 
 async def _answer(

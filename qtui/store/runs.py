@@ -74,12 +74,6 @@ def add(store: Store, new: NewRun) -> int:
     return run_id
 
 
-def add_judge(store: Store, run_id: int, judge: NewJudge) -> None:
-    """Another judge for a run that is there; one that it has gets the greater number of takes."""
-    with store.writing():
-        _insert_judge(store, run_id, judge)
-
-
 def begin(store: Store, run_id: int) -> None:
     """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
     now = time.time()
@@ -162,17 +156,18 @@ def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
 
 
-def judge_id(store: Store, run_id: int, label: str, fingerprint: str) -> int:
-    row = store.execute(
-        "SELECT id FROM judge WHERE run_id = ? AND label = ? AND fingerprint = ?", (run_id, label, fingerprint)
-    ).fetchone()
-    return int(row["id"])
-
-
-def judge_settings(store: Store, run_id: int) -> list[dict[str, Any]]:
-    """The settings of the run's judges, in the order in which they came."""
-    rows = store.execute("SELECT settings FROM judge WHERE run_id = ? ORDER BY id", (run_id,))
-    return [json.loads(row["settings"]) for row in rows]
+def forget_failure(store: Store, run_id: int, failure: str) -> None:
+    """Take one of the reasons from a failed run; without any other the run is done. Part of the caller's transaction."""
+    row = store.execute("SELECT state, reason FROM run WHERE id = ?", (run_id,)).fetchone()
+    if row["state"] != "failed":
+        return
+    for part in (f"; {failure}", f"{failure}; ", failure):
+        if part in row["reason"]:
+            left = row["reason"].replace(part, "", 1)
+            store.execute(
+                "UPDATE run SET reason = ?, state = ? WHERE id = ?", (left, "failed" if left else "done", run_id)
+            )
+            return
 
 
 def delete(store: Store, run_id: int) -> None:
@@ -255,9 +250,11 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
 
 
 def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
+    """Where a person had added the same judge to the run, it is the experiment's from now on."""
     store.execute(
         "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE SET takes = max(takes, excluded.takes)",
+        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE"
+        " SET takes = max(takes, excluded.takes), settings = excluded.settings",
         (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
     )
 
@@ -360,6 +357,7 @@ def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judge
                 run_id=row["run_id"],
                 label=row["label"],
                 takes=row["takes"],
+                fingerprint=row["fingerprint"],
                 state=row["state"],
                 reason=row["reason"],
                 expected=row["expected"],
