@@ -65,7 +65,7 @@ def openai(
     run_id: int | None,
     store: Path,
 ) -> int:
-    """Grade by a chat model behind an endpoint that speaks OpenAI's protocol."""
+    """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(
         kind="openai",
         model=model,
@@ -83,10 +83,10 @@ def openai(
 @runs_options
 @store_option
 def remove(label: str, experiment: str | None, run_id: int | None, store: Path) -> None:
-    """Take an added judge from a run; LABEL is what the panes call it, e.g. openai:my-model.
+    """Take an added judge from a run.
 
-    Its grades stay in the store, where no pane shows them; the same judge, asked again, finds them. A judge that the experiment's
-    file names stays.
+    LABEL is what the panes call the judge, e.g. openai:my-model. Its grades stay in the store, where no pane shows them; the same
+    judge, asked again, finds them. A judge that the experiment's file names stays.
     """
     from qtui.runner import added
 

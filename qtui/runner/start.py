@@ -34,7 +34,12 @@ class AlreadyRunningError(UserError):
         self.run_id = run_id
         self.what = f"Run {run_id} is already running ({holder})" if holder else f"Run {run_id} just ran elsewhere"
         """The sentence without its full stop and without what to do."""
-        super().__init__(f"{self.what}. `qtui` shows it" + (f", `qtui cancel {run_id}` stops it." if holder else "."))
+        advice = (
+            f"Attach with `qtui`, or stop it with `qtui cancel {run_id}`."
+            if holder
+            else "`qtui runs` says how it ended."
+        )
+        super().__init__(f"{self.what}. {advice}")
 
 
 def start(path: Path, store_path: Path) -> int:
