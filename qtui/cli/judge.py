@@ -104,21 +104,18 @@ def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path) -> int:
     with closing(open_store(store, create=False)) as opened:
         ended = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, ended))
-    unsaid = [(run, asked) for run in ended if run.state == "done" and (asked := _failed(run, spec))]
-    if unsaid and worst != CANCELLED_STATUS:
-        raise UserError("\n".join(f"run {run.id}: {asked.reason}" for run, asked in unsaid))
+    failures = [f"run {run.id}: {judge.reason}" for run in ended if run.state == "done" for judge in _failed(run, spec)]
+    if failures and worst != CANCELLED_STATUS:
+        raise UserError("\n".join(failures))
     return worst
 
 
-def _failed(run: RunSummary, spec: JudgeSpec) -> JudgeProgress | None:
-    """The judge that was asked for, where it failed without making its run failed."""
+def _failed(run: RunSummary, spec: JudgeSpec) -> list[JudgeProgress]:
+    """The judge that the command asked, where it failed."""
     from qtui.judges import fingerprint
 
-    hashed = fingerprint(spec)
-    return next(
-        (j for j in run.judges if (j.label, j.fingerprint, j.state) == (spec.label, hashed, "failed")),
-        None,
-    )
+    wanted = (spec.label, fingerprint(spec), "failed")
+    return [judge for judge in run.judges if (judge.label, judge.fingerprint, judge.state) == wanted]
 
 
 def _removed(label: str, removed: "Removed") -> str:

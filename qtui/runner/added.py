@@ -35,14 +35,14 @@ class Removed:
 
 def add(store: Store, run_id: int, spec: JudgeSpec) -> None:
     """Have the judge asked by the next runner. Raises UserError where the experiment's own judge would be asked elsewhere."""
-    hashed = fingerprint(spec)
+    judge_hash = fingerprint(spec)
     settings = asdict(spec) | {MARK: True}
     with store.writing():
-        own = _experiments_own(store, run_id, spec.label)
-        if own is not None and own.fingerprint == hashed:
+        experiment_judge = _experiment_judge(store, run_id, spec.label)
+        if experiment_judge is not None and experiment_judge.fingerprint == judge_hash:
             _check_same_place(store, run_id, spec)
-            settings = own.settings
-        judges.ask(store, run_id, spec.label, hashed, takes=spec.takes, settings=settings)
+            settings = experiment_judge.settings
+        judges.ask(store, run_id, spec.label, judge_hash, takes=spec.takes, settings=settings)
 
 
 def judges_of(store: Store, run_id: int) -> list[JudgeSpec]:
@@ -92,19 +92,19 @@ def _check_same_place(store: Store, run_id: int, spec: JudgeSpec) -> None:
 
 def _remove(store: Store, run_id: int, label: str) -> Removed | None:
     """None where the run has nothing but the experiment's own judge."""
-    own = _experiments_own(store, run_id, label)
+    experiment_judge = _experiment_judge(store, run_id, label)
     labelled = [judge for judge in judges.of_run(store, run_id) if judge.label == label]
-    going = [judge for judge in labelled if own is None or judge.settings.get(MARK)]
-    if not going:
+    removable = [judge for judge in labelled if experiment_judge is None or judge.settings.get(MARK)]
+    if not removable:
         return None
-    count = sum(judges.count_grades(store, judge) for judge in going)
-    judges.remove(store, going)
-    for judge in going:
+    count = sum(judges.count_grades(store, judge) for judge in removable)
+    judges.remove(store, removable)
+    for judge in removable:
         runs.forget_failure(store, run_id, f"{judge.label}: {judge.reason}")
-    return Removed(run_id, count, is_in_experiment=own is not None)
+    return Removed(run_id, count, is_in_experiment=experiment_judge is not None)
 
 
-def _experiments_own(store: Store, run_id: int, label: str) -> StoredJudge | None:
+def _experiment_judge(store: Store, run_id: int, label: str) -> StoredJudge | None:
     """The judge of that label that the run's experiment names: the newest that no person added."""
     if label not in {judge.label for judge in _named_judges(store, run_id)}:
         return None
@@ -123,7 +123,7 @@ def _origin(store: Store, run_id: int) -> str:
 
 
 def _unknown(store: Store, run_ids: Sequence[int], label: str) -> str:
-    known = sorted({known for run_id in run_ids for known in _labels(store, run_id)})
+    known = sorted({each for run_id in run_ids for each in _labels(store, run_id)})
     which = f"run {run_ids[0]} has" if len(run_ids) == 1 else f"runs {', '.join(map(str, run_ids))} have"
     return f'{which} no judge "{label}" ' + (f"(judges: {', '.join(known)})" if known else "(no judges at all)")
 

@@ -35,24 +35,27 @@ def see(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
     store.execute(
         "UPDATE attempt SET paused_seconds = paused_seconds"
         "  + CASE WHEN paused_since IS NULL AND ? - seen > ? THEN ? - seen ELSE 0 END,"
-        f" seen = ? WHERE {_OWN}",
-        (now, asleep_after, now, now, *_own(run_id)),
+        f" seen = ? WHERE {_OF_THIS_PROCESS}",
+        (now, asleep_after, now, now, *_this_process(run_id)),
     )
 
 
 def pause(store: Store, run_id: int, now: float) -> None:
-    store.execute(f"UPDATE attempt SET paused_since = coalesce(paused_since, ?) WHERE {_OWN}", (now, *_own(run_id)))
+    store.execute(
+        f"UPDATE attempt SET paused_since = coalesce(paused_since, ?) WHERE {_OF_THIS_PROCESS}",
+        (now, *_this_process(run_id)),
+    )
 
 
 def go_on(store: Store, run_id: int, now: float) -> float:
     """The pause, if there is one, is over. Returns its seconds."""
-    row = store.execute(f"SELECT paused_since FROM attempt WHERE {_OWN}", _own(run_id)).fetchone()
+    row = store.execute(f"SELECT paused_since FROM attempt WHERE {_OF_THIS_PROCESS}", _this_process(run_id)).fetchone()
     if row is None or row["paused_since"] is None:
         return 0.0
     seconds = max(0.0, now - float(row["paused_since"]))
     store.execute(
-        f"UPDATE attempt SET paused_seconds = paused_seconds + ?, paused_since = NULL WHERE {_OWN}",
-        (seconds, *_own(run_id)),
+        f"UPDATE attempt SET paused_seconds = paused_seconds + ?, paused_since = NULL WHERE {_OF_THIS_PROCESS}",
+        (seconds, *_this_process(run_id)),
     )
     return seconds
 
@@ -62,21 +65,21 @@ def end(store: Store, run_id: int, outcome: str, now: float) -> None:
     go_on(store, run_id, now)
     store.execute(
         "UPDATE attempt SET ended = ?, seen = ?, outcome ="
-        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_MADE_SOMETHING} THEN ? ELSE ? END WHERE {_OWN}",
-        (now, now, outcome, NOTHING_TO_DO, outcome, *_own(run_id)),
+        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_MADE_SOMETHING} THEN ? ELSE ? END WHERE {_OF_THIS_PROCESS}",
+        (now, now, outcome, NOTHING_TO_DO, outcome, *_this_process(run_id)),
     )
 
 
 def of_runs(store: Store, run_ids: Sequence[int] | None = None) -> dict[int, list[Attempt]]:
     """The attempts of all runs (or of those named) by run, the oldest first."""
     where = "" if run_ids is None else f"WHERE run_id IN ({','.join('?' * len(run_ids))})"
-    found: dict[int, list[Attempt]] = {}
+    by_run: dict[int, list[Attempt]] = {}
     for row in store.execute(f"SELECT * FROM attempt {where} ORDER BY run_id, id", tuple(run_ids or ())):
-        found.setdefault(row["run_id"], []).append(_attempt(row))
-    return found
+        by_run.setdefault(row["run_id"], []).append(_attempt(row))
+    return by_run
 
 
-_OWN = "run_id = ? AND host = ? AND pid = ? AND ended IS NULL"
+_OF_THIS_PROCESS = "run_id = ? AND host = ? AND pid = ? AND ended IS NULL"
 """The attempt that this process has open."""
 
 _IS_LATER = "EXISTS (SELECT 1 FROM attempt AS other WHERE other.run_id = attempt.run_id AND other.id < attempt.id)"
@@ -88,7 +91,7 @@ _MADE_SOMETHING = (
 )
 
 
-def _own(run_id: int) -> tuple[int, str, int]:
+def _this_process(run_id: int) -> tuple[int, str, int]:
     return run_id, socket.gethostname(), os.getpid()
 
 

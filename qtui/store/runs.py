@@ -186,7 +186,8 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         " ORDER BY run.created DESC, run.id DESC",
         values,
     ).fetchall()
-    variants, judges, tried = _variants(store, run_ids), _judges(store, run_ids), attempts.of_runs(store, run_ids)
+    variants, judges = _variants(store, run_ids), _judges(store, run_ids)
+    attempts_by_run = attempts.of_runs(store, run_ids)
     return [
         RunSummary(
             id=row["id"],
@@ -202,7 +203,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             ended=row["ended"],
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges.get(row["id"], ())),
-            attempts=tuple(tried.get(row["id"], ())),
+            attempts=tuple(attempts_by_run.get(row["id"], ())),
         )
         for row in rows
     ]
