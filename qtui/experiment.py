@@ -101,6 +101,22 @@ def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
     return experiment
 
 
+def named_judges(text: str) -> tuple[JudgeSpec, ...]:
+    """The judges that an experiment's text names, without their prompt templates. Nothing else of it is read.
+
+    Raises UserError where the text is no experiment.
+    """
+    from pydantic import ValidationError
+
+    from qtui.experiment_form import JudgeForm
+
+    try:
+        forms = [JudgeForm.model_validate(table) for table in tomllib.loads(text).get("judges", [])]
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UserError(f"the experiment cannot be read: {error}") from None
+    return tuple(JudgeSpec(**form.model_dump(exclude={"prompt"})) for form in forms)
+
+
 def _decisive(variant: VariantSpec) -> dict[str, Any]:
     """What of a variant decides its answers. What an older qtui did not know is left out at its default: it finds its run again."""
     values = asdict(variant) | {"is_baseline": variant.is_baseline}

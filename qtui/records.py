@@ -14,6 +14,8 @@ Role = Literal["baseline", "candidate", "control arm", "noise floor"]
 """What a variant is there for: see `experiment_roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
 NOISE_FLOOR: Role = "noise floor"
+NOTHING_TO_DO = "nothing to do"
+"""Outcome of a later attempt of a run that found everything done: no work."""
 
 
 def content_hash(*parts: Any) -> str:
@@ -246,7 +248,10 @@ class VariantProgress:
     last_answered: float | None = None
     """When the last answer was kept (seconds since the epoch)."""
     broke_off: float | None = None
-    """When the last one was kept before the variant was loaded once more, after the run was interrupted; None if it never was."""
+    """When the last one was kept before the variant was loaded once more, after the run was interrupted; None if it never was.
+
+    For runs of an older qtui, which kept no attempts.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,32 @@ class JudgeProgress:
     ungraded: int
     last_graded: float | None = None
     """When the last grade was kept (seconds since the epoch)."""
+    fingerprint: str = ""
+    """Hash of the judge's settings, as in its grades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A stretch in which a runner worked on a run. Times are seconds since the epoch."""
+
+    host: str
+    pid: int
+    started: float
+    seen: float
+    """The runner's last heartbeat."""
+    ended: float | None
+    """None while the runner works; also where it was killed, until the run is resumed."""
+    outcome: str
+    """done, failed, cancelled, interrupted or NOTHING_TO_DO; empty before the end."""
+    paused_seconds: float
+    """Of pauses that are over."""
+    paused_since: float | None
+
+    def active_seconds(self, now: float | None = None) -> float:
+        """Without pauses; until `now` where the runner still works, else until its end or its last heartbeat."""
+        until = now if now is not None else self.seen if self.ended is None else self.ended
+        pause = until - self.paused_since if self.paused_since is not None else 0.0
+        return max(0.0, until - self.started - self.paused_seconds - max(0.0, pause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +315,26 @@ class RunSummary:
     ended: float | None
     variants: tuple[VariantProgress, ...]
     judges: tuple[JudgeProgress, ...]
+    attempts: tuple[Attempt, ...] = ()
+    """The oldest first."""
 
     @property
     def active(self) -> bool:
         return self.state in ("running", "paused")
+
+    def active_seconds(self, now: float) -> float | None:
+        """How long runners worked on the run, without pauses and without the time between two attempts.
+
+        An attempt that found nothing to do is no work. None where an older qtui worked on the run: it kept no attempts.
+        """
+        if self.started is None or not self.attempts or self.attempts[0].started > self.started:
+            return None
+        last = self.attempts[-1]
+        return sum(
+            attempt.active_seconds(now if self.active and attempt is last else None)
+            for attempt in self.attempts
+            if attempt.outcome != NOTHING_TO_DO
+        )
 
     @property
     def expected(self) -> int:

@@ -34,7 +34,7 @@ COMMANDS = {
     "resume": Entry("qtui.cli.run:resume", "Go on with a run that was cancelled, interrupted or failed in parts."),
     "pause": Entry("qtui.cli.run:pause", "Hold a run where it is, or let it go on."),
     "cancel": Entry("qtui.cli.run:cancel", "Stop a run; what is done is kept."),
-    "judge": Entry("qtui.cli.judge:judge", "Have answers that are there graded by another judge."),
+    "judge": Entry("qtui.cli.judge:judge", "Have answers graded by another judge, or remove a judge."),
     "scores": Entry("qtui.cli.scores:scores", "Mean grades before and after, and the verdict."),
     "lengths": Entry("qtui.cli.lengths:lengths", "Lengths and shapes of the answers, before and after."),
     "divergence": Entry(

@@ -7,7 +7,7 @@ import click
 
 from qtui import paths
 from qtui.cli.options import store_option
-from qtui.cli.run import follow, status
+from qtui.cli.run import Started, follow_started, start_or_attach, status
 from qtui.store import open_store
 
 
@@ -17,18 +17,18 @@ from qtui.store import open_store
 def demo(headless: bool, store: Path) -> int:
     """Run the demo: a small Japanese model in four forms (FP16, F16, Q4_K_M, Q2_K) on qtui's own tasks.
 
-    A second start goes on with what is there. Needs no network and no key.
+    A second start goes on with what is there, or follows the demo that is already running; then Ctrl-C only stops following.
+    Needs no network and no key.
     """
-    from qtui.runner.start import AlreadyRunningError, start
+    from qtui.runner.start import start
 
-    try:
-        run_id = start(paths.data() / "experiments" / "demo.toml", store)
-    except AlreadyRunningError as running:
-        run_id = running.run_id
+    started = start_or_attach(lambda: start(paths.data() / "experiments" / "demo.toml", store))
     if headless:
-        return _show_scores(run_id, store)
+        return _show_scores(started, store)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        click.echo(f"run {run_id} goes on; the workbench needs a terminal (`qtui demo --headless` does not)", err=True)
+        click.echo(
+            f"run {started.run_id} goes on; the workbench needs a terminal (`qtui demo --headless` does not)", err=True
+        )
         return 1
     from qtui.ui.app import run
 
@@ -36,14 +36,14 @@ def demo(headless: bool, store: Path) -> int:
     return 0
 
 
-def _show_scores(run_id: int, store_path: Path) -> int:
+def _show_scores(started: Started, store_path: Path) -> int:
     from qtui.cli.scores import print_scores
     from qtui.results.scores import score_rows
 
     store = open_store(store_path)
     try:
-        ended = follow(store, run_id)
+        ended = follow_started(store, started)
     finally:
         store.close()
-    print_scores(score_rows(store_path, (run_id,)))
+    print_scores(score_rows(store_path, (started.run_id,)))
     return status(ended)

@@ -1,34 +1,64 @@
-"""`qtui judge`: have answers that are there graded by another judge, whoever made them."""
+"""`qtui judge`: have answers that are there graded by another judge, whoever made them, or take such a judge away."""
 
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from qtui import input_file
 from qtui.cli.options import chosen_runs, runs_options, store_option
-from qtui.cli.run import follow, status
+from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
-from qtui.records import JudgeSpec
+from qtui.records import JudgeProgress, JudgeSpec, RunSummary
 from qtui.store import open_store
+from qtui.text import safe
+
+if TYPE_CHECKING:
+    from qtui.runner.added import Removed
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.command()
-@click.argument("kind", type=click.Choice(["reference", "openai"]))
-@click.option("--model", default="", help="Name of the judge's model, as its endpoint knows it.")
+@click.group()
+def judge() -> None:
+    """Have answers that are there graded by another judge.
+
+    It grades what it has not graded yet, of runs and imports alike. Ctrl-C cancels; what is graded is kept. A judge that fails
+    before it gives a single grade is not asked again until it is named again.
+    """
+
+
+def _takes_option(command: Command) -> Command:
+    return click.option(
+        "--takes", type=click.IntRange(1, 20), default=1, show_default=True, help="Gradings per answer."
+    )(command)
+
+
+@judge.command()
+@_takes_option
+@runs_options
+@store_option
+def reference(takes: int, experiment: str | None, run_id: int | None, store: Path) -> int:
+    """Grade by overlap with the task's reference answer, offline."""
+    return _grade(JudgeSpec("reference", takes=takes), chosen_runs(store, experiment, run_id), store)
+
+
+@judge.command()
+@click.option("--model", required=True, help="Name of the judge's model, as its endpoint knows it.")
 @click.option(
     "--base-url",
     help="Address of the endpoint, e.g. http://localhost:8000/v1 (default: OpenAI's). A password in it is written as the name of "
     "an environment variable, in single quotes: 'https://user:${JUDGE_PASSWORD}@host/v1'.",
 )
 @click.option("--api-key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable with the key.")
-@click.option("--takes", type=click.IntRange(1, 20), default=1, show_default=True, help="Gradings per answer.")
+@_takes_option
 @click.option("--prompt", type=click.Path(path_type=Path), help="Prompt template with {pred} and its sisters (a file).")
 @click.option("--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Questions at once.")
 @runs_options
 @store_option
-def judge(
-    kind: Literal["reference", "openai"],
+def openai(
     model: str,
     base_url: str | None,
     api_key_env: str,
@@ -39,16 +69,9 @@ def judge(
     run_id: int | None,
     store: Path,
 ) -> int:
-    """Grade what is not graded yet by this judge: KIND is reference (offline overlap) or openai (a chat model).
-
-    Imported answers can be graded like any others. Ctrl-C cancels; what is graded is kept.
-    """
-    from qtui.runner import start
-
-    if kind == "openai" and not model:
-        raise click.UsageError("--model names the judge's model.")
+    """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(
-        kind=kind,
+        kind="openai",
         model=model,
         base_url=base_url,
         api_key_env=api_key_env,
@@ -56,13 +79,56 @@ def judge(
         prompt=_template(prompt),
         concurrency=concurrency,
     )
+    return _grade(spec, chosen_runs(store, experiment, run_id), store)
+
+
+@judge.command()
+@click.argument("label")
+@runs_options
+@store_option
+def remove(label: str, experiment: str | None, run_id: int | None, store: Path) -> None:
+    """Take an added judge from a run.
+
+    LABEL is what the panes call the judge, e.g. openai:my-model. Its grades stay in the store, where no pane shows them; the same
+    judge, asked again, finds them. A judge that the experiment's file names stays.
+    """
+    from qtui.runner import added
+
     run_ids = chosen_runs(store, experiment, run_id)
+    with closing(open_store(store, create=False)) as opened:
+        removed = added.remove(opened, run_ids, label)
+    for each in removed:
+        click.echo(safe(_removed(label, each)), err=True)
+
+
+def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path) -> int:
+    from qtui.runner import start
+
     start.judge(run_ids, spec, store)
-    opened = open_store(store, create=False)
-    try:
-        return max(status(follow(opened, run)) for run in run_ids)
-    finally:
-        opened.close()
+    with closing(open_store(store, create=False)) as opened:
+        ended = [follow(opened, run_id) for run_id in run_ids]
+    worst = max(map(status, ended))
+    failures = [f"run {run.id}: {judge.reason}" for run in ended if run.state == "done" for judge in _failed(run, spec)]
+    if failures and worst != CANCELLED_STATUS:
+        raise UserError("\n".join(failures))
+    return worst
+
+
+def _failed(run: RunSummary, spec: JudgeSpec) -> list[JudgeProgress]:
+    """The judge that the command asked, where it failed."""
+    from qtui.judges import fingerprint
+
+    wanted = (spec.label, fingerprint(spec), "failed")
+    return [judge for judge in run.judges if (judge.label, judge.fingerprint, judge.state) == wanted]
+
+
+def _removed(label: str, removed: "Removed") -> str:
+    grades = {
+        0: "it had given no grades",
+        1: "its 1 grade is no longer shown",
+    }.get(removed.grades, f"its {removed.grades} grades are no longer shown")
+    stays = f"; the judge {label} that its experiment names stays" if removed.is_in_experiment else ""
+    return f"removed judge {label} from run {removed.run_id}; {grades}{stays}"
 
 
 def _template(path: Path | None) -> str | None:

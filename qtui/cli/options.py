@@ -15,8 +15,13 @@ def _store_path(context: click.Context, _parameter: click.Parameter, value: Path
     """The option of the command itself, else that of `qtui`, else the default."""
     if value is not None:
         return value.expanduser()
-    above = context.parent.params.get("store") if context.parent else None
-    return above if isinstance(above, Path) else paths.default_store()
+    above = context.parent
+    while above is not None:
+        store = above.params.get("store")
+        if isinstance(store, Path):
+            return store
+        above = above.parent
+    return paths.default_store()
 
 
 def store_option(command: Command) -> Command:

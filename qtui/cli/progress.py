@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from qtui.records import JudgeProgress, RunSummary, VariantProgress
-from qtui.store import Store, runs
+from qtui.store import Store, leases, runs
 from qtui.text import safe
 
 POLL_SECONDS = 0.3
@@ -22,23 +22,29 @@ DEAD_AFTER_SECONDS = 1.5
 """How long a run may look interrupted before it is believed: the lease of a runner that ends well goes a moment earlier."""
 
 
-def watch(store: Store, run_id: int) -> RunSummary:
-    """Show the run until it is no longer going on."""
+def watch(store: Store, run_id: int, *, from_start: bool = True) -> RunSummary:
+    """Show the run until it is no longer going on. `from_start` is false where it was running before."""
     console = Console(stderr=True, emoji=False)  # `openai:loop: …` is no emoji
     if console.is_terminal:
         return _with_bars(store, run_id, console)
-    return _with_lines(store, run_id, console)
+    return _with_lines(store, run_id, console, from_start)
 
 
 def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
-    """Summaries until the run has ended; the last one says how."""
+    """Summaries until the run has ended; the last one says how.
+
+    A run ends when nobody holds its lease: until its new runner has begun, its state says how it ended the time before.
+    """
     quiet_since: float | None = None
     while True:
+        is_held = leases.holder(store, run_id) is not None
         run = runs.summaries(store, [run_id])[0]
-        yield run
-        if run.state in ("done", "failed", "cancelled"):
+        has_ended = run.state in ("done", "failed", "cancelled")
+        if not (has_ended and is_held):
+            yield run
+        if has_ended and not is_held:
             return
-        if run.active:
+        if run.active or is_held:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = time.monotonic()
@@ -86,8 +92,8 @@ class _StateColumn(ProgressColumn):
         return Text(str(task.fields["state"]), no_wrap=True, overflow="ellipsis")
 
 
-def _with_lines(store: Store, run_id: int, console: Console) -> RunSummary:
-    lines = Lines()
+def _with_lines(store: Store, run_id: int, console: Console, from_start: bool) -> RunSummary:
+    lines = Lines(from_start=from_start)
     last = None
     for last in _states(store, run_id):
         clock = time.strftime("%H:%M:%S")
@@ -100,21 +106,29 @@ def _with_lines(store: Store, run_id: int, console: Console) -> RunSummary:
 
 @dataclass(slots=True)
 class _Said:
-    """Of one variant or judge: what the last line said, when, and when its work was first seen."""
+    """Of one variant or judge: what the last line said, when, and when its work began."""
 
     what: tuple[str, str] = ("waiting", "")
     at: float = 0.0
-    began: float = 0.0
+    began: float | None = None
+    """Pauses before that left out; None where that is not known."""
 
 
 class Lines:
-    """What a log is told of a run: what begins and ends, and in between once a minute how far it is."""
+    """What a log is told of a run: what begins and ends, and in between once a minute how far it is.
 
-    def __init__(self) -> None:
+    `from_start` is false where the run was running before: what is at work at the first look began nobody knows when.
+    """
+
+    def __init__(self, *, from_start: bool = True) -> None:
         self._said: dict[str, _Said] = {}
+        self._from_start = from_start
+        self._paused_at: float | None = None
+        self._paused_seconds = 0.0
 
     def of(self, run: RunSummary, now: float) -> Iterator[str]:
         """The lines that are due at `now` (seconds of any clock)."""
+        self._count_pause(run, now)
         for variant in run.variants:
             label, phase = _variant_label(run, variant), variant.phase if variant.state == "loading" else ""
             line = _variant_line(variant)
@@ -124,19 +138,27 @@ class Lines:
             yield from self._due(label, (judge.state, ""), _judge_status(judge), asked, judge.expected, now)
 
     def _due(self, label: str, what: tuple[str, str], line: str, done: int, expected: int, now: float) -> Iterator[str]:
-        said = self._said.setdefault(label, _Said(at=now, began=now))
+        is_first_look = label not in self._said
+        said = self._said.setdefault(label, _Said(at=now))
         # What is prepared is there in a moment, or says what it is doing.
         if what[0] in ("waiting", "preparing"):
             return
-        if said.what[0] == "waiting":
-            said.began = now
+        worked = now - self._paused_seconds
+        if said.what[0] == "waiting" and (self._from_start or not is_first_look):
+            said.began = worked
         begins = what != said.what
         if not begins and (what[0] not in WORKING or now - said.at < SECONDS_BETWEEN_LINES):
             return
         counted = f" ({done} of {expected})" if what[0] not in ("loading", "failed") and (done or not begins) else ""
-        took = f" in {duration(now - said.began)}" if what[0] == "done" and now - said.began >= 1 else ""
+        seconds = 0.0 if said.began is None else worked - said.began
+        took = f" in {duration(seconds)}" if what[0] == "done" and seconds >= 1 else ""
         said.what, said.at = what, now
         yield f"{label}: {what[1] if begins and what[1] else line}{counted}{took}"
+
+    def _count_pause(self, run: RunSummary, now: float) -> None:
+        if self._paused_at is not None:
+            self._paused_seconds += now - self._paused_at
+        self._paused_at = now if run.state == "paused" else None
 
 
 def _variant_line(variant: VariantProgress) -> str:

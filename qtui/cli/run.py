@@ -1,10 +1,12 @@
 """`qtui run`, `resume`, `cancel`, `pause`: runs from the command line. The runner is a process of its own in any case.
 
 The command only watches the store, as the workbench does: if its terminal goes away the run does not. Ctrl-C here cancels the run,
-since that is what a person at a plain terminal means by it.
+since that is what a person at a plain terminal means by it. A run that is already running is attached to: another command started
+it, perhaps another person, so there Ctrl-C only stops following.
 """
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -30,12 +32,14 @@ def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> in
     """Run an experiment (a TOML file), or go on with it where it stopped.
 
     What is answered and graded already is not done again. Ctrl-C cancels the run; losing the terminal does not.
+
+    If the run is already running, the command follows it to its end and exits as the run does. Ctrl-C then only stops following.
     """
     if check:
         return _check(file, as_json)
     from qtui.runner.start import start
 
-    return _follow_or_name(start(file, store), detach, as_json, store)
+    return _follow_or_name(start_or_attach(lambda: start(file, store)), detach, as_json, store)
 
 
 @click.command()
@@ -44,10 +48,13 @@ def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> in
 @json_option
 @store_option
 def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
-    """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids."""
+    """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids.
+
+    Ctrl-C cancels the run. If it is already running, the command follows it to its end, and Ctrl-C only stops following.
+    """
     from qtui.runner.start import resume as resume_run
 
-    return _follow_or_name(resume_run(run_id, store), detach, as_json, store)
+    return _follow_or_name(start_or_attach(lambda: resume_run(run_id, store)), detach, as_json, store)
 
 
 @click.command()
@@ -67,16 +74,57 @@ def pause(run_id: int, off: bool, store: Path) -> None:
     _ask(store, run_id, "" if off else "pause", "going on with" if off else "pausing")
 
 
-def follow(store: Store, run_id: int) -> RunSummary:
-    """Show a run's progress on stderr until it ends; Ctrl-C asks the runner to cancel. Returns how it ended."""
-    from qtui.cli.progress import watch
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that has a runner now."""
+
+    run_id: int
+    notice: str = ""
+    """`Run 1 is already running (pid 812 on gpu-2)` where another command started the runner; else empty."""
+
+    @property
+    def is_ours(self) -> bool:
+        return not self.notice
+
+
+def start_or_attach(start: Callable[[], int]) -> Started:
+    """Start a runner by `start`, which returns the run's id, or name the run that another runner has."""
+    from qtui.runner.start import AlreadyRunningError
 
     try:
-        return watch(store, run_id)
+        return Started(start())
+    except AlreadyRunningError as error:
+        return Started(error.run_id, error.what)
+
+
+def follow(store: Store, run_id: int) -> RunSummary:
+    """Show the progress of a run that this command started on stderr until it ends. Returns how it ended.
+
+    Ctrl-C asks the runner to cancel.
+    """
+    return follow_started(store, Started(run_id))
+
+
+def follow_started(store: Store, started: Started) -> RunSummary:
+    """The same for any run. Where another command started it, Ctrl-C ends this command and leaves the run alone."""
+    run_id = started.run_id
+    try:
+        if started.notice:
+            click.echo(f"{started.notice}: following it.", err=True)
+        return _watch(store, started)
     except KeyboardInterrupt:
+        if not started.is_ours:
+            click.echo(f"\nleft; run {run_id} goes on (`qtui cancel {run_id}` stops it)", err=True)
+            raise
         click.echo("\ncancelling; what is done is kept (Ctrl-C again leaves the run to end by itself)", err=True)
         runs.request(store, run_id, "cancel")
-        return watch(store, run_id)
+        return _watch(store, started)
+
+
+def _watch(store: Store, started: Started) -> RunSummary:
+    from qtui.cli.progress import watch
+
+    return watch(store, started.run_id, from_start=started.is_ours)
 
 
 def _check(file: Path, as_json: bool) -> int:
@@ -112,18 +160,27 @@ def _line(text: str) -> str:
     return safe(text).replace("\n", " ")
 
 
-def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path) -> int:
+def _follow_or_name(started: Started, detach: bool, as_json: bool, store_path: Path) -> int:
     if detach:
-        click.echo(json.dumps({"run": run_id}) if as_json else run_id)
+        _name(started, as_json)
         return 0
     store = open_store(store_path, create=False)
     try:
-        ended = follow(store, run_id)
+        ended = follow_started(store, started)
     finally:
         store.close()
     if as_json:
         print_json(_as_json(ended))
     return status(ended)
+
+
+def _name(started: Started, as_json: bool) -> None:
+    if started.notice:
+        click.echo(f"{started.notice}.", err=True)
+    if as_json:
+        print_json({"run": started.run_id, "started": started.is_ours, "notice": started.notice})
+    else:
+        click.echo(started.run_id)
 
 
 def status(run: RunSummary) -> int:

@@ -52,6 +52,8 @@ def runs(*, as_json: bool, store: Path) -> None:
     page.table(RUN_COLUMNS, [_cells(run) for run in found], [STYLES.get(run.state, "") for run in found])
     for run in found:
         reasons = [run.reason, *(f"{v.model} {v.name}: {v.reason}" for v in run.variants if v.reason)]
+        # A judge that was added and gave no grade fails, and its run does not.
+        reasons += [f"judge {j.label}: {j.reason}" for j in run.judges if j.reason not in run.reason]
         for reason in filter(None, reasons):
             page.line(f"run {run.id}: {safe(reason)}")
 
@@ -88,4 +90,9 @@ def _cells(run: RunSummary) -> list[str]:
 
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
-    return asdict(run) | {"answered": run.answered, "expected": run.expected, "active": run.active}
+    return asdict(run) | {
+        "answered": run.answered,
+        "expected": run.expected,
+        "active": run.active,
+        "active_seconds": run.active_seconds(time.time()),
+    }

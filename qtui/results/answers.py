@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtui.errors import UserError
 from qtui.records import Task, VariantProgress
-from qtui.store import Store, open_store, runs
+from qtui.store import Store, grades, open_store, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,7 @@ def _answer(store: Store, variant: VariantProgress | None, task_id: int, sample:
     ).fetchone()
     if row is None:
         return None
-    graded = store.execute(
-        "SELECT judge, take, grade, reason FROM grade WHERE answer_id = ? AND task_id = ? ORDER BY judge, take",
-        (row["id"], task_id),
-    )
+    graded = grades.of_answers(store, variant.run_id, task_id, [row["id"]])
     return VariantAnswer(
         variant=variant.name,
         text=row["text"],
@@ -119,5 +116,5 @@ def _answer(store: Store, variant: VariantProgress | None, task_id: int, sample:
         prompt_tokens=row["prompt_tokens"],
         completion_tokens=row["completion_tokens"],
         seconds=row["seconds"],
-        grades=tuple(TakeGrade(*grade) for grade in graded),
+        grades=tuple(TakeGrade(each["judge"], each["take"], each["grade"], each["reason"]) for each in graded),
     )

@@ -15,8 +15,9 @@ from qtui.engines.device.memory import address_space
 from qtui.errors import UserError
 from qtui.processes import log, log_end
 from qtui.processes.header import gib
+from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
-from qtui.store import Store, open_store, runs
+from qtui.store import Store, leases, open_store, runs
 
 
 def main() -> int:
@@ -33,6 +34,9 @@ def _run(path: Path, run_id: int) -> int:
     store = open_store(path, create=False)
     try:
         finished = asyncio.run(_execute(store, run_id))
+    except leases.LeaseHeldError as error:
+        sys.stderr.write(f"{error}\n")
+        return LEASE_IS_HELD
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

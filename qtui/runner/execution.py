@@ -14,6 +14,7 @@ from pathlib import Path
 from qtui import endpoint, redaction
 from qtui.errors import NO_SPACE, NoSpaceError
 from qtui.experiment import Experiment, parse
+from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added
 from qtui.runner.answering import VariantRun, answer_variant
@@ -69,7 +70,7 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     """Answer and grade. What failed, one text each."""
     answered = asyncio.Event()
     finished = asyncio.Event()
-    judges = [*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)]
+    judges = _distinct([*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)])
     _know_secrets([*(experiment.variants if experiment else ()), *judges])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
@@ -89,6 +90,11 @@ def _know_secrets(specs: Sequence[VariantSpec | JudgeSpec]) -> None:
         redaction.announce(endpoint.secret_variables(spec.base_url))
         if spec.api_key_env:
             endpoint.know_key(spec.api_key_env)
+
+
+def _distinct(judges: Sequence[JudgeSpec]) -> list[JudgeSpec]:
+    """The experiment's judge, where a person added the same one."""
+    return list({(judge.label, fingerprint(judge)): judge for judge in reversed(judges)}.values())[::-1]
 
 
 async def _answer(

@@ -19,7 +19,7 @@ from qtui.judges import check, fingerprint
 from qtui.processes import log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import added
+from qtui.runner import LEASE_IS_HELD, added
 from qtui.store import Store, leases, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -28,20 +28,25 @@ POLL_SECONDS = 0.05
 
 
 class AlreadyRunningError(UserError):
-    """Another process holds the run's lease."""
+    """Another process runs the run, or did so while this one tried to. The caller may follow that run instead."""
 
-    def __init__(self, run_id: int, holder: leases.Holder) -> None:
-        super().__init__(
-            f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it."
-        )
+    def __init__(self, run_id: int, holder: leases.Holder | None) -> None:
         self.run_id = run_id
+        self.what = f"Run {run_id} is already running ({holder})" if holder else f"Run {run_id} just ran elsewhere"
+        """The sentence without its full stop and without what to do."""
+        advice = (
+            f"Attach with `qtui`, or stop it with `qtui cancel {run_id}`."
+            if holder
+            else "`qtui runs` says how it ended."
+        )
+        super().__init__(f"{self.what}. {advice}")
 
 
 def start(path: Path, store_path: Path) -> int:
     """Check the experiment in `path` and start a runner for it. Returns the run's id; a run of the same plan goes on.
 
     Takes up to seconds (imports, task files): never on the event loop. Raises UserError with every problem of the experiment, or
-    if the run is going on already, or if the runner did not come up.
+    if the runner did not come up; AlreadyRunningError if another runner has the run.
     """
     experiment = experiments.load(path)
     store = open_store(store_path)
@@ -71,11 +76,14 @@ def resume(run_id: int, store_path: Path) -> int:
 def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
     """Have answers that are there (run or imported) graded by another judge: a runner for each run.
 
-    Raises UserError as `start` does, and if the judge cannot work here (its key is not set, say).
+    Raises UserError as `start` does, and if the judge cannot work here (its key is not set, say). Where one of the runs is running,
+    none of them gets the judge.
     """
     check(spec)
     store = open_store(store_path, create=False)
     try:
+        for run_id in run_ids:
+            _refuse_running(store, run_id)
         for run_id in run_ids:
             added.add(store, run_id, spec)
             _launch(store, run_id)
@@ -130,10 +138,7 @@ def log_file(run_id: int) -> Path:
 
 
 def _launch(store: Store, run_id: int) -> None:
-    if holder := leases.holder(store, run_id):
-        raise UserError(
-            f"run {run_id} is going on already: process {holder.pid} on {holder.host}. Open `qtui` to watch it."
-        )
+    _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner wants as much: that it is missing is better said here, at once
     log = log_file(run_id)
@@ -149,13 +154,23 @@ def _launch(store: Store, run_id: int) -> None:
     _await_lease(store, run_id, child, log)
 
 
+def _refuse_running(store: Store, run_id: int) -> None:
+    if holder := leases.holder(store, run_id):
+        raise AlreadyRunningError(run_id, holder)
+
+
 def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until the runner holds the lease or has ended: a short run may do both between two looks."""
+    """Until the runner holds the lease or has ended: a short run may do both between two looks.
+
+    Raises AlreadyRunningError if another runner took the lease first.
+    """
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         holder = leases.holder(store, run_id)
         if (holder and holder.pid == child.pid) or child.poll() == 0:
             return
+        if child.poll() == LEASE_IS_HELD:
+            raise AlreadyRunningError(run_id, holder)
         if child.poll() is not None:
             if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
                 return

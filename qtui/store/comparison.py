@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qtui.records import Task
+from qtui.store import grades
 from qtui.store.connection import Store
 from qtui.store.notes import Note
 
@@ -40,7 +41,7 @@ class SideAnswer:
     completion_tokens: int | None
     seconds: float | None
     grades: tuple[GradeLine, ...]
-    """By judge and take; grades of an earlier setting of a judge that is in the run are left out."""
+    """Those that count in the run (see `grades.rows`), by judge and take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,30 +192,21 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
         " ORDER BY va.variant_id, va.sample",
         (run_id, model, task_id),
     ).fetchall()
-    grades = _grades(store, run_id, task_id, {row["id"] for row in rows})
+    graded = _grades(store, run_id, task_id, {row["id"] for row in rows})
     found: dict[int, list[SideAnswer]] = {}
     for row in rows:
         found.setdefault(row["variant_id"], []).append(
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
-                row["completion_tokens"], row["seconds"], tuple(grades.get(row["id"], ())),
+                row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())),
             )
         )  # fmt: skip
     return found
 
 
 def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[GradeLine]]:
-    rows = store.execute(
-        "SELECT grade.answer_id, grade.judge, grade.take, grade.grade, grade.reason FROM grade WHERE grade.task_id = ?"
-        f" AND grade.answer_id IN ({','.join('?' * len(answer_ids))})"
-        " AND (NOT EXISTS (SELECT 1 FROM judge WHERE judge.run_id = ? AND judge.label = grade.judge)"
-        "  OR EXISTS (SELECT 1 FROM judge WHERE judge.run_id = ? AND judge.label = grade.judge"
-        "   AND judge.fingerprint = grade.fingerprint))"
-        " ORDER BY grade.judge, grade.take, grade.id",
-        (task_id, *answer_ids, run_id, run_id),
-    )
     found: dict[int, list[GradeLine]] = {}
-    for row in rows:
+    for row in grades.of_answers(store, run_id, task_id, answer_ids):
         line = GradeLine(row["judge"], row["take"], row["grade"], row["reason"])
         found.setdefault(row["answer_id"], []).append(line)
     return found

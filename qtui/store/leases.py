@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psutil
 
 from qtui.errors import UserError
+from qtui.store import attempts
 from qtui.store.connection import Store
 
 HEARTBEAT_SECONDS = 2.0
@@ -24,6 +25,16 @@ class Holder:
     host: str
     pid: int
 
+    def __str__(self) -> str:
+        return f"pid {self.pid} on {self.host}"
+
+
+class LeaseHeldError(UserError):
+    """Another living process is the runner of the run."""
+
+    def __init__(self, run_id: int, holder: Holder) -> None:
+        super().__init__(f"Run {run_id} is already running ({holder}).")
+
 
 def holder(store: Store, run_id: int) -> Holder | None:
     """Who holds the lease now, or None if nobody alive does."""
@@ -34,13 +45,11 @@ def holder(store: Store, run_id: int) -> Holder | None:
 
 
 def take(store: Store, run_id: int) -> None:
-    """Make this process the runner of the run. Raises UserError if another one alive is."""
+    """Make this process the runner of the run. Raises LeaseHeldError if another one alive is."""
     with store.writing():
         now = holder(store, run_id)
         if now and (now.host, now.pid) != (socket.gethostname(), os.getpid()):
-            raise UserError(
-                f"run {run_id} is going on already: process {now.pid} on {now.host}. Open `qtui` to watch it or cancel it there."
-            )
+            raise LeaseHeldError(run_id, now)
         store.execute(
             "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat) VALUES (?,?,?,?,?)",
             (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time()),
@@ -49,11 +58,13 @@ def take(store: Store, run_id: int) -> None:
 
 def beat(store: Store, run_id: int) -> bool:
     """Say that this process is alive. False if the lease is no longer its own (another host took it for dead)."""
+    now = time.time()
     with store.writing():
         cursor = store.execute(
             "UPDATE lease SET heartbeat = ? WHERE run_id = ? AND host = ? AND pid = ?",
-            (time.time(), run_id, socket.gethostname(), os.getpid()),
+            (now, run_id, socket.gethostname(), os.getpid()),
         )
+        attempts.see(store, run_id, now, asleep_after=STALE_SECONDS)
     return cursor.rowcount == 1
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from qtui import paths, url_secrets
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
-from qtui.store import leases
+from qtui.store import attempts, leases
 from qtui.store.connection import Store
 
 
@@ -75,20 +75,16 @@ def add(store: Store, new: NewRun) -> int:
     return run_id
 
 
-def add_judge(store: Store, run_id: int, judge: NewJudge) -> None:
-    """Another judge for a run that is there; one that it has gets the greater number of takes."""
-    with store.writing():
-        _insert_judge(store, run_id, judge)
-
-
 def begin(store: Store, run_id: int) -> None:
     """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
+    now = time.time()
     with store.writing():
         store.execute(
             "UPDATE run SET state = 'running', reason = '', request = '', ended = NULL,"
             " started = coalesce(started, ?) WHERE id = ?",
-            (time.time(), run_id),
+            (now, run_id),
         )
+        attempts.begin(store, run_id, now)
         store.execute(
             "UPDATE variant SET state = 'waiting', phase = '', reason = '' WHERE run_id = ?"
             " AND (SELECT source FROM run WHERE id = run_id) = 'run'",
@@ -98,16 +94,32 @@ def begin(store: Store, run_id: int) -> None:
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
     """A run that has ended has nothing under way: what still was is cancelled with it."""
-    ended = time.time() if state in ("done", "failed", "cancelled") else None
+    now = time.time()
+    ended = now if state in ("done", "failed", "cancelled") else None
     with store.writing():
         store.execute("UPDATE run SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, run_id))
+        if state == "paused":
+            attempts.pause(store, run_id, now)
+        elif state == "running":
+            _leave_out(store, run_id, attempts.go_on(store, run_id, now))
         if ended:
+            attempts.end(store, run_id, state, ended)
             store.execute(
                 "UPDATE variant SET state = 'cancelled', phase = ''"
                 " WHERE run_id = ? AND state IN ('preparing', 'loading', 'answering')",
                 (run_id,),
             )
             store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
+
+
+def _leave_out(store: Store, run_id: int, pause: float) -> None:
+    """The time left is reckoned from when a variant began to answer: a pause since then is no part of that."""
+    if pause > 0:
+        store.execute(
+            "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
+            " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
+            (pause, run_id),
+        )
 
 
 def request(store: Store, run_id: int, what: str) -> None:
@@ -145,17 +157,18 @@ def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
 
 
-def judge_id(store: Store, run_id: int, label: str, fingerprint: str) -> int:
-    row = store.execute(
-        "SELECT id FROM judge WHERE run_id = ? AND label = ? AND fingerprint = ?", (run_id, label, fingerprint)
-    ).fetchone()
-    return int(row["id"])
-
-
-def judge_settings(store: Store, run_id: int) -> list[dict[str, Any]]:
-    """The settings of the run's judges, in the order in which they came."""
-    rows = store.execute("SELECT settings FROM judge WHERE run_id = ? ORDER BY id", (run_id,))
-    return [json.loads(row["settings"]) for row in rows]
+def forget_failure(store: Store, run_id: int, failure: str) -> None:
+    """Take one of the reasons from a failed run; without any other the run is done. Part of the caller's transaction."""
+    row = store.execute("SELECT state, reason FROM run WHERE id = ?", (run_id,)).fetchone()
+    if row["state"] != "failed":
+        return
+    for part in (f"; {failure}", f"{failure}; ", failure):
+        if part in row["reason"]:
+            left = row["reason"].replace(part, "", 1)
+            store.execute(
+                "UPDATE run SET reason = ?, state = ? WHERE id = ?", (left, "failed" if left else "done", run_id)
+            )
+            return
 
 
 def delete(store: Store, run_id: int) -> None:
@@ -176,6 +189,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
     ).fetchall()
     variants, judges = _variants(store, run_ids), _judges(store, run_ids)
     states = [_effective_state(row) for row in rows]
+    attempts_by_run = attempts.of_runs(store, run_ids)
     return [
         RunSummary(
             id=row["id"],
@@ -192,6 +206,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             ended=row["ended"],
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges.get(row["id"], ())),
+            attempts=tuple(attempts_by_run.get(row["id"], ())),
         )
         for row, state in zip(rows, states, strict=True)
     ]
@@ -239,9 +254,11 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
 
 
 def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
+    """Where a person had added the same judge to the run, it is the experiment's from now on."""
     store.execute(
         "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE SET takes = max(takes, excluded.takes)",
+        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE"
+        " SET takes = max(takes, excluded.takes), settings = excluded.settings",
         (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
     )
 
@@ -344,6 +361,7 @@ def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judge
                 run_id=row["run_id"],
                 label=row["label"],
                 takes=row["takes"],
+                fingerprint=row["fingerprint"],
                 state=row["state"],
                 reason=url_secrets.mask(row["reason"]),
                 expected=row["expected"],

@@ -174,4 +174,19 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE variant ADD COLUMN role TEXT NOT NULL DEFAULT 'candidate';    -- or baseline, control arm, noise floor
     UPDATE variant SET role = 'baseline' WHERE is_baseline;
     """,
+    """
+    CREATE TABLE attempt (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        started REAL NOT NULL,
+        seen REAL NOT NULL,                    -- the runner's last heartbeat
+        ended REAL,                            -- NULL while the runner works; a killed one's is set by the next attempt
+        outcome TEXT NOT NULL DEFAULT '',      -- '' while ended is NULL; done, failed, cancelled, interrupted, nothing to do
+        paused_seconds REAL NOT NULL DEFAULT 0,
+        paused_since REAL                      -- NULL unless it is paused now
+    );
+    CREATE INDEX attempt_by_run ON attempt (run_id);
+    """,
 )

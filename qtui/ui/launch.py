@@ -6,6 +6,7 @@ measuring are started and left alone: what becomes of them is in the store.
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,27 @@ from qtui import child_process, paths, private_files
 from qtui.errors import UserError
 
 
-async def start(file: Path, store: Path) -> int:
-    """Start a runner for an experiment's file. Returns the run's id; raises UserError with every problem of the file."""
-    return int((await _qtui("run", str(file), "--detach", "--json", "--store", str(store)))["run"])
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A run that has a runner now."""
+
+    run_id: int
+    notice: str
+    """`Run 1 is already running (pid 812 on gpu-2)` where it had one before; else empty."""
 
 
-async def resume(run_id: int, store: Path) -> int:
-    """Start a runner for what is missing of a run. Raises UserError where it cannot be."""
-    return int((await _qtui("resume", str(run_id), "--detach", "--json", "--store", str(store)))["run"])
+async def start(file: Path, store: Path) -> Launched:
+    """Start a runner for an experiment's file, unless the run has one. Raises UserError with every problem of the file."""
+    return _launched(await _qtui("run", str(file), "--detach", "--json", "--store", str(store)))
+
+
+async def resume(run_id: int, store: Path) -> Launched:
+    """Start a runner for what is missing of a run, unless the run has one. Raises UserError where it cannot be."""
+    return _launched(await _qtui("resume", str(run_id), "--detach", "--json", "--store", str(store)))
+
+
+def _launched(answer: dict[str, Any]) -> Launched:
+    return Launched(int(answer["run"]), str(answer["notice"]))
 
 
 async def check(file: Path) -> dict[str, Any]:

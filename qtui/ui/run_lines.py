@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from qtui.charts.role_words import followed
-from qtui.records import JudgeProgress, RunSummary, VariantProgress
+from qtui.records import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 
@@ -76,7 +76,7 @@ def run_lines(
             Text(),
             *_table(
                 "answers",
-                [_variant(v, _state(run, v), now) for v in run.variants],
+                [_variant(v, _state(run, v), _stands_at(run, now)) for v in run.variants],
                 [v.model for v in run.variants],
                 cells,
                 styles,
@@ -148,16 +148,39 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
 
 
 def _worked(run: RunSummary, started: float, now: float) -> str:
-    """How long was worked, without the time between an interruption and the resumption, as far as the answers tell."""
+    """How long was worked, without pauses and without the time between an interruption and the resumption."""
+    seconds = run.active_seconds(now)
+    if seconds is None:
+        seconds, left_out = _estimate(run, started, now)
+    else:
+        left_out = _left_out(run)
+    worked, note = duration(seconds), f" ({left_out} left out)" if left_out else ""
+    if run.ended:
+        return f"took {worked}{note}"
+    return f"{worked} until it broke off{note}" if run.state == "interrupted" else f"{worked} so far{note}"
+
+
+def _stands_at(run: RunSummary, now: float) -> float:
+    """Now, or when the pause began that the run is in: the time left does not grow in it."""
+    since = run.attempts[-1].paused_since if run.attempts else None
+    return now if since is None else since
+
+
+def _left_out(run: RunSummary) -> str:
+    is_resumed = sum(attempt.outcome != NOTHING_TO_DO for attempt in run.attempts) > 1
+    was_paused = any(attempt.paused_seconds or attempt.paused_since for attempt in run.attempts)
+    if is_resumed:
+        return "resumed, pauses and the time between" if was_paused else "resumed, the time between"
+    return "pauses" if was_paused else ""
+
+
+def _estimate(run: RunSummary, started: float, now: float) -> tuple[float, str]:
+    """Seconds and what is left out of them, of a run of an older qtui: as far as its answers tell."""
     idle = [_idle(variant) for variant in run.variants]
     # A run that is whole and is started once more ends again, with nothing done.
     still = run.state in ("interrupted", "done")
     ended = _last_sign(run, started) if still else run.ended or now
-    worked = duration(ended - started - sum(idle))
-    resumed = " (resumed, the time between left out)" if any(idle) else ""
-    if run.ended:
-        return f"took {worked}{resumed}"
-    return f"{worked} until it broke off{resumed}" if run.state == "interrupted" else f"{worked} so far{resumed}"
+    return ended - started - sum(idle), "resumed, the time between" if any(idle) else ""
 
 
 def _idle(variant: VariantProgress) -> float:

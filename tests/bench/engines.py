@@ -17,6 +17,7 @@ from qtui.engines import available, slot_count
 from qtui.engines.protocol import Answered, Engine, Prompt, Request
 from qtui.records import EngineName, Sampling, VariantSpec
 from tests.bench import llama_programs, model
+from tests.bench.idle import LENGTHS_UNKNOWN, LIMITS_KNOWN, IdleShares
 from tests.bench.model import Work
 from tests.bench.ratio import Ratio, measure_all
 
@@ -86,12 +87,12 @@ def _llama_cpp(name: str, path: Path, work: Work) -> Iterator[Ratio]:
     )
 
     label = f"llama.cpp {name}, {ours.cache.slots} slots"
+    idle = IdleShares(ours, requests)
 
     def unknowing() -> None:
         """By prompts alone, as where all answers have one limit: here the limits tell how long each will be."""
         ours._longest_first = lambda request: (-len(ours.prompts[request.index]), request.index)
-        _count(ours, requests)
-        print(f"{label}: idle slot-steps {ours.facts()['idle_slot_share']:.1%}, lengths not known", flush=True)
+        idle.answer(LENGTHS_UNKNOWN)
         del ours._longest_first
 
     def one_by_one() -> None:
@@ -104,8 +105,8 @@ def _llama_cpp(name: str, path: Path, work: Work) -> Iterator[Ratio]:
             yardsticks[f"llama-server, {ours.cache.slots} slots, all requests at once"] = lambda: (
                 llama_programs.ask_all(url, work)
             )
-        yield from measure_all(label, lambda: _count(ours, requests), yardsticks)
-    print(f"{label}: idle slot-steps {ours.facts()['idle_slot_share']:.1%}", flush=True)
+        yield from measure_all(label, lambda: idle.answer(LIMITS_KNOWN), yardsticks)
+    print(f"{label}: idle slot-steps {idle}", flush=True)
 
 
 def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
@@ -121,9 +122,12 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     bare: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     settings_of: Any = GenerationConfig
 
+    label = f"transformers float32, {engine.slots} slots"
+    idle = IdleShares(engine, requests)
+
     def unknowing() -> None:
         engine._length = lambda request: len(engine.prompts[request.index])
-        _count(engine, requests)
+        idle.answer(LENGTHS_UNKNOWN)
         del engine._length
 
     def generate(texts: list[str], limit: int) -> None:
@@ -153,8 +157,8 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
                 assert found or library.is_running()
 
     yield from measure_all(
-        f"transformers float32, {engine.slots} slots",
-        lambda: _count(engine, requests),
+        label,
+        lambda: idle.answer(LIMITS_KNOWN),
         {
             UNKNOWING: unknowing,
             "generate, one prompt after the other": one_by_one,
@@ -162,7 +166,7 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
             "generate_batch's manager, every request with its limit": continuous,
         },
     )
-    print(f"transformers: idle slot-steps {engine.facts()['idle_slot_share']:.1%}", flush=True)
+    print(f"{label}: idle slot-steps {idle}", flush=True)
 
 
 def _count(engine: Engine, requests: list[Request]) -> int:

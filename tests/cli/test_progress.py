@@ -108,6 +108,27 @@ def test_the_end_says_how_long_it_took(run: RunSummary) -> None:
     assert [*lines.of(doing(run, "done", 12), 225)] == ["FP16: done (12 of 12) in 2:05"]
 
 
+def test_a_pause_is_no_part_of_how_long_it_took(run: RunSummary) -> None:
+    lines, loading = Lines(), doing(run, "loading", phase="loading weights")
+    for now, state in ((100, "running"), (110, "paused"), (3600, "paused"), (4000, "running")):
+        list(lines.of(replace(loading, state=state), now))
+    assert [*lines.of(doing(run, "done", 12), 4020)] == ["FP16: done (12 of 12) in 0:30"]
+
+
+def test_who_comes_later_says_no_time_for_what_was_at_work_before(run: RunSummary) -> None:
+    lines = Lines(from_start=False)
+    assert [*lines.of(doing(run, "answering", 3), 0)] == ["FP16: answering (3 of 12)"]
+    assert [*lines.of(doing(run, "done", 12), 50)] == ["FP16: done (12 of 12)"]
+
+
+def test_who_comes_later_says_the_time_of_what_began_since(run: RunSummary) -> None:
+    lines = Lines(from_start=False)
+    assert [*lines.of(run, 0), *lines.of(doing(run, "answering"), 5), *lines.of(doing(run, "done", 12), 50)] == [
+        "FP16: answering",
+        "FP16: done (12 of 12) in 0:45",
+    ]
+
+
 def test_a_failure_is_told_with_its_reason_alone(run: RunSummary) -> None:
     failed = replace(run, variants=(replace(run.variants[0], state="failed", answered=4, reason="no memory"),))
     assert [*Lines().of(failed, 0)] == ["FP16: failed: no memory"]

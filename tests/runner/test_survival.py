@@ -179,13 +179,6 @@ def test_held_run_stands_still_until_it_is_let_go(experiment: Runs) -> None:
     experiment.wait(lambda run: run.state == "done")
 
 
-def test_second_start_of_a_run_that_is_going_on_is_refused(experiment: Runs) -> None:
-    run_id = experiment.start()
-    refused = experiment.qtui("run", str(experiment.file))
-    assert refused.returncode == 1
-    assert f"run {run_id} is going on already" in refused.stderr
-
-
 def test_runner_outlives_the_terminal_it_was_started_from(experiment: Runs) -> None:
     import pexpect
 

@@ -4,6 +4,7 @@ import encodings.idna  # noqa: F401  # what is imported late is perhaps not read
 import json
 import os
 import sys
+import urllib.parse  # noqa: F401
 from pathlib import Path
 
 import psutil  # noqa: F401

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from qtui.errors import UserError
 from qtui.records import Answer, Grade, Task, TaskSet
 from qtui.store import Store, answers, grades, leases, notes, open_store, runs
 from tests.store.old_store import fill_old
@@ -168,7 +167,7 @@ def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:
     child = subprocess.Popen([sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"held\n"
-    with pytest.raises(UserError, match=f"process {child.pid}"):
+    with pytest.raises(leases.LeaseHeldError, match=rf"Run {run} is already running \(pid {child.pid} on "):
         leases.take(store, run)
     child.kill()
     child.wait()

@@ -179,9 +179,12 @@ class RunsPane(Pane):
 
     async def _resume(self, run_id: int) -> None:
         try:
-            await launch.resume(run_id, self.workbench.store_path)
+            launched = await launch.resume(run_id, self.workbench.store_path)
         except UserError as problem:
             self.notify(str(problem), severity="error", timeout=12, markup=False)
+        else:
+            if launched.notice:
+                self.notify(f"{launched.notice}.", timeout=5, markup=False)
 
     def _started(self, run_id: int | None) -> None:
         if run_id is not None:

@@ -158,14 +158,15 @@ class NewRunScreen(Dialog[int | None]):
                 text = self.toml.text  # one text is checked and saved, whatever is typed meanwhile
                 await _check_text(text)  # or a password that somebody typed into an address would be saved with it
                 path = _save(text, self._draft().name or "experiment")
-            run_id = await launch.start(path, self._store_path)
+            launched = await launch.start(path, self._store_path)
         except UserError as problem:
             self._starting = False
             if self.is_open:
                 self._say(_shorter(str(problem)), is_problem=True)
             return
-        self.app.notify(f"Run {run_id} started from {safe(str(path))}.", timeout=5, markup=False)
-        self.dismiss(run_id)
+        said = launched.notice or f"Run {launched.run_id} started from {safe(str(path))}"
+        self.app.notify(f"{said}.", timeout=5, markup=False)
+        self.dismiss(launched.run_id)
 
     def _say(self, text: str, *, is_problem: bool = False) -> None:
         self.verdict.update(safe(text))

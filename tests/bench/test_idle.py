@@ -1,0 +1,42 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtui import paths
+from qtui.engines.protocol import Prompt, Request
+from qtui.records import Sampling, VariantSpec
+from tests.bench.idle import LENGTHS_UNKNOWN, LIMITS_KNOWN, IdleShares
+
+pytest.importorskip("llama_cpp", reason="needs the engines extra")
+
+LIMITS = (1, 1, 1, 24)
+"""Tokens per answer: with the long answer last, one of two slots has nothing to do nearly all the time."""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Any:
+    from qtui.engines import llama_folder
+    from qtui.engines.llama_cpp import LlamaCppEngine
+
+    if not (paths.demo_model() / "model.safetensors").is_file():
+        pytest.skip("data/demo has no model")
+    file = tmp_path / "demo.gguf"
+    llama_folder.convert(paths.demo_model(), file)
+    return LlamaCppEngine(VariantSpec("demo", "F16", "llama.cpp", str(file), "F16", slots=2, threads=1), file)
+
+
+def test_each_idle_share_is_that_of_its_own_case(engine: Any) -> None:
+    requests = [Request(i, Prompt(f"質問{i}", False), Sampling(max_tokens=limit)) for i, limit in enumerate(LIMITS)]
+    engine.load(requests, lambda _: None)
+    idle = IdleShares(engine, requests)
+
+    def share(case: str) -> float:
+        idle.answer(case)
+        return float(engine.facts()["idle_slot_share"])
+
+    known = share(LIMITS_KNOWN)
+    engine._longest_first = lambda request: request.index
+    unknown = share(LENGTHS_UNKNOWN)
+    assert known < unknown
+    assert idle.by_case == {LIMITS_KNOWN: known, LENGTHS_UNKNOWN: unknown}
