@@ -284,6 +284,10 @@ class RunSummary:
     ended: float | None
     variants: tuple[VariantProgress, ...]
     judges: tuple[JudgeProgress, ...]
+    ends: tuple[str, ...] = ()
+    """What ends its runner although nobody cancels it, as words after "ends": `with Slurm job 4711`. What ended a runner stays."""
+    ends_at: float | None = None
+    """When at the latest; None where that is not known."""
 
     @property
     def active(self) -> bool:

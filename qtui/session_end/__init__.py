@@ -5,13 +5,16 @@ everything that a job or a login session has left: Slurm, PBS, LSF and Grid Engi
 to, at a logout. This package notices both and says what helps. It only reads the environment and a few files, so it never waits.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qtui.session_end import job_schedulers, logind
 from qtui.session_end.notice import ANY_RUN, Commands, Notice, in_words
 
-__all__ = ["ANY_RUN", "Commands", "Notice", "in_words", "what_ends_runs"]
+__all__ = ["ANY_RUN", "ROOT", "Commands", "Notice", "in_words", "notices_here", "what_ends_runs"]
+
+ROOT = Path("/")
 
 
 def what_ends_runs(
@@ -24,3 +27,10 @@ def what_ends_runs(
     """
     notices = (job_schedulers.notice(environment, root, commands, now), logind.notice(environment, root, commands))
     return tuple(notice for notice in notices if notice is not None)
+
+
+def notices_here(ends: Sequence[str], commands: Commands) -> tuple[Notice, ...]:
+    """What ends a run and this process alike, of the `ends` of its summary: a run of another job or machine has no notice here."""
+    if not ends:
+        return ()
+    return tuple(notice for notice in what_ends_runs(os.environ, ROOT, commands) if notice.ends in ends)

@@ -174,4 +174,8 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE variant ADD COLUMN role TEXT NOT NULL DEFAULT 'candidate';    -- or baseline, control arm, noise floor
     UPDATE variant SET role = 'baseline' WHERE is_baseline;
     """,
+    """
+    ALTER TABLE lease ADD COLUMN ends TEXT NOT NULL DEFAULT '[]';   -- JSON list: what else ends the runner, a job's end or a logout
+    ALTER TABLE lease ADD COLUMN ends_at REAL;                      -- when at the latest; NULL where that is not known
+    """,
 )
