@@ -5,15 +5,17 @@ since that is what a person at a plain terminal means by it.
 """
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from qtui import url_secrets
+from qtui import session_end, url_secrets
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
+from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
 
@@ -35,7 +37,8 @@ def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> in
         return _check(file, as_json)
     from qtui.runner.start import start
 
-    return _follow_or_name(start(file, store), detach, as_json, store)
+    commands = Commands.of_run("run", str(file), store=store)
+    return _follow_or_name(start(file, store), detach, as_json, store, commands)
 
 
 @click.command()
@@ -47,7 +50,8 @@ def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
     """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids."""
     from qtui.runner.start import resume as resume_run
 
-    return _follow_or_name(resume_run(run_id, store), detach, as_json, store)
+    commands = Commands.of_run("resume", str(run_id), store=store)
+    return _follow_or_name(resume_run(run_id, store), detach, as_json, store, commands)
 
 
 @click.command()
@@ -71,6 +75,9 @@ def follow(store: Store, run_id: int) -> RunSummary:
     """Show a run's progress on stderr until it ends; Ctrl-C asks the runner to cancel. Returns how it ended."""
     from qtui.cli.progress import watch
 
+    run = runs.summaries(store, [run_id])[0]
+    if run.ends:
+        click.echo(safe(f"run {run_id} {session_end.in_words(run.ends, run.ends_at)}"), err=True)
     try:
         return watch(store, run_id)
     except KeyboardInterrupt:
@@ -112,9 +119,18 @@ def _line(text: str) -> str:
     return safe(text).replace("\n", " ")
 
 
-def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path) -> int:
+def what_ends(store_path: Path, run_id: int, commands: Commands) -> list[str]:
+    """Sentences for a person at this terminal: what ends a run that was just started from it, and what helps."""
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
+        run = runs.summaries(store, [run_id])[0]
+    return [notice.text for notice in session_end.notices_here(run.ends, commands)]
+
+
+def _follow_or_name(run_id: int, detach: bool, as_json: bool, store_path: Path, commands: Commands) -> int:
     if detach:
         click.echo(json.dumps({"run": run_id}) if as_json else run_id)
+        for text in what_ends(store_path, run_id, commands):
+            click.echo(safe(text), err=True)
         return 0
     store = open_store(store_path, create=False)
     try:
