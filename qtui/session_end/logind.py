@@ -27,9 +27,13 @@ class Settings:
     """What logind's configuration says of logouts. The defaults are those of the distributions."""
 
     kills: bool = False
+    """`KillUserProcesses`"""
     only: tuple[str, ...] = ()
+    """`KillOnlyUsers`"""
     excluded: tuple[str, ...] = ("root",)
+    """`KillExcludeUsers`"""
     keeps_user_managers: bool = False
+    """`UserStopDelaySec=infinity`"""
 
     def reason(self, user: str) -> str:
         """The setting because of which this user's session is ended at logout; empty where it is not.
