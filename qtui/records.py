@@ -317,6 +317,10 @@ class RunSummary:
     judges: tuple[JudgeProgress, ...]
     attempts: tuple[Attempt, ...] = ()
     """The oldest first."""
+    ends: tuple[str, ...] = ()
+    """What ends its runner although nobody cancels it, as words after "ends": `with Slurm job 4711`. What ended a runner stays."""
+    ends_at: float | None = None
+    """When at the latest; None where that is not known."""
 
     @property
     def active(self) -> bool:

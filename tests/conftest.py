@@ -8,6 +8,8 @@ import pytest
 from qtui import redaction
 from tests.hostile_folder import HostileFolder
 
+JOBS = ("SLURM_JOB_ID", "SLURM_JOBID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "XDG_SESSION_ID")
+"""Where the tests themselves run in a cluster's job, no test is about that one."""
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -30,7 +32,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has folders of its own in place of the user's."""
     for name in ("DATA", "CONFIG", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "xdg" / name.lower()))
-    for name in ("QTUI_STORE", "OPENAI_API_KEY", "NO_COLOR", "COLUMNS", "LINES"):
+    for name in ("QTUI_STORE", "OPENAI_API_KEY", "NO_COLOR", "COLUMNS", "LINES", *JOBS):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -7,7 +7,8 @@ import click
 
 from qtui import paths
 from qtui.cli.options import store_option
-from qtui.cli.run import Started, follow_started, start_or_attach, status
+from qtui.cli.run import Started, follow_started, start_or_attach, status, what_ends
+from qtui.session_end import Commands
 from qtui.store import open_store
 
 
@@ -32,7 +33,7 @@ def demo(headless: bool, store: Path) -> int:
         return 1
     from qtui.ui.app import run
 
-    run(store)
+    run(store, notices=what_ends(store, started.run_id, Commands.of_demo(store)))
     return 0
 
 

@@ -8,12 +8,13 @@ import os
 import platform
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from qtui import __version__, paths
+from qtui import __version__, paths, session_end
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Page, count, print_json
 from qtui.errors import UserError
@@ -30,7 +31,7 @@ GIB = 2**30
 @json_option
 @store_option
 def doctor(*, as_json: bool, store: Path) -> int:
-    """Say what this machine can do: engines, GPU, memory, terminal, keys, store. Exit 1 if qtui cannot work here."""
+    """Say what this machine can do: engines, GPU, memory, terminal, session, keys, store. Exit 1 if qtui cannot work here."""
     problems: list[str] = []
     found: dict[str, Any] = {
         "qtui": __version__,
@@ -40,6 +41,7 @@ def doctor(*, as_json: bool, store: Path) -> int:
         "cpus": _cpus(),
         "memory": _memory(),
         "terminal": _terminal(),
+        "session": _session(),
         "keys": {name: bool(os.environ.get(name)) for name in KEYS},
         "store": _store(store.absolute(), problems),
         "files": _files(problems),
@@ -103,6 +105,12 @@ def _terminal() -> dict[str, Any]:
     }
 
 
+def _session() -> list[dict[str, Any]]:
+    """What ends a run that is started here although nobody cancels it."""
+    notices = session_end.what_ends_runs(os.environ, session_end.ROOT)
+    return [asdict(notice) for notice in notices]
+
+
 def _store(path: Path, problems: list[str]) -> dict[str, Any]:
     kind = file_system(path if path.exists() else _nearest(path))
     found: dict[str, Any] = {"path": str(path), "exists": path.exists(), "file_system": kind, "journal_mode": None}
@@ -161,6 +169,11 @@ def _print(found: dict[str, Any]) -> None:
         page, "memory", f"{memory['total_bytes'] / GIB:.1f} GiB, {memory['available_bytes'] / GIB:.1f} GiB free{limit}"
     )
     _say(page, "terminal", _terminal_words(found["terminal"]))
+    _say(
+        page,
+        "session",
+        "\n".join(notice["text"] for notice in found["session"]) or "runs continue after this terminal is closed",
+    )
     for name, is_set in found["keys"].items():
         _say(page, name, "set" if is_set else "not set")
     runs = f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not there yet"

@@ -6,16 +6,18 @@ it, perhaps another person, so there Ctrl-C only stops following.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from qtui import url_secrets
+from qtui import session_end, url_secrets
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
+from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
 
@@ -39,7 +41,8 @@ def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> in
         return _check(file, as_json)
     from qtui.runner.start import start
 
-    return _follow_or_name(start_or_attach(lambda: start(file, store)), detach, as_json, store)
+    commands = Commands.of_run("run", str(file), store=store)
+    return _follow_or_name(start_or_attach(lambda: start(file, store)), detach, as_json, store, commands)
 
 
 @click.command()
@@ -54,7 +57,8 @@ def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
     """
     from qtui.runner.start import resume as resume_run
 
-    return _follow_or_name(start_or_attach(lambda: resume_run(run_id, store)), detach, as_json, store)
+    commands = Commands.of_run("resume", str(run_id), store=store)
+    return _follow_or_name(start_or_attach(lambda: resume_run(run_id, store)), detach, as_json, store, commands)
 
 
 @click.command()
@@ -111,6 +115,7 @@ def follow_started(store: Store, started: Started) -> RunSummary:
     try:
         if started.notice:
             click.echo(f"{started.notice}: following it.", err=True)
+        _say_what_ends(store, run_id)
         return _watch(store, started)
     except KeyboardInterrupt:
         if not started.is_ours:
@@ -119,6 +124,12 @@ def follow_started(store: Store, started: Started) -> RunSummary:
         click.echo("\ncancelling; what is done is kept (Ctrl-C again leaves the run to end by itself)", err=True)
         runs.request(store, run_id, "cancel")
         return _watch(store, started)
+
+
+def _say_what_ends(store: Store, run_id: int) -> None:
+    run = runs.summaries(store, [run_id])[0]
+    if run.ends:
+        click.echo(safe(f"run {run_id} {session_end.in_words(run.ends, run.ends_at)}"), err=True)
 
 
 def _watch(store: Store, started: Started) -> RunSummary:
@@ -160,9 +171,18 @@ def _line(text: str) -> str:
     return safe(text).replace("\n", " ")
 
 
-def _follow_or_name(started: Started, detach: bool, as_json: bool, store_path: Path) -> int:
+def what_ends(store_path: Path, run_id: int, commands: Commands) -> list[str]:
+    """Sentences for a person at this terminal: what ends a run that was just started from it, and what helps."""
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
+        run = runs.summaries(store, [run_id])[0]
+    return [notice.text for notice in session_end.notices_here(run.ends, commands)]
+
+
+def _follow_or_name(started: Started, detach: bool, as_json: bool, store_path: Path, commands: Commands) -> int:
     if detach:
         _name(started, as_json)
+        for text in what_ends(store_path, started.run_id, commands):
+            click.echo(safe(text), err=True)
         return 0
     store = open_store(store_path, create=False)
     try:

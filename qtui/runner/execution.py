@@ -7,11 +7,12 @@ A full disk ends a run: nothing more could be kept of it. For the last words the
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from qtui import endpoint, redaction
+from qtui import endpoint, redaction, session_end
 from qtui.errors import NO_SPACE, NoSpaceError
 from qtui.experiment import Experiment, parse
 from qtui.judges import fingerprint
@@ -37,7 +38,7 @@ async def execute(store: Store, run_id: int) -> str:
     if run.source == "run":
         experiment = parse(runs.definition(store, run_id), Path(run.origin), is_stored=True)
     with Reserve(store.path) as reserve:
-        leases.take(store, run_id)
+        _take_lease(store, run_id)
         try:
             return await _run(store, run_id, experiment)
         except (NoSpaceError, OSError) as error:
@@ -47,6 +48,13 @@ async def execute(store: Store, run_id: int) -> str:
         finally:
             with contextlib.suppress(NoSpaceError):
                 leases.release(store, run_id)
+
+
+def _take_lease(store: Store, run_id: int) -> None:
+    """With what ends this process besides: others may look from another machine, which cannot see it."""
+    notices = session_end.what_ends_runs(os.environ, session_end.ROOT)
+    ends_at = min((notice.ends_at for notice in notices if notice.ends_at is not None), default=None)
+    leases.take(store, run_id, [notice.ends for notice in notices], ends_at)
 
 
 async def _run(store: Store, run_id: int, experiment: Experiment | None) -> str:

@@ -4,9 +4,11 @@ On the same host the process table decides at once (pid and its start time: a re
 only the heartbeat can be seen.
 """
 
+import json
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -44,16 +46,20 @@ def holder(store: Store, run_id: int) -> Holder | None:
     return None
 
 
-def take(store: Store, run_id: int) -> None:
-    """Make this process the runner of the run. Raises LeaseHeldError if another one alive is."""
+def take(store: Store, run_id: int, ends: Sequence[str] = (), ends_at: float | None = None) -> None:
+    """Make this process the runner of the run. Raises LeaseHeldError if another one alive is.
+
+    `ends` says what ends this process although nobody cancels it, as in `RunSummary`, and `ends_at` when at the latest.
+    """
     with store.writing():
         now = holder(store, run_id)
         if now and (now.host, now.pid) != (socket.gethostname(), os.getpid()):
             raise LeaseHeldError(run_id, now)
         store.execute(
-            "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat) VALUES (?,?,?,?,?)",
-            (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time()),
-        )
+            "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat, ends, ends_at) VALUES (?,?,?,?,?,?,?)",
+            (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time(),
+             json.dumps(list(ends), ensure_ascii=False), ends_at),
+        )  # fmt: skip
 
 
 def beat(store: Store, run_id: int) -> bool:

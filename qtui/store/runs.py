@@ -182,7 +182,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
     where, values = _among("run.id", run_ids)
     rows = store.execute(
         "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
-        " lease.host, lease.pid, lease.pid_started, lease.heartbeat FROM run"
+        " lease.host, lease.pid, lease.pid_started, lease.heartbeat, coalesce(lease.ends, '[]') AS ends, lease.ends_at FROM run"
         f" JOIN task_set ON task_set.id = run.task_set_id LEFT JOIN lease ON lease.run_id = run.id {where}"
         " ORDER BY run.created DESC, run.id DESC",
         values,
@@ -207,6 +207,8 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges.get(row["id"], ())),
             attempts=tuple(attempts_by_run.get(row["id"], ())),
+            ends=tuple(json.loads(row["ends"])),
+            ends_at=row["ends_at"],
         )
         for row, state in zip(rows, states, strict=True)
     ]

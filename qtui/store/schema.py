@@ -189,4 +189,8 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX attempt_by_run ON attempt (run_id);
     """,
+    """
+    ALTER TABLE lease ADD COLUMN ends TEXT NOT NULL DEFAULT '[]';   -- JSON list: what else ends the runner, a job's end or a logout
+    ALTER TABLE lease ADD COLUMN ends_at REAL;                      -- when at the latest; NULL where that is not known
+    """,
 )

@@ -9,6 +9,7 @@ import signal
 import sys
 import termios
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -51,17 +52,19 @@ class QtuiApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - declared so by Textual
     NOTIFICATION_TIMEOUT = 6
 
-    def __init__(self, store_path: Path, *, config: Config | None = None) -> None:
+    def __init__(self, store_path: Path, *, config: Config | None = None, notices: Sequence[str] = ()) -> None:
         super().__init__()
         self.store_path = store_path
         self.config = config or Config()
         self.reader = StoreReader(store_path)
+        self.exit_lines: list[str] = []
+        """What is printed when the user has quit: whole lines, since a command that Textual wraps cannot be copied."""
         self.watches_terminal = False
         """True where there is a terminal that can be lost; tests have none."""
         self._numbers: Numbers | None = None
         self._store_version: tuple[int, ...] | None = None
         self._theme_files: dict[str, ThemeFile] = {}
-        self._problems: list[str] = []
+        self._problems: list[str] = list(notices)
         self.set_keymap(dict(self.config.keymap))
         self._load_themes()
 
@@ -154,20 +157,21 @@ class QtuiApp(App[None]):
                 self._watch_theme(self.theme)
 
 
-def run(store_path: Path) -> None:
-    """Open the workbench on a store until the user quits.
+def run(store_path: Path, *, notices: Sequence[str] = ()) -> None:
+    """Open the workbench on a store until the user quits; it begins with the notices.
 
     Raises UserError where the store cannot be opened, and what ended the workbench where that was a defect.
     """
     gc.disable()
     open_store(store_path, must_write=False).close()
     config = configuration.load(key_ids=keys.ids())
-    app = QtuiApp(store_path, config=config)
+    app = QtuiApp(store_path, config=config, notices=notices)
     signal.signal(signal.SIGHUP, _end_at_once)
     signal.signal(signal.SIGTERM, lambda *_: app.call_later(app.exit))
     app.watches_terminal = True
     app.suit_terminal()
     app.run(mouse=config.mouse)
+    sys.stderr.writelines(f"{line}\n" for line in app.exit_lines)
     if (error := app._exception) is not None:
         raise error.error if isinstance(error, WorkerFailed) else error
 

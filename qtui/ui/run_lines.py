@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.style import Style
 from rich.text import Text
 
+from qtui import session_end
 from qtui.charts.role_words import followed
 from qtui.records import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
@@ -141,10 +142,16 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         what += f" · started {day(run.started)}, {_worked(run, run.started, now)}"
         what += f" · {safe(_short(run.origin))}"
     yield from (_styled(line, styles["quiet"]) for line in wrap(what, cells))
+    if run.ends and run.active:
+        words = session_end.in_words(run.ends, run.ends_at, now)
+        yield from (_styled(line, styles["notice"]) for line in wrap(safe(f"{words[0].upper()}{words[1:]}."), cells))
     if run.reason:
         yield from (_styled(line, styles["bad"]) for line in wrap(safe(run.reason), cells))
     if run.state == "interrupted":
         yield from (_styled(line, styles["notice"]) for line in wrap("Nothing is lost; press r to resume.", cells))
+        if run.ends:
+            cause = f"It was expected to end {' or '.join(run.ends)}."
+            yield from (_styled(line, styles["notice"]) for line in wrap(safe(cause), cells))
 
 
 def _worked(run: RunSummary, started: float, now: float) -> str:

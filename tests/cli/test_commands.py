@@ -10,11 +10,12 @@ import pyarrow.parquet
 import pytest
 from click.testing import Result
 
-from qtui import paths
+from qtui import paths, session_end
 from qtui.cli import COMMANDS, cli
 from qtui.errors import UserError
 from tests.cli.conftest import Invoke
 from tests.filled_store import HOSTILE, fill
+from tests.session_end.system import HOST, SESSION, System
 
 
 def done(result: Result) -> str:
@@ -218,6 +219,20 @@ def test_doctor_never_prints_a_key(store_path: Path, invoke: Invoke, monkeypatch
     assert found["keys"] == {"OPENAI_API_KEY": True, "HF_TOKEN": False}
     assert (found["store"]["journal_mode"], found["store"]["runs"], found["store"]["mode"]) == ("wal", 1, "600")
     assert {engine["engine"] for engine in found["engines"]} == {"transformers", "llama.cpp", "openai"}
+
+
+def test_doctor_says_what_ends_a_run_that_is_started_here(
+    store_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    system = System(tmp_path / "root")
+    monkeypatch.setattr(session_end, "ROOT", system.root)
+    assert "session         runs continue after this terminal is closed\n" in done(invoke("doctor"))
+    system.is_in(SESSION)
+    system.configure("etc/systemd/logind.conf", "KillUserProcesses=yes")
+    monkeypatch.setenv("LSB_JOBID", "12")
+    assert "session         This is LSF batch job 12: " in done(invoke("doctor"))
+    [job, logout] = json.loads(done(invoke("doctor", "--json")))["session"]
+    assert (job["ends"], logout["ends"]) == ("with LSF job 12", f"when you log out of {HOST}")
 
 
 def test_doctor_names_a_store_that_cannot_be_used(tmp_path: Path, invoke: Invoke) -> None:

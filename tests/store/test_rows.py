@@ -1,8 +1,10 @@
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +158,24 @@ def test_running_without_a_lease_reads_as_interrupted(store: Store) -> None:
     assert runs.summaries(store)[0].state == "interrupted"
     leases.take(store, run)
     assert runs.summaries(store)[0].state == "running"
+
+
+def test_what_ends_a_runner_is_kept_until_the_next_takes_the_lease(store: Store) -> None:
+    run = runs.add(store, new_run())
+    leases.take(store, run, ("with Slurm job 4711", "when you log out of gpu-2"), 1.8e9)
+    [summary] = runs.summaries(store)
+    assert (summary.ends, summary.ends_at) == (("with Slurm job 4711", "when you log out of gpu-2"), 1.8e9)
+    leases.take(store, run)
+    [summary] = runs.summaries(store)
+    assert (summary.ends, summary.ends_at) == ((), None)
+
+
+def test_lease_of_an_older_qtui_says_nothing_of_its_end(tmp_path: Path) -> None:
+    run = fill_old(tmp_path / "old.sqlite", 4)
+    with closing(sqlite3.connect(tmp_path / "old.sqlite")) as old, old:
+        old.execute("INSERT INTO lease VALUES (?, 'gpu-2', 1, 1.0, ?)", (run, time.time()))
+    with closing(open_store(tmp_path / "old.sqlite")) as opened:
+        assert [(each.ends, each.ends_at) for each in runs.summaries(opened)] == [((), None)]
 
 
 def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:

@@ -1,58 +1,19 @@
 """What only a real terminal shows: the workbench, its run, and a connection that is lost."""
 
-import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from qtui.experiment import load
-from qtui.records import RunSummary
 from qtui.runner.start import add
-from qtui.store import leases, open_store, runs
+from qtui.store import open_store
+from tests.terminal.live_runs import SLOW, wait_for_run
 from tests.terminal.tmux import PATIENCE_SECONDS, Terminal
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
-
-SLOW = """
-name = "slow"
-tasks = "demo"
-[sampling]
-max_tokens = 64
-[[models]]
-name = "demo-ja"
-  [[models.variants]]
-  name = "F16"
-  engine = "llama.cpp"
-  weights = "demo"
-  slots = 1
-  threads = 1
-"""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "store.sqlite"
-    yield path
-    opened = open_store(path)
-    for run in runs.summaries(opened):
-        if holder := leases.holder(opened, run.id):
-            os.kill(holder.pid, signal.SIGKILL)
-
-
-def wait_for_run(store: Path, condition: Callable[[RunSummary], object]) -> RunSummary:
-    opened = open_store(store)
-    end = time.monotonic() + 2 * PATIENCE_SECONDS
-    while time.monotonic() < end:
-        found = runs.summaries(opened)
-        if found and condition(found[0]):
-            return found[0]
-        time.sleep(0.05)
-    raise AssertionError(runs.summaries(opened))
 
 
 def workbench(store: Path) -> Terminal:

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 from qtui import paths
+from qtui.store import Store
+from tests.ui.test_runs import begin
 
 HEAVY = (
     "torch",
@@ -129,6 +131,16 @@ def test_q_ends_it_with_the_terminal_as_it_was(store_path: Path, study: int) -> 
     terminal = open_workbench(store_path)
     os.write(terminal.fd, b"q")
     terminal.wait_for("\x1b[?1049l")
+    assert terminal.wait_for_end() == 0
+    terminal.close()
+
+
+def test_q_beside_a_run_leaves_the_command_that_helps_in_one_line(store_path: Path, store: Store) -> None:
+    begin(store, "study", ends=("with Slurm job 4711",))
+    terminal = Terminal("env", "SLURM_JOB_ID=4711", sys.executable, "-m", "qtui", "--store", str(store_path))
+    terminal.wait_for("running")
+    os.write(terminal.fd, b"q")
+    terminal.wait_for(f'sbatch --wrap "qtui resume 1 --store {store_path}"\r\n')
     assert terminal.wait_for_end() == 0
     terminal.close()
 

@@ -18,7 +18,7 @@ REASON = (
 )
 
 
-def begin(store: Store, name: str = "live", tasks: int = 10) -> int:
+def begin(store: Store, name: str = "live", tasks: int = 10, ends: tuple[str, ...] = ()) -> int:
     """A run that this process holds the lease of, so that it counts as running."""
     new = runs.NewRun(
         experiment=name,
@@ -34,7 +34,7 @@ def begin(store: Store, name: str = "live", tasks: int = 10) -> int:
         judges=[runs.NewJudge("reference", 1, "f", {})],
     )
     run_id = runs.add(store, new)
-    leases.take(store, run_id)
+    leases.take(store, run_id, ends, time.time() + 3 * 24 * 3600 if ends else None)
     runs.begin(store, run_id)
     return run_id
 
@@ -225,3 +225,27 @@ def test_the_clock_of_a_run_that_broke_off_stands_still(store: Store) -> None:
     answered_at(store, run_id, 1010, 1090)
     leases.release(store, run_id)
     assert "1:30 until it broke off" in heading(store, run_id, "running", None)
+
+
+async def test_run_in_a_job_says_when_the_job_ends_it(store_path: Path, store: Store) -> None:
+    begin(store, ends=("with Slurm job 4711",))
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Ends with Slurm job 4711, on ")
+        assert " at the latest." in screen_text(pilot)
+
+
+def test_run_that_ended_with_its_job_names_the_job(store: Store) -> None:
+    run_id = begin(store, ends=("with Slurm job 4711",))
+    store.execute("UPDATE lease SET pid_started = 1")
+    lines = [line.plain for line in run_lines(runs.summaries(store, [run_id])[0], 100, dict.fromkeys(ROLES, Style()))]
+    assert "It was expected to end with Slurm job 4711." in lines
+    assert not any(line.startswith("Ends ") for line in lines)
+
+
+def test_run_that_is_over_says_nothing_of_a_job(store: Store) -> None:
+    run_id = begin(store, ends=("with Slurm job 4711",))
+    runs.set_state(store, run_id, "done")
+    leases.release(store, run_id)
+    lines = run_lines(runs.summaries(store, [run_id])[0], 100, dict.fromkeys(ROLES, Style()))
+    assert "Slurm" not in "".join(line.plain for line in lines)

@@ -9,6 +9,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.pane import Pane
 from qtui.ui.screens.main import MainScreen
 from tests.ui.conftest import fill
+from tests.ui.test_runs import begin
 from tests.ui.waiting import screen_text, until, until_shown
 
 
@@ -180,3 +181,42 @@ async def test_a_store_that_is_gone_is_said_in_one_place_until_it_is_back(
 
 def _is_read(pane: Pane | None) -> bool:
     return pane is not None and not pane._stale
+
+
+async def exit_lines(store_path: Path) -> list[str]:
+    """What the workbench leaves on the terminal when it is quit with `q`."""
+    app = QtuiApp(store_path)
+    async with app.run_test() as pilot:
+        await until_shown(pilot, "▶ running")
+        await pilot.press("q")
+    return app.exit_lines
+
+
+async def test_quit_beside_a_run_that_nothing_ends_says_that_it_goes_on(store_path: Path, store: Store) -> None:
+    begin(store)
+    assert await exit_lines(store_path) == ["Still running: live (0 of 20 answers). `qtui` shows it again."]
+
+
+async def test_quit_in_a_jobs_shell_says_that_the_run_ends_and_how_it_goes_on(
+    store_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    run_id = begin(store, ends=("with Slurm job 4711",))
+    _, told = await exit_lines(store_path)
+    assert told == (
+        f"Run {run_id}: This shell is Slurm job 4711: the run ends with it. Stop it with `qtui cancel {run_id} --store"
+        f' {store_path}`, then submit it instead: sbatch --wrap "qtui resume {run_id} --store {store_path}"'
+    )
+
+
+async def test_quit_beside_a_run_of_another_job_names_that_job_alone(store_path: Path, store: Store) -> None:
+    begin(store, ends=("with Slurm job 4711",))
+    _, told = await exit_lines(store_path)
+    assert told.startswith("Run 1: ends with Slurm job 4711, on ")
+
+
+async def test_workbench_begins_with_the_notices_it_is_given(store_path: Path, store: Store) -> None:
+    app = QtuiApp(store_path, notices=["This shell is Slurm job 4711: [the run] ends with it."])
+    async with app.run_test() as pilot:
+        told = ["This shell is Slurm job 4711: [the run] ends with it."]
+        await until(pilot, lambda: [notice.message for notice in app._notifications] == told)

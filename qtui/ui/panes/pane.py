@@ -35,6 +35,7 @@ class Workbench(Protocol):
     store_path: "Path"
     config: "Config"
     reader: StoreReader
+    exit_lines: list[str]
 
     @property
     def numbers(self) -> "Numbers": ...

@@ -6,10 +6,11 @@ The store is polled, not listened to: the runner is another process that knows n
 import asyncio
 import importlib
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from rich.text import Text
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,8 +18,10 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Static
 
+from qtui import session_end
 from qtui.errors import UserError
 from qtui.records import RunSummary
+from qtui.session_end import Commands
 from qtui.store import Store
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
@@ -230,7 +233,10 @@ class MainScreen(Screen[None]):
     def action_quit(self) -> None:
         active = [run for run in self.runs if run.active]
         going_on = ", ".join(f"{safe(run.experiment)} ({run.answered} of {run.expected} answers)" for run in active)
-        self.app.exit(message=Text(f"Still running: {going_on}. `qtui` shows it again.") if active else None)
+        if active:
+            still_running = f"Still running: {going_on}. `qtui` shows it again."
+            self.workbench.exit_lines = [still_running, *_what_ends(active, self.workbench.store_path)]
+        self.app.exit()
 
 
 class MissingPane(Pane):
@@ -238,6 +244,14 @@ class MissingPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Static(f"This qtui has no {self.id} pane.", markup=False)
+
+
+def _what_ends(active: Sequence[RunSummary], store_path: Path) -> Iterator[str]:
+    """A line for each run that a job's end or a logout ends; with what helps, where that is this terminal's job or login."""
+    for run in active:
+        here = session_end.notices_here(run.ends, Commands.of_running(run.id, store_path))
+        texts = [notice.text for notice in here] or [session_end.in_words(run.ends, run.ends_at)]
+        yield from (f"Run {run.id}: {safe(text)}" for text in texts if text)
 
 
 def _make(pane_id: str) -> Pane:
