@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from qtui import paths
-from qtui.cli.options import store_option
+from qtui.cli.options import cpu_option, store_option
 from qtui.cli.run import Started, follow_started, start_or_attach, status, what_ends
 from qtui.session_end import Commands
 from qtui.store import open_store
@@ -14,8 +14,9 @@ from qtui.store import open_store
 
 @click.command()
 @click.option("--headless", is_flag=True, help="No workbench: progress on stderr, the score table on stdout.")
+@cpu_option
 @store_option
-def demo(headless: bool, store: Path) -> int:
+def demo(*, headless: bool, allows_cpu: bool, store: Path) -> int:
     """Run the demo: a small Japanese model in four forms (FP16, F16, Q4_K_M, Q2_K) on qtui's own tasks.
 
     A second start goes on with what is there, or follows the demo that is already running; then Ctrl-C only stops following.
@@ -23,7 +24,9 @@ def demo(headless: bool, store: Path) -> int:
     """
     from qtui.runner.start import start
 
-    started = start_or_attach(lambda: start(paths.data() / "experiments" / "demo.toml", store))
+    experiment = paths.data() / "experiments" / "demo.toml"
+    started = start_or_attach(lambda cpu: start(experiment, store, allows_cpu=cpu), allows_cpu)
+    assert started is not None
     if headless:
         return _show_scores(started, store)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

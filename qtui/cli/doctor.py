@@ -28,9 +28,12 @@ GIB = 2**30
 
 
 @click.command()
+@click.option(
+    "--self-test", is_flag=True, help="Try llama.cpp's products of every usual type on every device (seconds)."
+)
 @json_option
 @store_option
-def doctor(*, as_json: bool, store: Path) -> int:
+def doctor(*, self_test: bool, as_json: bool, store: Path) -> int:
     """Say what this machine can do: engines, GPU, memory, terminal, session, keys, store. Exit 1 if qtui cannot work here."""
     problems: list[str] = []
     found: dict[str, Any] = {
@@ -38,6 +41,8 @@ def doctor(*, as_json: bool, store: Path) -> int:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "engines": _engines(),
+        "gpus": _gpus(),
+        "self_test": _self_test(self_test),
         "cpus": _cpus(),
         "memory": _memory(),
         "terminal": _terminal(),
@@ -63,11 +68,40 @@ def _engines() -> list[dict[str, Any]]:
             "installed": state.installed,
             "versions": dict(state.versions),
             "accelerator": state.accelerator,
-            "gpus": [{"name": gpu.name, "memory_bytes": gpu.memory_bytes} for gpu in state.gpus],
+            "idle_gpu": state.idle_gpu,
             "remedy": state.remedy,
         }
         for state in available.engines()
     ]
+
+
+def _gpus() -> list[dict[str, Any]]:
+    from qtui.engines.device import gpus
+
+    return [asdict(gpu) for gpu in gpus.gpus()]
+
+
+def _self_test(runs_now: bool) -> dict[str, Any]:
+    """What the self test of llama.cpp found on this machine, after running it for the usual types if `runs_now`."""
+    from qtui.engines import available, compute
+    from qtui.engines.self_test import testing
+
+    if "llama-cpp-python" not in available.versions(available.PACKAGES["llama.cpp"]):
+        return {}
+    identity = compute.ggml_identity()
+    if runs_now:
+        testing.test(
+            "ggml", identity, compute.USUAL_TYPES, experts=True, report=lambda words: click.echo(words, err=True)
+        )
+    tested = testing.kept(identity)
+    faults = [fault for fault in tested.outcomes.values() if fault.is_fault]
+    return {
+        "tested": len(tested.outcomes),
+        "broken": tested.broken,
+        "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.in_words(fault)}" for fault in faults],
+        "report": tested.report,
+        "remedy": compute.REBUILD if faults or tested.broken else "",
+    }
 
 
 def _cpus() -> dict[str, int]:
@@ -156,13 +190,14 @@ def _print(found: dict[str, Any]) -> None:
             engine["engine"],
             f"{versions} ({engine['accelerator']})" if engine["installed"] else f"not installed: {engine['remedy']}",
         )
-    gpus = [gpu for engine in found["engines"] for gpu in engine["gpus"]]
-    _say(
-        page,
-        "GPU",
-        "; ".join(f"{gpu['name']}, {gpu['memory_bytes'] / GIB:.0f} GiB" for gpu in gpus)
-        or "none that the engines can use",
-    )
+        if engine["idle_gpu"]:
+            _say(page, "", engine["idle_gpu"])
+    if found["self_test"]:
+        _say(page, "self test", _self_test_words(found["self_test"]))
+    from qtui.engines.device.gpus import Gpu
+    from qtui.processes.header import gpu_in_words
+
+    _say(page, "GPU", "; ".join(gpu_in_words(Gpu(**gpu)) for gpu in found["gpus"]) or "none")
     _say(page, "CPUs", f"{cpus['count']}" + (f", {cpus['usable']} usable" if cpus["usable"] != cpus["count"] else ""))
     limit = f", limited to {memory['limit_bytes'] / GIB:.1f} GiB" if memory["limit_bytes"] else ""
     _say(
@@ -181,6 +216,16 @@ def _print(found: dict[str, Any]) -> None:
     _say(page, "store", f"{store['path']}{runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
     for problem in found["problems"]:
         page.line(f"problem: {safe(problem)}", style="bold red")
+
+
+def _self_test_words(found: dict[str, Any]) -> str:
+    if found["broken"]:
+        return f"llama.cpp cannot be loaded: {found['broken']}; {found['remedy']}"
+    if found["faults"]:
+        return "\n".join([*found["faults"], found["remedy"]])
+    if not found["tested"]:
+        return "llama.cpp was not tried on this machine yet (`qtui doctor --self-test` does, and so does a run)"
+    return f"{found['tested']} kinds of product of llama.cpp tried on this machine, all right"
 
 
 def _terminal_words(terminal: dict[str, Any]) -> str:

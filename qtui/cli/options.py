@@ -38,6 +38,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
 
 
+def cpu_option(command: Command) -> Command:
+    return click.option(
+        "--cpu", "allows_cpu", is_flag=True, help="Compute on the CPU where a GPU is there and an engine cannot use it."
+    )(command)
+
+
 def runs_options(command: Command) -> Command:
     """Which runs a command is about: by default the latest of every experiment."""
     by_run = click.option("--run", "run_id", metavar="ID", type=int, help="One run (`qtui runs` lists them).")

@@ -211,6 +211,8 @@ def _say_end(console: Console, run: RunSummary) -> None:
     words = f"run {run.id} {ended}: {run.answered} of {run.expected} answers"
     if run.reason:
         words += f"\n{run.reason}"
+    notes = {note: variant.name for variant in run.variants for note in variant.facts.get("compute_notes") or ()}
+    words += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
     if run.state == "interrupted":
         words += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
     console.print(safe(words), markup=False, highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ since that is what a person at a plain terminal means by it. A run that is alrea
 it, perhaps another person, so there Ctrl-C only stops following.
 """
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 import click
 
 from qtui import session_end, url_secrets
-from qtui.cli.options import json_option, store_option
+from qtui.cli.options import cpu_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
@@ -21,16 +22,17 @@ from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
 
-CANCELLED_STATUS = 130
+FAILED, CANCELLED_STATUS = 1, 130
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--detach", is_flag=True, help="Start the run, print its id, and return at once.")
 @click.option("--check", is_flag=True, help="Only check the file, and say what would be run.")
+@cpu_option
 @json_option
 @store_option
-def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> int:
+def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Run an experiment (a TOML file), or go on with it where it stopped.
 
     What is answered and graded already is not done again. Ctrl-C cancels the run; losing the terminal does not.
@@ -42,15 +44,17 @@ def run(file: Path, detach: bool, check: bool, as_json: bool, store: Path) -> in
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
-    return _follow_or_name(start_or_attach(lambda: start(file, store)), detach, as_json, store, commands)
+    started = start_or_attach(lambda cpu: start(file, store, allows_cpu=cpu), allows_cpu, detach and as_json)
+    return _follow_or_name(started, detach, as_json, store, commands) if started else FAILED
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Return at once.")
+@cpu_option
 @json_option
 @store_option
-def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
+def resume(run_id: int, *, detach: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command follows it to its end, and Ctrl-C only stops following.
@@ -58,7 +62,8 @@ def resume(run_id: int, detach: bool, as_json: bool, store: Path) -> int:
     from qtui.runner.start import resume as resume_run
 
     commands = Commands.of_run("resume", str(run_id), store=store)
-    return _follow_or_name(start_or_attach(lambda: resume_run(run_id, store)), detach, as_json, store, commands)
+    started = start_or_attach(lambda cpu: resume_run(run_id, store, allows_cpu=cpu), allows_cpu, detach and as_json)
+    return _follow_or_name(started, detach, as_json, store, commands) if started else FAILED
 
 
 @click.command()
@@ -91,14 +96,29 @@ class Started:
         return not self.notice
 
 
-def start_or_attach(start: Callable[[], int]) -> Started:
-    """Start a runner by `start`, which returns the run's id, or name the run that another runner has."""
-    from qtui.runner.start import AlreadyRunningError
+def start_or_attach(
+    start: Callable[[bool], int], allows_cpu: bool = False, is_for_program: bool = False
+) -> Started | None:
+    """Start a runner by `start`, which returns the run's id, or name the run that another runner has.
+
+    `start` is told whether the CPU is allowed where a GPU would stand idle; a person at a terminal is asked. `is_for_program`:
+    JSON on stdout says so instead, for a program that asks in its own way, and None is returned.
+    """
+    from qtui.runner.start import AlreadyRunningError, CpuNotAllowedError
 
     try:
-        return Started(start())
+        return Started(start(allows_cpu))
     except AlreadyRunningError as error:
         return Started(error.run_id, error.what)
+    except CpuNotAllowedError as error:
+        if is_for_program:
+            print_json({"idle_gpus": list(error.reasons)})
+            return None
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        click.echo(safe(f"{'; '.join(error.reasons)}."), err=True)
+        click.confirm("Run on the CPU all the same?", default=False, abort=True, err=True)
+        return start_or_attach(start, True)
 
 
 def follow(store: Store, run_id: int) -> RunSummary:
@@ -141,8 +161,10 @@ def _watch(store: Store, started: Started) -> RunSummary:
 def _check(file: Path, as_json: bool) -> int:
     from qtui import experiment_roles
     from qtui.experiment import load
+    from qtui.runner.start import idle_gpus
 
     experiment = load(file)
+    idle = idle_gpus(experiment)
     said = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     if as_json:
@@ -155,6 +177,7 @@ def _check(file: Path, as_json: bool) -> int:
                 for v in experiment.variants
             ],
             "judges": [judge.label for judge in experiment.judges],
+            "idle_gpus": idle,
         }
         print_json(found)
         return 0
@@ -164,6 +187,8 @@ def _check(file: Path, as_json: bool) -> int:
         click.echo(_line(f"  {variant.model} {variant.name} ({how})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
+    for reason in idle:
+        click.echo(_line(f"  note: {reason}"))
     return 0
 
 

@@ -6,14 +6,11 @@ the process.
 
 import importlib.metadata
 import importlib.util
-import json
 import re
-import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from qtui import child_process
 from qtui.engines.device import gpus
 from qtui.errors import UserError
 from qtui.records import EngineName
@@ -34,19 +31,14 @@ _OPTIONAL: dict[EngineName, tuple[str, ...]] = {
     "openai": (),
 }
 
-_BUILD_FOR = {"nvidia": "CUDA", "amd": "ROCm", "apple": "Metal"}
-
-_ASK_TORCH = """
-import json, torch
-names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available()
-else [] print(json.dumps([[device.name, device.total_memory] for device in names]))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    name: str
-    memory_bytes: int
+_BUILD_FOR: dict[EngineName, dict[str, str]] = {
+    "llama.cpp": {"nvidia": "CUDA", "amd": "ROCm", "apple": "Metal"},
+    "transformers": {"nvidia": "CUDA", "amd": "ROCm"},
+    "openai": {},
+}
+"""What an engine must be built with for the GPUs of a maker, as far as qtui uses them."""
+_LEAST_GPU_BYTES = 4 << 30
+"""A GPU with less memory (the graphics of a laptop's processor) holds no model that is worth a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,6 @@ class EngineState:
     versions: dict[str, str]
     missing: tuple[str, ...] = ()
     accelerator: str = "cpu"
-    gpus: tuple[Gpu, ...] = field(default=())
     idle_gpu: str = ""
 
     @property
@@ -70,20 +61,20 @@ class EngineState:
         return "" if self.installed else INSTALL_LLAMA_CPP if self.engine == "llama.cpp" else INSTALL
 
 
-def engines(*, ask_gpus: bool = True) -> list[EngineState]:
-    """The state of every engine. `ask_gpus` starts a process that loads torch (seconds) where there may be a GPU."""
-    return [_state(engine, ask_gpus) for engine in PACKAGES]
+def engines() -> list[EngineState]:
+    """The state of every engine."""
+    return [_state(engine) for engine in PACKAGES]
 
 
 def version_of(engine: EngineName) -> str:
     """e.g. `transformers 5.23.0, torch 2.13.0+cpu`. Raises UserError naming the command that installs what is
     missing."""
-    versions = _versions(PACKAGES[engine])
-    missing = [name for name in PACKAGES[engine] if name not in versions]
+    installed = versions(PACKAGES[engine])
+    missing = [name for name in PACKAGES[engine] if name not in installed]
     if missing:
         remedy = INSTALL_LLAMA_CPP if engine == "llama.cpp" else INSTALL
         raise UserError(f"the engine {engine} needs {', '.join(missing)}, which is not installed: {remedy}")
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+    return ", ".join(f"{name} {version}" for name, version in installed.items())
 
 
 def accelerator(engine: EngineName) -> str:
@@ -100,32 +91,35 @@ def idle_gpu(engine: EngineName) -> str:
     """What keeps a GPU of this machine from being used by an engine, with what to do; empty where none stands idle."""
     if engine == "openai" or accelerator(engine) != "cpu":
         return ""
-    usable = [gpu for gpu in gpus.gpus(asks_tools=False) if not gpu.is_hidden and gpu.vendor in _BUILD_FOR]
+    usable = [gpu for gpu in gpus.gpus(asks_tools=False) if _holds_models(gpu) and gpu.vendor in _BUILD_FOR[engine]]
     if not usable:
         return ""
-    wanted = _BUILD_FOR[usable[0].vendor]
+    wanted = _BUILD_FOR[engine][usable[0].vendor]
     if engine == "llama.cpp":
         card = usable[0].name
         return (
             f"llama.cpp is built without {wanted}: `make engines` builds it for {card} (without make: `qtui engines`)"
         )
-    version = _versions(("torch",)).get("torch", "")
+    version = versions(("torch",)).get("torch", "")
     return (
         f"torch {version} is built without {wanted}: install the build of torch for {usable[0].name} (see pytorch.org)"
     )
 
 
-def _state(engine: EngineName, ask_gpus: bool) -> EngineState:
-    versions = _versions((*PACKAGES[engine], *_OPTIONAL[engine]))
-    missing = tuple(name for name in PACKAGES[engine] if name not in versions)
-    found = "cpu" if missing else accelerator(engine)
-    ask = ask_gpus and engine == "transformers" and found in ("cuda", "rocm")
-    return EngineState(
-        engine, versions, missing, found, _gpus_by_torch() if ask else (), "" if missing else idle_gpu(engine)
-    )
+def _holds_models(gpu: gpus.Gpu) -> bool:
+    return not gpu.is_hidden and (gpu.memory_bytes is None or gpu.memory_bytes >= _LEAST_GPU_BYTES)
 
 
-def _versions(names: tuple[str, ...]) -> dict[str, str]:
+def _state(engine: EngineName) -> EngineState:
+    installed = versions((*PACKAGES[engine], *_OPTIONAL[engine]))
+    missing = tuple(name for name in PACKAGES[engine] if name not in installed)
+    if missing:
+        return EngineState(engine, installed, missing)
+    return EngineState(engine, installed, missing, accelerator(engine), idle_gpu(engine))
+
+
+def versions(names: tuple[str, ...]) -> dict[str, str]:
+    """The installed versions of these distributions, without those that are not installed."""
     found = {}
     for name in names:
         try:
@@ -137,9 +131,7 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
 
 def _llama_accelerator() -> str:
     """By the back ends that lie beside the library; finding a top-level package does not run it."""
-    spec = importlib.util.find_spec("llama_cpp")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    names = " ".join(file.name for folder in folders for file in (Path(folder) / "lib").glob("*ggml*"))
+    names = " ".join(file.name for folder in package_folders("llama_cpp") for file in (folder / "lib").glob("*ggml*"))
     if "ggml-metal" in names and sys.platform == "darwin":
         return "metal"
     vendors = _vendors()
@@ -160,31 +152,23 @@ def _torch_accelerator() -> str:
 
 def _torch_build() -> dict[str, str]:
     """`cuda` and `hip`: the versions that torch was built for; absent where it was built for none."""
-    spec = importlib.util.find_spec("torch")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
+    for folder in package_folders("torch"):
         try:
-            text = (Path(folder) / "version.py").read_text(encoding="utf-8", errors="replace")
+            text = (folder / "version.py").read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
         return dict(re.findall(r"^(cuda|hip)\b[^=\n]*=\s*['\"]([^'\"]+)['\"]", text, re.MULTILINE))
     return {}
 
 
+def package_folders(name: str) -> list[Path]:
+    """Where a package lies, none if it is not installed. It is not imported."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ImportError:
+        return []
+    return [Path(folder) for folder in (spec.submodule_search_locations if spec else None) or ()]
+
+
 def _vendors() -> set[str]:
     return {gpu.vendor for gpu in gpus.gpus(asks_tools=False) if not gpu.is_hidden}
-
-
-def _gpus_by_torch() -> tuple[Gpu, ...]:
-    """Asked in a process of its own: torch is large, and initialising CUDA is not undone."""
-    try:
-        asked = subprocess.run(
-            child_process.code_command(_ASK_TORCH),
-            env=child_process.environment(),
-            capture_output=True,
-            timeout=60,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-        return tuple(Gpu(name, memory) for name, memory in json.loads(asked.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return ()

@@ -5,7 +5,6 @@ The device is part of an answer's key, so it is known before planning. A GPU tha
 the user allowed the CPU; kernels that rearrange weights are left where they fail, or where they are the slower ones.
 """
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,26 @@ WHOLE_TYPES = frozenset(("0", "1", "30"))
 """ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is
 15 % slower at 8 and
 16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
+
+USUAL_TYPES = tuple(
+    str(gguf_file.TENSOR_TYPES[name])
+    for name in (
+        "F32",
+        "F16",
+        "BF16",
+        "Q8_0",
+        "Q6_K",
+        "Q5_K",
+        "Q4_K",
+        "Q3_K",
+        "Q2_K",
+        "Q4_0",
+        "Q5_0",
+        "IQ4_XS",
+        "MXFP4",
+    )
+)
+"""What `qtui doctor --self-test` tries."""
 
 REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
 _NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
@@ -60,12 +79,14 @@ def for_variant(variant: VariantSpec, path: Path | None, *, allows_cpu: bool, re
     if variant.engine == "openai" or path is None:
         return ENDPOINT
     if variant.engine == "transformers":
-        return for_torch(precision.gpu_dtype(variant.precision, path), allows_cpu=allows_cpu, report=report)
-    if path.is_dir():
-        types, experts = _types_of_precision(variant.precision), False
+        chosen = for_torch(precision.gpu_dtype(variant.precision, path), allows_cpu=allows_cpu, report=report)
+    elif path.is_dir():
+        types = _types_of_precision(variant.precision)
+        chosen = for_ggml(types, experts=False, allows_cpu=allows_cpu, report=report)
     else:
-        types, experts = types_in(path)
-    return for_ggml(types, experts=experts, allows_cpu=allows_cpu, report=report)
+        chosen = for_file(path, allows_cpu=allows_cpu, report=report)
+    idle = available.idle_gpu(variant.engine)
+    return replace(chosen, notes=(*chosen.notes, f"computed on the CPU: {idle}")) if idle else chosen
 
 
 def for_file(path: Path, *, allows_cpu: bool, report: Report) -> Compute:
@@ -114,20 +135,20 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
     faults = [fault for device in graphics for fault in tested.faults(types, device.name)]
     if accelerator != "cpu" and faults:
         _leave_gpu(
-            f"llama.cpp computes wrongly on {_named(graphics[0].description)}: {_words(faults[0])}", allows_cpu, notes
+            f"llama.cpp computes wrongly on {_named(graphics[0].description)}: {in_words(faults[0])}", allows_cpu, notes
         )
         accelerator = "cpu"
     processors = [device for device in tested.devices if device.kind == "cpu"]
     for device in processors:
         plain = tested.faults(types, device.name, "plain")
         if plain:
-            raise UserError(f"llama.cpp computes wrongly on this processor: {_words(plain[0])}; {REBUILD}")
+            raise UserError(f"llama.cpp computes wrongly on this processor: {in_words(plain[0])}; {REBUILD}")
     rearranged = [
         fault for device in processors for fault in tested.faults(types, device.name) if fault.case.buffer != "plain"
     ]
     if rearranged and accelerator == "cpu":
         notes.append(
-            f"computed without the kernels {rearranged[0].case.buffer}, slower: {_words(rearranged[0])}; {REBUILD}"
+            f"computed without the kernels {rearranged[0].case.buffer}, slower: {in_words(rearranged[0])}; {REBUILD}"
         )
     return Compute(
         accelerator=accelerator,
@@ -170,9 +191,8 @@ def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
 
 def ggml_identity() -> str:
     """Which llama.cpp, on which processor and GPU: what an outcome holds for."""
-    spec = importlib.util.find_spec("llama_cpp")
-    folders = [Path(folder) / "lib" for folder in (spec.submodule_search_locations if spec else None) or ()]
-    files = sorted(file for folder in folders for file in folder.glob("lib*"))
+    folders = available.package_folders("llama_cpp")
+    files = sorted(file for folder in folders for file in (folder / "lib").glob("lib*"))
     return content_hash("ggml", [_identity(file) for file in files], *_machine())[:20]
 
 
@@ -207,7 +227,8 @@ def _types_of_precision(name: str) -> list[str]:
     return [str(gguf_file.TENSOR_TYPES[stem]) for stem in dict.fromkeys(stems)]
 
 
-def _words(fault: Outcome) -> str:
+def in_words(fault: Outcome) -> str:
+    """A product that failed, by the name of its type."""
     names = {str(number): name for name, number in gguf_file.TENSOR_TYPES.items()}
     name = names.get(fault.case.type, f"type {fault.case.type}")
     return f"in the self test of {name}{' with experts' if fault.case.experts else ''} {fault.reason}"

@@ -91,7 +91,14 @@ def _job(variant: VariantRun) -> Job:
         for sample in range(experiment.sampling.samples)
     ]
     title = f"run {variant.run_id}, variant {variant.variant_id}"
-    return Job(variant.spec, experiment.sampling_for(variant.spec), variant.prompt, items, title=title)
+    return Job(
+        variant.spec,
+        experiment.sampling_for(variant.spec),
+        variant.prompt,
+        items,
+        title=title,
+        allows_cpu=runs.allows_cpu(variant.store, variant.run_id),
+    )
 
 
 async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:

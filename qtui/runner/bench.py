@@ -109,7 +109,7 @@ def _is_quantized(source: str) -> bool:
 
 async def _measured(type_: str | None, path: str, amount: Amount, tell: Tell) -> Outcome:
     """`type_` None: as the file says. Whatever happens to the process is that file's misfortune alone."""
-    wanted = BenchWanted(path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads)
+    wanted = BenchWanted(path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads, allows_cpu=True)
     found: Measured | None = None
     async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.bench") as process:
         await process.send(wanted)

@@ -101,7 +101,15 @@ def _comparison(
         for each in missing
     ]
     sampling = experiment.sampling_of(plan.name)
-    return Comparison(specs[sides[0].name], specs[sides[1].name], sampling, plan.prompt, items, given)
+    return Comparison(
+        specs[sides[0].name],
+        specs[sides[1].name],
+        sampling,
+        plan.prompt,
+        items,
+        given,
+        allows_cpu=runs.allows_cpu(store, run_id),
+    )
 
 
 @dataclass(slots=True)

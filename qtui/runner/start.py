@@ -13,6 +13,7 @@ from pathlib import Path
 
 from qtui import child_process, paths, private_files
 from qtui import experiment as experiments
+from qtui.engines import available
 from qtui.errors import UserError
 from qtui.experiment import Experiment
 from qtui.judges import check, fingerprint
@@ -42,23 +43,32 @@ class AlreadyRunningError(UserError):
         super().__init__(f"{self.what}. {advice}")
 
 
-def start(path: Path, store_path: Path) -> int:
+class CpuNotAllowedError(UserError):
+    """A GPU would stand idle while the run computes on the CPU. The caller may ask the user, and start with `allows_cpu`."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(f"{'; '.join(reasons)}. To run on the CPU all the same, start with --cpu.")
+
+
+def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
     """Check the experiment in `path` and start a runner for it. Returns the run's id; a run of the same plan goes on.
 
     Takes up to seconds (imports, task files): never on the event loop. Raises UserError with every problem of the experiment, or
-    if the runner did not come up; AlreadyRunningError if another runner has the run.
+    if the runner did not come up; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU would stand idle.
     """
     experiment = experiments.load(path)
     store = open_store(store_path)
     try:
         run_id = add(store, experiment)
+        _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path) -> int:
+def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
     """Start a runner for what is missing of a run that the store has. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
@@ -66,7 +76,9 @@ def resume(run_id: int, store_path: Path) -> int:
         if not known:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
         if known[0].source == "run":
-            experiments.parse(runs.definition(store, run_id), Path(known[0].origin), is_stored=True)
+            definition = runs.definition(store, run_id)
+            experiment = experiments.parse(definition, Path(known[0].origin), is_stored=True)
+            _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)
     finally:
         store.close()
@@ -122,6 +134,24 @@ def add(store: Store, experiment: Experiment) -> int:
             judges=judges,
         ),
     )
+
+
+def idle_gpus(experiment: Experiment) -> list[str]:
+    """What keeps a GPU of this machine from being used by an engine of the experiment, a sentence for each engine."""
+    engines = dict.fromkeys(variant.engine for variant in experiment.variants)
+    return [reason for engine in engines if (reason := available.idle_gpu(engine))]
+
+
+def _check_cpu(store: Store, run_id: int, experiment: Experiment, allows_cpu: bool) -> None:
+    """Raises CpuNotAllowedError where answers are missing, a GPU would stand idle, and nobody said that this is right."""
+    if allows_cpu:
+        runs.allow_cpu(store, run_id)
+    run = runs.summaries(store, [run_id])[0]
+    if run.answered >= run.expected or runs.allows_cpu(store, run_id):
+        return
+    reasons = idle_gpus(experiment)
+    if reasons:
+        raise CpuNotAllowedError(reasons)
 
 
 def _conditions(experiment: Experiment, variant: VariantSpec) -> dict[str, str]:

@@ -128,6 +128,17 @@ def request(store: Store, run_id: int, what: str) -> None:
         store.execute("UPDATE run SET request = ? WHERE id = ?", (what, run_id))
 
 
+def allow_cpu(store: Store, run_id: int) -> None:
+    """Remember that the user accepts the CPU for this run where a GPU is there and cannot be used."""
+    with store.writing():
+        store.execute("UPDATE run SET allows_cpu = 1 WHERE id = ?", (run_id,))
+
+
+def allows_cpu(store: Store, run_id: int) -> bool:
+    row = store.execute("SELECT allows_cpu FROM run WHERE id = ?", (run_id,)).fetchone()
+    return bool(row and row["allows_cpu"])
+
+
 def requested(store: Store, run_id: int) -> str:
     row = store.execute("SELECT request FROM run WHERE id = ?", (run_id,)).fetchone()
     return str(row["request"]) if row else ""

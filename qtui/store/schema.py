@@ -193,4 +193,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE lease ADD COLUMN ends TEXT NOT NULL DEFAULT '[]';   -- JSON list: what else ends the runner, a job's end or a logout
     ALTER TABLE lease ADD COLUMN ends_at REAL;                      -- when at the latest; NULL where that is not known
     """,
+    """
+    ALTER TABLE run ADD COLUMN allows_cpu INTEGER NOT NULL DEFAULT 0;   -- the user accepts the CPU where a GPU cannot be used
+    """,
 )

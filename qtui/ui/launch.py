@@ -23,17 +23,26 @@ class Launched:
     """`Run 1 is already running (pid 812 on gpu-2)` where it had one before; else empty."""
 
 
-async def start(file: Path, store: Path) -> Launched:
-    """Start a runner for an experiment's file, unless the run has one. Raises UserError with every problem of the file."""
-    return _launched(await _qtui("run", str(file), "--detach", "--json", "--store", str(store)))
+class CpuNotAllowedError(UserError):
+    """A GPU would stand idle while the run computes on the CPU: the user must be asked. The text says why, engine by engine."""
 
 
-async def resume(run_id: int, store: Path) -> Launched:
-    """Start a runner for what is missing of a run, unless the run has one. Raises UserError where it cannot be."""
-    return _launched(await _qtui("resume", str(run_id), "--detach", "--json", "--store", str(store)))
+async def start(file: Path, store: Path, *, allows_cpu: bool = False) -> Launched:
+    """Start a runner for an experiment's file, unless the run has one.
+
+    Raises UserError with every problem of the file, and CpuNotAllowedError.
+    """
+    return await _launched("run", str(file), store, allows_cpu)
 
 
-def _launched(answer: dict[str, Any]) -> Launched:
+async def resume(run_id: int, store: Path, *, allows_cpu: bool = False) -> Launched:
+    """Start a runner for what is missing of a run, unless the run has one. Raises UserError as `start` does."""
+    return await _launched("resume", str(run_id), store, allows_cpu)
+
+
+async def _launched(command: str, what: str, store: Path, allows_cpu: bool) -> Launched:
+    permission = ["--cpu"] if allows_cpu else []
+    answer = await _qtui(command, what, "--detach", "--json", *permission, "--store", str(store))
     return Launched(int(answer["run"]), str(answer["notice"]))
 
 
@@ -88,6 +97,8 @@ async def _qtui(*arguments: str) -> dict[str, Any]:
         stderr=asyncio.subprocess.PIPE,
     )
     output, talk = await child.communicate()
+    if child.returncode != 0 and output:
+        raise CpuNotAllowedError(f"{'; '.join(json.loads(output)['idle_gpus'])}.")
     if child.returncode != 0:
         raise UserError(talk.decode(errors="replace").removeprefix("error: ").strip() or "it could not be started")
     found = json.loads(output)

@@ -53,6 +53,8 @@ class Line:
     """What FIGURES names: answers, speed, time left, memory, empty answers, answers cut off at the limit of tokens."""
     phase: str
     reason: str
+    notes: tuple[str, ...] = ()
+    """What is not as it should be although it works, and what mends it."""
 
 
 def state_text(state: str) -> str:
@@ -228,6 +230,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
+        notes=tuple(str(note) for note in facts.get("compute_notes") or ()),
     )
 
 
@@ -301,7 +304,8 @@ def _drawn(
             name = cut(safe("  " + line.name), wide)
             text.append(name + " " * (wide - width(name)))
     yield text
-    for said, style in ((line.phase, "quiet"), (line.reason, "bad")):
+    notes = [(f"Note: {note}", "notice") for note in line.notes]
+    for said, style in ((line.phase, "quiet"), (line.reason, "bad"), *notes):
         if said:
             yield from (_styled("     " + part, styles[style]) for part in wrap(safe(said), max(10, cells - 6)))
 

@@ -8,7 +8,7 @@ from qtui.errors import UserError
 
 
 def test_what_is_installed_has_versions(needs_engines: None) -> None:
-    states = {state.engine: state for state in available.engines(ask_gpus=False)}
+    states = {state.engine: state for state in available.engines()}
     assert set(states) == {"transformers", "llama.cpp", "openai"}
     assert all(state.installed and not state.remedy for state in states.values())
     assert states["transformers"].versions["torch"]
@@ -31,6 +31,6 @@ def test_a_hidden_gpu_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_asking_loads_no_engine() -> None:
-    program = "import sys; from qtui.engines import available; available.engines(ask_gpus=False); print(*sys.modules)"
+    program = "import sys; from qtui.engines import available; available.engines(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     assert not set(done.stdout.split()) & {"torch", "transformers", "llama_cpp", "openai", "numpy"}

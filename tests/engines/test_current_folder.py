@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qtui.engines.self_test import testing
 from tests.hostile_folder import HostileFolder
 
 
@@ -14,10 +15,12 @@ def engines(needs_engines: None) -> None:
     """All of these need them."""
 
 
-def test_the_process_that_asks_torch_imports_nothing_from_the_current_folder(here: HostileFolder) -> None:
-    from qtui.engines import available
-
-    available._gpus_by_torch()
+@pytest.mark.parametrize(("library", "kind"), [("ggml", "1"), ("torch", "float32")])
+def test_the_processes_of_the_self_test_import_nothing_from_the_current_folder(
+    library: testing.Library, kind: str, here: HostileFolder
+) -> None:
+    tested = testing.test(library, "a test", [kind], report=lambda _: None)
+    assert [outcome.state for outcome in tested.outcomes.values() if outcome.state != "not offered"] == ["right"]
     assert here.imported() == []
 
 

@@ -177,9 +177,18 @@ class RunsPane(Pane):
         except UserError as problem:
             self.notify(str(problem), severity="error", markup=False)
 
-    async def _resume(self, run_id: int) -> None:
+    async def _resume(self, run_id: int, *, allows_cpu: bool = False) -> None:
+        def answered(is_allowed: bool | None) -> None:
+            if is_allowed:
+                self.run_worker(self._resume(run_id, allows_cpu=True), group="resume")
+
         try:
-            launched = await launch.resume(run_id, self.workbench.store_path)
+            launched = await launch.resume(run_id, self.workbench.store_path, allows_cpu=allows_cpu)
+        except launch.CpuNotAllowedError as reasons:
+            from qtui.ui.screens.confirm import ConfirmScreen
+            from qtui.ui.screens.new_run import cpu_question
+
+            self.app.push_screen(ConfirmScreen(cpu_question(str(reasons)), yes="Run on the CPU"), answered)
         except UserError as problem:
             self.notify(str(problem), severity="error", timeout=12, markup=False)
         else:

@@ -24,6 +24,7 @@ from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.experiment_draft import Draft, to_toml
+from qtui.ui.screens.confirm import ConfirmScreen
 from qtui.ui.screens.dialog import Dialog
 
 CHECK_AFTER_SECONDS = 0.8
@@ -151,14 +152,19 @@ class NewRunScreen(Dialog[int | None]):
         else:
             self._say(_would_run(found))
 
-    async def _start(self) -> None:
+    async def _start(self, *, allows_cpu: bool = False) -> None:
         try:
             path = self._named_file()
             if path is None:
                 text = self.toml.text  # one text is checked and saved, whatever is typed meanwhile
                 await _check_text(text)  # or a password that somebody typed into an address would be saved with it
                 path = _save(text, self._draft().name or "experiment")
-            launched = await launch.start(path, self._store_path)
+            launched = await launch.start(path, self._store_path, allows_cpu=allows_cpu)
+        except launch.CpuNotAllowedError as reasons:
+            self._starting = False
+            self._say(str(reasons), is_problem=True)
+            self.app.push_screen(ConfirmScreen(cpu_question(str(reasons)), yes="Run on the CPU"), self._cpu_answered)
+            return
         except UserError as problem:
             self._starting = False
             if self.is_open:
@@ -168,9 +174,20 @@ class NewRunScreen(Dialog[int | None]):
         self.app.notify(f"{said}.", timeout=5, markup=False)
         self.dismiss(launched.run_id)
 
+    def _cpu_answered(self, is_allowed: bool | None) -> None:
+        if is_allowed:
+            self._starting = True
+            self._say("Starting …")
+            self.run_worker(self._start(allows_cpu=True), group="start")
+
     def _say(self, text: str, *, is_problem: bool = False) -> None:
         self.verdict.update(safe(text))
         self.verdict.set_class(is_problem, "-problem")
+
+
+def cpu_question(reasons: str) -> str:
+    """What is asked before a run computes on the CPU of a machine with a GPU."""
+    return f"{reasons}\n\nRun on the CPU all the same? It takes many times as long."
 
 
 async def _check_text(text: str) -> dict[str, Any]:
@@ -253,4 +270,5 @@ def _role(variant: dict[str, Any]) -> str:
 def _would_run(found: dict[str, Any]) -> str:
     variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in found["variants"])
     judges = ", ".join(found["judges"]) or "no judge"
-    return f"✓ {found['tasks']} tasks, {found['answers']} answers: {variants}. Judged by {judges}."
+    idle = "".join(f"\n{reason}." for reason in found["idle_gpus"])
+    return f"✓ {found['tasks']} tasks, {found['answers']} answers: {variants}. Judged by {judges}.{idle}"
