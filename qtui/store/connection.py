@@ -191,9 +191,12 @@ def _check(store: Store, *, read_only: bool) -> None:
     store.execute("PRAGMA foreign_keys = ON")
     store.execute("PRAGMA synchronous = NORMAL")
     store.execute(f"PRAGMA cache_size = -{MEMORY_PAGE_CACHE_KIB}")
+    # In this order: another process may make the store at this moment, and its tables and version come together.
+    has_tables = store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
     version = store.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
-        _refuse_foreign(store)
+        if has_tables:
+            raise UserError(f"{path}: is a database of another program. Name another file with --store FILE.")
     elif store.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise UserError(f"{path}: is a database of another program. Name another file with --store FILE.")
     if version > len(MIGRATIONS):
@@ -209,11 +212,6 @@ def _check(store: Store, *, read_only: bool) -> None:
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
         store.execute(f"PRAGMA journal_mode = {journal}")
         _migrate(store)
-
-
-def _refuse_foreign(store: Store) -> None:
-    if store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise UserError(f"{store.path}: is a database of another program. Name another file with --store FILE.")
 
 
 def _migrate(store: Store) -> None:

@@ -1,7 +1,10 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +70,35 @@ def test_store_of_a_newer_qtui_is_refused(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(UserError, match="newer qtui"):
         open_store(tmp_path / "s.sqlite")
+
+
+@pytest.mark.parametrize("statements", range(1, 8))
+def test_store_that_another_process_makes_while_it_is_opened_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: int
+) -> None:
+    path = tmp_path / "s.sqlite"
+
+    class Overtaken(connection.Store):
+        """After so many of its statements another process makes the store."""
+
+        left = statements
+
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            if self.left == 0 and not self.in_transaction:
+                make_by_another(path)
+            self.left -= 1
+            return super().execute(*arguments)
+
+    monkeypatch.setattr(connection, "Store", Overtaken)
+    store = open_store(path)
+    assert store.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+
+
+def make_by_another(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from qtui.store import open_store; open_store(Path(sys.argv[1])).close()"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
 
 
 def test_folder_in_place_of_a_store_is_refused(tmp_path: Path) -> None:
