@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench docs format
+.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -29,6 +29,13 @@ engines: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# What works on a GPU and how fast, in under ten minutes. On a machine without a network: BUNDLE=.gpu-bundle, made by `make gpu-bundle`.
+gpu-proof: $(if $(BUNDLE),,.venv/installed)
+	$(if $(BUNDLE),$(PYTHON),$(BIN)/python) -m tests.gpu_proof $(if $(BUNDLE),--bundle $(BUNDLE),--installed) $(ARGS)
+
+gpu-bundle: .venv/installed
+	$(BIN)/python -m tests.gpu_proof.bundle $(ARGS)
+
 # Pictures and tables of the README again; STUDY is the assets folder of a clone of gpt4-autoeval.
 docs: .venv/installed
 	$(BIN)/python docs/refresh.py $(STUDY)
@@ -41,6 +48,6 @@ format: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) --upgrade pip
-	$(PIP) rich platformdirs
+	$(PIP) rich platformdirs psutil
 	$(BIN)/python -m qtui.building --constraints constraints.txt --backend $(BACKEND) $(addprefix --jobs ,$(JOBS)) '.[engines,dev]'
 	touch $@

@@ -3,7 +3,7 @@ on the screen.
 
     python -m qtui.building --constraints constraints.txt '.[engines,dev]'
 
-It runs before qtui's dependencies are there, so it needs rich and platformdirs alone.
+It runs before qtui's dependencies are there, so it needs rich, platformdirs and psutil alone.
 """
 
 import argparse

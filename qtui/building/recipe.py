@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from qtui import child_process
-from qtui.building import advice, gpu_presence, toolchain
+from qtui.building import advice, toolchain
+from qtui.engines.device import gpus
 from qtui.errors import UserError
 
 DISTRIBUTION = "llama-cpp-python"
@@ -115,7 +116,7 @@ def for_machine(backend: Backend, *, portable: bool = False, version: str = VERS
         cmake_file=hashlib.sha256(CMAKE_FILE.read_bytes()).hexdigest()[:12],
         compilers=tuple(compilers),
         processor="" if portable else toolchain.processor(),
-        gpus=tuple(sorted(gpu_presence.nvidia_names())) if backend == "cuda" else (),
+        gpus=tuple(sorted(names_of("nvidia"))) if backend == "cuda" else (),
         platform=f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}",
     )
 
@@ -131,23 +132,28 @@ def choose() -> Choice:
     """The back end for the GPU that is here, where its compiler is here too; the CPU otherwise, with the reason."""
     if sys.platform == "darwin":
         return Choice("metal", "")
-    nvidia = gpu_presence.nvidia_names()
+    nvidia = names_of("nvidia")
     if nvidia:
         nvcc = toolchain.cuda_compiler()
         if nvcc and toolchain.cuda_libraries(nvcc.path).has_cublas:
             return Choice("cuda", "")
         missing = advice.NO_CUBLAS if nvcc else advice.NO_NVCC
         return Choice("cpu", f"This machine has a GPU ({nvidia[0]}), but llama.cpp is built for the CPU. {missing}")
-    if gpu_presence.has_amd():
+    if names_of("amd"):
         if toolchain.hip_compiler():
             return Choice("rocm", "")
         return Choice("cpu", f"This machine has an AMD GPU, but llama.cpp is built for the CPU. {advice.NO_HIP}")
     return Choice("cpu", "")
 
 
+def names_of(vendor: gpus.Vendor) -> list[str]:
+    """The GPUs of a maker in this machine, hidden ones too: what is built is used with other settings later."""
+    return [gpu.name for gpu in gpus.gpus() if gpu.vendor == vendor]
+
+
 def needs_packages_first() -> bool:
     """Whether the CUDA toolkit lacks cuBLAS, which then comes with torch's packages."""
-    nvcc = toolchain.cuda_compiler() if gpu_presence.nvidia_names() else None
+    nvcc = toolchain.cuda_compiler() if names_of("nvidia") else None
     return nvcc is not None and not toolchain.cuda_libraries(nvcc.path).has_cublas
 
 

@@ -37,6 +37,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     path = weights.locate(wanted.path, say)
     log.note(header.weights(path, sum(part.stat().st_size for part in gguf_file.parts(path))))
     chosen = compute.for_file(path, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
+    compute.hide_unused_gpus(chosen)
     before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes(chosen)
     started = time.perf_counter()
     model = LlamaModel(path, compute=chosen, progress=whole_percents(say))

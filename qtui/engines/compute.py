@@ -5,6 +5,7 @@ The device is part of an answer's key, so it is known before planning. A GPU tha
 the user allowed the CPU; kernels that rearrange weights are left where they fail, or where they are the slower ones.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +105,16 @@ def verified(path: Path, chosen: Compute, say: Callable[[Loading], None]) -> Com
     if chosen.accelerator not in ("cpu", found.accelerator):
         raise UserError(f"{path}: {'; '.join(found.notes)}. To run on the CPU all the same, start with --cpu")
     return replace(found, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *found.notes))))
+
+
+def hide_unused_gpus(*chosen: Compute) -> None:
+    """Keep the libraries of this process off a GPU that none of its models is computed on. To be called before they are loaded.
+
+    A library that sees a GPU takes memory on it, and may hand it work that was meant for the CPU.
+    """
+    if all(each.accelerator == "cpu" for each in chosen):
+        for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+            os.environ[name] = ""
 
 
 def types_in(path: Path) -> tuple[list[str], bool]:

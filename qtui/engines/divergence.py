@@ -51,6 +51,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     if not wanted:
         say(Finished({}))
         return
+    compute.hide_unused_gpus(*(plan.compute for plan in plans))
     say(Loading("loading weights"))
     baseline, candidate = _load(comparison, plans, say)
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:

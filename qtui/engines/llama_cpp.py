@@ -11,7 +11,7 @@ import os
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,16 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from qtui.engines import answer_text, end_tokens, llama_context, llama_log, llama_sampling, prompt_ids, slot_count
+from qtui.engines import (
+    answer_text,
+    end_tokens,
+    llama_context,
+    llama_gpu,
+    llama_log,
+    llama_sampling,
+    prompt_ids,
+    slot_count,
+)
 from qtui.engines.answer_text import AnswerText
 from qtui.engines.compute import Compute, untested
 from qtui.engines.llama_batch import LlamaBatch
@@ -65,10 +74,13 @@ class LlamaCppEngine:
         self.variant = variant
         self.path = path
         self.compute = compute or untested("llama.cpp")
+        self.gpu_bytes: Callable[[], int] | None = None
+        """What came into use on the GPUs since loading began."""
         self.meter = Meter()
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
         started = time.perf_counter()
+        before = llama_gpu.bytes_in_use() if self.compute.accelerator != "cpu" else 0
         self.model = LlamaModel(
             self.path,
             space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
@@ -92,6 +104,8 @@ class LlamaCppEngine:
             threads=self.threads,
         )
         self.batch = LlamaBatch(self.cache.batch)
+        if self.model.is_on_gpu:
+            self.gpu_bytes = lambda: max(0, llama_gpu.bytes_in_use() - before)
         return {
             **self.model.facts(),
             **self.compute.facts,
@@ -104,7 +118,7 @@ class LlamaCppEngine:
         }
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
-        self.meter = Meter()
+        self.meter = Meter(gpu_bytes=self.gpu_bytes)
         # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
         waiting = deque(sorted(requests, key=self._longest_first))
         free = list(range(self.cache.slots - 1, -1, -1))

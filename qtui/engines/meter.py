@@ -1,6 +1,7 @@
 """What a worker has done since it loaded: tokens, seconds, memory."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,9 @@ class Meter:
     _pure: _Speed = field(default_factory=_Speed)
     _mixed: _Speed = field(default_factory=_Speed)
     _read: int = 0
+    gpu_bytes: Callable[[], int | None] | None = None
+    """What the engine has on GPUs now; None asks torch, where it is in use."""
+    peak_gpu_bytes: int = 0
     _process: psutil.Process = field(default_factory=psutil.Process)
 
     @property
@@ -59,7 +63,7 @@ class Meter:
             seconds=self.seconds,
             active=active,
             rss_bytes=self._process.memory_info().rss,
-            gpu_bytes=_gpu_bytes(),
+            gpu_bytes=self._gpu_bytes_now(),
         )
 
     def facts(self) -> dict[str, Any]:
@@ -71,8 +75,14 @@ class Meter:
             "seconds": seconds,
             "tokens_per_second": self.completion_tokens / seconds if seconds > 0 else 0.0,
             "peak_rss_bytes": peak_rss(),
+            **({"peak_gpu_bytes": self.peak_gpu_bytes} if self._gpu_bytes_now() else {}),
             **self._speeds(),
         }
+
+    def _gpu_bytes_now(self) -> int | None:
+        now = self.gpu_bytes() if self.gpu_bytes else _torch_gpu_bytes()
+        self.peak_gpu_bytes = max(self.peak_gpu_bytes, now or 0)
+        return now
 
     def _speeds(self) -> dict[str, float]:
         """Of reading prompts and of writing answers, in tokens per second, and the share of slots that had nothing to do.
@@ -99,7 +109,7 @@ def peak_rss() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _gpu_bytes() -> int | None:
+def _torch_gpu_bytes() -> int | None:
     """Only where torch is in use already: asking would load it."""
     import sys
 

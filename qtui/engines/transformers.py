@@ -38,6 +38,8 @@ from qtui.engines.torch_sampling import Sampler
 from qtui.errors import UserError
 from qtui.records import VariantSpec
 
+REFILLED_SHARE = 8
+"""On a GPU rows are filled again when one in so many is free."""
 OF_MEMORY = 0.8
 """What the cache may take of a GPU's free memory; computing takes some too."""
 
@@ -179,7 +181,7 @@ class TransformersEngine:
         rows: list[_Row] = []
         while waiting or rows:
             began, read = time.perf_counter(), 0
-            if waiting and len(rows) < self.slots:
+            if waiting and self._refills_now(len(rows), len(waiting)):
                 first = len(rows)
                 rows += [self._row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
                 logits = self._read(rows[first:], cache)
@@ -210,6 +212,13 @@ class TransformersEngine:
             progress = self.meter.due(len(rows))
             if progress:
                 yield progress
+
+    def _refills_now(self, active: int, waiting: int) -> bool:
+        """On a GPU a pass takes as long for one new row as for many, while all others wait: so several are read at once."""
+        free = self.slots - active
+        if self.device.type == "cpu" or not active:
+            return free > 0
+        return free >= min(waiting, max(1, self.slots // REFILLED_SHARE))
 
     def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
         """Put new rows into the cache; the logits after their prompts."""

@@ -32,6 +32,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
 
 def _engine(job: Job, plan: Plan, say: child.Say) -> Engine:
     variant, path = job.variant, plan.path
+    compute.hide_unused_gpus(plan.compute)
     if variant.engine == "openai" or path is None:
         from qtui.engines.openai import OpenAIEngine
 

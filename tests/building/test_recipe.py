@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.building import gpu_presence, recipe, toolchain
+from qtui.building import recipe, toolchain
 from qtui.building.toolchain import Compiler, CudaLibraries
 from qtui.errors import UserError
 
@@ -18,12 +18,16 @@ def compilers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(toolchain, name, lambda: Compiler(Path("/usr/bin/c++"), "c++ 12.2.0"))
     for name in ("cuda_compiler", "hip_compiler", "shader_compiler"):
         monkeypatch.setattr(toolchain, name, lambda: None)
-    monkeypatch.setattr(gpu_presence, "nvidia_names", list)
-    monkeypatch.setattr(gpu_presence, "has_amd", lambda: False)
+    has_gpu(monkeypatch)
+
+
+def has_gpu(monkeypatch: pytest.MonkeyPatch, **names: str) -> None:
+    """The machine has these GPUs, by maker."""
+    monkeypatch.setattr(recipe, "names_of", lambda vendor: [names[vendor]] if vendor in names else [])
 
 
 def with_nvcc(monkeypatch: pytest.MonkeyPatch, *, cublas: bool = True) -> None:
-    monkeypatch.setattr(gpu_presence, "nvidia_names", lambda: ["NVIDIA H100"])
+    has_gpu(monkeypatch, nvidia="NVIDIA H100")
     monkeypatch.setattr(toolchain, "cuda_compiler", lambda: Compiler(Path("/usr/local/cuda/bin/nvcc"), "release 13.0"))
     monkeypatch.setattr(toolchain, "cuda_libraries", lambda _: CudaLibraries({}, cublas))
 
@@ -69,13 +73,12 @@ def test_with_an_nvidia_gpu_and_nvcc_the_card_is_built_for(monkeypatch: pytest.M
 
 
 def test_a_gpu_without_its_compiler_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_presence, "nvidia_names", lambda: ["NVIDIA H100"])
+    has_gpu(monkeypatch, nvidia="NVIDIA H100")
     choice = recipe.choose()
     assert choice.backend == "cpu"
     assert "NVIDIA H100" in choice.notice
     assert "nvidia-cuda-toolkit" in choice.notice
-    monkeypatch.setattr(gpu_presence, "nvidia_names", list)
-    monkeypatch.setattr(gpu_presence, "has_amd", lambda: True)
+    has_gpu(monkeypatch, amd="AMD GPU gfx90a")
     assert "hipcc" in recipe.choose().notice
 
 

@@ -26,7 +26,7 @@ def test_logits_of_the_demo_are_those_of_float32_transformers(demo: Path, tmp_pa
 
 
 # llama.cpp rounds what it multiplies with BF16 weights to BF16, which has three bits fewer than F16.
-@pytest.mark.parametrize(("dtype", "type_name", "within"), [("bfloat16", "BF16", 8e-2), ("float32", "F32", 1e-2)])
+@pytest.mark.parametrize(("dtype", "type_name", "within"), [("bfloat16", "BF16", 8e-2), ("float32", "F32", 1e-3)])
 @pytest.mark.usefixtures("needs_engines")
 def test_other_types_and_tied_embeddings_convert_without_loss(
     tmp_path: Path, dtype: str, type_name: str, within: float
@@ -69,7 +69,7 @@ def changed(folder: Path, tmp_path: Path, **config: object) -> Path:
     return copy
 
 
-def assert_same_logits(folder: Path, file: Path, within: float = 1e-2) -> None:
+def assert_same_logits(folder: Path, file: Path, within: float = 2e-2) -> None:
     ids, expected = logits_of_transformers(folder)
     found = logits_of_llama(file, ids)
     assert np.abs(found - expected).max() < within
@@ -96,8 +96,10 @@ def logits_of_llama(file: Path, ids: list[int]) -> npt.NDArray[np.float32]:
     model = LlamaModel(file)
     settings = llama_cpp.llama_context_default_params()
     settings.n_ctx, settings.n_threads, settings.n_threads_batch = 256, 1, 1
-    # Flash attention sums in half precision on a CPU: up to 2e-2 on the demo's logits of ±20, and no word on the conversion.
+    # What rounds to half precision on a CPU says nothing about the conversion: flash attention's sums and the cache of keys and
+    # values, each up to 3e-2 on the demo's logits of ±20.
     settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
     context = llama_cpp.llama_init_from_model(model.pointer, settings)
     batch = llama_cpp.llama_batch_init(len(ids), 0, 1)
     for place, token in enumerate(ids):

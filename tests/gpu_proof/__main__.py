@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.gpu_proof import steps
 from tests.gpu_proof.report import table
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ WITH_LLAMA_CPP = (
 )  # fmt: skip
 MADE_BY = {"big model": "big/config.json", "convert and quantize, 7 B": "big-Q4_K_M.gguf"}
 """Files that later steps need: where they are missing, a step is repeated although its result is known."""
+HIDDEN = {"processor": {"CUDA_VISIBLE_DEVICES": ""}}
 CORES_FOR_STEPS = 3
 """While llama.cpp compiles on the others."""
 
@@ -141,9 +143,7 @@ class Proof:
         made = MADE_BY.get(name)
         if self.results.get(name, {}).get("ok") and (made is None or (self.work / made).exists()):
             return
-        from tests.gpu_proof.steps import STEPS
-
-        limit = min(STEPS[name][1], self.left())
+        limit = min(steps.STEPS[name][1], self.left())
         if limit < 5:
             self.write(name, {"ok": False, "reason": "no time left"})
             return
@@ -157,7 +157,7 @@ class Proof:
             errors.flush()
             try:
                 done = subprocess.run(
-                    self.pinned(words), env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                    self.pinned(words), env=self.environment | HIDDEN.get(name, {}), cwd=ROOT, stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=errors, timeout=limit, check=False,
                 )  # fmt: skip
                 output, code = done.stdout.decode(errors="replace"), done.returncode
