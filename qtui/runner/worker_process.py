@@ -115,7 +115,7 @@ class WorkerProcess:
         end = End(code, self.doing, self._log, log_end.written_since(self._log, self._log_start), memory)
         words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
         # A process that was killed could not write anything itself.
-        with contextlib.suppress(OSError), self._log.open("ab") as log:
+        with contextlib.suppress(OSError), private_files.open_private_log(self._log) as log:
             log.write(f"{MARK}{time.strftime('%Y-%m-%d %H:%M:%S %z')} {words}\n".encode(errors="replace"))
         return words
 

@@ -9,6 +9,7 @@ write nothing, and if even that needs a file that is not there (the shared memor
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 JOURNALS = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a store; it gives them the rights of the store when it makes them."""
 BUSY_SECONDS = 30.0
+BUSY_POLL_SECONDS = 0.02
 MEMORY_PAGE_CACHE_KIB = 8192
 
 
@@ -210,8 +212,22 @@ def _check(store: Store, *, read_only: bool) -> None:
         )
     if version < len(MIGRATIONS):
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
-        store.execute(f"PRAGMA journal_mode = {journal}")
+        _choose_journal(store, journal)
         _migrate(store)
+
+
+def _choose_journal(store: Store, journal: str) -> None:
+    """SQLite does not wait for a lock here as it does elsewhere: another process may make the same store at this moment."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            store.execute(f"PRAGMA journal_mode = {journal}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(BUSY_POLL_SECONDS)
+        else:
+            return
 
 
 def _migrate(store: Store) -> None:
