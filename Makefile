@@ -47,7 +47,6 @@ format: .venv/installed
 # First what shows progress, then everything else while llama.cpp compiles for this processor and GPU.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --upgrade pip
-	$(PIP) rich platformdirs psutil
+	$(PIP) --upgrade pip rich platformdirs psutil
 	$(BIN)/python -m qtui.building --constraints constraints.txt --backend $(BACKEND) $(addprefix --jobs ,$(JOBS)) '.[engines,dev]'
 	touch $@

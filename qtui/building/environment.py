@@ -18,6 +18,13 @@ from qtui.building.recipe import DISTRIBUTION, Recipe
 from qtui.errors import UserError
 
 RECORD = "llama_cpp/lib/qtui-build.json"
+_IMPORTS = """
+import torch, transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, GenerationConfig, BitsAndBytesConfig
+import gguf, openai, pandas, scipy.stats, textual.app, textual.widgets
+import qtui.__main__, qtui.ui.app
+"""
+"""What a first run loads."""
 
 
 def set_up(recipe: Recipe, requirement: str, constraints: str | None, jobs: int | None = None) -> None:
@@ -111,6 +118,7 @@ class _Packages:
     constraints: str | None
     board: Board
     failure: str = ""
+    _precompiling: threading.Thread | None = None
 
     def start(self) -> None:
         words = child_process.command("pip", "install", "--disable-pip-version-check", "--no-input")
@@ -140,6 +148,8 @@ class _Packages:
         if sys.exc_info()[0] is not None and self._process.poll() is None:
             self._process.terminate()
         self._thread.join()
+        if self._precompiling:
+            self._precompiling.join()
 
     def _follow(self) -> None:
         lines: list[str] = []
@@ -153,6 +163,20 @@ class _Packages:
             self.failure = f"pip could not install the packages: {failures.last_line(''.join(lines))}"
         else:
             self.board.done("packages", "installed")
+            self._precompiling = threading.Thread(target=_precompile, daemon=True)
+            self._precompiling.start()
+
+
+def _precompile() -> None:
+    """Import once, beside the compilers, what a first run imports: Python keeps the bytecode.
+
+    Where Python is told to keep none, every process would spend ten seconds on that, in an environment that is qtui's own.
+    """
+    variables = {name: value for name, value in child_process.environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    quiet = subprocess.DEVNULL
+    subprocess.run(
+        child_process.code_command(_IMPORTS), env=variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False
+    )
 
 
 def _words(line: str) -> str:
