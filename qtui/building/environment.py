@@ -22,7 +22,7 @@ _IMPORTS = """
 import torch, transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, GenerationConfig, BitsAndBytesConfig
 import gguf, openai, pandas, scipy.stats, textual.app, textual.widgets
-import qtui.__main__, qtui.ui.app
+import qtui.cli, qtui.ui.app
 """
 """What a first run loads."""
 
@@ -172,7 +172,9 @@ def _precompile() -> None:
 
     Where Python is told to keep none, every process would spend ten seconds on that, in an environment that is qtui's own.
     """
-    variables = {name: value for name, value in child_process.environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    variables = {
+        name: value for name, value in child_process.environment().items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
     quiet = subprocess.DEVNULL
     subprocess.run(
         child_process.code_command(_IMPORTS), env=variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False

@@ -181,7 +181,7 @@ class TransformersEngine:
         rows: list[_Row] = []
         while waiting or rows:
             began, read = time.perf_counter(), 0
-            if waiting and self._refills_now(len(rows), len(waiting)):
+            if refills_now(self.slots, len(rows), len(waiting), is_gpu=self.device.type != "cpu"):
                 first = len(rows)
                 rows += [self._row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
                 logits = self._read(rows[first:], cache)
@@ -212,13 +212,6 @@ class TransformersEngine:
             progress = self.meter.due(len(rows))
             if progress:
                 yield progress
-
-    def _refills_now(self, active: int, waiting: int) -> bool:
-        """On a GPU a pass takes as long for one new row as for many, while all others wait: so several are read at once."""
-        free = self.slots - active
-        if self.device.type == "cpu" or not active:
-            return free > 0
-        return free >= min(waiting, max(1, self.slots // REFILLED_SHARE))
 
     def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
         """Put new rows into the cache; the logits after their prompts."""
@@ -343,3 +336,16 @@ def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
         completion_tokens=tokens,
         seconds=time.perf_counter() - row.started,
     )
+
+
+def refills_now(slots: int, active: int, waiting: int, *, is_gpu: bool) -> bool:
+    """Whether `waiting` prompts are read into the slots that are free, before the `active` ones take their next step.
+
+    On a GPU a pass takes as long for one new row as for many, while all others wait: so several are read at once.
+    """
+    free = slots - active
+    if not free or not waiting:
+        return False
+    if not is_gpu or not active:
+        return True
+    return free >= min(waiting, max(1, slots // REFILLED_SHARE))

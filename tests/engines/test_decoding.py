@@ -292,6 +292,45 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
     assert engine.facts()["completion_tokens"] == sum(event.completion_tokens for event in found)
 
 
+@pytest.mark.parametrize(
+    ("slots", "active", "waiting", "on_cpu", "on_gpu"),
+    [
+        (64, 0, 100, True, True),  # nobody waits for a step
+        (64, 63, 100, True, False),
+        (64, 57, 100, True, False),
+        (64, 56, 100, True, True),
+        (64, 60, 4, True, True),  # no more will come
+        (64, 61, 4, True, False),
+        (4, 3, 9, True, True),
+        (4, 4, 9, False, False),
+        (4, 2, 0, False, False),
+    ],
+)
+def test_free_rows_are_refilled_at_once_on_a_cpu_and_several_at_a_time_on_a_gpu(
+    slots: int, active: int, waiting: int, on_cpu: bool, on_gpu: bool
+) -> None:
+    transformers = pytest.importorskip("qtui.engines.transformers")
+    assert transformers.refills_now(slots, active, waiting, is_gpu=False) is on_cpu
+    assert transformers.refills_now(slots, active, waiting, is_gpu=True) is on_gpu
+
+
+def test_refilling_several_rows_at_a_time_says_the_same(spm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = pytest.importorskip("qtui.engines.transformers")
+    asked = [Request(i, made, Sampling(max_tokens=3 + 5 * (i % 4))) for i, made in enumerate(prompts(spm))]
+    expected = texts(answer(spm, asked, slots=4))
+    rule, reads = transformers.refills_now, []
+
+    def as_on_a_gpu(slots: int, active: int, waiting: int, *, is_gpu: bool) -> bool:
+        assert not is_gpu
+        reads.append(decided := rule(slots * 4, active + slots * 3, waiting, is_gpu=True))
+        return bool(decided)
+
+    monkeypatch.setattr(transformers, "refills_now", as_on_a_gpu)
+    assert texts(answer(spm, asked, slots=4)) == expected
+    assert True in reads
+    assert False in reads
+
+
 def test_transformers_attends_to_each_row_alone_and_computes_what_a_mask_would(spm: Path) -> None:
     import torch
 
