@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from qtui.building import environment, progress, recipe, wheel
+from qtui.building import environment, recipe, wheel
 from qtui.building.environment import RELEASE
 from qtui.building.progress import Board
 from qtui.cli import engines
@@ -23,7 +23,7 @@ def test_without_a_terminal_each_new_step_is_a_line_and_each_package_is_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("qtui.building.progress.time.monotonic", lambda: now[0])
     with Board() as board:
         board.show("llama.cpp", "fetching", None)
         for count in range(1, 60):
@@ -41,7 +41,8 @@ def test_without_a_terminal_each_new_step_is_a_line_and_each_package_is_not(
 def test_a_build_that_is_installed_or_kept_is_not_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wanted, installed = recipe.for_machine("cpu"), []
+    wanted = recipe.for_machine("cpu")
+    installed: list[Path] = []
     monkeypatch.setattr(wheel, "build", lambda *_, **__: pytest.fail("built again"))
     monkeypatch.setattr(wheel, "install", installed.append)
     monkeypatch.setattr(environment, "installed_fingerprint", lambda: wanted.fingerprint)

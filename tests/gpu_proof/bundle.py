@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / ".gpu-bundle"
 
 PACKAGES = (
-    "annotated-types", "click", "colorama", "diskcache", "distro", "gguf", "httpcore2", "httpx2", "jinja2", "jiter", "linkify-it-py",
-    "markdown-it-py", "mdit-py-plugins", "mdurl", "msgspec", "openai", "platformdirs", "plotext", "portalocker", "psutil", "pydantic",
-    "pydantic_core", "Pygments", "python-dateutil", "RapidFuzz", "rich", "sacrebleu", "six", "sniffio", "tabulate", "textual",
-    "truststore", "typing_extensions", "typing-inspection", "uc-micro-py",
+    "annotated-types", "click", "colorama", "diskcache", "distro", "gguf", "httpcore2", "httpx2", "jinja2", "jiter",
+    "linkify-it-py", "markdown-it-py", "mdit-py-plugins", "mdurl", "msgspec", "openai", "platformdirs", "plotext",
+    "portalocker", "psutil", "pydantic", "pydantic_core", "Pygments", "python-dateutil", "RapidFuzz", "rich", "sacrebleu",
+    "six", "sniffio", "tabulate", "textual", "truststore", "typing_extensions", "typing-inspection", "uc-micro-py",
 )  # fmt: skip
 """Beside torch, transformers and their like, which are there."""
 BITSANDBYTES = "bitsandbytes"
