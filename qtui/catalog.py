@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from qtui import input_file, paths, prompt_slots
+from qtui import paths, prompt_slots
 from qtui.errors import UserError
-from qtui.toml_location import line_of
+from qtui.files import input_file
+from qtui.files.toml_location import line_of
 
 UNKNOWN = "unknown"
 

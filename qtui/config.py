@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from qtui import input_file, paths
+from qtui import paths
 from qtui.errors import UserError
-from qtui.toml_location import line_of
+from qtui.files import input_file
+from qtui.files.toml_location import line_of
 
 MARGIN = 0.2
 

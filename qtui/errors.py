@@ -6,7 +6,7 @@ Anything else that reaches the top is a defect of qtui and keeps its traceback (
 import errno
 from pathlib import Path
 
-from qtui import redaction
+from qtui.secrets import redaction
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a file cannot grow: the disk is full, a quota is used up, a limit on file sizes is reached."""

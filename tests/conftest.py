@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui import redaction
+from qtui.secrets import redaction
 from tests.hostile_folder import HostileFolder
 
 JOBS = ("SLURM_JOB_ID", "SLURM_JOBID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "XDG_SESSION_ID")

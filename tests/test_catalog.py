@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from qtui import catalog, paths, prompt_slots
-from qtui.engines import prompt
-from qtui.engines.prompt_format import PromptFormat
+from qtui.engines.prompts import rendering
+from qtui.engines.prompts.prompt_format import PromptFormat
 from qtui.errors import UserError
 
 FACTS = (
@@ -121,13 +121,13 @@ def test_a_users_own_entry_replaces_one_of_the_same_name() -> None:
 @pytest.mark.parametrize("without", ["{input}", "  {input}\n", "\n{input} {%+ x"])
 def test_a_format_is_taken_to_the_letter(form: str, without: str) -> None:
     template = prompt_slots.template(form, without)
-    (both,) = prompt.render(["問い"], PromptFormat("m"), template=template, system="役割")
-    (alone,) = prompt.render(["問い"], PromptFormat("m"), template=template)
+    (both,) = rendering.render(["問い"], PromptFormat("m"), template=template, system="役割")
+    (alone,) = rendering.render(["問い"], PromptFormat("m"), template=template)
     assert both.text == form.replace("{system}", "役割").replace("{input}", "問い")
     assert alone.text == without.replace("{input}", "問い")
 
 
 @pytest.mark.parametrize("form", ["{input}", "{input}\n", "{input}\n\n", "  {input} \r\n"])
 def test_a_format_without_a_system_prompt_is_taken_to_the_letter(form: str) -> None:
-    (made,) = prompt.render(["{{ 1 }}"], PromptFormat("m"), template=prompt_slots.template(form))
+    (made,) = rendering.render(["{{ 1 }}"], PromptFormat("m"), template=prompt_slots.template(form))
     assert made.text == form.replace("{input}", "{{ 1 }}")

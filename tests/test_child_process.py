@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from qtui import child_process, paths
+from qtui import paths
 from qtui.cli.run import follow
+from qtui.processes import child_process
 from qtui.store import open_store
 from tests.hostile_folder import HostileFolder
 from tests.judges.endpoint import endpoint
@@ -101,7 +102,7 @@ base_url = "{url}"
 async def test_the_process_of_the_figures_imports_nothing_from_the_current_folder(
     search_path: str, here: HostileFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qtui.ui.numbers import Numbers
+    from qtui.ui.data.figures_process import Numbers
 
     monkeypatch.setenv("PYTHONPATH", search_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

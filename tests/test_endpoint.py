@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from qtui import endpoint, experiment, redaction, url_secrets
+from qtui.endpoints import endpoint
 from qtui.errors import UserError
+from qtui.experiment import experiment
+from qtui.secrets import redaction, url_secrets
 from tests.judges.endpoint import endpoint as judging_endpoint
 
 WITH_SECRETS = [

@@ -4,7 +4,7 @@ import pytest
 
 from qtui import paths
 from qtui.errors import UserError
-from qtui.experiment import Experiment, load, parse
+from qtui.experiment.experiment import Experiment, load, parse
 
 GOOD = """
 name = "e"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines import prompt
-from qtui.engines.prompt_format import PromptFormat
+from qtui.engines.prompts import rendering
+from qtui.engines.prompts.prompt_format import PromptFormat
 from qtui.errors import UserError
-from qtui.experiment import Experiment, ModelPlan, parse
+from qtui.experiment.experiment import Experiment, ModelPlan, parse
 
 LLAMA2 = "ELYZA-japanese-Llama-2-7b-instruct"
 SYSTEM = "あなたは誠実で優秀な日本人のアシスタントです。"
@@ -35,7 +35,7 @@ def asked(plan: ModelPlan, *, tokenizer_bos: bool = True) -> tuple[str, bool]:
     """The prompt of the task "問い", with a tokenizer that adds a BOS of itself, and whether a BOS goes before it."""
     form = PromptFormat("m", template="T {{ messages[-1]['content'] }}", bos_token="<s>", adds_bos=tokenizer_bos)
     source = plan.prompt
-    (made,) = prompt.render(["問い"], form, template=source.template, system=source.system, bos=source.bos)
+    (made,) = rendering.render(["問い"], form, template=source.template, system=source.system, bos=source.bos)
     return made.text, made.bos
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from qtui.errors import UserError
-from qtui.experiment import Experiment, load, parse
-from qtui.experiment_roles import in_words
+from qtui.experiment.experiment import Experiment, load, parse
+from qtui.experiment.roles import in_words
 from qtui.paths import data
 
 Variant = dict[str, object]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qtui import catalog, config, experiment, input_file, paths
+from qtui import catalog, config, paths
 from qtui.errors import UserError
+from qtui.experiment import experiment
+from qtui.files import input_file
 from qtui.tasks import load_task_set
 from qtui.ui import themes
 

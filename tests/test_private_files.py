@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from qtui import paths, private_files
+from qtui import paths
+from qtui.files import private_files
 from qtui.store import open_store
-from qtui.ui.screens import new_run
+from qtui.ui.dialogs import new_run
 from tests.exchange.test_gpt4_autoeval import put_variant
 from tests.filled_store import fill
 

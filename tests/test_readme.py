@@ -5,7 +5,7 @@ from pathlib import Path
 
 from docs.refresh import keys_table
 from qtui.cli import COMMANDS
-from qtui.experiment import parse
+from qtui.experiment.experiment import parse
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from qtui import child_process, redaction, url_secrets
 from qtui.errors import UserError
-from qtui.redaction import redact, redact_message
+from qtui.processes import child_process
+from qtui.secrets import redaction, url_secrets
+from qtui.secrets.redaction import redact, redact_message
 
 KEY = "sk-aB3/x+9_Zq~Lw8T="
 
@@ -117,7 +118,7 @@ def test_other_variables_are_no_secrets(name: str, monkeypatch: pytest.MonkeyPat
 def test_a_variable_that_an_experiment_names_is_a_secret_in_children_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATE", "x7-canary-x7")
     redaction.announce(["GATE"])
-    code = "from qtui.redaction import redact; print(redact('say x7-canary-x7'))"
+    code = "from qtui.secrets.redaction import redact; print(redact('say x7-canary-x7'))"
     done = subprocess.run(
         child_process.code_command(code), env=child_process.environment(), capture_output=True, text=True, check=True
     )

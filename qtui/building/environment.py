@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from qtui import child_process
 from qtui.building import failures, wheel
 from qtui.building.progress import Board
 from qtui.building.recipe import DISTRIBUTION, Recipe
 from qtui.errors import UserError
+from qtui.processes import child_process
 
 RECORD = "llama_cpp/lib/qtui-build.json"
 _IMPORTS = """

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from qtui import child_process
 from qtui.building import advice, toolchain
 from qtui.engines.device import gpus
 from qtui.errors import UserError
+from qtui.processes import child_process
 
 DISTRIBUTION = "llama-cpp-python"
 VERSION = "0.3.36"

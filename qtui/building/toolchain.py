@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui import paths, private_files
+from qtui import paths
+from qtui.files import private_files
 
 CUDA_FOLDERS = ("/usr/local/cuda", "/usr/lib/cuda", "/opt/cuda")
 ROCM_FOLDERS = ("/opt/rocm",)

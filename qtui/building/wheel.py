@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui import child_process, paths, private_files
+from qtui import paths
 from qtui.building import failures
 from qtui.building.recipe import DISTRIBUTION, Recipe
 from qtui.errors import UserError
+from qtui.files import private_files
+from qtui.processes import child_process
 
 _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 KEPT_WHEELS = 3

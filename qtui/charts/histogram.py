@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from qtui.charts.axis import Axis, axis_line
+from qtui.charts.axis import axis_line
 from qtui.charts.lines import Line, fit
 from qtui.charts.violins import split_rows
+from qtui.figures.axis import Axis
 
 _COLUMNS_PER_BIN = 3
 _LABEL = 5

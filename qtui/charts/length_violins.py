@@ -7,14 +7,15 @@ nothing to be compared with has one alone.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qtui.charts.axis import Axis, axis_line
+from qtui.charts.axis import axis_line
 from qtui.charts.figures import NONE, change, number, percent
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
 from qtui.charts.role_words import is_yardstick
 from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
-from qtui.results.distributions import Distributions
-from qtui.results.lengths import LengthRows, PairRow, VariantRow
+from qtui.figures.axis import Axis
+from qtui.results.length_densities import Distributions
+from qtui.results.length_figures import LengthRows, PairRow, VariantRow
 from qtui.text import safe, tell_apart, width
 
 SHAPES = {

@@ -6,7 +6,7 @@ from qtui.charts.figures import NONE, number, signed, span
 from qtui.charts.lines import Line, Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.results.published import BASELINE, CANDIDATE, SOURCE, PublishedRow
-from qtui.results.scores import ScoreRow
+from qtui.results.score_figures import ScoreRow
 from qtui.text import safe
 
 VERDICTS = {

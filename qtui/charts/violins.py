@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from qtui.charts.axis import Axis
 from qtui.charts.lines import Line, Role, Segment, fit_line, runs
+from qtui.figures.axis import Axis
 
 RISING = " ▁▂▃▄▅▆▇█"
 HANGING = " ▔▔▀▀▀▀██"

@@ -13,10 +13,11 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from qtui import __version__, redaction
+from qtui import __version__
 from qtui.cli.options import store_option
 from qtui.errors import UserError
 from qtui.processes import log
+from qtui.secrets import redaction
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -182,7 +183,7 @@ def _log() -> Path:
     import time
     import traceback
 
-    from qtui import private_files
+    from qtui.files import private_files
 
     file = _log_file()
     entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"

@@ -10,9 +10,9 @@ import click
 from qtui.charts.figures import size
 from qtui.charts.lines import plain
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
-from qtui.cli.making import conversion_options, recorded, shown_progress
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
+from qtui.cli.quantization_job import conversion_options, recorded, shown_progress
 from qtui.text import safe
 
 COLUMNS = (
@@ -70,8 +70,8 @@ def bench(
     Files that are missing are made first and kept. Each type is measured in a process of its own, so that memory is that type's
     alone: what loading it and reading a prompt added to the process. Speeds are medians of the repeats.
     """
-    from qtui.runner import bench as runner
-    from qtui.runner.making import Made, Step, Wish
+    from qtui.runner import benchmark as runner
+    from qtui.runner.quantization import Made, Step, Wish
 
     wanted = tuple(dict.fromkeys(name.strip().upper() for name in (types or "").split(",") if name.strip()))
     wish = Wish(source=source, types=wanted, **options)

@@ -42,7 +42,7 @@ def demo(*, headless: bool, allows_cpu: bool, store: Path) -> int:
 
 def _show_scores(started: Started, store_path: Path) -> int:
     from qtui.cli.scores import print_scores
-    from qtui.results.scores import score_rows
+    from qtui.results.score_figures import score_rows
 
     store = open_store(store_path)
     try:

@@ -14,7 +14,7 @@ from qtui.cli.options import chosen_runs, json_option, runs_options, store_optio
 from qtui.cli.page import Column, Page, count, number, print_json
 from qtui.errors import UserError
 from qtui.results.answers import PairName
-from qtui.results.divergence import DivergenceRow, divergence_rows, pairs, to_json
+from qtui.results.divergence_figures import DivergenceRow, divergence_rows, pairs, to_json
 from qtui.runner.divergence import Step, measure
 from qtui.store import Store, open_store, runs
 from qtui.text import safe

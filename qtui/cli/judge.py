@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui import input_file
 from qtui.cli.options import chosen_runs, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
+from qtui.files import input_file
 from qtui.records import JudgeProgress, JudgeSpec, RunSummary
 from qtui.store import open_store
 from qtui.text import safe
 
 if TYPE_CHECKING:
-    from qtui.runner.added import Removed
+    from qtui.runner.added_judges import Removed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -92,11 +92,11 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
     LABEL is what the panes call the judge, e.g. openai:my-model. Its grades stay in the store, where no pane shows them; the same
     judge, asked again, finds them. A judge that the experiment's file names stays.
     """
-    from qtui.runner import added
+    from qtui.runner import added_judges
 
     run_ids = chosen_runs(store, experiment, run_id)
     with closing(open_store(store, create=False)) as opened:
-        removed = added.remove(opened, run_ids, label)
+        removed = added_judges.remove(opened, run_ids, label)
     for each in removed:
         click.echo(safe(_removed(label, each)), err=True)
 

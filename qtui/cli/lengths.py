@@ -12,8 +12,8 @@ from qtui.charts.lines import Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, number, print_json, signed
-from qtui.results.distributions import Distributions, distributions
-from qtui.results.lengths import LengthRows, PairRow, VariantRow, length_json, length_rows
+from qtui.results.length_densities import Distributions, distributions
+from qtui.results.length_figures import LengthRows, PairRow, VariantRow, length_json, length_rows
 from qtui.text import safe
 
 VARIANT_COLUMNS = (

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from qtui.charts.figures import size
-from qtui.cli.making import conversion_options, recorded, shown_progress
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
+from qtui.cli.quantization_job import conversion_options, recorded, shown_progress
 from qtui.text import safe
 
 LIST_COLUMNS = (
@@ -47,8 +47,8 @@ def quantize(
     Each type is made in a process of its own and appears under its name when it is whole; one that fails does not stop the others
     (exit code 1). What is there is kept. Types below 3 bits mostly need an importance matrix.
     """
-    from qtui.runner import making
-    from qtui.runner.making import Wish
+    from qtui.runner import quantization
+    from qtui.runner.quantization import Wish
 
     if as_list:
         return _list(source, as_json, options)
@@ -57,13 +57,13 @@ def quantize(
     wish = Wish(source=source, types=tuple(_unlike(types)), **options)
     with recorded(store, "quantize", source, model, wish.types) as record, shown_progress(_said) as talk:
 
-        def tell(news: making.Step | making.Made) -> None:
+        def tell(news: quantization.Step | quantization.Made) -> None:
             talk(news)
-            record.step(news) if isinstance(news, making.Step) else record.made(news)
+            record.step(news) if isinstance(news, quantization.Step) else record.made(news)
 
-        async def work() -> tuple[Any, list[making.Made]]:
-            found = await making.find_source(wish, tell)
-            return found, await making.make(wish, found, tell)
+        async def work() -> tuple[Any, list[quantization.Made]]:
+            found = await quantization.find_source(wish, tell)
+            return found, await quantization.make(wish, found, tell)
 
         found, outcomes = asyncio.run(work())
     if as_json:
@@ -92,8 +92,8 @@ def _said(news: Any) -> str | None:
 def _list(source: str | None, as_json: bool, options: dict[str, Any]) -> int:
     """The types; with a source their sizes of it, by the library's own reckoning."""
     from qtui.engines import available
-    from qtui.engines import quantize as quantizer
-    from qtui.engines.quantization_types import facts
+    from qtui.engines.quantizing import quantize as quantizer
+    from qtui.engines.quantizing.quantization_types import facts
 
     available.version_of("llama.cpp")  # raises where it is not installed
     known = [facts(name) for name in quantizer.types()]
@@ -119,11 +119,11 @@ def _list(source: str | None, as_json: bool, options: dict[str, Any]) -> int:
 
 
 def _forecasts(source: str, names: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    from qtui.runner import making
-    from qtui.runner.making import Wish
+    from qtui.runner import quantization
+    from qtui.runner.quantization import Wish
 
     with shown_progress(lambda _: None) as talk:
-        found = asyncio.run(making.find_source(Wish(source=source, types=tuple(names), **options), talk))
+        found = asyncio.run(quantization.find_source(Wish(source=source, types=tuple(names), **options), talk))
     return {each.type: each for each in found.types}
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import click
 
-from qtui import session_end, url_secrets
+from qtui import session_end
 from qtui.cli.options import cpu_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
+from qtui.secrets import url_secrets
 from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
@@ -159,8 +160,8 @@ def _watch(store: Store, started: Started) -> RunSummary:
 
 
 def _check(file: Path, as_json: bool) -> int:
-    from qtui import experiment_roles
-    from qtui.experiment import load
+    from qtui.experiment import roles as experiment_roles
+    from qtui.experiment.experiment import load
     from qtui.runner.start import idle_gpus
 
     experiment = load(file)

@@ -9,7 +9,7 @@ from qtui.cli.options import chosen_runs, json_option, runs_options, store_optio
 from qtui.cli.page import Column, Page, count, interval, number, print_json, signed
 from qtui.errors import UserError
 from qtui.results.published import BASELINE, CANDIDATE, SOURCE, published_rows
-from qtui.results.scores import MARGIN, ScoreRow, ScoreRows, score_json, score_rows
+from qtui.results.score_figures import MARGIN, ScoreRow, ScoreRows, score_json, score_rows
 from qtui.text import safe
 
 NOT_MET = 3

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.engines.device import gpus
+from qtui.engines.device.compute import Compute
 from qtui.errors import UserError
 from qtui.records import EngineName
 
@@ -172,3 +173,8 @@ def package_folders(name: str) -> list[Path]:
 
 def _vendors() -> set[str]:
     return {gpu.vendor for gpu in gpus.gpus(asks_tools=False) if not gpu.is_hidden}
+
+
+def untested(engine: EngineName) -> Compute:
+    """What the installed build would do, for callers that have no run: no product was tried."""
+    return Compute(accelerator(engine))

@@ -7,16 +7,18 @@ the user allowed the CPU; kernels that rearrange weights are left where they fai
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from qtui.engines import available, gguf_file, precision
+from qtui.engines import available
 from qtui.engines.device import gpus, processor
-from qtui.engines.protocol import Loading
+from qtui.engines.device.compute import ENDPOINT, Compute
+from qtui.engines.protocol.answering import Loading
 from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import Outcome
+from qtui.engines.weights import gguf_file, precision
 from qtui.errors import UserError
-from qtui.records import EngineName, VariantSpec, content_hash
+from qtui.records import VariantSpec, content_hash
 
 Report = Callable[[str], None]
 
@@ -47,31 +49,6 @@ USUAL_TYPES = tuple(
 
 REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
 _NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """`accelerator` as in `available.accelerator`, `cpu` where the GPU is not used."""
-
-    accelerator: str
-    rearranges_weights: bool = True
-    """Of llama.cpp on a CPU: whether weights are kept in the order that its fastest kernels want (AMX, repacked)."""
-    notes: tuple[str, ...] = ()
-    """For the user: what is not as it should be, and what mends it."""
-    report: dict[str, str] = field(default_factory=dict)
-    """What the library says of itself."""
-
-    @property
-    def facts(self) -> dict[str, object]:
-        return {"compute_notes": list(self.notes), "library": self.report}
-
-
-ENDPOINT = Compute("cpu")
-
-
-def untested(engine: EngineName) -> Compute:
-    """What the installed build would do, for callers that have no run: no product was tried."""
-    return Compute(available.accelerator(engine))
 
 
 def for_variant(variant: VariantSpec, path: Path | None, *, allows_cpu: bool, report: Report) -> Compute:

@@ -13,14 +13,14 @@ from typing import Any
 
 import openai
 
-from qtui import endpoint, openai_dialect
-from qtui.engines import slot_count
-from qtui.engines.meter import INTERVAL, Meter
-from qtui.engines.protocol import Answered, Progress, Report, Request, Unanswered
+from qtui.endpoints import endpoint, openai_dialect
+from qtui.endpoints.openai_dialect import Dialect
+from qtui.engines.decoding import slot_count
+from qtui.engines.decoding.meter import INTERVAL, Meter
+from qtui.engines.protocol.answering import Answered, Progress, Report, Request, Unanswered
 from qtui.errors import UserError
-from qtui.openai_dialect import Dialect
 from qtui.records import FinishReason, VariantSpec
-from qtui.redaction import redact, redact_message
+from qtui.secrets.redaction import redact, redact_message
 from qtui.tasks.jsonl import storable
 
 REQUEST_TRIES = 6

@@ -10,21 +10,13 @@ from typing import Any
 
 import msgspec
 
-from qtui.engines import (
-    available,
-    compute,
-    end_tokens,
-    fingerprint,
-    gguf_file,
-    precision,
-    prompt,
-    prompt_format,
-    quantized_checkpoint,
-    slot_count,
-    weights,
-)
-from qtui.engines.compute import Compute
-from qtui.engines.protocol import Job, Loading, Planned, Prompt
+from qtui.engines import available, compute
+from qtui.engines.conversion import kept_gguf
+from qtui.engines.decoding import slot_count
+from qtui.engines.device.compute import Compute
+from qtui.engines.prompts import end_tokens, prompt_format, rendering
+from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
+from qtui.engines.weights import fingerprint, gguf_file, locate, precision, quantized_checkpoint
 from qtui.errors import UserError
 from qtui.records import Sampling, VariantSpec, content_hash
 
@@ -43,7 +35,7 @@ class Plan:
     compute: Compute
 
 
-def plan(job: Job, report: weights.Report) -> Plan:
+def plan(job: Job, report: locate.Report) -> Plan:
     """Raises UserError where weights, template or packages are missing or damaged."""
     variant = job.variant
     version = available.version_of(variant.engine)
@@ -52,8 +44,8 @@ def plan(job: Job, report: weights.Report) -> Plan:
         prompts, facts = _for_endpoint(job, report)
         path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights, variant.api)
     else:
-        path = weights.locate(variant.weights, report, lambda settings: _check_settings(variant, settings))
-        print_ = weights.fingerprint_of(path, report)
+        path = locate.locate(variant.weights, report, lambda settings: _check_settings(variant, settings))
+        print_ = locate.fingerprint_of(path, report)
         prompts, facts = _prompts(job, report)
         facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
     chosen = compute.for_variant(variant, path, allows_cpu=job.allows_cpu, report=lambda phase: report(Loading(phase)))
@@ -82,7 +74,7 @@ def how_computed(variant: VariantSpec, path: Path, version: str, device: str) ->
         dtype = precision.torch_dtype(variant.precision, path, device)
         return [version, device, dtype, variant.trust_remote_code, *quantized_checkpoint.versions(path)]
     # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
-    made = [precision.gguf_type(variant.precision), weights.CONVERSION] if path.is_dir() else []
+    made = [precision.gguf_type(variant.precision), kept_gguf.CONVERSION] if path.is_dir() else []
     return [version, device, *made]
 
 
@@ -90,27 +82,27 @@ def prompt_values(asked: Prompt) -> list[Any]:
     return [asked.text, asked.bos, asked.space_after_special, asked.ends, asked.system]
 
 
-def _for_endpoint(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
+def _for_endpoint(job: Job, report: locate.Report) -> tuple[list[Prompt], dict[str, Any]]:
     """What a server gets: the task for it to put into its template, or the prompt of the other variants, without its BOS,
 
     which servers put before a prompt themselves.
     """
     if job.variant.api == "chat":
-        return prompt.for_chat_endpoint((item.input for item in job.items), job.prompt.system), {}
+        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), {}
     if job.prompt.weights in (None, job.variant.weights):
         # Nothing lies on this disk that could say how to ask; only the experiment can.
         form = prompt_format.PromptFormat(source=job.variant.weights)
-        rendered = prompt.render(
+        rendered = rendering.render(
             (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
         )
         return rendered, {}
     return _prompts(job, report)
 
 
-def _prompts(job: Job, report: weights.Report) -> tuple[list[Prompt], dict[str, Any]]:
-    source = weights.locate_prompt(job.prompt.weights or job.variant.weights, report)
+def _prompts(job: Job, report: locate.Report) -> tuple[list[Prompt], dict[str, Any]]:
+    source = locate.locate_prompt(job.prompt.weights or job.variant.weights, report)
     form = prompt_format.read(source)
-    prompts = prompt.render(
+    prompts = rendering.render(
         (item.input for item in job.items),
         form,
         template=job.prompt.template,
@@ -139,7 +131,7 @@ def _check_settings(variant: VariantSpec, settings: Path) -> None:
     if variant.engine == "transformers":
         quantized_checkpoint.versions(settings, variant.weights)
     else:
-        from qtui.engines import llama_folder
+        from qtui.engines.conversion import llama_folder
 
         llama_folder.check_settings(settings)
 

@@ -62,21 +62,21 @@ def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair and judge."""
-    from qtui.results.scores import score_json
+    from qtui.results.score_figures import score_json
 
     return _flat(score_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, SCORE_COLUMNS)
 
 
 def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per variant."""
-    from qtui.results.lengths import length_json
+    from qtui.results.length_figures import length_json
 
     return _flat(length_json(store_path, tuple(run_ids))["variants"], len(run_ids) > 1)
 
 
 def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair that was measured; nothing is measured here."""
-    from qtui.results.divergence import divergence_json
+    from qtui.results.divergence_figures import divergence_json
 
     return _flat(divergence_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, DIVERGENCE_COLUMNS)
 

@@ -10,12 +10,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from qtui import endpoint, openai_dialect
+from qtui.endpoints import endpoint, openai_dialect
 from qtui.errors import UserError
 from qtui.judges import prompt
 from qtui.judges.protocol import EMPTY_REASON, Question, Reply, default_template, fingerprint
 from qtui.records import JudgeSpec, Sampling
-from qtui.redaction import redact, redact_message
+from qtui.secrets.redaction import redact, redact_message
 
 if TYPE_CHECKING:
     import openai

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Protocol
 
-from qtui import endpoint, paths
+from qtui import paths
+from qtui.endpoints import endpoint
 from qtui.errors import UserError
 from qtui.records import JudgeSpec, content_hash
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtui import __version__, private_files
+from qtui import __version__
+from qtui.files import private_files
 
 MARK = "# "
 _STDERR = 2

@@ -10,13 +10,14 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from qtui import paths, redaction
+from qtui import paths
 from qtui.engines.device.memory import address_space
 from qtui.errors import UserError
 from qtui.processes import log, log_end
 from qtui.processes.header import gib
 from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
+from qtui.secrets import redaction
 from qtui.store import Store, leases, open_store, runs
 
 

@@ -1,6 +1,6 @@
 """What a worker is at, in the words that follow "while": `loading weights (87 %)`, `answering (32 of 104 answers, 16 at once)`."""
 
-from qtui.engines.protocol import Loading
+from qtui.engines.protocol.answering import Loading
 
 
 def loading(message: Loading, about: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from qtui import paths
-from qtui.engines.protocol import (
+from qtui.engines.protocol.answering import (
     Answered,
     Failed,
     Finished,
@@ -22,7 +22,7 @@ from qtui.engines.protocol import (
     Unanswered,
     Wanted,
 )
-from qtui.experiment import Experiment
+from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec
 from qtui.runner import activity
 from qtui.runner.control import Control, first_of

@@ -12,16 +12,16 @@ from pathlib import Path
 import msgspec
 
 from qtui import paths
-from qtui.engines.divergence_protocol import Comparison, FromDivergence, Given, Keyed, Measured, Pace, decode
-from qtui.engines.protocol import Failed, Finished, Item, Loaded, Loading, Wanted
+from qtui.engines.protocol.answering import Failed, Finished, Item, Loaded, Loading, Wanted
+from qtui.engines.protocol.divergence import Comparison, FromDivergence, Given, Keyed, Measured, Pace, decode
 from qtui.errors import UserError
-from qtui.experiment import Experiment, parse
+from qtui.experiment.experiment import Experiment, parse
 from qtui.records import RunSummary, VariantProgress
 from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, divergences, runs
 
-MODULE = "qtui.engines.divergence"
+MODULE = "qtui.engines.processes.divergence"
 UNKNOWN = "unknown"
 
 

@@ -12,15 +12,17 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from qtui import endpoint, redaction, session_end
+from qtui import session_end
+from qtui.endpoints import endpoint
 from qtui.errors import NO_SPACE, NoSpaceError
-from qtui.experiment import Experiment, parse
+from qtui.experiment.experiment import Experiment, parse
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import added
+from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
 from qtui.store.reserve import Reserve
 
@@ -78,7 +80,7 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     """Answer and grade. What failed, one text each."""
     answered = asyncio.Event()
     finished = asyncio.Event()
-    judges = _distinct([*(experiment.judges if experiment else ()), *added.judges_of(store, run_id)])
+    judges = _distinct([*(experiment.judges if experiment else ()), *added_judges.judges_of(store, run_id)])
     _know_secrets([*(experiment.variants if experiment else ()), *judges])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:

@@ -11,7 +11,7 @@ from itertools import groupby
 from qtui.errors import NoSpaceError, UserError
 from qtui.judges import EMPTY_REASON, Judge, Question, Reply, fingerprint, make
 from qtui.records import Grade, JudgeSpec, Task
-from qtui.runner import added
+from qtui.runner import added_judges
 from qtui.runner.control import Control
 from qtui.store import Store, answers, grades, judges, runs
 from qtui.store.judges import StoredJudge
@@ -82,12 +82,12 @@ class _Desk:
 
     def _fail(self, reason: str) -> None:
         self.failed = reason
-        if self._stored.settings.get(added.MARK):
-            advice = f"{added.removal_command(self.label)} takes it from the run."
+        if self._stored.settings.get(added_judges.MARK):
+            advice = f"{added_judges.removal_command(self.label)} takes it from the run."
             if not self._has_graded:
                 advice = f"It is not asked again unless `qtui judge` names it; {advice}"
             self.failed = f"{reason.removesuffix('.')}. {advice}"
-        self.fails_the_run = self._has_graded or not self._stored.settings.get(added.MARK)
+        self.fails_the_run = self._has_graded or not self._stored.settings.get(added_judges.MARK)
         runs.set_judge(self._store, self._stored.id, "failed", self.failed)
 
     async def _grade_take(self, take: int) -> None:

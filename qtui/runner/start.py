@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import child_process, paths, private_files
-from qtui import experiment as experiments
+from qtui import paths
 from qtui.engines import available
 from qtui.errors import UserError
-from qtui.experiment import Experiment
+from qtui.experiment import experiment as experiments
+from qtui.experiment.experiment import Experiment
+from qtui.files import private_files
 from qtui.judges import check, fingerprint
-from qtui.processes import log_end
+from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added
+from qtui.runner import LEASE_IS_HELD, added_judges
 from qtui.store import Store, leases, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -97,7 +98,7 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
         for run_id in run_ids:
             _refuse_running(store, run_id)
         for run_id in run_ids:
-            added.add(store, run_id, spec)
+            added_judges.add(store, run_id, spec)
             _launch(store, run_id)
     finally:
         store.close()

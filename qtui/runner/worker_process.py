@@ -11,9 +11,9 @@ from typing import Self
 
 import msgspec
 
-from qtui import child_process, private_files
-from qtui.engines.protocol import FromWorker, decode_from_worker, encode
-from qtui.processes import log_end
+from qtui.engines.protocol.answering import FromWorker, decode_from_worker, encode
+from qtui.files import private_files
+from qtui.processes import child_process, log_end
 from qtui.processes.end import End, MemoryHad, Subject, in_words
 from qtui.processes.log import MARK, begin_anew_if_large
 from qtui.runner.memory_watch import MemoryWatch
@@ -23,11 +23,11 @@ LONGEST_LINE = 64 * 1024 * 1024
 TERMINATE_SECONDS = 5.0
 
 SUBJECTS = {
-    "qtui.engines.worker": Subject("the worker", "Use a smaller model, fewer slots or a smaller context."),
-    "qtui.engines.making_source": Subject("the process that prepares the source"),
-    "qtui.engines.making_type": Subject("the quantizing process"),
-    "qtui.engines.bench": Subject("the measuring process"),
-    "qtui.engines.divergence": Subject("the comparing process"),
+    "qtui.engines.processes.worker": Subject("the worker", "Use a smaller model, fewer slots or a smaller context."),
+    "qtui.engines.processes.quantization_source": Subject("the process that prepares the source"),
+    "qtui.engines.processes.quantization_type": Subject("the quantizing process"),
+    "qtui.engines.processes.benchmark": Subject("the measuring process"),
+    "qtui.engines.processes.divergence": Subject("the comparing process"),
 }
 """What the process of a module is called in messages, and what to do where its memory is short."""
 
@@ -38,7 +38,7 @@ class WorkerProcess:
     `doing` is what is going on in it, for the message if it dies: whoever reads its lines keeps it up to date.
     """
 
-    def __init__(self, log: Path, module: str = "qtui.engines.worker") -> None:
+    def __init__(self, log: Path, module: str = "qtui.engines.processes.worker") -> None:
         self.doing = "starting"
         self._log = log
         self._log_start = 0

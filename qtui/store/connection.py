@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qtui import paths, private_files
+from qtui import paths
 from qtui.errors import UserError
+from qtui.files import private_files
 from qtui.store import refusal
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui import paths, url_secrets
+from qtui import paths
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
+from qtui.secrets import url_secrets
 from qtui.store import attempts, leases
 from qtui.store.connection import Store
 

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from qtui import redaction
 from qtui.errors import UserError
+from qtui.secrets import redaction
 from qtui.tasks.tables import READERS
 
 DEFAULT_SPLITS = ("test", "validation", "train")

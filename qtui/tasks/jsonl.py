@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtui import input_file
 from qtui.errors import UserError
+from qtui.files import input_file
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KEYS_SHOWN = 12

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from qtui import input_file
 from qtui.errors import UserError
+from qtui.files import input_file
 from qtui.tasks import fields
 from qtui.tasks.jsonl import BYTE_ORDER_MARK, Record, read_bytes, records
 

@@ -24,14 +24,14 @@ from qtui.errors import UserError
 from qtui.processes import log
 from qtui.store import open_store
 from qtui.ui import keys, themes
-from qtui.ui.reader import StoreReader
-from qtui.ui.screens.main import MainScreen
+from qtui.ui.data.reader import StoreReader
+from qtui.ui.main_screen import MainScreen
 from qtui.ui.themes import ThemeFile
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from qtui.ui.numbers import Numbers
+    from qtui.ui.data.figures_process import Numbers
 
 GC_THRESHOLDS = (20_000, 50, 1000)
 THEME_SECONDS = 1.0
@@ -72,7 +72,7 @@ class QtuiApp(App[None]):
     def numbers(self) -> "Numbers":
         """The process that computes, started when first needed."""
         if self._numbers is None:
-            from qtui.ui.numbers import Numbers
+            from qtui.ui.data.figures_process import Numbers
 
             self._numbers = Numbers()
             self._numbers.version = self._store_version
@@ -88,7 +88,7 @@ class QtuiApp(App[None]):
         return MainScreen()
 
     def action_command_palette(self) -> None:
-        from qtui.ui.screens.dialog import Palette
+        from qtui.ui.dialogs.dialog import Palette
 
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtui import child_process, paths, private_files
+from qtui import paths
 from qtui.errors import UserError
+from qtui.files import private_files
+from qtui.processes import child_process
 
 
 @dataclass(frozen=True, slots=True)

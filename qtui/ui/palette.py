@@ -6,21 +6,19 @@ Names of runs come from outside: hits are built as plain text, because the palet
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from rich.text import Text
 from textual.actions import parse
+from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 from textual.fuzzy import Matcher
 
 from qtui.text import safe
 from qtui.ui import keys
-from qtui.ui.run_lines import state_text
-from qtui.ui.screens.main import MainScreen
-
-if TYPE_CHECKING:
-    from qtui.ui.app import QtuiApp
+from qtui.ui.main_screen import MainScreen
+from qtui.ui.panes.runs.run_lines import state_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class WorkbenchCommands(Provider):
             return
         yield from _key_commands(main)
         yield from _run_commands(main)
-        yield from _theme_commands(cast("QtuiApp", self.app))
+        yield from _theme_commands(self.app)
         yield Command("Save a picture of the screen", "As SVG, in the current folder.", self.app.deliver_screenshot)
 
 
@@ -103,7 +101,7 @@ def _open(main: MainScreen, run_id: int) -> None:
         pane.select(run_ids=(run_id,), run_id=run_id, model=None, pane="scores")
 
 
-def _theme_commands(app: "QtuiApp") -> Iterator[Command]:
+def _theme_commands(app: App[Any]) -> Iterator[Command]:
     for name in sorted(app.available_themes, key=lambda name: (not name.startswith("qtui"), name)):
         yield Command(
             f"Theme: {name}", "In use now." if name == app.theme else "", partial(setattr, app, "theme", name), False

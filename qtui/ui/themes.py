@@ -13,10 +13,11 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from qtui import input_file, paths
+from qtui import paths
 from qtui.config import nearest
 from qtui.errors import UserError
-from qtui.toml_location import line_of
+from qtui.files import input_file
+from qtui.files.toml_location import line_of
 
 DEFAULT = "qtui-dark"
 SIXTEEN = "qtui-16"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qtui.analysis.models import over_models, rank_correlation, sentence
+from qtui.analysis.over_models import over_models, rank_correlation, sentence
 from qtui.analysis.tables import length_table, score_table
 from tests.analysis.frames import answer_rows, condition_rows, grade_rows, study, task_rows
 

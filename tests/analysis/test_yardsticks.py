@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from qtui.analysis.models import over_models
+from qtui.analysis.over_models import over_models
 from qtui.analysis.score_row import ScoreRow
 from qtui.analysis.score_table import score_table
 from qtui.analysis.tables import length_table

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qtui.engines import available, slot_count
-from qtui.engines.protocol import Answered, Engine, Prompt, Request
+from qtui.engines import available
+from qtui.engines.decoding import slot_count
+from qtui.engines.protocol.answering import Answered, Engine, Prompt, Request
 from qtui.records import EngineName, Sampling, VariantSpec
 from tests.bench import llama_programs, model
 from tests.bench.idle import LENGTHS_UNKNOWN, LIMITS_KNOWN, IdleShares
@@ -47,7 +48,7 @@ def _requests(work: Work) -> list[Request]:
 
 
 def _loaded_llama(name: str, path: Path, requests: list[Request]) -> Any:
-    from qtui.engines.llama_cpp import LlamaCppEngine
+    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     engine: Any = LlamaCppEngine(_variant("llama.cpp", name, path), path)
     engine.load(requests, _ignore)
@@ -113,7 +114,7 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    from qtui.engines.transformers import TransformersEngine
+    from qtui.engines.transformers.engine import TransformersEngine
 
     requests = _requests(work)
     engine: Any = TransformersEngine(_variant("transformers", "FP32", path), path)

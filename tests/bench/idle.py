@@ -6,7 +6,7 @@ its own case, or it is another's.
 
 from collections.abc import Sequence
 
-from qtui.engines.protocol import Answered, Engine, Request
+from qtui.engines.protocol.answering import Answered, Engine, Request
 
 LIMITS_KNOWN, LENGTHS_UNKNOWN = "limits known", "lengths not known"
 

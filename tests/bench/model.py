@@ -34,7 +34,8 @@ def make(folder: Path) -> Made:
     import torch
     from transformers import AutoConfig, LlamaForCausalLM
 
-    from qtui.engines import llama_folder, quantize
+    from qtui.engines.conversion import llama_folder
+    from qtui.engines.quantizing import quantize
 
     texts = _texts()
     byte_level_llama(folder / "model", corpus="\n".join(map("\n".join, texts)), vocabulary=_VOCABULARY)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from qtui import paths
-from qtui.engines.protocol import Prompt, Request
+from qtui.engines.protocol.answering import Prompt, Request
 from qtui.records import Sampling, VariantSpec
 from tests.bench.idle import LENGTHS_UNKNOWN, LIMITS_KNOWN, IdleShares
 
@@ -16,8 +16,8 @@ LIMITS = (1, 1, 1, 24)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Any:
-    from qtui.engines import llama_folder
-    from qtui.engines.llama_cpp import LlamaCppEngine
+    from qtui.engines.conversion import llama_folder
+    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     if not (paths.demo_model() / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")

@@ -1,6 +1,6 @@
 """A row of scores that nobody graded, to be replaced field by field."""
 
-from qtui.results.scores import ScoreRow
+from qtui.results.score_figures import ScoreRow
 
 
 def score_row() -> ScoreRow:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtui.charts.axis import Axis, Scale, axis_line, round_up
+from qtui.charts.axis import axis_line
 from qtui.charts.lines import width
+from qtui.figures.axis import Axis, Scale, round_up
 
 SCALES: tuple[Scale, ...] = ("linear", "root")
 axes = st.builds(Axis, st.floats(1, 50_000), st.sampled_from(SCALES))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from qtui.charts.axis import Axis
-from qtui.charts.length_figures import WIDTH, figure_lines
+from qtui.charts.length_comparison import WIDTH, figure_lines
 from qtui.charts.length_violins import Story, flag_texts, label_width, legend, page, stories, violins
 from qtui.charts.lines import plain, width
-from qtui.results.distributions import POINTS, Distribution, Distributions
-from qtui.results.lengths import LengthRows, PairRow, Summary, VariantRow
+from qtui.figures.axis import Axis
+from qtui.results.length_densities import POINTS, Distribution, Distributions
+from qtui.results.length_figures import LengthRows, PairRow, Summary, VariantRow
 
 AXIS = Axis(800.0)
 

@@ -4,7 +4,7 @@ import pytest
 
 from qtui.charts.lines import plain, width
 from qtui.charts.over_models import over_models_lines
-from qtui.results.models import ModelPoint, OverModels
+from qtui.results.over_models import ModelPoint, OverModels
 
 SENTENCES = ("length before and relative change: so few models prove nothing", "change of length and of score: nothing")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from qtui.charts.lines import plain
 from qtui.charts.score_words import detail_lines, judge_sentence, published_for, verdict_sign, verdict_word
 from qtui.results.published import PublishedRow
-from qtui.results.scores import ScoreCause, ScoreRow
+from qtui.results.score_figures import ScoreCause, ScoreRow
 from tests.charts.rows import score_row
 
 STUDY = PublishedRow("calm2-7b-chat", "cyberagent", 2.26, 2.58, 0.32, (0.03, 0.61))

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtui.charts.axis import Axis
 from qtui.charts.bars import Bar, Group, bar_lines
 from qtui.charts.histogram import histogram_lines
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.lines import plain, width, wrap_line
-from qtui.results.scores import ScoreRow
+from qtui.figures.axis import Axis
+from qtui.results.score_figures import ScoreRow
 from tests.charts.rows import score_row
 
 grades = st.floats(-4, 4)

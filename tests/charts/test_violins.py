@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtui.charts.axis import Axis
 from qtui.charts.lines import Line, plain, width
 from qtui.charts.violins import HANGING, MARGIN, RISING, Half, Violin, height, rows_for, split_rows, violin_lines
+from qtui.figures.axis import Axis
 
 densities = st.lists(st.floats(0, 1), min_size=2, max_size=300).map(tuple)
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), max_size=30)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.store import making, open_store
+from qtui.store import open_store, quantization_jobs
 
 PATIENCE_SECONDS = 60.0
 
@@ -91,9 +91,9 @@ def test_of_a_folder_files_go_where_experiments_find_them(store_path: Path) -> N
     [each] = json.loads(made.stdout)["types"]
     assert Path(each["path"]).is_relative_to(paths.cache() / "gguf")
     with closing(open_store(store_path)) as store:
-        [file] = making.files(store)
+        [file] = quantization_jobs.files(store)
         assert (file.model, file.type, str(file.path)) == ("demo", "Q4_K_M", each["path"])
-        assert [work.state for work in making.work(store)] == ["done"]
+        assert [work.state for work in quantization_jobs.work(store)] == ["done"]
 
 
 def test_one_that_fails_does_not_stop_the_others_and_is_exit_code_1(store_path: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_one_that_fails_does_not_stop_the_others_and_is_exit_code_1(store_path: 
     assert 'no GGUF type "Q9_Z"' in made.stderr
     assert [path.name for path in out.iterdir()] == ["demo-Q8_0.gguf"]
     with closing(open_store(store_path)) as store:
-        [work] = making.work(store)
+        [work] = quantization_jobs.work(store)
         assert work.state == "failed"
         assert "importance matrix" in work.reason
 
@@ -166,7 +166,7 @@ def test_ended_in_the_middle_it_leaves_no_file_that_looks_whole(
         assert process.returncode == 130
         assert list(out.iterdir()) == []
         with closing(open_store(store_path)) as store:
-            assert making.work(store)[0].state == "cancelled"
+            assert quantization_jobs.work(store)[0].state == "cancelled"
     else:
         assert [path.suffix for path in out.iterdir()] == [".unfinished"]
         (tmp_path / "small").mkdir()
@@ -205,7 +205,7 @@ def test_a_bench_has_size_memory_and_speed_of_each_type_and_keeps_them(store_pat
         assert each["memory_bytes"] > each["file_bytes"] // 2
         assert each["repeats"] == 3
     with closing(open_store(store_path)) as store:
-        assert {file.type: file.facts["speed"] for file in making.files(store)} == {
+        assert {file.type: file.facts["speed"] for file in quantization_jobs.files(store)} == {
             "F16": whole["speed"], "Q4_K_M": quantized["speed"],
         }  # fmt: skip
 

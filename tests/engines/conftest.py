@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.engines import converter
-from qtui.engines.protocol import Item, Job
+from qtui.engines.conversion import converter
+from qtui.engines.protocol.answering import Item, Job
 from qtui.records import EngineName, PromptSource, Sampling, VariantSpec
 
 QUESTIONS = tuple(f"質問その{number}：" + "りんごはいくつ残りますか。" * (1 + number % 4) for number in range(12))
@@ -36,7 +36,7 @@ def spm(models: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def spm_gguf(spm: Path) -> Path:
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
 
     target = spm.parent / "tiny-spm-F16.gguf"
     llama_folder.convert(spm, target)
@@ -53,7 +53,7 @@ def bpe(models: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bpe_gguf(bpe: Path) -> Path:
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
 
     target = bpe.parent / "tiny-bpe-F16.gguf"
     llama_folder.convert(bpe, target)
@@ -70,7 +70,7 @@ def extended(spm: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def extended_gguf(extended: Path) -> Path:
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
 
     target = extended.parent / "tiny-extended-F16.gguf"
     llama_folder.convert(extended, target)

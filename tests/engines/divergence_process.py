@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines.divergence_protocol import Comparison, FromDivergence, Given, Keyed, Measured, decode
-from qtui.engines.protocol import Failed, Item, Wanted, encode
+from qtui.engines.protocol.answering import Failed, Item, Wanted, encode
+from qtui.engines.protocol.divergence import Comparison, FromDivergence, Given, Keyed, Measured, decode
 from qtui.records import AnswerDivergence, PromptSource, Sampling, VariantSpec
 
 Texts = Sequence[tuple[str, str]]
@@ -42,7 +42,7 @@ def heard(asked: Comparison, log: Path, wanted: Sequence[int] | None = None) -> 
     """All that the process says; by default every answer is wanted, in the order given."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "qtui.engines.divergence"],
+            [sys.executable, "-m", "qtui.engines.processes.divergence"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

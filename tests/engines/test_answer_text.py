@@ -1,7 +1,7 @@
 import pytest
 
-from qtui.engines import answer_text
-from qtui.engines.answer_text import AnswerText
+from qtui.engines.decoding import answer_text
+from qtui.engines.decoding.answer_text import AnswerText
 from qtui.records import Sampling
 
 

@@ -7,7 +7,7 @@ import textwrap
 import psutil
 import pytest
 
-from qtui.engines.protocol import Failed, decode_from_worker
+from qtui.engines.protocol.answering import Failed, decode_from_worker
 
 pytestmark = pytest.mark.skipif(not hasattr(psutil, "RLIMIT_AS"), reason="limits of other processes are Linux's")
 

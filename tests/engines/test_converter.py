@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.engines import converter, gguf_source, llama_folder, unfinished, weights
-from qtui.engines.converter import NeedsConverterError
-from qtui.engines.protocol import Loading
+from qtui.engines.conversion import converter, kept_gguf, llama_folder
+from qtui.engines.conversion.converter import NeedsConverterError
+from qtui.engines.protocol.answering import Loading
+from qtui.engines.quantizing import gguf_source
+from qtui.engines.weights import unfinished
 from qtui.errors import UserError
 
 
@@ -166,9 +168,9 @@ def test_an_architecture_that_qtui_does_not_convert_is_the_same_model_through_th
     folder = qwen2(tmp_path / "tiny-qwen2")
     with pytest.raises(NeedsConverterError):
         llama_folder.convert(folder, tmp_path / "refused.gguf")
-    how = weights.Conversion(converter=real_converter(request))
+    how = kept_gguf.Conversion(converter=real_converter(request))
     said: list[Loading] = []
-    made = weights.made_gguf(folder, "fingerprint", "Q8_0", "1", said.append, how=how)
+    made = kept_gguf.made_gguf(folder, "fingerprint", "Q8_0", "1", said.append, how=how)
     whole = made.with_name("tiny-qwen2-F16.gguf")
     assert gguf_source.read(whole).architecture == "qwen2"
     assert made.is_file()

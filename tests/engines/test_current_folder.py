@@ -27,19 +27,19 @@ def test_the_processes_of_the_self_test_import_nothing_from_the_current_folder(
 def test_the_processes_that_quantize_import_nothing_from_the_current_folder(
     here: HostileFolder, tmp_path: Path
 ) -> None:
-    from qtui.runner import making
+    from qtui.runner import quantization
 
-    async def make() -> list[making.Made]:
-        wish = making.Wish("demo", ("Q8_0",), out=tmp_path)
-        source = await making.find_source(wish, lambda _: None)
-        return await making.make(wish, source, lambda _: None)
+    async def make() -> list[quantization.Made]:
+        wish = quantization.Wish("demo", ("Q8_0",), out=tmp_path)
+        source = await quantization.find_source(wish, lambda _: None)
+        return await quantization.make(wish, source, lambda _: None)
 
     assert [made.reason for made in asyncio.run(make())] == [""]
     assert here.imported() == []
 
 
 def test_the_converter_imports_nothing_from_the_current_folder(here: HostileFolder, tmp_path: Path) -> None:
-    from qtui.engines import converter
+    from qtui.engines.conversion import converter
 
     home, model = tmp_path / "llama.cpp", tmp_path / "model"
     for folder in (home, model):
@@ -58,7 +58,7 @@ def test_pip_for_the_converter_imports_nothing_from_the_current_folder(
     tmp_path: Path,
     index: Callable[[dict[str, str]], Path],
 ) -> None:
-    from qtui.engines import converter
+    from qtui.engines.conversion import converter
 
     index({f"vendor/llama.cpp/{converter.SCRIPT}": ""})
     assert converter.located(None, lambda *_: None).name == converter.SCRIPT

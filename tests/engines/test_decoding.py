@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from qtui.engines import prompt, prompt_format
-from qtui.engines.protocol import Answered, Engine, Progress, Prompt, Request, Unanswered
+from qtui.engines.prompts import prompt_format, rendering
+from qtui.engines.protocol.answering import Answered, Engine, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, variant
@@ -174,7 +174,7 @@ def test_every_end_token_that_the_checkpoint_names_ends_an_answer(spm: Path, tmp
     import json
     import shutil
 
-    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     first = answer(spm, requests(spm))[0]
     token = HubTokenizer(spm).own.convert_tokens_to_ids(HubTokenizer(spm).own.tokenize(first.text)[-1])
@@ -192,7 +192,7 @@ def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
     import json
     import shutil
 
-    from qtui.engines import end_tokens
+    from qtui.engines.prompts import end_tokens
 
     chatty = tmp_path / "chatty"
     shutil.copytree(extended, chatty)
@@ -209,8 +209,8 @@ def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
 
 
 def test_a_gguf_baseline_names_what_llama_cpp_ends_at(extended_gguf: Path, spm_gguf: Path) -> None:
-    from qtui.engines import end_tokens
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.llama_cpp.model import LlamaModel
+    from qtui.engines.prompts import end_tokens
 
     for path in (extended_gguf, spm_gguf):
         model = LlamaModel(path, vocabulary_only=True)
@@ -236,7 +236,7 @@ def test_a_stop_text_that_is_a_special_token_ends_an_answer_too(extended: Path, 
 
 @pytest.mark.parametrize("system", ["あなたは親切な案内係です。短く答えてください。" * 3])
 def test_llama_cpp_reads_what_all_prompts_begin_with_once_and_says_the_same(spm_gguf: Path, system: str) -> None:
-    made = prompt.render(QUESTIONS, prompt_format.read(spm_gguf), system=system)
+    made = rendering.render(QUESTIONS, prompt_format.read(spm_gguf), system=system)
     asked = [Request(index, each, Sampling(max_tokens=12)) for index, each in enumerate(made)]
     alone, together = (loaded(spm_gguf, asked, slots=slots) for slots in (1, 5))
     one, many = (
@@ -309,13 +309,13 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
 def test_free_rows_are_refilled_at_once_on_a_cpu_and_several_at_a_time_on_a_gpu(
     slots: int, active: int, waiting: int, on_cpu: bool, on_gpu: bool
 ) -> None:
-    transformers = pytest.importorskip("qtui.engines.transformers")
+    transformers = pytest.importorskip("qtui.engines.transformers.engine")
     assert transformers.refills_now(slots, active, waiting, is_gpu=False) is on_cpu
     assert transformers.refills_now(slots, active, waiting, is_gpu=True) is on_gpu
 
 
 def test_refilling_several_rows_at_a_time_says_the_same(spm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    transformers = pytest.importorskip("qtui.engines.transformers")
+    transformers = pytest.importorskip("qtui.engines.transformers.engine")
     asked = [Request(i, made, Sampling(max_tokens=3 + 5 * (i % 4))) for i, made in enumerate(prompts(spm))]
     expected = texts(answer(spm, asked, slots=4))
     rule, reads = transformers.refills_now, []
@@ -355,7 +355,7 @@ def test_transformers_attends_to_each_row_alone_and_computes_what_a_mask_would(s
 def test_a_linear_layer_of_few_rows_computes_the_same(rows: int, bias: bool) -> None:
     import torch
 
-    from qtui.engines import few_rows
+    from qtui.engines.transformers import few_rows
 
     torch.manual_seed(0)
     plain = torch.nn.Linear(96, 40, bias=bias)
@@ -395,7 +395,7 @@ def test_weights_that_are_no_numbers_are_an_error(spm: Path, tmp_path: Path) -> 
 
     from safetensors.torch import load_file, save_file
 
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
 
     copy = tmp_path / "copy"
     shutil.copytree(spm, copy)
@@ -409,7 +409,7 @@ def test_weights_that_are_no_numbers_are_an_error(spm: Path, tmp_path: Path) -> 
 
 
 def prompts(path: Path) -> list[Prompt]:
-    return prompt.render(QUESTIONS, prompt_format.read(path))
+    return rendering.render(QUESTIONS, prompt_format.read(path))
 
 
 def requests(path: Path, **sampling: Any) -> list[Request]:
@@ -430,18 +430,18 @@ def texts_of_ends(engine: Any) -> set[str]:
 
 
 def _id(folder: Path, token: str) -> int:
-    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     return HubTokenizer(folder).ids_of({token})[token]
 
 
 def loaded(path: Path, asked: Sequence[Request], **settings: Any) -> Engine:
     if path.is_dir():
-        from qtui.engines.transformers import TransformersEngine
+        from qtui.engines.transformers.engine import TransformersEngine
 
         engine: Engine = TransformersEngine(variant("transformers", path, "FP16", **settings), path)
     else:
-        from qtui.engines.llama_cpp import LlamaCppEngine
+        from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
         engine = LlamaCppEngine(variant("llama.cpp", path, **settings), path)
     engine.load(asked, lambda _: None)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from qtui.engines.divergence_answer import taken_apart
-from qtui.engines.divergence_protocol import Given, Keyed, Measured, Pace
-from qtui.engines.protocol import Finished, Prompt, Request
-from qtui.engines.scoring import CHUNK
+from qtui.engines.divergence.divergence_answer import taken_apart
+from qtui.engines.divergence.scoring import CHUNK
+from qtui.engines.protocol.answering import Finished, Prompt, Request
+from qtui.engines.protocol.divergence import Given, Keyed, Measured, Pace
 from qtui.records import FinishReason, Sampling, VariantSpec
 from qtui.tasks import load_task_set
 from tests.engines.conftest import QUESTIONS, variant
 from tests.engines.divergence_process import comparison, failure, heard, kl, logp, mean_kl, measured
 
 if TYPE_CHECKING:
-    from qtui.engines.scoring_llama_cpp import LlamaCppScorer
+    from qtui.engines.divergence.scoring_llama_cpp import LlamaCppScorer
 
 DEMO_TASKS = 12
 TEXTS = [
@@ -41,7 +41,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scorer(bpe_gguf: Path) -> "LlamaCppScorer":
-    from qtui.engines.scoring_llama_cpp import LlamaCppScorer
+    from qtui.engines.divergence.scoring_llama_cpp import LlamaCppScorer
 
     loaded = LlamaCppScorer(variant("llama.cpp", bpe_gguf), bpe_gguf)
     loaded.load([Request(0, Prompt("問い", True), Sampling())], lambda _: None)
@@ -85,15 +85,15 @@ def test_log_probabilities_are_those_of_the_model_fed_token_by_token(spm: Path, 
     import torch
     from transformers import LlamaForCausalLM
 
-    from qtui.engines import prompt, prompt_format
-    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     spec = variant("transformers", spm, "FP32")
     text = TEXTS[4]
     (found,) = measured(comparison(spec, variant("llama.cpp", spm, "F16"), [text]), log).values()
     form = prompt_format.read(spm)
     tokenizer = HubTokenizer(spm, space_after_special=form.space_after_special)
-    (asked,) = prompt.render([text[0]], form)
+    (asked,) = rendering.render([text[0]], form)
     before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.own.eos_token_id]
     model = LlamaForCausalLM.from_pretrained(spm, dtype=torch.float32)
     with torch.inference_mode():
@@ -124,8 +124,8 @@ def test_answers_longer_than_a_chunk_are_the_same_as_in_one_pass(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from qtui.engines import prompt, prompt_format
-    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     folder = with_window(spm, tmp_path / "windowed", window) if window else spm
     texts = [(QUESTIONS[0], "昔々、山の奥に一匹のきつねが住んでいました。" * count) for count in (45, 2, 20)]
@@ -133,7 +133,7 @@ def test_answers_longer_than_a_chunk_are_the_same_as_in_one_pass(
     found = measured(comparison(spec, spec, texts, finish="length"), log)
     form = prompt_format.read(folder)
     tokenizer = HubTokenizer(folder, space_after_special=form.space_after_special)
-    (asked,) = prompt.render([QUESTIONS[0]], form)
+    (asked,) = rendering.render([QUESTIONS[0]], form)
     before = tokenizer.tokens(asked)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     for index, (_, text) in enumerate(texts):

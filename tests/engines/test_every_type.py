@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtui.engines import gguf_source, quantize
-from qtui.engines.protocol import Answered, Prompt, Request
-from qtui.engines.quantization_types import NEEDS_IMATRIX, NOMINAL_BITS, NOT_MADE, facts
+from qtui.engines.protocol.answering import Answered, Prompt, Request
+from qtui.engines.quantizing import gguf_source, quantize
+from qtui.engines.quantizing.quantization_types import NEEDS_IMATRIX, NOMINAL_BITS, NOT_MADE, facts
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import variant
@@ -34,7 +34,7 @@ CAN_BE_MADE = [name for name in TYPES if name not in NOT_MADE]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, needs_engines: None) -> Path:
     from qtui import paths
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
 
     if not (paths.demo_model() / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")
@@ -48,7 +48,7 @@ def importance(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A matrix for all weights of the demo, as llama-imatrix writes it. Its values decide how good a type is, not if it works."""
     import gguf
 
-    from qtui.engines import gguf_file
+    from qtui.engines.weights import gguf_file
 
     draw = np.random.default_rng(0)
     file = tmp_path_factory.mktemp("importance") / "imatrix.gguf"
@@ -106,7 +106,7 @@ def test_a_type_that_cannot_be_made_says_so(name: str, whole: Path) -> None:
 
 
 def _answers_a_token(path: Path) -> bool:
-    from qtui.engines.llama_cpp import LlamaCppEngine
+    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     engine = LlamaCppEngine(variant("llama.cpp", path, slots=1), path)
     asked = [Request(0, Prompt("「海」", bos=True), Sampling(max_tokens=1))]

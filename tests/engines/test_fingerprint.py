@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.engines import fingerprint
+from qtui.engines.weights import fingerprint
 from qtui.errors import UserError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines import gguf_file
+from qtui.engines.weights import gguf_file
 from qtui.errors import UserError
 
 

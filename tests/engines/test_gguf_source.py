@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtui.engines import gguf_source, quantize
+from qtui.engines.quantizing import gguf_source, quantize
 from qtui.errors import UserError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtui.engines import imatrix
+from qtui.engines.quantizing import imatrix
 from qtui.errors import UserError
 
 

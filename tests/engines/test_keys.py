@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from qtui import experiment
 from qtui.engines import available, planning
-from qtui.engines.protocol import Item, Job
+from qtui.engines.protocol.answering import Item, Job
 from qtui.errors import UserError
+from qtui.experiment import experiment
 from qtui.records import PromptSource, Sampling
 from tests.engines.conftest import job, variant
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from qtui.engines import llama_folder
-from qtui.engines.protocol import Prompt
+from qtui.engines.conversion import llama_folder
+from qtui.engines.protocol.answering import Prompt
 from qtui.errors import UserError
 
 TEXT = "[INST] 朝の市場では、何が並んでいますか。 [/INST]"
@@ -80,7 +80,7 @@ def logits_of_transformers(folder: Path) -> tuple[list[int], npt.NDArray[np.floa
     import torch
     from transformers import AutoModelForCausalLM
 
-    from qtui.engines.hub_tokenizer import HubTokenizer
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     ids = HubTokenizer(folder).tokens(Prompt(TEXT, bos=True))
@@ -91,7 +91,7 @@ def logits_of_transformers(folder: Path) -> tuple[list[int], npt.NDArray[np.floa
 def logits_of_llama(file: Path, ids: list[int]) -> npt.NDArray[np.float32]:
     import llama_cpp
 
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.llama_cpp.model import LlamaModel
 
     model = LlamaModel(file)
     settings = llama_cpp.llama_context_default_params()

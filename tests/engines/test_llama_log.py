@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.llama_log import INFO_LINES
+from qtui.engines.llama_cpp.native_log import INFO_LINES
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
 

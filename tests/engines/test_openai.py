@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qtui.engines.openai import OpenAIEngine
-from qtui.engines.protocol import Answered, Progress, Prompt, Request, Unanswered
+from qtui.engines.protocol.answering import Answered, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, job, variant

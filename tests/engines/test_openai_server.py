@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from qtui.engines import weights
-from qtui.engines.llama_cpp import LlamaCppEngine
+from qtui.engines.conversion import kept_gguf
+from qtui.engines.llama_cpp.engine import LlamaCppEngine
 from qtui.engines.openai import OpenAIEngine
-from qtui.engines.protocol import Answered, Prompt, Request
+from qtui.engines.protocol.answering import Answered, Prompt, Request
+from qtui.engines.weights import locate
 from qtui.records import Sampling
 from qtui.tasks import load_task_set
 from tests.engines.conftest import variant
@@ -35,7 +36,7 @@ def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = paths.demo_model()
     if not (folder / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")
-    file = weights.made_gguf(folder, weights.fingerprint_of(folder, _ignore), "Q8_0", "test", _ignore)
+    file = kept_gguf.made_gguf(folder, locate.fingerprint_of(folder, _ignore), "Q8_0", "test", _ignore)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

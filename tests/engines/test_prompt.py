@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines import prompt, prompt_format
-from qtui.engines.prompt_format import PromptFormat
-from qtui.engines.protocol import Prompt
+from qtui.engines.prompts import prompt_format, rendering
+from qtui.engines.prompts.prompt_format import PromptFormat
+from qtui.engines.protocol.answering import Prompt
 from qtui.errors import UserError
 
 WITH_BOS = "{{ bos_token }}[INST] {{ messages[-1]['content'] }} [/INST]"
@@ -21,12 +21,12 @@ def form(template: str | None = None, *, adds_bos: bool = True) -> PromptFormat:
     [(WITH_BOS, True, True), (WITH_BOS, False, True), (WITHOUT_BOS, True, True), (WITHOUT_BOS, False, False)],
 )
 def test_one_bos_however_template_and_tokenizer_share_the_work(template: str, adds_bos: bool, expected: bool) -> None:
-    (made,) = prompt.render(["問い"], form(template, adds_bos=adds_bos))
+    (made,) = rendering.render(["問い"], form(template, adds_bos=adds_bos))
     assert (made.text, made.bos) == ("[INST] 問い [/INST]", expected)
 
 
 def test_a_bos_that_is_written_several_times_is_still_one() -> None:
-    (made,) = prompt.render(["<s>問い"], form("{{ bos_token }}{{ bos_token }}{{ messages[0]['content'] }}"))
+    (made,) = rendering.render(["<s>問い"], form("{{ bos_token }}{{ bos_token }}{{ messages[0]['content'] }}"))
     assert made == Prompt("問い", bos=True)
 
 
@@ -36,35 +36,35 @@ def test_a_bos_that_is_written_several_times_is_still_one() -> None:
 def test_a_source_that_decides_on_the_bos_goes_before_template_and_tokenizer(
     template: str, adds_bos: bool, wanted: bool
 ) -> None:
-    (made,) = prompt.render(["<s>問い"], form(adds_bos=adds_bos), template=template, bos=wanted)
+    (made,) = rendering.render(["<s>問い"], form(adds_bos=adds_bos), template=template, bos=wanted)
     assert made.bos is wanted
     assert not made.text.startswith("<s>")
 
 
 def test_without_a_template_the_input_is_the_prompt() -> None:
     inputs = ["  空白と\n改行 ", "{{ 7 * 7 }}", "[/INST]"]
-    assert [made.text for made in prompt.render(inputs, form())] == inputs
+    assert [made.text for made in rendering.render(inputs, form())] == inputs
 
 
 def test_an_empty_template_means_the_input_as_it_is() -> None:
-    (made,) = prompt.render(["問い"], form(WITH_BOS), template="")
+    (made,) = rendering.render(["問い"], form(WITH_BOS), template="")
     assert made.text == "問い"
 
 
 def test_the_given_template_goes_before_the_models() -> None:
-    (made,) = prompt.render(["問い"], form(WITH_BOS), template="Q: {{ messages[0]['content'] }}\nA:")
+    (made,) = rendering.render(["問い"], form(WITH_BOS), template="Q: {{ messages[0]['content'] }}\nA:")
     assert made.text == "Q: 問い\nA:"
 
 
 def test_the_system_prompt_is_the_first_message() -> None:
     template = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
-    (made,) = prompt.render(["問い"], form(template), system="役割")
+    (made,) = rendering.render(["問い"], form(template), system="役割")
     assert made.text == "<system>役割<user>問い"
 
 
 def test_a_system_prompt_without_a_template_is_an_error() -> None:
     with pytest.raises(UserError, match="needs a chat template"):
-        prompt.render(["問い"], form(), system="役割")
+        rendering.render(["問い"], form(), system="役割")
 
 
 def test_templates_find_what_transformers_gives_them() -> None:
@@ -72,23 +72,23 @@ def test_templates_find_what_transformers_gives_them() -> None:
         "{%- for m in messages %}\n    {%- if loop.first %}{% generation %}{{ m['content'] | tojson }}{% endgeneration %}"
         "{%- endif %}{% continue %}{%- endfor %}{{ strftime_now('%Y') | length }}{% if add_generation_prompt %}A{% endif %}"
     )
-    (made,) = prompt.render(['"問"'], form(template))
+    (made,) = rendering.render(['"問"'], form(template))
     assert made.text == '"\\"問\\""4A'
 
 
 def test_a_broken_template_names_its_line() -> None:
     with pytest.raises(UserError, match="broken at line 2"):
-        prompt.render(["問い"], form("first\n{% if %}"))
+        rendering.render(["問い"], form("first\n{% if %}"))
 
 
 def test_a_template_that_refuses_says_why() -> None:
     with pytest.raises(UserError, match="no system role here"):
-        prompt.render(["問い"], form("{{ raise_exception('no system role here') }}"))
+        rendering.render(["問い"], form("{{ raise_exception('no system role here') }}"))
 
 
 def test_a_template_cannot_leave_the_sandbox() -> None:
     with pytest.raises(UserError, match="refuses"):
-        prompt.render(["問い"], form("{{ ''.__class__.__mro__[1].__subclasses__() }}"))
+        rendering.render(["問い"], form("{{ ''.__class__.__mro__[1].__subclasses__() }}"))
 
 
 def folder(tmp_path: Path, **files: object) -> Path:
@@ -142,7 +142,7 @@ def test_settings_that_are_no_json_name_the_file(tmp_path: Path) -> None:
 
 
 def test_a_gguf_and_its_folder_give_the_same_prompts(spm: Path, spm_gguf: Path) -> None:
-    of_folder = prompt.render(["問い"], prompt_format.read(spm), system="役割")
-    of_file = prompt.render(["問い"], prompt_format.read(spm_gguf), system="役割")
+    of_folder = rendering.render(["問い"], prompt_format.read(spm), system="役割")
+    of_file = rendering.render(["問い"], prompt_format.read(spm_gguf), system="役割")
     assert [(made.text, made.bos) for made in of_folder] == [(made.text, made.bos) for made in of_file]
     assert of_folder[0].bos

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines import gguf_file, quantize
+from qtui.engines.conversion import kept_gguf
+from qtui.engines.quantizing import quantize
+from qtui.engines.weights import gguf_file
 from qtui.errors import UserError
 
 
@@ -24,7 +26,7 @@ def test_a_type_has_one_name_whatever_a_person_calls_it(needs_engines: None) -> 
 
 
 def test_a_smaller_type_is_a_smaller_file_that_loads(spm_gguf: Path, tmp_path: Path) -> None:
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.llama_cpp.model import LlamaModel
 
     sizes = []
     for name in ("Q8_0", "Q4_K_M", "Q2_K"):
@@ -75,19 +77,18 @@ def test_nothing_of_the_native_library_reaches_stdout(
 
 
 def test_of_a_folder_the_file_is_made_once_and_whole(spm: Path, tmp_path: Path) -> None:
-    from qtui.engines import weights
-    from qtui.engines.protocol import Loading
+    from qtui.engines.protocol.answering import Loading
 
     folder = tmp_path / "model"
     shutil.copytree(spm, folder)
     said: list[Loading] = []
-    first = weights.made_gguf(folder, "fingerprint", "q4_k_m", "1", said.append)
+    first = kept_gguf.made_gguf(folder, "fingerprint", "q4_k_m", "1", said.append)
     made_at = first.stat().st_mtime_ns
     assert list(dict.fromkeys(note.phase for note in said)) == [
         "converting model to GGUF",
         "quantizing to Q4_K_M",
     ]
-    again = weights.made_gguf(folder, "fingerprint", "Q4_K_M", "1", said.append)
+    again = kept_gguf.made_gguf(folder, "fingerprint", "Q4_K_M", "1", said.append)
     assert (again, again.stat().st_mtime_ns) == (first, made_at)
-    assert weights.made_gguf(folder, "fingerprint", "Q4_K_M", "2", said.append) != first
+    assert kept_gguf.made_gguf(folder, "fingerprint", "Q4_K_M", "2", said.append) != first
     assert not list(first.parent.glob(".*unfinished"))

@@ -41,7 +41,7 @@ def test_greedy_with_and_without_a_penalty_takes_the_same_token(
 ) -> None:
     import torch
 
-    from qtui.engines.torch_sampling import Sampler
+    from qtui.engines.transformers.sampling import Sampler
 
     sampling = Sampling(repetition_penalty=penalty)
     prompt = [int(logits.argmax())]
@@ -54,7 +54,7 @@ def test_greedy_with_and_without_a_penalty_takes_the_same_token(
 def test_what_was_drawn_counts_for_the_penalty(logits: npt.NDArray[np.float32]) -> None:
     import torch
 
-    from qtui.engines.torch_sampling import Sampler
+    from qtui.engines.transformers.sampling import Sampler
 
     sampler = Sampler(Sampling(repetition_penalty=50.0), [], "cpu")
     drawn = [sampler.draw(torch.from_numpy(logits)) for _ in range(20)]
@@ -64,7 +64,7 @@ def test_what_was_drawn_counts_for_the_penalty(logits: npt.NDArray[np.float32]) 
 def test_the_seed_alone_decides_what_is_drawn(logits: npt.NDArray[np.float32]) -> None:
     import torch
 
-    from qtui.engines.torch_sampling import Sampler
+    from qtui.engines.transformers.sampling import Sampler
 
     def draw(seed: int) -> list[int]:
         sampler = Sampler(Sampling(temperature=1.0, seed=seed), [], "cpu")
@@ -77,7 +77,7 @@ def test_the_seed_alone_decides_what_is_drawn(logits: npt.NDArray[np.float32]) -
 def chances_of_torch(sampling: Sampling, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     import torch
 
-    from qtui.engines.torch_sampling import Sampler
+    from qtui.engines.transformers.sampling import Sampler
 
     found: npt.NDArray[np.float32] = Sampler(sampling, PROMPT, "cpu").probabilities(torch.from_numpy(logits)).numpy()
     return found
@@ -89,7 +89,7 @@ def chances_of_llama(
     """Run the chain on a list of candidates; the last sampler draws, and leaves the chances that it drew from."""
     import llama_cpp
 
-    from qtui.engines import llama_sampling
+    from qtui.engines.llama_cpp import sampling as llama_sampling
 
     candidates: Any = (llama_cpp.llama_token_data * VOCABULARY)()
     for token, logit in enumerate(logits):

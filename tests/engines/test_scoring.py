@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtui.engines.scoring import CELLS, CHUNK, ROWS, Fed, cells_needed, chunks, groups
+from qtui.engines.divergence.scoring import CELLS, CHUNK, ROWS, Fed, cells_needed, chunks, groups
 
 lengths = st.lists(st.integers(1, 3000), max_size=60)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qtui.engines.token_divergence import BLOCK, Positions, compare
+from qtui.engines.divergence.token_divergence import BLOCK, Positions, compare
 from qtui.errors import UserError
 
 

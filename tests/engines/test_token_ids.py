@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.protocol import Prompt
+from qtui.engines.protocol.answering import Prompt
 
 HOSTILE = (
     "",
@@ -70,7 +70,8 @@ def test_token_ids_are_equal_on_both_engines(
 
 
 def test_token_ids_of_the_demo_are_equal_on_both_engines(demo: Path, tmp_path: Path) -> None:
-    from qtui.engines import llama_folder, prompt_format
+    from qtui.engines.conversion import llama_folder
+    from qtui.engines.prompts import prompt_format
 
     llama_folder.convert(demo, tmp_path / "demo.gguf")
     space = prompt_format.read(demo).space_after_special
@@ -98,8 +99,8 @@ def test_there_is_exactly_one_bos(kind: str, request: pytest.FixtureRequest) -> 
 
 
 def both(folder: Path, file: Path, space_after_special: bool):  # type: ignore[no-untyped-def]
-    from qtui.engines.hub_tokenizer import HubTokenizer
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.llama_cpp.model import LlamaModel
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     return (
         HubTokenizer(folder, space_after_special=space_after_special),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.engines import weights
-from qtui.engines.protocol import Answered, Failed, Job, Loading, Planned
+from qtui.engines.protocol.answering import Answered, Failed, Job, Loading, Planned
+from qtui.engines.weights import locate
 from qtui.errors import UserError
 from qtui.records import PromptSource
 from tests.engines.conftest import QUESTIONS, job, variant
@@ -21,30 +21,30 @@ def nothing(_: Loading) -> None:
 
 
 def test_a_folder_and_a_file_are_what_they_are(spm: Path, spm_gguf: Path) -> None:
-    assert weights.locate(str(spm), nothing) == spm
-    assert weights.locate(str(spm_gguf), nothing) == spm_gguf
+    assert locate.locate(str(spm), nothing) == spm
+    assert locate.locate(str(spm_gguf), nothing) == spm_gguf
 
 
 def test_the_demo_is_the_one_that_comes_with_qtui(demo: Path) -> None:
-    assert weights.locate("demo", nothing) == demo
+    assert locate.locate("demo", nothing) == demo
 
 
 def test_a_missing_demo_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "demo_model", lambda: tmp_path / "absent")
     with pytest.raises(UserError, match="demo model is missing"):
-        weights.locate("demo", nothing)
+        locate.locate("demo", nothing)
 
 
 @pytest.mark.parametrize("written", ["./absent", "~/absent/model.gguf", "absent.gguf", "/no/such/folder", "a b/c"])
 def test_what_is_nowhere_is_an_error_without_asking_the_hub(written: str) -> None:
     with pytest.raises(UserError, match="no such folder or file"):
-        weights.locate(written, nothing)
+        locate.locate(written, nothing)
 
 
 def test_a_file_that_is_no_gguf_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
     with pytest.raises(UserError, match="neither"):
-        weights.locate(str(tmp_path / "model.bin"), nothing)
+        locate.locate(str(tmp_path / "model.bin"), nothing)
 
 
 @pytest.fixture

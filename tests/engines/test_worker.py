@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qtui.engines.protocol import (
+from qtui.engines.protocol.answering import (
     Answered,
     Failed,
     Finished,
@@ -193,7 +193,7 @@ def test_it_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     """The grandparent (this test) holds the worker's stdin open, so that only the kernel's signal can end it."""
     parent = textwrap.dedent("""
         import subprocess, sys, time
-        worker = subprocess.Popen([sys.executable, "-m", "qtui.engines.worker"], stdin=0, stdout=subprocess.PIPE)
+        worker = subprocess.Popen([sys.executable, "-m", "qtui.engines.processes.worker"], stdin=0, stdout=subprocess.PIPE)
         print(worker.pid, flush=True)
         time.sleep(600)
     """)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from qtui.engines.protocol import FromWorker, Job, Planned, Wanted, decode_from_worker, encode
+from qtui.engines.protocol.answering import FromWorker, Job, Planned, Wanted, decode_from_worker, encode
 
 
 class WorkerProcess:
@@ -16,7 +16,7 @@ class WorkerProcess:
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "qtui.engines.worker"],
+                [sys.executable, "-m", "qtui.engines.processes.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

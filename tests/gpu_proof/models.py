@@ -59,18 +59,18 @@ def make(folder: Path, size: Size, device: str) -> dict[str, Any]:
 
 def demo_requests(count: int | None = None, max_tokens: int = 48) -> list[Any]:
     """The demo's tasks as its chat template asks them."""
-    from qtui.engines import prompt, prompt_format
-    from qtui.engines.protocol import Request
+    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.protocol.answering import Request
     from qtui.records import Sampling
 
     tasks = load_task_set("demo", base=None).tasks[:count]
-    rendered = prompt.render((task.input for task in tasks), prompt_format.read(paths.demo_model()))
+    rendered = rendering.render((task.input for task in tasks), prompt_format.read(paths.demo_model()))
     return [Request(i, asked, Sampling(max_tokens=max_tokens)) for i, asked in enumerate(rendered)]
 
 
 def noise_requests(count: int, limits: list[int]) -> list[Any]:
     """Prompts of about 100 tokens; answers as long as `limits`, in turns."""
-    from qtui.engines.protocol import Prompt, Request
+    from qtui.engines.protocol.answering import Prompt, Request
     from qtui.records import Sampling
 
     text = "".join(task.input for task in load_task_set("demo", base=None).tasks) * 4

@@ -27,8 +27,8 @@ from tests.gpu_proof.stage import (
 def self_test(place: Place) -> Facts:
     """Products of every type on every device, those that rearrange weights for the processor too."""
     from qtui.engines import compute
-    from qtui.engines.gguf_file import TENSOR_TYPES
     from qtui.engines.self_test import testing
+    from qtui.engines.weights.gguf_file import TENSOR_TYPES
 
     names = (
         "F32",
@@ -134,7 +134,7 @@ def _transformers_parity(place: Place, precision: str) -> Facts:
     import torch
 
     from qtui import paths
-    from qtui.engines.compute import Compute
+    from qtui.engines.device.compute import Compute
 
     requests = models.demo_requests()
     # Half precision crawls on a CPU, so float32 is what it is held against.
@@ -207,8 +207,8 @@ def _float32_logits() -> tuple[list[int], Any]:
     import transformers
 
     from qtui import paths
-    from qtui.engines.hub_tokenizer import HubTokenizer
-    from qtui.engines.protocol import Prompt
+    from qtui.engines.protocol.answering import Prompt
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     auto: Any = transformers.AutoModelForCausalLM
     bare = auto.from_pretrained(paths.demo_model(), dtype=torch.float32)
@@ -222,8 +222,8 @@ def _cpu_logits(path: Path, ids: list[int], rearranges: bool, cache: str) -> Any
     import llama_cpp
     import numpy as np
 
-    from qtui.engines.compute import Compute
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.device.compute import Compute
+    from qtui.engines.llama_cpp.model import LlamaModel
 
     model = LlamaModel(path, compute=Compute("cpu", rearranges_weights=rearranges))
     settings = llama_cpp.llama_context_default_params()

@@ -70,22 +70,23 @@ def variant(engine: EngineName, path: Path, name: str, slots: int | None, **more
 def llama_engine(
     path: Path, name: str, slots: int, accelerator: str, *, rearranges: bool = True, context: int | None = None
 ) -> Any:
-    from qtui.engines.compute import Compute
-    from qtui.engines.llama_cpp import LlamaCppEngine
+    from qtui.engines.device.compute import Compute
+    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     spec = variant("llama.cpp", path, name, slots, context=context)
     return LlamaCppEngine(spec, path, Compute(accelerator, rearranges_weights=rearranges))
 
 
 def transformers_engine(path: Path, precision: str, slots: int, chosen: Any = None) -> Any:
-    from qtui.engines.transformers import TransformersEngine
+    from qtui.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine(variant("transformers", path, precision, slots), path, chosen)
 
 
 def demo_gguf(place: Place, name: str) -> Path:
     from qtui import paths
-    from qtui.engines import llama_folder, quantize
+    from qtui.engines.conversion import llama_folder
+    from qtui.engines.quantizing import quantize
 
     path, whole = place.work / f"demo-{name}.gguf", place.work / "demo-F16.gguf"
     if not whole.exists():
@@ -105,13 +106,13 @@ def tokens_per_second(engine: Any, requests: list[Any]) -> float:
 
 
 def run(engine: Any, requests: list[Any]) -> int:
-    from qtui.engines.protocol import Answered
+    from qtui.engines.protocol.answering import Answered
 
     return sum(isinstance(event, Answered) for event in engine.answer(requests))
 
 
 def texts(engine: Any, requests: list[Any]) -> list[str]:
-    from qtui.engines.protocol import Answered
+    from qtui.engines.protocol.answering import Answered
 
     by_index = {event.index: event.text for event in engine.answer(requests) if isinstance(event, Answered)}
     return [by_index[asked.index] for asked in requests]

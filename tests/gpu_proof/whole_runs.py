@@ -72,8 +72,8 @@ def memory_of_variants(place: Place) -> Facts:
 
 def _worker(spec: VariantSpec) -> tuple[int | None, int]:
     """A real worker on some tasks: the most GPU memory in use while it lives (MiB), and its answers."""
-    from qtui import child_process
-    from qtui.engines.protocol import Answered, Item, Job, Loaded, Planned, Wanted, decode_from_worker, encode
+    from qtui.engines.protocol.answering import Answered, Item, Job, Loaded, Planned, Wanted, decode_from_worker, encode
+    from qtui.processes import child_process
     from qtui.records import PromptSource, Sampling
     from qtui.tasks import load_task_set
 
@@ -82,7 +82,7 @@ def _worker(spec: VariantSpec) -> tuple[int | None, int]:
     most, answers = None, 0
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
-            child_process.command("qtui.engines.worker"),
+            child_process.command("qtui.engines.processes.worker"),
             env=child_process.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip
         assert child.stdin and child.stdout

@@ -28,7 +28,8 @@ from tests.gpu_proof.stage import (
 @step("convert and quantize, 7 B", 150)
 def convert_big(place: Place) -> Facts:
     """The checkpoint as GGUF, and Q4_K_M of it, by qtui."""
-    from qtui.engines import llama_folder, quantize
+    from qtui.engines.conversion import llama_folder
+    from qtui.engines.quantizing import quantize
 
     began = time.perf_counter()
     llama_folder.convert(place.big, place.big_f16)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from qtui import catalog, experiment
+from qtui import catalog
 from qtui.catalog import Entry
 from qtui.engines import planning
-from qtui.engines.protocol import Answered, Item, Job, Prompt, Request
-from qtui.experiment import Experiment
+from qtui.engines.protocol.answering import Answered, Item, Job, Prompt, Request
+from qtui.experiment import experiment
+from qtui.experiment.experiment import Experiment
 from qtui.records import VariantSpec
 
 TASKS = (
@@ -50,7 +51,7 @@ def kind(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kind]:
     made: dict[str, Kind] = {}
 
     def of(name: str) -> Kind:
-        from qtui.engines import llama_folder
+        from qtui.engines.conversion import llama_folder
         from tests.models.tiny_models import MAKERS
 
         if name not in made:
@@ -114,10 +115,10 @@ def heard(asked: Experiment, variant: VariantSpec) -> Side:
 
 def engine_of(variant: VariantSpec, path: Path) -> Any:
     if variant.engine == "transformers":
-        from qtui.engines.transformers import TransformersEngine
+        from qtui.engines.transformers.engine import TransformersEngine
 
         return TransformersEngine(variant, path)
-    from qtui.engines.llama_cpp import LlamaCppEngine
+    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     return LlamaCppEngine(variant, path)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtui import experiment
 from qtui.catalog import Entry
-from qtui.experiment import Experiment
+from qtui.experiment import experiment
+from qtui.experiment.experiment import Experiment
 from tests.engines.test_llama_folder import logits_of_llama
 from tests.models.conftest import ENTRIES, MAX_TOKENS, TASKS, Kind, Side, heard, kind_of, written
 
@@ -107,9 +107,9 @@ def test_its_name_is_enough_to_find_its_weights(entry: Entry, engine: str, tmp_p
 
 
 def planned(asked: Experiment) -> str:
-    from qtui.engines import prompt, prompt_format
+    from qtui.engines.prompts import prompt_format, rendering
 
     source = asked.models[0].prompt
     form = prompt_format.read(Path(asked.variants[0].weights))
-    (made,) = prompt.render([TASKS[0]], form, template=source.template, system=source.system, bos=source.bos)
+    (made,) = rendering.render([TASKS[0]], form, template=source.template, system=source.system, bos=source.bos)
     return made.text

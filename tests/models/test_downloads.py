@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from qtui.engines import hub_resume
+from qtui.engines.weights import hub_resume
 from tests.engines.loopback_hub import COMMIT, LoopbackHub
 
 LARGE = hub_resume.LARGE + 4096

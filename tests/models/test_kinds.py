@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines import gguf_file, llama_folder, prompt, prompt_format
+from qtui.engines.conversion import llama_folder
+from qtui.engines.prompts import prompt_format, rendering
+from qtui.engines.weights import gguf_file
 from qtui.errors import UserError
 from tests.engines.test_token_ids import HOSTILE, random_texts
 from tests.models.conftest import Kind
@@ -18,8 +20,8 @@ KINDS = ("llama", "extended_llama", "neox_llama", "mistral", "mixtral")
 
 @pytest.mark.parametrize("name", KINDS)
 def test_token_ids_of_any_text_are_equal_on_both_engines(name: str, kind: Callable[[str], Kind]) -> None:
-    from qtui.engines.hub_tokenizer import HubTokenizer
-    from qtui.engines.llama_model import LlamaModel
+    from qtui.engines.llama_cpp.model import LlamaModel
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     made = kind(name)
     assert made.gguf
@@ -27,13 +29,13 @@ def test_token_ids_of_any_text_are_equal_on_both_engines(name: str, kind: Callab
     hub = HubTokenizer(made.folder, space_after_special=form.space_after_special)
     llama = LlamaModel(made.gguf, space_after_special=form.space_after_special)
     texts = [*HOSTILE, *("[INST] " + text for text in HOSTILE), *random_texts()]
-    for asked in prompt.render(texts, form, template="", bos=True):
+    for asked in rendering.render(texts, form, template="", bos=True):
         assert hub.tokens(asked) == llama.tokens(asked), repr(asked.text)
 
 
 def test_added_pieces_are_used_and_rows_beyond_the_vocabulary_are_not(kind: Callable[[str], Kind]) -> None:
-    from qtui.engines.hub_tokenizer import HubTokenizer
-    from qtui.engines.protocol import Prompt
+    from qtui.engines.protocol.answering import Prompt
+    from qtui.engines.transformers.tokenizer import HubTokenizer
 
     made = kind("extended_llama")
     plain = HubTokenizer(kind("llama").folder)
@@ -49,7 +51,7 @@ def test_added_pieces_are_used_and_rows_beyond_the_vocabulary_are_not(kind: Call
 
 def test_a_text_in_another_unicode_form_is_asked_in_the_tokenizers(kind: Callable[[str], Kind]) -> None:
     form = prompt_format.read(kind("neox_llama").folder)
-    (asked,) = prompt.render(["か\u3099"], form, template="")
+    (asked,) = rendering.render(["か\u3099"], form, template="")
     assert asked.text == "が"
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from qtui import experiment
-from qtui.engines.protocol import Answered, Prompt, Request
+from qtui.engines.protocol.answering import Answered, Prompt, Request
 from qtui.errors import UserError
+from qtui.experiment import experiment
 from qtui.records import Sampling
 from tests.engines.conftest import variant
 from tests.models.conftest import Kind, engine_of, nothing

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from qtui.engines import planning, quantized_checkpoint
-from qtui.engines.protocol import Answered, Prompt, Request
+from qtui.engines import planning
+from qtui.engines.protocol.answering import Answered, Prompt, Request
+from qtui.engines.weights import quantized_checkpoint
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import job, variant

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.protocol import Answered, Failed
+from qtui.engines.protocol.answering import Answered, Failed
 from tests.engines.conftest import job, variant
 from tests.engines.loopback_hub import LoopbackHub
 from tests.engines.worker_process import WorkerProcess

@@ -12,7 +12,7 @@ Thread 0x00007fa0901ea6c0 (most recent call first):
 
 Extension modules: msgspec._core, psutil._psutil_linux, numpy._core._multiarray_umath (total: 3)
 """
-HEADER = """# 2026-11-27 02:05:03 +0000 qtui 0.1.0: qtui.engines.worker, process 812
+HEADER = """# 2026-11-27 02:05:03 +0000 qtui 0.1.0: qtui.engines.processes.worker, process 812
 # processor: AMD EPYC, x86_64, 2 cores, avx avx2
 # memory: 23.5 GiB, 22.8 GiB free
 """

@@ -12,9 +12,9 @@ import pytest
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
 from qtui.results import frames
-from qtui.results.compare import deltas
-from qtui.results.lengths import length_json, length_rows
-from qtui.results.scores import score_json, score_rows
+from qtui.results.length_figures import length_json, length_rows
+from qtui.results.score_figures import score_json, score_rows
+from qtui.results.task_changes import deltas
 from qtui.store import open_store
 from tests.filled_store import fill
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qtui.exchange import gpt4_autoeval
-from qtui.results.distributions import POINTS, distributions, paired_lengths
+from qtui.results.length_densities import POINTS, distributions, paired_lengths
 from qtui.store import open_store
 from tests.ui.conftest import fill
 

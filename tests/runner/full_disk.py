@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from qtui import experiment
+from qtui.experiment import experiment
 from qtui.runner import start
 from qtui.store import open_store
 from tests.mounts import mount

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.experiment import load
+from qtui.experiment.experiment import load
 from qtui.runner import LEASE_IS_HELD, start
 from qtui.store import leases, open_store, runs
 from tests.runner.test_survival import PATIENCE_SECONDS, Runs, kill

@@ -137,7 +137,7 @@ def test_log_begins_with_what_runs_where(experiment: CrashingRuns) -> None:
     log = experiment.log().read_text()
     header, _, _ = log.partition("\nI ")
     for part in (
-        f" qtui {__version__}: qtui.engines.worker, process ",
+        f" qtui {__version__}: qtui.engines.processes.worker, process ",
         "# packages: llama-cpp-python ",
         "# processor: ",
         "# memory: ",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from qtui import experiment
+from qtui.experiment import experiment
 from qtui.records import RunSummary
 from qtui.runner import start
 from qtui.store import open_store, runs

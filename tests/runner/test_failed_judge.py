@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from qtui.experiment import load
+from qtui.experiment.experiment import load
 from qtui.records import JudgeProgress, RunSummary
 from qtui.results.answers import comparison, pairs
 from qtui.runner import start
 from qtui.store import Store, grades, judges, leases, open_store, runs
-from qtui.store.comparison import sides
+from qtui.store.task_answers import sides
 from tests.judges.endpoint import Failure, Say, endpoint
 from tests.runner.test_added_judge import graded, judge, judge_at, store
 from tests.runner.test_attach import SHORT

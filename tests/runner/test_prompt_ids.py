@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.results.scores import ScoreRow, score_rows
+from qtui.results.score_figures import ScoreRow, score_rows
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
 pytest.importorskip("torch", reason="needs the engines extra")
@@ -34,7 +34,7 @@ FILES = ("F16", "other-pre", "other-bos")
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScoreRow]:
     """One baseline on transformers against three files of the same weights on llama.cpp, by the file's name."""
-    from qtui.engines import llama_folder
+    from qtui.engines.conversion import llama_folder
     from tests.engines.tiny_llama import byte_level_llama
 
     folder = tmp_path_factory.mktemp("tokens")

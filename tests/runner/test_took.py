@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.style import Style
 
-from qtui.ui.run_lines import run_lines
+from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
 from tests.runner.test_survival import Runs, kill
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qtui.store import Store, grades, notes, open_store
-from qtui.store.comparison import Extent, sides, task_lines, tasks_containing
+from qtui.store.task_answers import Extent, sides, task_lines, tasks_containing
 from tests.ui.conftest import TASKS, fill
 
 MODEL = "org/small"

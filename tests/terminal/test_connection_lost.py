@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qtui.experiment import load
+from qtui.experiment.experiment import load
 from qtui.runner.start import add
 from qtui.store import open_store
 from tests.terminal.live_runs import SLOW, wait_for_run

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from qtui import paths
-from qtui.experiment import load
+from qtui.experiment.experiment import load
 from qtui.runner.start import add
 from qtui.store import leases, open_store, runs
 from tests.terminal.tmux import Terminal

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.experiment import load
+from qtui.experiment.experiment import load
 from qtui.runner.start import add
 from qtui.store import Store, leases
 from qtui.ui.app import QtuiApp

@@ -9,10 +9,10 @@ from textual.pilot import Pilot
 
 from qtui.records import Answer
 from qtui.store import Store, answers, grades, notes, open_store, runs
-from qtui.store.comparison import sides
+from qtui.store.task_answers import sides
 from qtui.ui import clipboard
 from qtui.ui.app import QtuiApp
-from qtui.ui.panes.compare import ComparePane
+from qtui.ui.panes.compare.pane import ComparePane
 from qtui.ui.widgets.text_view import TextView
 from tests.ui.conftest import fill
 from tests.ui.hostile import HOSTILE

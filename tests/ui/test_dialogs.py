@@ -9,10 +9,10 @@ from textual.widgets import OptionList
 
 from qtui.ui import launch
 from qtui.ui.app import QtuiApp
-from qtui.ui.screens.confirm import ConfirmScreen
-from qtui.ui.screens.main import MainScreen
-from qtui.ui.screens.make_types import MakeTypesScreen
-from qtui.ui.screens.text_prompt import TextPromptScreen
+from qtui.ui.dialogs.choose_types import MakeTypesScreen
+from qtui.ui.dialogs.confirm import ConfirmScreen
+from qtui.ui.dialogs.text_prompt import TextPromptScreen
+from qtui.ui.main_screen import MainScreen
 from tests.ui.waiting import until
 
 

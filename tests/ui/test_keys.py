@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 
 from qtui.ui import keys
 from qtui.ui.app import QtuiApp
-from qtui.ui.screens.main import PANES, MainScreen
+from qtui.ui.main_screen import PANES, MainScreen
 from qtui.ui.widgets.table import VirtualTable
 
 

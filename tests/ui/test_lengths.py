@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from qtui.exchange import gpt4_autoeval
 from qtui.store import Store, open_store
 from qtui.ui.app import QtuiApp
-from qtui.ui.panes.lengths import LengthsPane
-from qtui.ui.widgets.chart import Chart
-from qtui.ui.widgets.violins import ViolinChart
+from qtui.ui.panes.lengths.chart import Chart
+from qtui.ui.panes.lengths.pane import LengthsPane
+from qtui.ui.panes.lengths.violins import ViolinChart
 from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -207,8 +207,8 @@ def test_the_study_s_violins_are_drawn_in_milliseconds(shared: Path, tmp_path: P
 
     from qtui.charts.length_violins import label_width, stories, violins
     from qtui.charts.violins import violin_lines
-    from qtui.results.distributions import distributions
-    from qtui.results.lengths import length_rows
+    from qtui.results.length_densities import distributions
+    from qtui.results.length_figures import length_rows
 
     path = tmp_path / "study.sqlite"
     with open_store(path) as store:

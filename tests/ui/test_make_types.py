@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.store import Store, making
+from qtui.store import Store, quantization_jobs
 from qtui.ui.app import QtuiApp
-from qtui.ui.screens.make_types import MakeTypesScreen
+from qtui.ui.dialogs.choose_types import MakeTypesScreen
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -29,8 +29,10 @@ def needs_llama_cpp() -> None:
 
 async def test_what_was_measured_is_a_table_and_a_bar_per_type(store_path: Path, store: Store) -> None:
     fill(store, models=("calm2-7b-chat",))
-    making.put(store, "cyberagent/calm2-7b-chat", "F16", Path("/d/m-F16.gguf"), FACTS | {"file_bytes": 13 * 2**30})
-    making.put(store, "calm2-7b-chat", "Q4_K_M", Path("/d/m-Q4_K_M.gguf"), FACTS)
+    quantization_jobs.put(
+        store, "cyberagent/calm2-7b-chat", "F16", Path("/d/m-F16.gguf"), FACTS | {"file_bytes": 13 * 2**30}
+    )
+    quantization_jobs.put(store, "calm2-7b-chat", "Q4_K_M", Path("/d/m-Q4_K_M.gguf"), FACTS)
     app = QtuiApp(store_path)
     async with app.run_test(size=(120, 44)) as pilot:
         await pilot.press("6")
@@ -60,7 +62,7 @@ async def test_chosen_types_are_made_and_appear_under_the_model(
         screen.source.value = "demo"
         await pilot.press("ctrl+s")
         await until_shown(pilot, "Types on this machine")
-        [file] = making.files(store)
+        [file] = quantization_jobs.files(store)
         assert (file.model, file.type) == ("demo", "Q4_K_M")
         assert file.path.is_file()
         assert file.path.is_relative_to(paths.cache())
@@ -81,13 +83,13 @@ async def test_a_type_that_needs_a_matrix_is_refused_in_the_dialog(
         await pilot.press("space", "enter")
         await until_shown(pilot, "IQ1_S: name an importance matrix")
         assert isinstance(app.screen, MakeTypesScreen)
-    assert making.work(store) == []
+    assert quantization_jobs.work(store) == []
 
 
 async def test_what_went_wrong_is_shown_with_its_reason(store_path: Path, store: Store) -> None:
     fill(store, models=("calm2-7b-chat",))
-    failed = making.begin(store, "quantize", "calm2-7b-chat", ["Q4_K_M"])
-    making.end(store, failed, "failed", "[/INST] no such folder")
+    failed = quantization_jobs.begin(store, "quantize", "calm2-7b-chat", ["Q4_K_M"])
+    quantization_jobs.end(store, failed, "failed", "[/INST] no such folder")
     app = QtuiApp(store_path)
     async with app.run_test(size=(120, 44)) as pilot:
         await pilot.press("6")

@@ -7,8 +7,8 @@ from qtui import catalog, paths
 from qtui.store import Store, runs
 from qtui.text import width
 from qtui.ui.app import QtuiApp
-from qtui.ui.known_models import File, bits_per_weight, known_models
-from qtui.ui.model_lines import model_lines
+from qtui.ui.panes.models.known_models import File, bits_per_weight, known_models
+from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.widgets.lines import ROLES
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown

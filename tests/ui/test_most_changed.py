@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from qtui.store import Store, runs
-from qtui.store.comparison import differing_answers
+from qtui.store.task_answers import differing_answers
 from qtui.ui.app import QtuiApp
-from qtui.ui.screens.main import MainScreen
+from qtui.ui.main_screen import MainScreen
 from tests.ui.conftest import TASKS, answer_in_variant, fill, fill_candidates
 from tests.ui.waiting import until, until_shown
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from qtui import experiment
+from qtui.experiment import experiment
+from qtui.experiment.draft import Draft, to_toml
 from qtui.store import Store
 from qtui.ui.app import QtuiApp
-from qtui.ui.experiment_draft import Draft, to_toml
-from qtui.ui.screens.new_run import NewRunScreen
+from qtui.ui.dialogs.new_run import NewRunScreen
 from tests.ui.waiting import screen_text, until, until_shown
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from qtui.errors import UserError
-from qtui.ui.numbers import MOST_REST, Numbers
+from qtui.ui.data.figures_process import MOST_REST, Numbers
 
 
 def append_a_line(path: Path) -> int:
@@ -80,8 +80,8 @@ async def test_at_leisure_a_changed_store_is_asked_again_after_a_rest(numbers: N
 
 
 async def test_the_rest_ends(numbers: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qtui.ui.numbers.LEAST_REST", 0.0)
-    monkeypatch.setattr("qtui.ui.numbers.MOST_REST", 0.0)
+    monkeypatch.setattr("qtui.ui.data.figures_process.LEAST_REST", 0.0)
+    monkeypatch.setattr("qtui.ui.data.figures_process.MOST_REST", 0.0)
     counter = tmp_path / "counter"
     await numbers.ask_at_leisure(append_a_line, counter)
     numbers.version = (2, 0)

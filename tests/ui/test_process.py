@@ -188,7 +188,7 @@ def test_a_defect_ends_it_with_one_line_and_its_details_in_the_log(
 ) -> None:
     script = tmp_path / "defect.py"
     script.write_text(
-        "import sys\nfrom qtui.cli import main\nfrom qtui.ui.panes.runs import RunsPane\n"
+        "import sys\nfrom qtui.cli import main\nfrom qtui.ui.panes.runs.pane import RunsPane\n"
         "async def broken(self):\n    secret = 'what a model said'\n    raise RuntimeError('broken ' + 'on purpose')\n"
         f"RunsPane.action_new = broken\nsys.argv = ['qtui', '--store', {str(store_path)!r}]\nmain()\n",
         encoding="utf-8",

@@ -7,7 +7,7 @@ import pytest
 
 from qtui.errors import UserError
 from qtui.store import Store, notes, open_store, runs
-from qtui.ui.reader import StoreGoneError, StoreReader
+from qtui.ui.data.reader import StoreGoneError, StoreReader
 from tests.ui.conftest import fill
 
 

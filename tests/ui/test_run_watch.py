@@ -4,8 +4,8 @@ import pytest
 
 from qtui.records import RunSummary
 from qtui.store import Store, grades, runs
-from qtui.ui import run_watch
-from qtui.ui.run_watch import RunWatch
+from qtui.ui.data import run_watch
+from qtui.ui.data.run_watch import RunWatch
 from tests.ui.conftest import fill
 from tests.ui.test_runs import answer, begin
 

@@ -6,8 +6,8 @@ from rich.style import Style
 from qtui.records import Answer, Task, TaskSet, content_hash
 from qtui.store import Store, answers, leases, runs
 from qtui.ui.app import QtuiApp
-from qtui.ui.panes.runs import RunsPane
-from qtui.ui.run_lines import run_lines
+from qtui.ui.panes.runs.pane import RunsPane
+from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from qtui.store import Store, runs
-from qtui.ui.scope import Scope, judges, models, resolve
+from qtui.ui.data.scope import Scope, judges, models, resolve
 from tests.ui.conftest import fill, fill_candidates
 
 

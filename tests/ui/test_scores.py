@@ -9,11 +9,11 @@ import pytest
 from textual.pilot import Pilot
 
 from qtui.exchange import gpt4_autoeval
-from qtui.results.scores import score_rows
+from qtui.results.score_figures import score_rows
 from qtui.store import Store, grades, runs
 from qtui.ui.app import QtuiApp
-from qtui.ui.panes.compare import ComparePane
-from qtui.ui.panes.scores import ScoresPane
+from qtui.ui.panes.compare.pane import ComparePane
+from qtui.ui.panes.scores.pane import ScoresPane
 from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 

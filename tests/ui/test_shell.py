@@ -6,8 +6,8 @@ from qtui.config import Config
 from qtui.store import Store, runs
 from qtui.ui import keys
 from qtui.ui.app import QtuiApp
+from qtui.ui.main_screen import MainScreen
 from qtui.ui.panes.pane import Pane
-from qtui.ui.screens.main import MainScreen
 from tests.ui.conftest import fill
 from tests.ui.test_runs import begin
 from tests.ui.waiting import screen_text, until, until_shown

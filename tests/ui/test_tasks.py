@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from qtui.store import Store, notes, open_store, runs
 from qtui.store.notes import Note
 from qtui.ui.app import QtuiApp
-from qtui.ui.numbers import Numbers
-from qtui.ui.panes.tasks import TasksPane
+from qtui.ui.data.figures_process import Numbers
+from qtui.ui.panes.tasks.pane import TasksPane
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
 from tests.ui.test_compare import MODEL, NARROW, WIDE, shown

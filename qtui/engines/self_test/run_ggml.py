@@ -23,10 +23,10 @@ def main() -> None:
 
 
 def _messages(wanted: Wanted) -> Iterator[Devices | Begun | Outcome]:
-    from qtui.engines import llama_log
+    from qtui.engines.llama_cpp import native_log
     from qtui.engines.self_test.ggml import Ggml
 
-    llama_log.listen()
+    native_log.listen()
     ggml = Ggml()
     devices = [DeviceFacts(each.name, each.description, each.kind, list(each.buffers)) for each in ggml.devices()]
     yield Devices(devices, ggml.report())

@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from qtui import child_process, paths
-from qtui.engines.fingerprint import write_atomically
+from qtui import paths
 from qtui.engines.self_test import messages
 from qtui.engines.self_test.messages import Begun, CaseName, DeviceFacts, Devices, Outcome, Wanted
+from qtui.engines.weights.fingerprint import write_atomically
+from qtui.processes import child_process
 
 Library = Literal["ggml", "torch"]
 

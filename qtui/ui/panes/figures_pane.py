@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from textual.timer import Timer
 
-from qtui.ui.panes.own_choices import OwnChoices
 from qtui.ui.panes.pane import Pane
+from qtui.ui.panes.scope_choices import OwnChoices
 
 T = TypeVar("T")
 

@@ -16,15 +16,15 @@ from textual.message import Message
 from textual.widget import Widget
 
 from qtui.errors import UserError
-from qtui.ui.reader import StoreGoneError, StoreReader
-from qtui.ui.scope import Scope
+from qtui.ui.data.reader import StoreGoneError, StoreReader
+from qtui.ui.data.scope import Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qtui.config import Config
     from qtui.records import RunSummary
-    from qtui.ui.numbers import Numbers
+    from qtui.ui.data.figures_process import Numbers
 
 SECONDS_BETWEEN_READS = 0.5
 

@@ -10,10 +10,10 @@ from textual.widget import Widget
 from qtui.errors import UserError
 from qtui.store import Store, notes
 from qtui.store.notes import Note
-from qtui.ui import task_list
+from qtui.ui.data import task_list
+from qtui.ui.data.scope import Scope
+from qtui.ui.data.task_list import DeltaSource, TaskList
 from qtui.ui.panes.figures_pane import FiguresPane
-from qtui.ui.scope import Scope
-from qtui.ui.task_list import DeltaSource, TaskList
 from qtui.ui.widgets.filter_line import FilterLine
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class TaskListPane(FiguresPane):
         await self._put_note(self.scope, Note(not note.starred, note.comment))
 
     def action_comment(self) -> None:
-        from qtui.ui.screens.text_prompt import TextPromptScreen
+        from qtui.ui.dialogs.text_prompt import TextPromptScreen
 
         scope = self.scope
         if scope.run_id is None:

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from qtui.records import RunSummary
 from qtui.text import cut, safe, width
 from qtui.ui import keys, stylesheet
-from qtui.ui.scope import Scope, repeated_models
+from qtui.ui.data.scope import Scope, repeated_models
 
 LEAST_STORE = 12
 """Cells; with fewer the store is not named at all."""

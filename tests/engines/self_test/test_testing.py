@@ -7,10 +7,11 @@ from typing import Protocol
 import pytest
 
 from qtui.engines import available, compute
+from qtui.engines.device.compute import Compute
 from qtui.engines.device.gpus import Gpu
-from qtui.engines.gguf_file import TENSOR_TYPES
 from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import CaseName
+from qtui.engines.weights.gguf_file import TENSOR_TYPES
 from qtui.errors import UserError
 from tests.engines.self_test import doubles
 
@@ -52,7 +53,7 @@ def run(types: list[str], identity: str = "a library", *, experts: bool = False)
     return testing.test("ggml", identity, types, experts=experts, report=lambda _: None)
 
 
-def chosen(types: list[str], *, allows_cpu: bool = False) -> compute.Compute:
+def chosen(types: list[str], *, allows_cpu: bool = False) -> Compute:
     return compute.for_ggml(types, experts=False, allows_cpu=allows_cpu, report=lambda _: None)
 
 
@@ -136,7 +137,7 @@ def test_a_library_of_another_processor_is_said_before_it_is_loaded(double: Doub
 
 
 def test_a_worker_answers_without_the_kernels_that_crash(double: Double, rearranging: str, tmp_path: Path) -> None:
-    from qtui.engines.protocol import Answered, Loaded, Planned
+    from qtui.engines.protocol.answering import Answered, Loaded, Planned
     from tests.engines.conftest import QUESTIONS, job, variant
     from tests.engines.worker_process import WorkerProcess
 

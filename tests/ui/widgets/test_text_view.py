@@ -5,7 +5,7 @@ from textual.containers import Horizontal
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from qtui.ui.widgets.answer_view import AnswerView
+from qtui.ui.panes.compare.answer_view import AnswerView
 from qtui.ui.widgets.text_view import Mark, TextView
 
 LONG = "吾輩は猫である。名前はまだ無い。" * 6_000

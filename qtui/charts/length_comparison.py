@@ -1,0 +1,87 @@
+"""The figures of one pair's lengths as a table of lines: the variants beside each other, then what their comparison found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qtui.charts.figures import change, number, p_value, percent, signed, span
+from qtui.charts.length_violins import FLAGS, shape_name
+from qtui.charts.lines import Line, Role, fit
+from qtui.results.length_figures import PairRow, VariantRow
+from qtui.text import safe, wrap
+
+_NAME, _VALUE = 18, 14
+WIDTH = _NAME + 2 * _VALUE
+
+
+def figure_lines(baseline: VariantRow | None, candidate: VariantRow | None, pair: PairRow | None) -> list[Line]:
+    """Lines of at most `WIDTH` cells; a variant that is not there has an empty column."""
+    sides = (baseline, candidate)
+    names = ["" if v is None else safe(v.variant) for v in sides]
+    lines: list[Line] = [_row("characters", names, "strong")]
+    for name, values in _summary(sides):
+        lines.append(_row(name, values))
+    lines += [[], *_flags(sides)]
+    return [*lines, [], *_comparison(pair)] if pair is not None else lines
+
+
+def _summary(sides: Sequence[VariantRow | None]) -> list[tuple[str, list[str]]]:
+    of = [None if v is None else v.stripped for v in sides]
+    return [
+        ("answers", ["" if s is None else str(s.n) for s in of]),
+        ("median", ["" if s is None else number(s.median) for s in of]),
+        ("quartiles", ["" if s is None else f"{number(s.q1)} to {number(s.q3)}" for s in of]),
+        ("mean", ["" if s is None else number(s.mean) for s in of]),
+        ("std. deviation", ["" if s is None else number(s.sd) for s in of]),
+        ("range", ["" if s is None else f"{number(s.min)} to {number(s.max)}" for s in of]),
+        ("shape", ["" if v is None else shape_name(v.shape) for v in sides]),
+        ("  its stability", ["" if v is None else percent(v.shape_stability) for v in sides]),
+    ]
+
+
+def _flags(sides: Sequence[VariantRow | None]) -> list[Line]:
+    lines = []
+    for name, words in FLAGS.items():
+        counts = [None if v is None else v.flags.get(name) for v in sides]
+        written = ["" if v is None else "unknown" if c is None else str(c) for v, c in zip(sides, counts, strict=True)]
+        lines.append(_row(words, written))
+    return lines
+
+
+def _comparison(pair: PairRow) -> list[Line]:
+    of: Mapping[str, Any] = pair.stripped
+    return [
+        [(f"{pair.role} − baseline, task by task", "strong")],
+        _row("mean", [signed(of["mean_diff"], 0), change(of["rel_change_mean"])]),
+        _row("  95 % interval", [span(_interval(of["boot95"]), 0)]),
+        _row("longer", [str(of["n_longer"])]),
+        _row("shorter", [str(of["n_shorter"])]),
+        _row("equal text", [str(pair.identical)]),
+        _row("Wilcoxon", [p_value(of["wilcoxon_p"])]),
+        _row("Cliff's δ", [signed(of["cliffs_delta"], 2)]),
+        _row("Kolmogorov–Sm. D", [number(of["ks_D"], 2), p_value(of["ks_p"])]),
+        _row("Wasserstein", [f"{number(of['wasserstein'])} chars"]),
+        _row("Spearman's ρ", [signed(of["spearman"], 2)]),
+        [],
+        *_behaviour(pair),
+    ]
+
+
+def _behaviour(pair: PairRow) -> list[Line]:
+    if pair.behaviour is None:
+        return []
+    role: Role = "warning" if pair.behaviour == "changed" else "text"
+    lines: list[Line] = [[(f"behaviour: {pair.behaviour}", role)]]
+    for reason in pair.behaviour_reasons:
+        lines += [[(line, "faint")] for line in wrap(safe(reason), WIDTH)]
+    return lines
+
+
+def _interval(of: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if of is None else (of[0], of[1])
+
+
+def _row(name: str, values: Sequence[str], role: Role = "text") -> Line:
+    return [
+        (fit(name, _NAME), "faint" if role == "text" else role),
+        *((fit(v, _VALUE, align="right"), role) for v in values),
+    ]

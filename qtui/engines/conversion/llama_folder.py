@@ -1,0 +1,191 @@
+"""A Llama in the hub's folder form into a GGUF file without loss, by the `gguf` package.
+
+For the Llama family alone, whose layout is settled: Llama, Mistral and Mixtral, which are what the study's models are and one
+architecture to llama.cpp. Everything else is the business of llama.cpp's own converter, and the error says so.
+"""
+
+import contextlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qtui.engines.conversion import llama_vocabulary
+from qtui.engines.conversion.converter import NeedsConverterError
+from qtui.engines.prompts import prompt_format
+from qtui.engines.weights import safetensors_file, unfinished
+from qtui.errors import UserError
+
+_ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
+_EXPERT = re.compile(
+    r"^(?P<block>model\.layers\.\d+\.block_sparse_moe)\.experts\.(?P<number>\d+)\.(?P<part>w[123])\.weight$"
+)
+_USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the .gguf file as weights"
+
+
+def lossless_type(folder: Path) -> str:
+    """F32, F16 or BF16: the narrowest GGUF type that holds the folder's tensors exactly."""
+    kinds = set().union(*(safetensors_file.kinds(file) for file in _weight_files(folder)))
+    if kinds <= {"F16"}:
+        return "F16"
+    return "BF16" if kinds <= {safetensors_file.BFLOAT16} else "F32"
+
+
+def convert(folder: Path, target: Path) -> None:
+    """Write `target` whole or not at all. Raises UserError where the folder is of another kind or damaged."""
+    import gguf
+
+    config = _config(folder)
+    whole_type = lossless_type(folder)
+    with unfinished.growing(target) as path:
+        # Experts are stacked into new arrays, which wait on disk and not in memory.
+        writer = gguf.GGUFWriter(path, "llama", use_temp_file="num_local_experts" in config)
+        _add_hyperparameters(writer, config, folder, whole_type)
+        llama_vocabulary.add_to(writer, folder, config)
+        _add_prompt_format(writer, folder)
+        for name, kind, array in _mapped_tensors(folder, config):
+            _add_tensor(writer, name, kind, array, whole_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def check_settings(folder: Path) -> None:
+    """Raises UserError where the config alone says that no GGUF file can be made of a folder, here or by llama.cpp's converter."""
+    with contextlib.suppress(NeedsConverterError):
+        _config(folder)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    architecture = (config.get("architectures") or ["?"])[0]
+    if architecture not in _ARCHITECTURES:
+        raise NeedsConverterError(
+            f"{folder}: qtui converts Llama models to GGUF itself, and this is {architecture}; {_USE_LLAMA_CPP}"
+        )
+    if config.get("quantization_config"):
+        raise UserError(f"{folder}: its weights are quantized already; make GGUF files from the original model")
+    rope = _rope(config).get("rope_type", "default")
+    if rope not in ("default", "linear"):
+        raise NeedsConverterError(
+            f"{folder}: positions are scaled by {rope}, which qtui does not convert; {_USE_LLAMA_CPP}"
+        )
+    return config
+
+
+def _rope(config: dict[str, Any]) -> dict[str, Any]:
+    """transformers 5 writes `rope_parameters`, 4 wrote `rope_scaling` (with `type`) and `rope_theta`."""
+    found = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    found.setdefault("rope_type", found.get("type") or "default")
+    found.setdefault("rope_theta", config.get("rope_theta") or 10000.0)
+    return found
+
+
+def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whole_type: str) -> None:
+    import gguf
+
+    heads = config["num_attention_heads"]
+    head_size = config.get("head_dim") or config["hidden_size"] // heads
+    rope = _rope(config)
+    writer.add_name(folder.name)
+    # llama.cpp knows no window in this architecture: beyond it, it computes something else than the model.
+    window = config.get("sliding_window")
+    writer.add_context_length(min(config["max_position_embeddings"], window or config["max_position_embeddings"]))
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
+    writer.add_key_length(head_size)
+    writer.add_value_length(head_size)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(float(rope["rope_theta"]))
+    writer.add_rope_dimension_count(head_size)
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(float(rope["factor"]))
+    if window:
+        writer.add_sliding_window(window)
+    if "num_local_experts" in config:
+        writer.add_expert_count(config["num_local_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+    writer.add_vocab_size(config["vocab_size"])
+    types = gguf.LlamaFileType
+    writer.add_file_type({"F32": types.ALL_F32, "F16": types.MOSTLY_F16, "BF16": types.MOSTLY_BF16}[whole_type])
+
+
+def _add_prompt_format(writer: Any, folder: Path) -> None:
+    form = prompt_format.read(folder)
+    writer.add_add_bos_token(form.adds_bos)
+    writer.add_add_eos_token(False)
+    if form.template:
+        writer.add_chat_template(form.template)
+
+
+def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    import gguf
+
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    heads = config["num_attention_heads"]
+    rotated = {"q_proj": heads, "k_proj": config.get("num_key_value_heads") or heads}
+    for name, kind, array in _stacked(folder, config):
+        if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+            continue
+        mapped = names.get_name(name, (".weight", ".bias"))
+        if mapped is None:
+            raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {_USE_LLAMA_CPP}")
+        turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
+        yield mapped, kind, _interleaved(array, turned) if turned else array
+
+
+def _stacked(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+    """The folder's tensors, the experts of a layer as one of shape (experts, rows, columns), whatever files they lie in."""
+    waiting: dict[str, dict[int, npt.NDArray[Any]]] = defaultdict(dict)
+    for file in _weight_files(folder):
+        for name, kind, array in safetensors_file.tensors(file):
+            expert = _EXPERT.match(name)
+            if not expert:
+                yield name, kind, array
+                continue
+            whole = f"{expert['block']}.experts.{expert['part']}.weight"
+            waiting[whole][int(expert["number"])] = array
+            if len(waiting[whole]) == config["num_local_experts"]:
+                found = waiting.pop(whole)
+                yield whole, kind, np.stack([found[number] for number in sorted(found)])
+    if waiting:
+        raise UserError(f"{folder}: experts are missing of {min(waiting)}; fetch the model again")
+
+
+def _interleaved(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """Rows of a query or key projection, from halves per head (the hub's rotary layout) to pairs (GGUF's)."""
+    rows = weight.shape[0] // heads // 2
+    return weight.reshape(heads, 2, rows, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def _add_tensor(writer: Any, name: str, kind: str, array: npt.NDArray[Any], whole_type: str) -> None:
+    """Vectors (norms, biases) and what chooses experts are always F32: llama.cpp computes with them as they are."""
+    import gguf
+
+    wide = array.ndim == 1 or whole_type == "F32" or ".ffn_gate_inp." in name
+    if kind == safetensors_file.BFLOAT16:
+        if not wide:
+            raw = np.ascontiguousarray(array).view(np.uint8)
+            writer.add_tensor(name, raw, raw_dtype=gguf.GGMLQuantizationType.BF16)
+            return
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    writer.add_tensor(name, array.astype(np.float32) if wide else array)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise NeedsConverterError(
+            f"{folder}: only *.safetensors weights can be converted, and there are none; {_USE_LLAMA_CPP}"
+        )
+    return files

@@ -1,0 +1,101 @@
+"""Logits of given tokens from a GGUF model: the pieces of a chunk in one `llama_decode`, each answer a sequence of its own."""
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from qtui.engines.decoding import answer_text
+from qtui.engines.device.compute import Compute
+from qtui.engines.divergence.scoring import CHUNK, ROWS, Piece
+from qtui.engines.llama_cpp import native_log
+from qtui.engines.llama_cpp.engine import physical_cores, whole_percents
+from qtui.engines.llama_cpp.model import LlamaModel
+from qtui.engines.prompts import end_tokens
+from qtui.engines.protocol.answering import Prompt, Report, Request
+from qtui.errors import UserError
+from qtui.records import VariantSpec
+
+
+class LlamaCppScorer:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+        self.variant = variant
+        self.compute = compute
+        self.path = path
+        self._context: Any = None
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        self.model = LlamaModel(
+            self.path,
+            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+            compute=self.compute,
+            progress=whole_percents(report),
+        )
+        self.size, self.named = self.model.size, self.model.named
+        self.ends = end_tokens.find(requests, self.model, self.path).of(requests[0].sampling)
+        return self.model.facts()
+
+    def twin(self) -> "LlamaCppScorer":
+        other = LlamaCppScorer(self.variant, self.path, self.compute)
+        other.model, other.size, other.named, other.ends = self.model, self.size, self.named, self.ends
+        return other
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        return self.model.tokens(prompt)
+
+    def answer_ids(self, text: str) -> list[int]:
+        return self.model.plain_tokens(text)
+
+    def piece(self, token: int) -> bytes:
+        return self.model.piece(token)
+
+    def reserve(self, cells: int) -> None:
+        settings = llama_cpp.llama_context_default_params()
+        settings.n_seq_max = ROWS
+        # One pool of cells: answers of any length, and never more than fit together.
+        settings.kv_unified = True
+        settings.n_ctx = -(-cells // 256) * 256
+        settings.n_batch = settings.n_ubatch = CHUNK
+        settings.n_threads = settings.n_threads_batch = self.variant.threads or physical_cores()
+        # llama.cpp's flash attention sums in 16 bits on a CPU, so that figures would depend on what else is in the batch: measured,
+        # a mean KL of 2e-5 between a Q4_K_M and itself in other company. Without it that is 2e-9.
+        settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        settings.no_perf = True
+        settings.offload_kqv = settings.op_offload = self.model.is_on_gpu
+        self._context = llama_cpp.llama_init_from_model(self.model.pointer, settings)
+        if not self._context:
+            raise UserError(f"{self.path}: no memory for {cells:,} tokens: {native_log.last_error()}")
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._batch = llama_cpp.llama_batch_init(CHUNK, 0, 1)
+
+    def begin(self, rows: int) -> None:  # noqa: ARG002 - sequences need no announcement here
+        llama_cpp.llama_memory_clear(self._memory, True)
+
+    def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
+        self._batch.n_tokens = 0
+        for piece in pieces:
+            self._put(piece)
+        code = llama_cpp.llama_decode(self._context, self._batch)
+        if code:
+            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
+        scored = sum(piece.scored for piece in pieces)
+        if not scored:
+            return np.empty((0, self.size), np.float32)
+        logits = llama_cpp.llama_get_logits(self._context)
+        return np.ctypeslib.as_array(ctypes.cast(logits, ctypes.POINTER(ctypes.c_float)), shape=(scored, self.size))
+
+    def _put(self, piece: Piece) -> None:
+        batch, place = self._batch, self._batch.n_tokens
+        unscored = len(piece.ids) - piece.scored
+        for offset, token in enumerate(piece.ids):
+            batch.token[place] = token
+            batch.pos[place] = piece.start + offset
+            batch.n_seq_id[place] = 1
+            batch.seq_id[place][0] = piece.row
+            batch.logits[place] = offset >= unscored
+            place += 1
+        batch.n_tokens = place

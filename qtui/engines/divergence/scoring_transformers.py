@@ -1,0 +1,95 @@
+"""Logits of given tokens from a checkpoint on transformers: a chunk is the same columns of all rows, padded at their ends.
+
+Attention looks back only, so what pads the end of a row changes nothing before it; a row that is through leaves the cache.
+"""
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+
+from qtui.engines.device.compute import Compute
+from qtui.engines.divergence.scoring import Piece
+from qtui.engines.protocol.answering import Prompt, Report, Request
+from qtui.engines.transformers.engine import TransformersEngine
+from qtui.records import VariantSpec
+
+
+class TransformersScorer:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+        self.engine = TransformersEngine(variant, path, compute)
+        self._rows: list[int] = []
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        facts = self.engine.load(requests, report)
+        self.ends = self.engine.ends.of(requests[0].sampling)
+        self._describe()
+        return facts
+
+    def twin(self) -> "TransformersScorer":
+        other = TransformersScorer(self.engine.variant, self.engine.path)
+        other.engine, other.ends = self.engine, self.ends
+        other._describe()
+        return other
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        return self.engine.tokenizer.tokens(prompt)
+
+    def answer_ids(self, text: str) -> list[int]:
+        return self.engine.tokenizer.plain_tokens(text)
+
+    def piece(self, token: int) -> bytes:
+        return self.engine.tokenizer.piece(token)
+
+    def reserve(self, cells: int) -> None:
+        """The cache grows as it is filled."""
+
+    def begin(self, rows: int) -> None:
+        self._rows = list(range(rows))
+        self._cache = transformers.DynamicCache(config=self.engine.model.config)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
+    def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
+        self._keep([piece.row for piece in pieces])
+        start, width = pieces[0].start, max(len(piece.ids) for piece in pieces)
+        ids = torch.zeros(len(pieces), width, dtype=torch.long)
+        for place, piece in enumerate(pieces):
+            ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
+        first = min(len(piece.ids) - piece.scored for piece in pieces)
+        # 0 would mean all of them to the library.
+        kept = max(1, width - first)
+        out = self.engine.model(
+            input_ids=ids.to(self.engine.device),
+            attention_mask=torch.ones(len(pieces), start + width, dtype=torch.long, device=self.engine.device),
+            past_key_values=self._cache,
+            use_cache=True,
+            **({"logits_to_keep": kept} if self._can_keep else {}),
+        )
+        logits = out.logits[:, -kept:]
+        parts = [
+            logits[place, len(piece.ids) - piece.scored - (width - kept) : len(piece.ids) - (width - kept)]
+            for place, piece in enumerate(pieces)
+            if piece.scored
+        ]
+        if not parts:
+            return np.empty((0, self.size), np.float32)
+        found: NDArray[Any] = torch.cat(parts).float().cpu().numpy()
+        return found
+
+    def _keep(self, rows: list[int]) -> None:
+        if rows != self._rows:
+            kept = [self._rows.index(row) for row in rows]
+            self._cache.batch_select_indices(torch.tensor(kept, device=self.engine.device))
+            self._rows = rows
+
+    def _describe(self) -> None:
+        model: Any = self.engine.model
+        self.size = int(model.config.get_text_config().vocab_size)
+        # Some tokenizers name tokens that their model has no row for.
+        self.named = min(self.size, len(self.engine.tokenizer.own))
+        self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters

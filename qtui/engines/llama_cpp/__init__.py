@@ -1,0 +1,1 @@
+"""The engine `llama.cpp`: GGUF files, computed by ggml through the C interface."""

@@ -1,0 +1,329 @@
+"""GGUF models on llama.cpp: many answers in one `llama_decode`, a slot refilled the moment its answer ends.
+
+Each step reads the prompts of slots that were refilled, or decodes one token of every answer under way, in the order of their
+sequences. What all prompts begin
+with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
+asked: that is the mode that is reproducible to the bit.
+"""
+
+import ctypes
+import os
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from qtui.engines.available import untested
+from qtui.engines.decoding import answer_text, prompt_hash, slot_count
+from qtui.engines.decoding.answer_text import AnswerText
+from qtui.engines.decoding.meter import Meter
+from qtui.engines.device.compute import Compute
+from qtui.engines.llama_cpp import context as llama_context
+from qtui.engines.llama_cpp import gpu_memory, native_log
+from qtui.engines.llama_cpp import sampling as llama_sampling
+from qtui.engines.llama_cpp.batch import LlamaBatch
+from qtui.engines.llama_cpp.model import LlamaModel
+from qtui.engines.prompts import end_tokens
+from qtui.engines.protocol.answering import Answered, Loading, Progress, Report, Request, Unanswered
+from qtui.errors import UserError
+from qtui.records import VariantSpec
+
+SHARED = 8
+"""Tokens: a shorter beginning is not worth sharing."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One answer under way in one sequence of the context."""
+
+    sequence: int
+    request: Request
+    prompt: NDArray[np.int32]
+    room: int
+    ends: frozenset[int]
+    chain: Any
+    """None where the likeliest token is taken, whole batches at once."""
+    text: AnswerText
+    started: float = field(default_factory=time.perf_counter)
+    position: int = 0
+    """Tokens of this sequence that are in the context or in the batch."""
+    generated: int = 0
+    """Tokens drawn, the end token included."""
+    last: int = -1
+    """The newest token, not decoded yet; -1 while the prompt is."""
+    row: int = -1
+    """Of the batch, that the next token is drawn after; -1 if none in this batch."""
+    output: int = -1
+    """The same, counting only rows that have logits."""
+
+
+class LlamaCppEngine:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+        self.variant = variant
+        self.path = path
+        self.compute = compute or untested("llama.cpp")
+        self.gpu_bytes: Callable[[], int] | None = None
+        """What came into use on the GPUs since loading began."""
+        self.meter = Meter()
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        started = time.perf_counter()
+        before = gpu_memory.bytes_in_use() if self.compute.accelerator != "cpu" else 0
+        self.model = LlamaModel(
+            self.path,
+            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+            compute=self.compute,
+            progress=whole_percents(report),
+        )
+        self.ends = end_tokens.find(requests, self.model, self.path)
+        self.prompts = {request.index: self.model.tokens(request.prompt) for request in requests}
+        self.context = answer_text.context_needed(
+            [len(self.prompts[request.index]) for request in requests],
+            [request.sampling for request in requests],
+            self.variant.context,
+            self.model.trained_context,
+        )
+        self.shared = self._shared_tokens(requests)
+        self.threads = self.variant.threads or physical_cores()
+        self.cache = llama_context.create(
+            self.model,
+            slots=max(1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests))),
+            context=self.context,
+            threads=self.threads,
+        )
+        self.batch = LlamaBatch(self.cache.batch)
+        if self.model.is_on_gpu:
+            self.gpu_bytes = lambda: max(0, gpu_memory.bytes_in_use() - before)
+        return {
+            **self.model.facts(),
+            **self.compute.facts,
+            "load_seconds": time.perf_counter() - started,
+            "slots": self.cache.slots,
+            "context": self.context,
+            "shared_prompt_tokens": self.shared,
+            "threads": self.threads,
+            "stop_tokens": self.model.texts_of(self.ends.always),
+        }
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        self.meter = Meter(gpu_bytes=self.gpu_bytes)
+        # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
+        waiting = deque(sorted(requests, key=self._longest_first))
+        free = list(range(self.cache.slots - 1, -1, -1))
+        active: list[_Slot] = []
+        self._share(requests)
+        while waiting or active:
+            while free and waiting:
+                slot = self._begin(waiting.popleft(), free[-1])
+                if isinstance(slot, Unanswered):
+                    yield slot
+                else:
+                    # In the order of their sequences: llama.cpp computes only neighbours in one pass.
+                    insort(active, slot, key=_sequence)
+                    free.pop()
+            began = time.perf_counter()
+            read = self._decode(active)
+            drawing = [slot for slot in active if slot.row >= 0]
+            tokens = self._drawn(drawing)
+            self.meter.step(
+                time.perf_counter() - began,
+                read=read,
+                drawn=len(drawing),
+                slots=self.cache.slots,
+                active=len(active),
+            )
+            for slot, token in zip(drawing, tokens, strict=True):
+                answered = self._take(slot, token)
+                if answered:
+                    active.remove(slot)
+                    free.append(slot.sequence)
+                    yield answered
+            if not waiting:
+                self._close_gaps(active)
+            progress = self.meter.due(len(active))
+            if progress:
+                yield progress
+
+    def facts(self) -> dict[str, Any]:
+        return self.meter.facts()
+
+    def _shared_tokens(self, requests: Sequence[Request]) -> int:
+        """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
+        if slot_count.of(self.variant, self.compute.accelerator) == 1 or len(requests) < 2 or not self.model.can_share:
+            return 0
+        prompts = [self.prompts[request.index] for request in requests]
+        first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first
+        different = (place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+        shared = next(different, len(first))
+        shared = min(shared, *(len(prompt) - 1 for prompt in prompts), self.context - 1)
+        return shared if shared >= SHARED else 0
+
+    def _share(self, requests: Sequence[Request]) -> None:
+        """Decode what all prompts begin with, in the first sequence, and copy it to the others."""
+        memory = self.cache.memory
+        llama_cpp.llama_memory_clear(memory, False)
+        if not self.shared:
+            return
+        began = time.perf_counter()
+        prefix = np.array(self.prompts[requests[0].index][: self.shared], np.int32)
+        for start in range(0, self.shared, self.batch.size):
+            self.batch.clear()
+            self.batch.add_run(prefix[start : start + self.batch.size], start, 0, wants_logits=False)
+            self._compute()
+        for sequence in range(1, self.cache.slots):
+            llama_cpp.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
+        self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
+
+    def _longest_first(self, request: Request) -> tuple[int, int, int]:
+        length = len(self.prompts[request.index])
+        return -min(self.context, length + request.sampling.max_tokens), -length, request.index
+
+    def _begin(self, request: Request, sequence: int) -> _Slot | Unanswered:
+        prompt = self.prompts[request.index]
+        room = answer_text.room(len(prompt), request.sampling, self.context)
+        if room <= 0:
+            return Unanswered(request.index, answer_text.too_long(len(prompt), self.context))
+        if not prompt:
+            return Unanswered(request.index, answer_text.EMPTY)
+        self.meter.prompt_tokens += len(prompt)
+        greedy = llama_sampling.is_greedy(request.sampling)
+        return _Slot(
+            sequence=sequence,
+            request=request,
+            prompt=np.array(prompt, np.int32),
+            room=room,
+            ends=self.ends.of(request.sampling),
+            chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
+            text=AnswerText(request.sampling.stop),
+            position=self.shared,
+        )
+
+    def _close_gaps(self, active: list[_Slot]) -> None:
+        """Answers whose neighbours have ended move together: llama.cpp computes only neighbouring sequences in one pass."""
+        memory = self.cache.memory
+        while active and active[-1].sequence >= len(active):
+            taken = {slot.sequence for slot in active}
+            gap = next(sequence for sequence in range(len(active)) if sequence not in taken)
+            moved = active.pop()
+            llama_cpp.llama_memory_seq_rm(memory, gap, -1, -1)
+            llama_cpp.llama_memory_seq_cp(memory, moved.sequence, gap, -1, -1)
+            llama_cpp.llama_memory_seq_rm(memory, moved.sequence, -1, -1)
+            moved.sequence = gap
+            insort(active, moved, key=_sequence)
+
+    def _decode(self, active: Sequence[_Slot]) -> int:
+        """As much of new prompts as fits, else one token of each answer. Returns how many tokens of prompts.
+
+        Not both at once: in cells of their own, llama.cpp cuts such a batch into as many passes, and answers get out of step.
+        """
+        batch = self.batch
+        batch.clear()
+        for slot in active:
+            slot.row = -1
+        is_reading = any(slot.last < 0 for slot in active)
+        going = [] if is_reading else active
+        batch.add_one_each(
+            [slot.last for slot in going], [slot.position for slot in going], [slot.sequence for slot in going]
+        )
+        for row, slot in enumerate(going):
+            slot.row = slot.output = row
+            slot.position += 1
+        outputs, read = len(going), 0
+        for slot in active:
+            piece = slot.prompt[slot.position : slot.position + batch.left]
+            if slot.last >= 0 or not len(piece):
+                continue
+            is_last = slot.position + len(piece) == len(slot.prompt)
+            row = batch.add_run(piece, slot.position, slot.sequence, wants_logits=is_last)
+            slot.position += len(piece)
+            read += len(piece)
+            if is_last:
+                slot.row, slot.output = row, outputs
+                outputs += 1
+        if batch.count:
+            self._compute()
+        return read
+
+    def _compute(self) -> None:
+        code = llama_cpp.llama_decode(self.cache.native, self.batch.native)
+        if code:
+            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
+
+    def _drawn(self, drawing: Sequence[_Slot]) -> list[int]:
+        """The next token of each answer."""
+        if not drawing:
+            return []
+        logits = self._logits(len(drawing))
+        new = [slot.output for slot in drawing if not slot.generated]
+        if new and not np.isfinite(logits[new]).all():
+            raise UserError(
+                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+            )
+        likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in drawing) else []
+        return [
+            likeliest[slot.output]
+            if slot.chain is None
+            else llama_cpp.llama_sampler_sample(slot.chain, self.cache.native, slot.row)
+            for slot in drawing
+        ]
+
+    def _logits(self, rows: int) -> NDArray[np.float32]:
+        """Of this batch, (rows, vocabulary), where the library has them: valid until the next batch."""
+        first = ctypes.addressof(llama_cpp.llama_get_logits(self.cache.native).contents)
+        values: Any = (ctypes.c_float * (rows * self.model.size)).from_address(first)
+        found: NDArray[np.float32] = np.frombuffer(values, np.float32).reshape(rows, self.model.size)
+        return found
+
+    def _take(self, slot: _Slot, token: int) -> Answered | None:
+        """Add a token to its answer; the answer, if that was its last."""
+        slot.last = token
+        slot.generated += 1
+        if token in slot.ends:
+            return self._end(slot, "stop", slot.generated - 1)
+        self.meter.completion_tokens += 1
+        if slot.text.add(self.model.piece(token)):
+            return self._end(slot, "stop", slot.generated)
+        return self._end(slot, "length", slot.generated) if slot.generated >= slot.room else None
+
+    def _end(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
+        llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)
+        if slot.chain is not None:
+            llama_cpp.llama_sampler_free(slot.chain)
+        return Answered(
+            index=slot.request.index,
+            text=slot.text.text,
+            finish_reason=reason,
+            prompt_tokens=len(slot.prompt),
+            prompt_ids_hash=prompt_hash.hash_of(slot.prompt),
+            completion_tokens=tokens,
+            seconds=time.perf_counter() - slot.started,
+        )
+
+
+def _sequence(slot: _Slot) -> int:
+    return slot.sequence
+
+
+def physical_cores() -> int:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def whole_percents(report: Report) -> Any:
+    last = -1
+
+    def progress(fraction: float) -> None:
+        nonlocal last
+        if int(fraction * 100) > last:
+            last = int(fraction * 100)
+            report(Loading("loading weights", fraction))
+
+    return progress

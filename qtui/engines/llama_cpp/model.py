@@ -1,0 +1,216 @@
+"""A GGUF model in memory and its vocabulary, over llama.cpp's C interface."""
+
+import ctypes
+import os
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from qtui.engines.available import untested
+from qtui.engines.device.compute import Compute
+from qtui.engines.llama_cpp import native_log
+from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights import gguf_file
+from qtui.errors import UserError
+
+_NO_DEVICES = (ctypes.c_void_p * 1)()
+_SPECIAL = (
+    llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+)
+
+
+class LlamaModel:
+    """Loads the weights and validates them. Raises UserError with llama.cpp's reason where it cannot.
+
+    `space_after_special` False: the tokenizer must not put a space after a special token as llama.cpp does of itself, so its
+    rule is switched off and the space before the text is put here, as transformers does: not before one that is there.
+    `vocabulary_only` loads no tensor: enough for token ids.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        space_after_special: bool = True,
+        vocabulary_only: bool = False,
+        compute: Compute | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        header, *_ = [gguf_file.read_header(part) for part in gguf_file.parts(path)]
+        native_log.listen()
+        llama_cpp.llama_backend_init()
+        self.path = path
+        self.compute = compute or untested("llama.cpp")
+        self._header = header
+        self._own_space = not space_after_special and _puts_space(header)
+        self._library_space = _puts_space(header) and not self._own_space
+        self.pointer: Any = self._load(progress, vocabulary_only)
+        self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
+        self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
+        self.bos: int = llama_cpp.llama_vocab_bos(self.vocabulary)
+        self.trained_context: int = llama_cpp.llama_model_n_ctx_train(self.pointer)
+        self._pieces: dict[int, bytes] = {}
+        self._without_space: LlamaModel | None = None
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
+        ids = self._tokenize(prompt.text)
+        if self._own_space and ids and not self._begins_apart(prompt.text, ids[0]):
+            ids = self._tokenize(" " + prompt.text)
+        if not prompt.bos:
+            return ids
+        if self.bos < 0:
+            raise UserError(f"{self.path}: the prompt begins with a BOS, and this model's vocabulary has none")
+        return [self.bos, *ids]
+
+    def plain_tokens(self, text: str) -> list[int]:
+        """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
+        if not self._library_space:
+            return self._tokenize(text, special=False)
+        if self._without_space is None:
+            self._without_space = LlamaModel(
+                self.path, space_after_special=False, vocabulary_only=True, compute=self.compute
+            )
+        return self._without_space._tokenize(text, special=False)
+
+    @property
+    def named(self) -> int:
+        """Tokens of the vocabulary but for unused ones at its end, which only pad its size."""
+        for token in range(self.size - 1, -1, -1):
+            if not llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & llama_cpp.LLAMA_TOKEN_ATTR_UNUSED:
+                return token + 1
+        return 0
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token adds to a text; none for a special token."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._piece(token)
+        return known
+
+    def ends(self, token: int) -> bool:
+        return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
+
+    def own_ends(self) -> list[int]:
+        """The tokens that llama.cpp itself ends at: by the file's metadata, and by their texts."""
+        return [token for token in range(self.size) if self.ends(token)]
+
+    def is_special(self, token: int) -> bool:
+        return not self.piece(token)
+
+    def ids_of(self, texts: Collection[str]) -> dict[str, int]:
+        """The ids of those texts that are single tokens."""
+        wanted = {text.encode() for text in texts}
+        if not wanted:
+            return {}
+        known = ((llama_cpp.llama_vocab_get_text(self.vocabulary, token), token) for token in range(self.size))
+        return {text.decode(): token for text, token in known if text in wanted}
+
+    def texts_of(self, tokens: Iterable[int]) -> list[str]:
+        return [
+            llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace") for token in sorted(tokens)
+        ]
+
+    @property
+    def can_share(self) -> bool:
+        """Whether what a sequence has read can be given to another in part: not where it is kept as one running state."""
+        return not (llama_cpp.llama_model_is_recurrent(self.pointer) or llama_cpp.llama_model_is_hybrid(self.pointer))
+
+    @property
+    def bytes_per_cell(self) -> int:
+        """Of the cache, for one token in half precision: keys and values of all layers. An upper bound with sliding windows."""
+        heads = llama_cpp.llama_model_n_head(self.pointer) or 1
+        width = llama_cpp.llama_model_n_embd(self.pointer) // heads
+        name = self._header.architecture
+        key, value = (
+            int(self._header.values.get(f"{name}.attention.{part}_length", width)) for part in ("key", "value")
+        )
+        layers = int(llama_cpp.llama_model_n_layer(self.pointer))
+        return 2 * layers * int(llama_cpp.llama_model_n_head_kv(self.pointer)) * (key + value)
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return self.compute.accelerator != "cpu"
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "parameters": llama_cpp.llama_model_n_params(self.pointer),
+            "file_bytes": sum(part.stat().st_size for part in gguf_file.parts(self.path)),
+            "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
+            "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
+            "device": self.compute.accelerator,
+            "rearranges_weights": self.compute.rearranges_weights,
+        }
+
+    def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:
+        settings = llama_cpp.llama_model_default_params()
+        settings.vocab_only = vocabulary_only
+        settings.use_extra_bufts = self.compute.rearranges_weights
+        if self.is_on_gpu:
+            settings.n_gpu_layers = -1
+        else:
+            settings.n_gpu_layers = 0
+            # An empty list of devices; without it llama.cpp gives large products to a GPU all the same.
+            settings.devices = ctypes.addressof(_NO_DEVICES)
+        settings.check_tensors = True
+        overrides = _overrides(self._own_space)
+        settings.kv_overrides = overrides
+
+        def loading(fraction: float, _: Any) -> bool:
+            if progress:
+                progress(fraction)
+            return True
+
+        callback = llama_cpp.llama_progress_callback(loading)
+        settings.progress_callback = callback
+        loaded = llama_cpp.llama_model_load_from_file(os.fsencode(self.path), settings)
+        if not loaded:
+            raise UserError(f"{self.path}: llama.cpp cannot load it: {native_log.last_error()}")
+        return loaded
+
+    def _tokenize(self, text: str, *, special: bool = True) -> list[int]:
+        data = text.encode()
+        room = len(data) + 8
+        while True:
+            buffer = (llama_cpp.llama_token * room)()
+            count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), buffer, room, False, special)
+            if count >= 0:
+                return list(buffer[:count])
+            room = -count
+
+    def _begins_apart(self, text: str, first: int) -> bool:
+        """Whether a text begins with a space already, or with a special token written out."""
+        if text.startswith((" ", "▁")):
+            return True
+        special = bool(llama_cpp.llama_vocab_get_attr(self.vocabulary, first) & _SPECIAL)
+        return special and text.startswith(
+            llama_cpp.llama_vocab_get_text(self.vocabulary, first).decode(errors="replace")
+        )
+
+    def _piece(self, token: int) -> bytes:
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            count = llama_cpp.llama_token_to_piece(self.vocabulary, token, buffer, room, 0, False)
+            if count >= 0:
+                return buffer.raw[:count]
+            room = -count
+
+
+def _puts_space(header: gguf_file.GgufHeader) -> bool:
+    """Whether llama.cpp puts a space before a text, by its own rule for SentencePiece vocabularies."""
+    if header.values.get("tokenizer.ggml.model") != "llama":
+        return False
+    return bool(header.values.get("tokenizer.ggml.add_space_prefix", True))
+
+
+def _overrides(no_space: bool) -> Any:
+    """Metadata to load as if the file said so; the last entry is empty and ends the list."""
+    entries: Any = (llama_cpp.llama_model_kv_override * 2)()
+    if no_space:
+        entries[0].tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_BOOL
+        entries[0].key = b"tokenizer.ggml.add_space_prefix"
+        entries[0].value.val_bool = False
+    return entries

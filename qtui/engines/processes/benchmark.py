@@ -1,0 +1,160 @@
+"""The process that measures the speed and memory of one GGUF file: a prompt read at once, then tokens one by one.
+
+`python -m qtui.engines.processes.benchmark`, with the messages of `protocol.benchmark`.
+A process for each file, so that its memory is that file's alone. The tokens are arbitrary: the work does not depend on them. One
+sequence, as one user has it; what many at once reach is what `qtui run` shows.
+"""
+
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+
+from qtui.engines import available, compute
+from qtui.engines.decoding import meter
+from qtui.engines.device.compute import Compute
+from qtui.engines.llama_cpp import native_log
+from qtui.engines.processes import child
+from qtui.engines.protocol.answering import Finished, Loading
+from qtui.engines.protocol.benchmark import BenchWanted, Measured
+from qtui.engines.quantizing import quantize
+from qtui.engines.weights import gguf_file, locate
+from qtui.errors import UserError
+from qtui.processes import header, log
+
+ENOUGH_REPEATS, ENOUGH_SECONDS = 3, 60.0
+"""So many repeats are made in any case; after so long no further one is begun."""
+
+SEED = 1
+
+
+def work(asked: BinaryIO, say: child.Say) -> None:
+    wanted = child.read(asked, BenchWanted)
+    log.note(f"to measure: {wanted}")
+    child.die_at_end_of(asked)
+    # Imported before the memory is read: libraries are no part of a model.
+    from qtui.engines.llama_cpp.engine import physical_cores, whole_percents
+    from qtui.engines.llama_cpp.model import LlamaModel
+
+    path = locate.locate(wanted.path, say)
+    log.note(header.weights(path, sum(part.stat().st_size for part in gguf_file.parts(path))))
+    chosen = compute.for_file(path, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
+    compute.hide_unused_gpus(chosen)
+    before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes(chosen)
+    started = time.perf_counter()
+    model = LlamaModel(path, compute=chosen, progress=whole_percents(say))
+    loaded = time.perf_counter() - started
+    threads = wanted.threads or physical_cores()
+    bench = _Bench(model, wanted, threads)
+    prompt_speeds, speeds = [], []
+    began = time.perf_counter()
+    bench.once()  # the first pass pages weights in and is not counted
+    for number in range(wanted.repeats):
+        say(Loading("measuring", number / wanted.repeats))
+        prompt_speed, speed = bench.once()
+        prompt_speeds.append(prompt_speed)
+        speeds.append(speed)
+        if number + 1 >= ENOUGH_REPEATS and time.perf_counter() - began > ENOUGH_SECONDS:
+            break
+    peak, gpu = meter.peak_rss(), _gpu_bytes(chosen)
+    facts = model.facts()
+    say(
+        Measured(
+            path=str(path),
+            precision=_type_of(path),
+            file_bytes=facts["file_bytes"],
+            parameters=facts["parameters"],
+            bits=facts["tensor_bytes"] * 8 / facts["parameters"],
+            load_seconds=loaded,
+            prompt_speeds=prompt_speeds,
+            speeds=speeds,
+            memory_bytes=max(0, peak - before),
+            peak_rss_bytes=peak,
+            gpu_bytes=None if gpu is None or gpu_before is None else max(0, gpu - gpu_before),
+            device=facts["device"],
+            threads=threads,
+            engine_version=available.version_of("llama.cpp"),
+        )
+    )
+    say(Finished({}))
+
+
+def _type_of(path: Path) -> str:
+    number = gguf_file.read_header(path).values.get("general.file_type")
+    return next((name for name, known in quantize.types().items() if known == number), path.stem)
+
+
+class _Bench:
+    """One context, used over and over."""
+
+    def __init__(self, model: Any, wanted: BenchWanted, threads: int) -> None:
+        import llama_cpp
+
+        settings = llama_cpp.llama_context_default_params()
+        settings.n_ctx = -(-(wanted.prompt_tokens + wanted.new_tokens) // 256) * 256
+        settings.n_batch = settings.n_ubatch = min(512, max(32, wanted.prompt_tokens))
+        settings.n_threads = settings.n_threads_batch = threads
+        settings.no_perf = True
+        settings.offload_kqv = settings.op_offload = model.is_on_gpu
+        self.path = model.path
+        self.native: Any = llama_cpp.llama_init_from_model(model.pointer, settings)
+        if not self.native:
+            raise UserError(f"{self.path}: no memory for {settings.n_ctx} tokens: {native_log.last_error()}")
+        self.chunk = int(settings.n_batch)
+        self.batch = llama_cpp.llama_batch_init(self.chunk, 0, 1)
+        draw = random.Random(SEED)
+        self.prompt = [draw.randrange(model.size) for _ in range(wanted.prompt_tokens)]
+        self.new = [draw.randrange(model.size) for _ in range(wanted.new_tokens)]
+
+    def once(self) -> tuple[float, float]:
+        """Tokens per second of the prompt, and of what comes after."""
+        import llama_cpp
+
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.native), True)
+        llama_cpp.llama_synchronize(self.native)
+        started = time.perf_counter()
+        for start in range(0, len(self.prompt), self.chunk):
+            self._decode(self.prompt[start : start + self.chunk], start)
+        llama_cpp.llama_synchronize(self.native)
+        read = time.perf_counter()
+        for place, token in enumerate(self.new, start=len(self.prompt)):
+            self._decode([token], place)
+            # The logits must be there before a next token could be drawn.
+            llama_cpp.llama_synchronize(self.native)
+        drawn = time.perf_counter()
+        return len(self.prompt) / (read - started), len(self.new) / (drawn - read)
+
+    def _decode(self, tokens: list[int], start: int) -> None:
+        import llama_cpp
+
+        batch = self.batch
+        for row, token in enumerate(tokens):
+            batch.token[row], batch.pos[row], batch.n_seq_id[row], batch.logits[row] = token, start + row, 1, False
+            batch.seq_id[row][0] = 0
+        batch.n_tokens = len(tokens)
+        batch.logits[len(tokens) - 1] = True
+        code = llama_cpp.llama_decode(self.native, batch)
+        if code:
+            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
+
+
+def _gpu_bytes(chosen: Compute) -> int | None:
+    """In use on all GPUs of the machine, whoever uses it: llama.cpp does not tell its own. None where nothing is computed there."""
+    if chosen.accelerator != "cuda":
+        return None
+    try:
+        asked = subprocess.run(
+            ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"],
+            capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL, text=True, env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+        return sum(int(line) for line in asked.stdout.split()) << 20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    child.run(work)

@@ -1,0 +1,113 @@
+"""Tasks into prompts: the one place that renders chat templates and decides on the BOS, for all engines alike.
+
+A template is Jinja by the models' own convention (as transformers renders it), run in a sandbox because it comes with weights
+from anywhere. However template and tokenizer share the work, a prompt ends up with exactly one BOS, or none.
+"""
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from qtui.engines.prompts.prompt_format import PromptFormat
+from qtui.engines.protocol.answering import Prompt
+from qtui.errors import UserError
+
+
+def render(
+    inputs: Iterable[str],
+    form: PromptFormat,
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    bos: bool | None = None,
+) -> list[Prompt]:
+    """One prompt per input. `template` goes before the model's own; an empty one means the input as it is.
+
+    `bos` says whether a BOS goes first, whatever the template writes; None leaves it to template and tokenizer.
+
+    Raises UserError where the template is broken or refuses, or where a system prompt has no template to stand in.
+    """
+    chosen = form.template if template is None else template
+    if not chosen:
+        if system:
+            raise UserError(f"a system prompt needs a chat template, and {form.source or 'the model'} has none")
+        return [_with_one_bos(text, form, bos) for text in inputs]
+    fill = _compiled(chosen, form)
+    return [_with_one_bos(fill(text, system), form, bos) for text in inputs]
+
+
+def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]:
+    """Prompts for a server that applies the model's template itself."""
+    return [Prompt(text=text, bos=False, system=system) for text in inputs]
+
+
+def _with_one_bos(text: str, form: PromptFormat, wanted: bool | None) -> Prompt:
+    bare = unicodedata.normalize(form.normal_form, text) if form.normal_form else text
+    text = bare
+    while form.bos_token and bare.startswith(form.bos_token):
+        bare = bare[len(form.bos_token) :]
+    bos = form.adds_bos or bare != text if wanted is None else wanted
+    return Prompt(text=bare, bos=bos, space_after_special=form.space_after_special)
+
+
+def _compiled(template: str, form: PromptFormat) -> Callable[[str, str | None], str]:
+    import jinja2
+
+    try:
+        compiled = _environment().from_string(template)
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"the chat template of {form.source} is broken at line {error.lineno}: {error}") from None
+
+    def fill(text: str, system: str | None) -> str:
+        messages = [{"role": "system", "content": system}] if system else []
+        messages.append({"role": "user", "content": text})
+        try:
+            rendered: str = compiled.render(
+                messages=messages,
+                add_generation_prompt=True,
+                bos_token=form.bos_token,
+                eos_token=form.eos_token,
+                unk_token=form.unk_token,
+                pad_token=form.pad_token,
+                tools=None,
+                documents=None,
+            )
+            return rendered
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
+            raise UserError(f"the chat template of {form.source} refuses the prompt: {error}") from None
+
+    return fill
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    """As transformers sets it up: trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a plain `tojson`."""
+    import jinja2
+    from jinja2.ext import Extension
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` marks what a model said, for training; here it is its content alone."""
+
+        tags = {"generation"}  # noqa: RUF012 - the base class says so
+
+        def parse(self, parser: Any) -> Any:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    def raise_exception(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    def tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
+        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = tojson
+    environment.globals["raise_exception"] = raise_exception
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return environment

@@ -1,0 +1,1 @@
+"""GGUF files into GGUF files of another type."""

@@ -1,0 +1,1 @@
+"""The engine `transformers`: checkpoints in the Hugging Face form, computed by torch."""

@@ -1,0 +1,345 @@
+"""Checkpoints of the hub's form on transformers: a batch whose rows are filled again the moment their answers end.
+
+The loop is our own, over the model's forward pass: `generate` would bring in what the checkpoint's generation_config says, and
+report a batch only when its longest answer is done. Models that take no rows of unequal length (see `row_cache`) get batches
+sorted by length, whose rows are dropped as they end.
+"""
+
+import gc
+import inspect
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from qtui.engines.available import untested
+from qtui.engines.decoding import answer_text, prompt_hash, slot_count
+from qtui.engines.decoding.answer_text import AnswerText
+from qtui.engines.decoding.meter import Meter
+from qtui.engines.device.compute import Compute
+from qtui.engines.prompts import end_tokens
+from qtui.engines.protocol.answering import Answered, Progress, Report, Request, Unanswered
+from qtui.engines.transformers import few_rows, own_code, row_attention, row_cache
+from qtui.engines.transformers import model as hub_model
+from qtui.engines.transformers.row_cache import RowCache
+from qtui.engines.transformers.sampling import Sampler
+from qtui.engines.transformers.tokenizer import HubTokenizer
+from qtui.errors import UserError
+from qtui.records import VariantSpec
+
+REFILLED_SHARE = 8
+"""On a GPU rows are filled again when one in so many is free."""
+OF_MEMORY = 0.8
+"""What the cache may take of a GPU's free memory; computing takes some too."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """One answer under way in one row of the batch."""
+
+    request: Request
+    prompt: list[int]
+    room: int
+    ends: frozenset[int]
+    sampler: Sampler
+    text: AnswerText
+    started: float = field(default_factory=time.perf_counter)
+    generated: int = 0
+    """Tokens drawn, the end token included."""
+    last: int = -1
+    """The newest of them."""
+
+
+class TransformersEngine:
+    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+        if path.is_file():
+            raise UserError(f"{path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
+        self.variant = variant
+        self.path = path
+        self.compute = compute or untested("transformers")
+        self.meter = Meter()
+
+    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
+        started = time.perf_counter()
+        library: Any = transformers.logging
+        library.set_verbosity_error()
+        if self.variant.threads:
+            torch.set_num_threads(self.variant.threads)
+        own_code.check(self.path, allowed=self.variant.trust_remote_code)
+        self.tokenizer = HubTokenizer(
+            self.path,
+            trust_remote_code=self.variant.trust_remote_code,
+            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+        )
+        self.model = hub_model.load(self.variant, self.path, self.compute.accelerator, report)
+        takes = inspect.signature(self.model.forward).parameters
+        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        self.device = self.model.device
+        self.can_cache = not own_code.refuses_cache(self.model)
+        self.ends = end_tokens.find(requests, self.tokenizer, self.path)
+        self.prompts = {request.index: self.tokenizer.tokens(request.prompt) for request in requests}
+        self.context = answer_text.context_needed(
+            [len(self.prompts[request.index]) for request in requests],
+            [request.sampling for request in requests],
+            self.variant.context,
+            getattr(self.model.config.get_text_config(), "max_position_embeddings", None),
+        )
+        self.refills = self.can_cache and row_cache.takes(self.model, self.context)
+        self.attends_by_row = self.refills and self.device.type == "cpu"
+        if self.attends_by_row:
+            row_attention.use(self.model)
+        if self.device.type == "cpu":
+            few_rows.use(self.model)
+        self.slots = max(
+            1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests), self._slots_in_memory())
+        )
+        return {
+            **self.compute.facts,
+            "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
+            "load_seconds": time.perf_counter() - started,
+            "device": str(self.device),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "slots": self.slots,
+            "context": self.context,
+            "threads": torch.get_num_threads(),
+            "stop_tokens": [self.tokenizer.own.convert_ids_to_tokens(token) for token in sorted(self.ends.always)],
+        }
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        self.meter = Meter()
+        possible = []
+        for request in requests:
+            reason = self._impossible(request)
+            if reason:
+                yield Unanswered(request.index, reason)
+            else:
+                possible.append(request)
+        yield from self._all(possible)
+
+    def facts(self) -> dict[str, Any]:
+        found = self.meter.facts()
+        if torch.cuda.is_available():
+            devices = range(torch.cuda.device_count())
+            found["peak_gpu_bytes"] = sum(torch.cuda.max_memory_reserved(device) for device in devices)
+        return found
+
+    def _impossible(self, request: Request) -> str:
+        length = len(self.prompts[request.index])
+        if answer_text.room(length, request.sampling, self.context) <= 0:
+            return answer_text.too_long(length, self.context)
+        return "" if length else answer_text.EMPTY
+
+    def _slots_in_memory(self) -> int:
+        """How many answers of full length the free memory of the GPUs has a cache for."""
+        if self.device.type != "cuda":
+            return slot_count.of(self.variant, self.compute.accelerator)
+        free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
+        return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(self.model) * self.context)
+
+    def _all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
+        """Every request answered; with half as many rows whenever memory runs out."""
+        left = {request.index: request for request in requests}
+        prompt_tokens = completion_tokens = 0
+        while left:
+            # What takes longest first: the short ones then fill what it leaves, and no row waits long for the last answer.
+            waiting = sorted(left.values(), key=lambda asked: (-self._length(asked), asked.index))
+            try:
+                for event in self._answer_rows(deque(waiting)) if self.refills else self._answer_batches(waiting):
+                    yield event
+                    if isinstance(event, Answered):
+                        del left[event.index]
+                        prompt_tokens += event.prompt_tokens
+                        completion_tokens = self.meter.completion_tokens
+            except torch.OutOfMemoryError:
+                if self.slots == 1:
+                    raise
+                self.slots //= 2
+            if left:
+                self.meter.prompt_tokens, self.meter.completion_tokens = prompt_tokens, completion_tokens
+                gc.collect()
+                torch.cuda.empty_cache()
+
+    def _length(self, request: Request) -> int:
+        """Tokens that prompt and answer may have together, and then those of the prompt."""
+        prompt = len(self.prompts[request.index])
+        return min(self.context, prompt + request.sampling.max_tokens) * (1 << 32) + prompt
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
+    def _answer_rows(self, waiting: deque[Request]) -> Iterator[Answered | Progress]:
+        cache = RowCache(self.model, self.slots)
+        rows: list[_Row] = []
+        while waiting or rows:
+            began, read = time.perf_counter(), 0
+            if refills_now(self.slots, len(rows), len(waiting), is_gpu=self.device.type != "cpu"):
+                first = len(rows)
+                rows += [self._row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
+                logits = self._read(rows[first:], cache)
+                read = sum(len(row.prompt) for row in rows[first:])
+            else:
+                first = 0
+                mask, positions = cache.begin_step()
+                ids = torch.tensor([[row.last] for row in rows], device=self.device)
+                own = {"row_lengths": [length + 1 for length in cache.lengths]} if self.attends_by_row else {}
+                logits = self._forward(ids, mask, positions, cache, **own)
+                cache.end_step()
+            drawn, active = _draw(rows[first:], logits), len(rows)
+            self.meter.step(
+                time.perf_counter() - began,
+                read=read,
+                drawn=len(drawn),
+                slots=0 if read else self.slots,
+                active=0 if read else active,
+            )
+            # From the last to the first, because the last row takes the place of one that ended.
+            for place in range(active - 1, first - 1, -1):
+                answered = self._take(rows[place], drawn[place - first])
+                if answered:
+                    cache.drop(place)
+                    rows[place] = rows[-1]
+                    rows.pop()
+                    yield answered
+            progress = self.meter.due(len(rows))
+            if progress:
+                yield progress
+
+    def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
+        """Put new rows into the cache; the logits after their prompts."""
+        ids, mask = self._padded([row.prompt for row in rows])
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        own = transformers.DynamicCache(config=self.model.config)
+        logits = self._forward(ids, mask, positions, own)
+        self._check_finite(logits)
+        self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
+        for place, row in enumerate(rows):
+            cache.put(len(cache.lengths), len(row.prompt), own, place)
+        return logits
+
+    def _answer_batches(self, requests: list[Request]) -> Iterator[Answered | Progress]:
+        for start in range(0, len(requests), self.slots):
+            yield from self._answer_batch(requests[start : start + self.slots])
+
+    def _check_finite(self, logits: torch.Tensor) -> None:
+        if not torch.isfinite(logits).all():
+            raise UserError(
+                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+            )
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
+    def _answer_batch(self, requests: list[Request]) -> Iterator[Answered | Progress]:
+        rows = [self._row(request) for request in requests]
+        ids, mask = self._padded([row.prompt for row in rows])
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        cache = transformers.DynamicCache(config=self.model.config) if self.can_cache else None
+        logits = self._forward(ids, mask, positions, cache)
+        self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
+        self._check_finite(logits)
+        while True:
+            drawn = _draw(rows, logits)
+            going = []
+            for place, (row, token) in enumerate(zip(rows, drawn, strict=True)):
+                answered = self._take(row, token)
+                if answered:
+                    yield answered
+                else:
+                    going.append(place)
+            if not going:
+                return
+            progress = self.meter.due(len(going))
+            if progress:
+                yield progress
+            if len(going) < len(rows):
+                kept = torch.tensor(going, device=self.device)
+                if cache is not None:
+                    cache.batch_select_indices(kept)
+                ids, mask, positions = ids[kept], mask[kept], positions[kept]
+                rows = [rows[place] for place in going]
+            new = torch.tensor([[drawn[place]] for place in going], device=self.device)
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+            following = positions[:, -1:] + 1
+            ids = torch.cat([ids, new], dim=1) if cache is None else new
+            positions = torch.cat([positions, following], dim=1) if cache is None else following
+            logits = self._forward(ids, mask, positions, cache)
+
+    def _row(self, request: Request) -> _Row:
+        prompt = self.prompts[request.index]
+        return _Row(
+            request=request,
+            prompt=prompt,
+            room=answer_text.room(len(prompt), request.sampling, self.context),
+            ends=self.ends.of(request.sampling),
+            sampler=Sampler(request.sampling, prompt, self.device),
+            text=AnswerText(request.sampling.stop),
+        )
+
+    def _padded(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and mask, both (rows, longest), padded on the left so that every answer begins at the same place."""
+        longest = max(map(len, prompts))
+        ids = torch.zeros(len(prompts), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for place, prompt in enumerate(prompts):
+            ids[place, longest - len(prompt) :] = torch.tensor(prompt)
+            mask[place, longest - len(prompt) :] = 1
+        return ids.to(self.device), mask.to(self.device)
+
+    def _forward(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **own: Any
+    ) -> torch.Tensor:
+        """Logits after the last token of each row, (rows, vocabulary), float32."""
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            **self._last_logits_only,
+            **own,
+        )
+        logits: torch.Tensor = out.logits[:, -1].float()
+        return logits
+
+    def _take(self, row: _Row, token: int) -> Answered | None:
+        """Add a token to its answer; the answer, if that was its last."""
+        row.last = token
+        row.generated += 1
+        if token in row.ends:
+            return _ended(row, "stop", row.generated - 1)
+        self.meter.completion_tokens += 1
+        if row.text.add(self.tokenizer.piece(token)):
+            return _ended(row, "stop", row.generated)
+        return _ended(row, "length", row.generated) if row.generated >= row.room else None
+
+
+def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
+    if all(row.sampler.greedy for row in rows):
+        return [int(token) for token in logits.argmax(-1).tolist()]
+    return [row.sampler.draw(logits[place]) for place, row in enumerate(rows)]
+
+
+def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
+    return Answered(
+        index=row.request.index,
+        text=row.text.text,
+        finish_reason=reason,
+        prompt_tokens=len(row.prompt),
+        prompt_ids_hash=prompt_hash.hash_of(row.prompt),
+        completion_tokens=tokens,
+        seconds=time.perf_counter() - row.started,
+    )
+
+
+def refills_now(slots: int, active: int, waiting: int, *, is_gpu: bool) -> bool:
+    """Whether `waiting` prompts are read into the slots that are free, before the `active` ones take their next step.
+
+    On a GPU a pass takes as long for one new row as for many, while all others wait: so several are read at once.
+    """
+    free = slots - active
+    if not free or not waiting:
+        return False
+    if not is_gpu or not active:
+        return True
+    return free >= min(waiting, max(1, slots // REFILLED_SHARE))

@@ -1,0 +1,77 @@
+"""A checkpoint of the hub's form in memory: on the GPU where there is one, whole, and with nothing drawn on the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from qtui.engines.protocol.answering import Loading, Report
+from qtui.engines.transformers import own_code
+from qtui.engines.weights import precision
+from qtui.errors import UserError
+from qtui.records import VariantSpec
+
+
+def load(variant: VariantSpec, path: Path, accelerator: str, report: Report) -> Any:
+    """The model on `accelerator` (as in `available.accelerator`).
+
+    Raises UserError with the library's reason where it cannot, and where tensors are missing.
+    """
+    dtype = precision.torch_dtype(variant.precision, path, accelerator)
+    transformers.logging.set_tqdm_hook(_quiet_bar(report))
+    try:
+        kind, config = _classes(variant, path)
+        loaded: Any = kind.from_pretrained(
+            path,
+            config=config,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            device_map="auto" if accelerator != "cpu" else None,
+            trust_remote_code=variant.trust_remote_code,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        # Loaders of quantized checkpoints and damaged files raise nearly anything; the reason is in the text.
+        raise UserError(f"{path}: transformers cannot load it: {_first_line(error)}") from error
+    model, found = loaded
+    missing = sorted(found["missing_keys"])
+    if missing:
+        # The library would fill them with random numbers and go on.
+        raise UserError(f"{path}: {len(missing)} tensors are missing, {missing[0]} first; fetch the model again")
+    return model.eval()
+
+
+def _classes(variant: VariantSpec, path: Path) -> tuple[Any, Any]:
+    """What to load the model with: the library's own finder of classes, or those that lie beside the weights."""
+    own = own_code.classes(path) if variant.trust_remote_code else None
+    if own is None:
+        return transformers.AutoModelForCausalLM, None
+    model, config = own
+    return model, config.from_pretrained(path)
+
+
+def _quiet_bar(report: Report) -> Any:
+    """In place of the progress bar that the library would draw while it loads."""
+
+    def hook(_: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        from huggingface_hub import utils
+
+        bar: Any = utils
+
+        class Bar(bar.tqdm):  # type: ignore[misc]
+            def update(self, n: float | None = 1) -> bool | None:
+                self.n += n or 0
+                if self.total:
+                    report(Loading("loading weights", min(1.0, self.n / self.total)))
+                return None
+
+        return Bar(*args, **{**settings, "disable": True})
+
+    return hook
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

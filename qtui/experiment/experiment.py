@@ -1,0 +1,336 @@
+"""Experiments: the TOML file that a person writes, checked whole before anything starts, all problems reported at once.
+
+What comes out is resolved: paths are absolute (relative ones are relative to the file), the task set is loaded, defaults are
+filled in. Its `plan` is the hash by which a run is found again.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtui import catalog, paths
+from qtui.endpoints import endpoint
+from qtui.errors import UserError
+from qtui.experiment import (
+    prompt as experiment_prompt,
+)
+from qtui.experiment import (
+    roles as experiment_roles,
+)
+from qtui.experiment import (
+    secrets as experiment_secrets,
+)
+from qtui.files import input_file
+from qtui.files.toml_location import line_of
+from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
+from qtui.tasks import load_task_set
+
+if TYPE_CHECKING:
+    from qtui.experiment.form import ExperimentForm, JudgeForm, ModelForm, VariantForm
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model of an experiment: its prompt (the same for all variants) and its variants, the baseline first."""
+
+    name: str
+    prompt: PromptSource
+    variants: tuple[VariantSpec, ...]
+    stop: tuple[str, ...] = ()
+    """Texts that end this model's answers, beside those of the experiment's sampling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    name: str
+    origin: Path
+    """The file; for text from elsewhere, the file that relative paths in it are relative to."""
+    text: str
+    task_set: TaskSet
+    sampling: Sampling
+    models: tuple[ModelPlan, ...]
+    judges: tuple[JudgeSpec, ...]
+
+    @property
+    def plan(self) -> str:
+        """Hash of what decides the answers. Judges are not in it: another judge grades the same run."""
+        models = [[m.name, asdict(m.prompt), [_decisive(v) for v in m.variants], m.stop] for m in self.models]
+        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
+
+    @property
+    def variants(self) -> tuple[VariantSpec, ...]:
+        return tuple(variant for model in self.models for variant in model.variants)
+
+    def sampling_of(self, model: str) -> Sampling:
+        """The sampling of one model's answers: the experiment's, with the stop texts of the model."""
+        own = next(each.stop for each in self.models if each.name == model)
+        return replace(self.sampling, stop=tuple(dict.fromkeys((*self.sampling.stop, *own))))
+
+    def sampling_for(self, variant: VariantSpec) -> Sampling:
+        """The sampling of one variant's answers: its model's, but for a seed of its own where it has one."""
+        sampling = self.sampling_of(variant.model)
+        return replace(sampling, seed=sampling.seed + variant.seed_offset)
+
+
+def load(path: Path) -> Experiment:
+    """Read and check an experiment's file. Raises UserError with every problem, one per line, `file:line: key: what`."""
+    try:
+        text = input_file.read_text(path, encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        raise UserError(f"{path}: no such file.{hint}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}).") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    return parse(text, path)
+
+
+def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
+    """The same for text at hand; `origin` is named in errors and is where relative paths begin.
+
+    A text of the store is not refused for a secret that an older qtui let in.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{origin}: is not valid TOML: {error}") from None
+    problems = _Problems(text, origin)
+    form = _validate(table, problems)
+    problems.raise_any()
+    assert form is not None
+    if not is_stored:
+        experiment_secrets.check(form, text, table, problems.add)
+        text = experiment_secrets.without_those_in_comments(text, table)
+    experiment = _resolve(form, text, origin.absolute(), problems)
+    problems.raise_any()
+    return experiment
+
+
+def named_judges(text: str) -> tuple[JudgeSpec, ...]:
+    """The judges that an experiment's text names, without their prompt templates. Nothing else of it is read.
+
+    Raises UserError where the text is no experiment.
+    """
+    from pydantic import ValidationError
+
+    from qtui.experiment.form import JudgeForm
+
+    try:
+        forms = [JudgeForm.model_validate(table) for table in tomllib.loads(text).get("judges", [])]
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UserError(f"the experiment cannot be read: {error}") from None
+    return tuple(JudgeSpec(**form.model_dump(exclude={"prompt"})) for form in forms)
+
+
+def _decisive(variant: VariantSpec) -> dict[str, Any]:
+    """What of a variant decides its answers. What an older qtui did not know is left out at its default: it finds its run again."""
+    values = asdict(variant) | {"is_baseline": variant.is_baseline}
+    del values["role"]
+    if not variant.seed_offset:
+        del values["seed_offset"]
+    return values
+
+
+class _Problems:
+    """Collects what is wrong, each with its place in the file."""
+
+    def __init__(self, text: str, origin: Path) -> None:
+        self._text = text
+        self._origin = origin
+        self._lines: list[tuple[int, str]] = []
+
+    def add(self, location: tuple[str | int, ...], message: str) -> None:
+        line = line_of(self._text, location)
+        place = f"{self._origin}:{line}" if line else str(self._origin)
+        self._lines.append((line or 0, f"{place}: {_dotted(location)}{message}"))
+
+    def raise_any(self) -> None:
+        if self._lines:
+            raise UserError("\n".join(line for _, line in sorted(self._lines)))
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return f"{text}: " if text else ""
+
+
+def _validate(table: dict[str, Any], problems: _Problems) -> "ExperimentForm | None":
+    from pydantic import ValidationError
+
+    from qtui.experiment.form import ExperimentForm, explain
+
+    try:
+        return ExperimentForm.model_validate(table)
+    except ValidationError as error:
+        for location, message in explain(error):
+            problems.add(location, message)
+        return None
+
+
+def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problems) -> Experiment:
+    base = origin.parent
+    sampling = Sampling(**form.sampling.model_dump())
+    if sampling.samples > 1 and sampling.temperature == 0:
+        problems.add(
+            ("sampling", "samples"), "several samples need a temperature above 0: greedy answers are all the same."
+        )
+    model_names = [model.name for model in form.models]
+    for i, name in enumerate(model_names):
+        if name in model_names[:i]:
+            problems.add(("models", i, "name"), f'"{name}" is the name of another model.')
+    judges = tuple(_judge(judge, i, base, problems) for i, judge in enumerate(form.judges))
+    labels = [judge.label for judge in judges]
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            problems.add(("judges", i), f"is the judge {label} a second time; for more gradings set takes.")
+    return Experiment(
+        name=form.name,
+        origin=origin,
+        text=text,
+        task_set=_task_set(form.tasks, base, problems),
+        sampling=sampling,
+        models=tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models)),
+        judges=judges,
+    )
+
+
+def _task_set(name: str, base: Path, problems: _Problems) -> TaskSet:
+    try:
+        return load_task_set(name, base=base)
+    except UserError as error:
+        problems.add(("tasks",), str(error))
+        return TaskSet(name, ())
+
+
+def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, problems: _Problems) -> ModelPlan:
+    place = ("models", index)
+    names = [variant.name for variant in form.variants]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            problems.add((*place, "variants", i, "name"), f'"{name}" is the name of another variant of this model.')
+    baseline = form.baseline if form.baseline is not None else names[0]
+    if baseline not in names:
+        problems.add((*place, "baseline"), f'no variant is called "{baseline}" (variants: {", ".join(names)}).')
+    variants = [
+        _variant(
+            variant,
+            (*place, "variants", i),
+            base,
+            problems,
+            model=form.name,
+            role="baseline" if baseline == variant.name else "candidate",
+        )
+        for i, variant in enumerate(form.variants)
+    ]
+    ordered = sorted(variants, key=lambda v: not v.is_baseline)
+    entry = catalog.find(form.name)
+
+    def problem(key: str, message: str) -> None:
+        problems.add((*place, key), message)
+
+    prompt = experiment_prompt.choose(form, entry, ordered[0].weights, base, problem)
+    with_roles = experiment_roles.complete(form, ordered, sampling, problem)
+    return ModelPlan(form.name, prompt, tuple(with_roles), experiment_prompt.stops(form, entry))
+
+
+def _variant(
+    form: "VariantForm",
+    place: tuple[str | int, ...],
+    base: Path,
+    problems: _Problems,
+    *,
+    model: str,
+    role: Role,
+) -> VariantSpec:
+    weights = _weights(form, place, base, problems)
+    if form.engine == "openai" and not form.base_url:
+        problems.add(
+            (*place, "base_url"), "the openai engine needs the endpoint's address, e.g. http://localhost:8000/v1"
+        )
+    if form.api_key_env:
+        endpoint.know_key(form.api_key_env)
+        if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
+            problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
+    _check_variables(form.base_url, place, problems)
+    values = form.model_dump(exclude={"weights", "precision"})
+    return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
+
+
+def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
+    """An absolute path where the text is one, else the hub id or catalog name as it stands."""
+    text = form.weights
+    if form.engine == "openai" or text == "demo":
+        return text
+    path = (base / Path(text).expanduser()).resolve()
+    if path.exists():
+        return str(path)
+    looks_local = text.startswith((".", "/", "~")) or (text.endswith(".gguf") and ":" not in text)
+    if looks_local:
+        problems.add((*place, "weights"), f"{path}: no such file or folder.")
+        return text
+    entry = catalog.find(text)
+    if entry is None:
+        if "/" not in text:
+            problems.add(
+                (*place, "weights"),
+                f'"{text}" is no file here, no hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
+            )
+        return text
+    _check_own_code(entry, form, place, problems)
+    return text if "/" in text else entry.weights_for(form.engine)
+
+
+def _check_own_code(
+    entry: catalog.Entry, form: "VariantForm", place: tuple[str | int, ...], problems: _Problems
+) -> None:
+    if not entry.trust_remote_code:
+        return
+    if form.engine == "llama.cpp":
+        problems.add((*place, "engine"), f"{entry.name} is computed by code of its own, which llama.cpp does not have.")
+    elif not form.trust_remote_code:
+        problems.add(
+            (*place, "weights"),
+            f"{entry.name} brings Python code of its own from {entry.hf_repo}, which would run on this machine: read it there, "
+            "and if you trust it set trust_remote_code = true here.",
+        )
+
+
+def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> JudgeSpec:
+    place = ("judges", index)
+    values = form.model_dump(exclude={"prompt"})
+    _check_variables(form.base_url, place, problems)
+    if form.kind == "openai" and not form.model:
+        problems.add((*place, "model"), "an openai judge needs the name of its model.")
+    template = None
+    if form.prompt is not None:
+        path = base / Path(form.prompt).expanduser()
+        try:
+            template = input_file.read_text(path)
+        except UserError as error:
+            problems.add((*place, "prompt"), str(error))
+        except (OSError, UnicodeDecodeError):
+            problems.add((*place, "prompt"), f"{path}: no such prompt template.")
+    return JudgeSpec(prompt=template, **values)
+
+
+def _check_variables(base_url: str | None, place: tuple[str | int, ...], problems: _Problems) -> None:
+    for problem in endpoint.unset_variables(base_url or ""):
+        problems.add((*place, "base_url"), problem)
+
+
+def _near(text: str, known: list[str]) -> str:
+    close = get_close_matches(text, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def shipped() -> Iterator[Path]:
+    """Experiments that come with qtui."""
+    yield from sorted((paths.data() / "experiments").glob("*.toml"))

@@ -1,0 +1,103 @@
+"""How the models of an experiment are asked: which prompt was chosen, with which system prompt, BOS and stop texts.
+
+The choice is made once per model and holds for all its variants, because a comparison is only about quantization when both
+sides were asked the same.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtui import prompt_slots
+from qtui.catalog import Entry
+from qtui.errors import UserError
+from qtui.files import input_file
+from qtui.records import PromptSource
+
+if TYPE_CHECKING:
+    from qtui.experiment.form import ModelForm
+
+OFFICIAL, TOKENIZER, PLAIN, STUDY = "official", "tokenizer", "plain", "study"
+
+Problem = Callable[[str, str], None]
+"""Called with the key and what is wrong with it."""
+
+
+def choose(form: "ModelForm", entry: Entry | None, weights: str, base: Path, problem: Problem) -> PromptSource:
+    """The prompt that `form.prompt` names; without one the catalog's, else the tokenizer's.
+
+    `weights` are the baseline's: where the prompt is left to a tokenizer, it is theirs.
+    """
+    if form.prompt == STUDY:
+        _check_study(form.name, entry, problem)
+    if form.prompt in (None, OFFICIAL, STUDY):
+        return _official(form, entry, weights, problem)
+    if form.prompt == TOKENIZER:
+        return PromptSource(None, weights, form.system or None, form.bos)
+    if form.prompt == PLAIN:
+        if form.system:
+            problem("system", "a plain prompt is the task's text alone, with no place for a system prompt.")
+        return PromptSource("", weights, None, form.bos)
+    return _of_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem)
+
+
+def stops(form: "ModelForm", entry: Entry | None) -> tuple[str, ...]:
+    """Texts that end this model's answers, beside those of the sampling: as the experiment says, else as the catalog does."""
+    if form.stop is not None:
+        return form.stop
+    return entry.stop if entry else ()
+
+
+def _official(form: "ModelForm", entry: Entry | None, weights: str, problem: Problem) -> PromptSource:
+    if entry is None or entry.prompt is None:
+        if form.prompt == OFFICIAL:
+            problem("prompt", f'"{OFFICIAL}" is the prompt of the catalog, which has none for {form.name}.')
+        bos = entry.bos if entry and form.bos is None else form.bos
+        return PromptSource(None, weights, form.system or None, bos)
+    system = entry.system if form.system is None else form.system
+    _check_system(f"the catalog's prompt of {entry.name}", entry.prompt, entry.prompt_without_system, system, problem)
+    return PromptSource(entry.template, weights, system or None, entry.bos if form.bos is None else form.bos)
+
+
+def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem) -> PromptSource:
+    """A `.txt` is a format with slots; anything else a Jinja chat template, which writes its BOS itself or leaves it out."""
+    try:
+        text = input_file.read_text(path)
+    except UserError as error:
+        problem("prompt", str(error))
+        return PromptSource()
+    except (OSError, UnicodeDecodeError):
+        words = ", ".join((OFFICIAL, TOKENIZER, PLAIN, STUDY))
+        problem(
+            "prompt", f"{path}: no such file (a .txt with {{input}}, or a Jinja chat template), and none of {words}."
+        )
+        return PromptSource()
+    if path.suffix != ".txt":
+        return PromptSource(text, weights, form.system or None, form.bos)
+    # An editor ends a file with a newline, which no format ends with.
+    text = text.removesuffix("\n")
+    if "{input}" not in text:
+        problem("prompt", f"{path}: has no {{input}}, where the task's text goes.")
+    system = entry.system if entry and form.system is None and "{system}" in text else form.system
+    _check_system(str(path), text, None, system, problem)
+    bos = entry.bos if entry and form.bos is None else form.bos
+    return PromptSource(prompt_slots.template(text), weights, system or None, bos)
+
+
+def _check_system(what: str, form: str, without_system: str | None, system: str | None, problem: Problem) -> None:
+    if system and "{system}" not in form:
+        problem("system", f"{what} has no place for a system prompt.")
+    if not system and "{system}" in form and without_system is None:
+        problem("system", f"{what} has a place for a system prompt, and there is none.")
+
+
+def _check_study(name: str, entry: Entry | None, problem: Problem) -> None:
+    known = entry.study_prompt if entry else "unknown"
+    if known == "unknown":
+        problem("prompt", f"it is not known what the study asked {name} with.")
+    elif known == "own":
+        problem(
+            "prompt",
+            f"the study asked {name} in words of its own, which are no part of qtui: write its prompt, from its notebook, into a "
+            ".txt file with {input} for the task and name that file here.",
+        )

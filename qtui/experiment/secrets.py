@@ -1,0 +1,68 @@
+"""No secret in an experiment's file: its text is kept in the store and copied with it.
+
+A password in an address and a key in the place of a variable's name are refused. So is the value of a variable that holds a secret,
+wherever it stands in the file, unless that is a comment: from comments it is left out.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from qtui.endpoints import endpoint
+from qtui.secrets import redaction, url_secrets
+
+if TYPE_CHECKING:
+    from qtui.experiment.form import ExperimentForm, JudgeForm, VariantForm
+
+_REMOVED = re.compile(r"\[removed: ([^\]]+)\]")
+
+Location = tuple[str | int, ...]
+Problem = Callable[[Location, str], None]
+"""Called with the place and what is wrong there."""
+
+
+def check(form: "ExperimentForm", text: str, table: dict[str, Any], problem: Problem) -> None:
+    """Tell `problem` of every secret in an experiment's file."""
+    is_refused = False
+    for place, spec in _endpoints(form):
+        if message := endpoint.address_problem(spec.base_url or ""):
+            problem((*place, "base_url"), message)
+            is_refused = True
+        if message := endpoint.key_name_problem(spec.api_key_env) if spec.api_key_env else None:
+            problem((*place, "api_key_env"), message)
+            is_refused = True
+    if not is_refused and not _is_same(redaction.redact(text), table):
+        problem((), f"{_where(text)}, which is a secret and would be kept in the store. Remove it from the file.")
+
+
+def without_those_in_comments(text: str, table: dict[str, Any]) -> str:
+    """The text for the store. `table` is what it says, and what it still says afterwards."""
+    for clean in (redaction.redact, url_secrets.mask):
+        cleaned = clean(text)
+        if _is_same(cleaned, table):
+            text = cleaned
+    return text
+
+
+def _endpoints(form: "ExperimentForm") -> Iterator[tuple[Location, "VariantForm | JudgeForm"]]:
+    for number, model in enumerate(form.models):
+        for position, variant in enumerate(model.variants):
+            yield ("models", number, "variants", position), variant
+    for number, judge in enumerate(form.judges):
+        yield ("judges", number), judge
+
+
+def _where(text: str) -> str:
+    """The first line with a secret, by its number and by the name of the secret."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if removed := _REMOVED.search(redaction.redact(line)):
+            return f"line {number} has the value of {removed[1]} in it"
+    return "it has the value of an environment variable in it"
+
+
+def _is_same(text: str, table: dict[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == table
+    except tomllib.TOMLDecodeError:
+        return False

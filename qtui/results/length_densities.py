@@ -1,0 +1,146 @@
+"""Length distributions of every variant in view, sampled along an axis of the screen, for violins and histograms.
+
+Beside `lengths`, which has the figures: what is here depends on how the axis is drawn. On the square-root axis the kernels are
+laid over square roots of lengths, so that the curve drawn is the density of what the axis shows.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtui.figures.axis import Axis, Scale
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+POINTS = 257
+SHOWN = 0.975
+"""Share of all answers in view that the linear axis reaches at least."""
+_STEP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Stripped lengths of one variant's answers. `density` is sampled at POINTS equal steps along the axis.
+
+    `quartiles` are (lower quartile, median, upper quartile), None without answers; `beyond` counts answers longer than the axis.
+    """
+
+    run_id: int
+    model: str
+    variant: str
+    is_baseline: bool
+    n: int
+    quartiles: tuple[float, float, float] | None
+    density: tuple[float, ...]
+    beyond: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    axis: Axis
+    longest: int
+    variants: tuple[Distribution, ...]
+
+    def of(self, run_id: int, model: str, variant: str) -> Distribution | None:
+        return next((d for d in self.variants if (d.run_id, d.model, d.variant) == (run_id, model, variant)), None)
+
+
+def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> Distributions:
+    """Every variant of the runs on one axis: the square-root one shows all answers, the linear one at least `SHOWN` of them."""
+    import numpy as np
+
+    lengths = _lengths(store_path, run_ids)
+    every = np.concatenate([np.zeros(0), *lengths.values()])
+    longest = int(every.max()) if every.size else 0
+    axis = Axis(_end(every, longest, scale), scale)
+    return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedLengths:
+    """Stripped lengths of the answers that both sides gave, in the order of tasks and samples."""
+
+    tasks: tuple[int, ...]
+    baseline: tuple[int, ...]
+    candidate: tuple[int, ...]
+
+
+def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> PairedLengths:
+    """Every answer of one pair; an answer whose counterpart is missing is left out."""
+    sides: dict[str, dict[tuple[int, int], int]] = {baseline: {}, candidate: {}}
+    for answer in _answers(store_path, (run_id,)):
+        if answer["model"] == model and answer["variant"] in sides:
+            sides[answer["variant"]][answer["task"], answer["sample"]] = len(answer["text"].strip())
+    both = sorted(sides[baseline].keys() & sides[candidate].keys())
+    return PairedLengths(
+        tuple(task for task, _ in both),
+        tuple(sides[baseline][place] for place in both),
+        tuple(sides[candidate][place] for place in both),
+    )
+
+
+_Key = tuple[int, str, str, bool]
+
+
+def _lengths(store_path: Path, run_ids: tuple[int, ...]) -> "dict[_Key, npt.NDArray[np.float64]]":
+    import numpy as np
+
+    found: dict[_Key, list[int]] = {}
+    for answer in _answers(store_path, run_ids):
+        key = (answer["run_id"], answer["model"], answer["variant"], bool(answer["is_baseline"]))
+        found.setdefault(key, []).append(len(answer["text"].strip()))
+    return {key: np.asarray(values, dtype=np.float64) for key, values in found.items()}
+
+
+def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """The rows of `answers.rows` by name, with the id of their run."""
+    from qtui.store import answers, open_store
+
+    with closing(open_store(store_path, create=False, must_write=False)) as store:
+        for run_id in run_ids:
+            for row in answers.rows(store, [run_id]):
+                yield {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
+
+
+def _end(every: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:
+    import numpy as np
+
+    if scale == "root" or not every.size:
+        return max(1.0, float(longest))
+    shown = float(np.quantile(every, SHOWN))
+    step = _STEP if shown > _STEP else 10
+    return min(max(1.0, float(longest)), max(step, float(np.ceil(shown / step) * step)))
+
+
+def _distribution(key: _Key, lengths: "npt.NDArray[np.float64]", axis: Axis) -> Distribution:
+    import numpy as np
+
+    from qtui.analysis import violin
+
+    along = np.linspace(0.0, 1.0, POINTS)
+    if axis.scale == "root":
+        density = violin.density(np.sqrt(lengths), along * np.sqrt(axis.end)).values
+    else:
+        density = violin.density(lengths, along * axis.end).values
+    run_id, model, variant, is_baseline = key
+    return Distribution(
+        run_id=run_id,
+        model=model,
+        variant=variant,
+        is_baseline=is_baseline,
+        n=int(lengths.size),
+        quartiles=_quartiles(lengths) if lengths.size else None,
+        density=tuple(float(value) for value in density),
+        beyond=int((lengths > axis.end).sum()),
+    )
+
+
+def _quartiles(lengths: "npt.NDArray[np.float64]") -> tuple[float, float, float]:
+    import numpy as np
+
+    lower, median, upper = np.quantile(lengths, (0.25, 0.5, 0.75))
+    return float(lower), float(median), float(upper)

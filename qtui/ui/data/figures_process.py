@@ -1,0 +1,255 @@
+"""Analysis for the panes, in a process of its own.
+
+A thread of numpy or pure Python in the interface's process adds up to a second of latency to a key (the interpreter lock); a
+child on the other core adds milliseconds. The interface therefore never imports numpy, pandas, scipy or plotext: it asks here,
+and gets plain dataclasses back. The child starts when first asked, runs at low priority, and ends with its parent however
+that ends.
+"""
+
+import asyncio
+import contextlib
+import math
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qtui import paths
+from qtui.errors import UserError
+from qtui.processes import child_process, log
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
+
+T = TypeVar("T")
+
+RESULTS_KEPT = 64
+STDERR = 2
+EXIT_SECONDS = 2.0
+NICENESS = 5
+"""Behind the keys and before nothing else: with 10 a pane waited many seconds while a model ran on every core."""
+WARM_UP = ("numpy", "pandas", "scipy.stats", "plotext")
+REST = 8.0
+"""Times that a question took to answer: for so long its answer holds although the store has changed, so that a run that writes all
+the time leaves the cores to the model. At least LEAST_REST, at most MOST_REST seconds."""
+LEAST_REST, MOST_REST = 1.0, 30.0
+_Question = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Numbers:
+    """Asks functions of `qtui.results` and `qtui.charts` in the child and keeps what they answered.
+
+    `version` is the store's (`Store.changes_seen()`), set by whoever watches it: an answer belongs to the version it was
+    asked at, so that an unchanged store is not asked again.
+    """
+
+    def __init__(self) -> None:
+        self.version: Hashable = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._children: list[BaseProcess] = []
+        self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
+        self._closed = False
+
+    async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(*arguments)` from the child: a module's own function, hashable arguments, a result without numpy.
+
+        Raises what the function raised if that is a UserError; any other failure of it as a UserError that names it.
+        """
+        answer: T = await self._kept((function, arguments), rested=False)
+        return answer
+
+    async def ask_at_leisure(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The same, but an answer holds for a while after the store has changed; `due` says how long."""
+        answer: T = await self._kept((function, arguments), rested=True)
+        return answer
+
+    def due(self, function: Callable[..., Any], *arguments: Any) -> float:
+        """Seconds until a leisurely question gets a newer answer than it got last; 0 where that is of the present version."""
+        kept = self._answers.get((function, arguments))
+        return 0.0 if kept is None or kept.version == self.version else max(0.01, kept.rests_for())
+
+    def warm(self) -> None:
+        """Start the child and let it import what it will need, without waiting: called once the first frame is up."""
+        if not self._closed:
+            self._start().submit(_import_libraries)
+
+    def close(self) -> None:
+        """End the child at once, whatever it computes; the interpreter's exit has then nothing to wait for."""
+        self._closed = True
+        for kept in self._answers.values():
+            kept.task.cancel()
+        self._end_pool()
+
+    async def _kept(self, question: _Question, *, rested: bool) -> Any:
+        kept = self._answers.get(question)
+        changed = kept is not None and kept.version != self.version and not (rested and kept.rests_for() > 0)
+        if kept is None or kept.failed or changed:
+            # The first time the child may have had to start and to import: that says nothing about the next.
+            most = LEAST_REST if kept is None else MOST_REST
+            kept = _Answer(self.version, asyncio.create_task(self._ask(*question)), most)
+            self._answers[question] = kept
+            while len(self._answers) > RESULTS_KEPT:
+                self._answers.popitem(last=False)
+        self._answers.move_to_end(question)
+        # Shielded: a pane that lost interest does not take the answer from another that asked the same.
+        return await asyncio.shield(kept.task)
+
+    async def _ask(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+        from concurrent.futures.process import BrokenProcessPool
+
+        for attempt in (1, 2):
+            if self._closed:
+                raise asyncio.CancelledError
+            pool = self._start()
+            try:
+                outcome = await asyncio.wrap_future(pool.submit(_call, function, arguments))
+            except BrokenProcessPool:
+                if self._closed:
+                    raise asyncio.CancelledError from None
+                children: list[BaseProcess] = []
+                if pool is self._pool:
+                    children = self._children
+                    self._end_pool()
+                if attempt == 1:
+                    continue
+                code = await asyncio.to_thread(_exit_code, children)
+                words = await asyncio.to_thread(_died_in_words, code, function.__name__)
+                raise UserError(words) from None
+            if isinstance(outcome, _Failure):
+                raise UserError(outcome.message)
+            answer: T = outcome
+            return answer
+        raise AssertionError("unreachable")
+
+    def _start(self) -> "ProcessPoolExecutor":
+        if self._pool is None:
+            import multiprocessing
+            from concurrent.futures import ProcessPoolExecutor
+
+            child_process.make_spawning_safe()
+            _start_resource_tracker()
+            before = set(multiprocessing.active_children())
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle_in)
+            self._pool.submit(os.getpid)  # the executor starts its process at the first submission
+            self._children = [child for child in multiprocessing.active_children() if child not in before]
+        return self._pool
+
+    def _end_pool(self) -> None:
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in self._children:
+            child.kill()
+        self._pool, self._children = None, []
+
+
+def _start_resource_tracker() -> None:
+    """multiprocessing's helper inherits stderr by its number; a running Textual app has put something without one there."""
+    from multiprocessing import resource_tracker
+
+    with contextlib.redirect_stderr(sys.__stderr__):
+        resource_tracker.ensure_running()
+
+
+class _Answer:
+    """What was asked at a version of the store, on its way or there."""
+
+    def __init__(self, version: Hashable, task: "asyncio.Task[Any]", most_rest: float) -> None:
+        self.version, self.task = version, task
+        self._most_rest = most_rest
+        self._asked = time.monotonic()
+        self._rest_until = math.inf
+        task.add_done_callback(self._answered)
+
+    @property
+    def failed(self) -> bool:
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+    def rests_for(self) -> float:
+        """Seconds that the answer holds although the store has changed; endless while it is on its way."""
+        return self._rest_until - time.monotonic()
+
+    def _answered(self, task: "asyncio.Task[Any]") -> None:
+        now = time.monotonic()
+        self._rest_until = now + min(self._most_rest, max(LEAST_REST, REST * (now - self._asked)))
+        # Whoever asked may be gone; asyncio would report an exception that nobody looked at on the terminal.
+        if not task.cancelled():
+            task.exception()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An exception as text: the exception itself could need numpy to be unpickled."""
+
+    message: str
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return function(*arguments)
+    except UserError as error:
+        return _Failure(str(error))
+    except Exception as error:
+        return _Failure(f"{function.__module__}.{function.__name__}: {type(error).__name__}: {error}")
+
+
+def _exit_code(children: "list[BaseProcess]") -> int:
+    """Of a child that is ending; 0 where that cannot be known. The pool's own thread waits for it as well."""
+    end = time.monotonic() + EXIT_SECONDS
+    while children and time.monotonic() < end:
+        for child in children:
+            child.join(EXIT_SECONDS / 10)
+            if child.exitcode is not None:
+                return child.exitcode
+    return 0
+
+
+def _log() -> Path:
+    return paths.logs() / "numbers.log"
+
+
+def _died_in_words(code: int, function: str) -> str:
+    """`code` as multiprocessing gives it: negative for a signal."""
+    from qtui.processes.end import End, Subject, in_words
+    from qtui.processes.log_end import written_since
+
+    subject = Subject("the process that computes figures")
+    words = in_words(subject, End(code, f"computing {function} for the second time", _log(), written_since(_log(), 0)))
+    return f"{words}. `qtui doctor` shows what this machine has."
+
+
+def _settle_in() -> None:
+    """In the child: low priority, one thread, no output to the terminal but a log, and no life after its parent."""
+    import multiprocessing
+    import threading
+
+    os.nice(NICENESS)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    with contextlib.suppress(OSError):  # a folder that cannot be written: then it has no log
+        os.dup2(log.opened(_log()), STDERR)
+    log.begin("the process that computes figures for the workbench")
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: "BaseProcess") -> None:
+    parent.join()
+    os._exit(0)
+
+
+def _import_libraries() -> None:
+    import importlib
+
+    for name in WARM_UP:
+        importlib.import_module(name)

@@ -1,0 +1,99 @@
+"""Every key, from the one table, the pane in view first; and what the words and signs on the screen mean."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, cast
+
+from rich.style import Style
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from qtui.text import width, wrap
+from qtui.ui import keys, stylesheet
+from qtui.ui.dialogs.dialog import Dialog
+from qtui.ui.panes.pane import Workbench
+from qtui.ui.widgets.lines import Lines
+
+WORDS = (
+    ("variant", "One way to run a model: engine, weights, precision, e.g. FP16 or Q4_K_M."),
+    ("baseline", "The variant compared against; the candidate is the one being judged."),
+    ("take", "One of several gradings of the same answer by the same judge."),
+    ("ungraded", "A judge was asked and no grade could be read: counted, never taken for a low grade."),
+    ("cut", "Answers that stopped at the limit of tokens, not by themselves."),
+    ("Δ", "The margin: differences smaller than it do not matter to you. Set in config.toml."),
+    ("reference", "The offline judge: overlap of characters with the model answer (chrF). Overlap is not quality."),
+)
+COLUMN_CELLS = 58
+
+
+class HelpScreen(Dialog[None]):
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    SCOPED_CSS = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Close")]
+
+    def __init__(self, pane_id: str) -> None:
+        super().__init__()
+        self._pane_id = pane_id
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="help")
+
+    def on_mount(self) -> None:
+        lines = self.query_one("#help", Lines)
+        lines.border_title = "Keys"
+        lines.border_subtitle = "Esc closes · other keys: \\[keymap] in config.toml"
+        lines.show(self._lines)
+
+    def _lines(self, cells: int, styles: Mapping[str, Style]) -> list[Text]:
+        columns = max(1, min(3, cells // COLUMN_CELLS))
+        wide = cells // columns - 2
+        places = keys.by_place()
+        order = dict.fromkeys([self._pane_id, "global", "table", "text", *keys.PANES])
+        blocks = [self._block(keys.TITLES[name], places[name], wide, styles) for name in order if name in places]
+        blocks.append(_words(wide, styles))
+        return _in_columns(blocks, columns, wide + 2)
+
+    def _block(self, title: str, of_place: list[keys.Key], wide: int, styles: Mapping[str, Style]) -> list[Text]:
+        keymap = cast(Workbench, self.app).config.keymap
+        lines = [Text.assemble((title, styles["strong"]))]
+        for key in of_place:
+            said = f"{key.label}. {key.help}" if key.help else key.label
+            lines += _entry(self._shown(keymap.get(key.id, key.keys)), said, 13, wide, styles)
+        return [*lines, Text()]
+
+    def _shown(self, names: str) -> str:
+        """Textual's names of keys as they are printed on them: `slash` is `/`."""
+        return " ".join(self.app.get_key_display(Binding(name.strip(), "")) for name in names.split(","))
+
+
+def _words(wide: int, styles: Mapping[str, Style]) -> list[Text]:
+    lines = [Text.assemble(("Words", styles["strong"]))]
+    for word, meaning in WORDS:
+        lines += _entry(word, meaning, 13, wide, styles)
+    return [*lines, Text()]
+
+
+def _entry(left: str, right: str, indent: int, wide: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    for number, part in enumerate(wrap(right, max(10, wide - indent))):
+        head = left if number == 0 else ""
+        yield Text.assemble((f" {head}" + " " * max(1, indent - 1 - width(head)), styles["active"]), part)
+
+
+def _in_columns(blocks: list[list[Text]], columns: int, wide: int) -> list[Text]:
+    """Blocks one under the other in columns of about the same height, read downwards."""
+    total = sum(len(block) for block in blocks)
+    stacks: list[list[Text]] = [[] for _ in range(columns)]
+    current = 0
+    for block in blocks:
+        if stacks[current] and len(stacks[current]) + len(block) / 2 > total / columns and current < columns - 1:
+            current += 1
+        stacks[current] += block
+    lines = []
+    for row in range(max(len(stack) for stack in stacks)):
+        line = Text()
+        for number, stack in enumerate(stacks):
+            part = stack[row] if row < len(stack) else Text()
+            line.append(" " * max(0, number * wide - line.cell_len))
+            line.append_text(part)
+        lines.append(line)
+    return lines

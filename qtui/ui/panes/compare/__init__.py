@@ -1,0 +1,1 @@
+"""The pane Compare and everything that only it uses."""

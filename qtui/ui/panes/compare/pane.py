@@ -1,0 +1,304 @@
+"""Compare: the answers of baseline and candidate to one task, side by side, with what differs marked.
+
+The order in which tasks are walked, the filter and the stars are those of the Tasks pane. In blind mode the sides are drawn anew
+for each task, the same way each time, and nothing on the screen says which is whose.
+"""
+
+from functools import partial
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.widgets import Static
+
+from qtui.differences import Differences, differences, unified
+from qtui.records import content_hash
+from qtui.store import Store, divergences, grades, task_answers
+from qtui.store.task_answers import Side, SideAnswer, TaskSides
+from qtui.text import safe
+from qtui.ui import clipboard, keys, stylesheet
+from qtui.ui.data.scope import Scope
+from qtui.ui.panes.compare.side_panel import SidePanel
+from qtui.ui.panes.compare.side_words import blind_words, side_words
+from qtui.ui.panes.task_list_pane import TaskListPane
+from qtui.ui.panes.task_text import parting_words, position_words, task_words, unified_words
+from qtui.ui.widgets.filter_line import FilterLine
+from qtui.ui.widgets.text_view import TextView
+
+NOTHING = "No runs yet. Press 1 and then n for a new run, or try `qtui demo`."
+TASK_TEXT = ("input", "all", "hidden")
+
+
+class TaskText(TextView):
+    """Takes the keyboard only where there is more to see than fits."""
+
+    def allow_focus(self) -> bool:
+        return super().allow_focus() and self.max_scroll_y > 0
+
+
+class ComparePane(TaskListPane):
+    TITLE = "Compare"
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("compare"))
+
+    position = getters.query_one("#position", Static)
+    parting = getters.query_one("#parting", Static)
+    task_text = getters.query_one(TaskText)
+    left = getters.query_one("#left", SidePanel)
+    right = getters.query_one("#right", SidePanel)
+    unified_text = getters.query_one("#unified", TextView)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._sides: TaskSides | None = None
+        self._divergences: dict[int, divergences.Known] = {}
+        self._shown: list[tuple[Side, SideAnswer | None]] = []
+        self._differences: Differences | None = None
+        self._marked = 0
+        self._sample = 0
+        self._task_wanted: int | None = None
+        self._task_text = TASK_TEXT[0]
+        self._blind = self._grading = self._unified = self._reasons = False
+        self._diff = True
+        self._place: object = None
+        self._offered = (False, False)
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="position", markup=False)
+        yield TaskText()
+        with Horizontal(id="sides"):
+            yield SidePanel(id="left")
+            yield SidePanel(id="right")
+        yield Static(id="parting", markup=False)
+        yield TextView(id="unified")
+        yield FilterLine()
+
+    def on_mount(self) -> None:
+        self.left.answer.link(self.right.answer)
+
+    async def refresh_data(self) -> None:
+        scope = self.scope
+        run_id, model = scope.run_id, scope.model
+        if run_id is None or model is None:
+            self._sides = None
+            self.add_class("-nothing")
+            self.position.update(Content(NOTHING))
+            return
+        self._sides, self._divergences = await self.read_with_tasks(partial(_read, scope, run_id, model))
+        self._task_wanted = None
+        self._show()
+
+    def focus_content(self) -> None:
+        if self._last_focused is None or not self._last_focused.focusable:
+            self._last_focused = self.unified_text if self._unified else self.left.answer
+        super().focus_content()
+
+    @on(DescendantFocus)
+    def _mark_side(self, event: DescendantFocus) -> None:
+        for number, panel in enumerate((self.left, self.right)):
+            if panel in event.widget.ancestors and self._marked != number:
+                self._marked = number
+                self._describe()
+
+    def check_action(self, action: str, _: tuple[object, ...]) -> bool | None:
+        """Digits grade only while grading; otherwise they are the tabs'."""
+        if action == "own_grade":
+            return self._grading
+        if action == "sample":
+            return self._samples > 1
+        return True
+
+    def action_task(self, by: int) -> None:
+        task = self.tasks.step(self._task_wanted or self.scope.task, by)
+        if task is None:
+            self.notify("That was the last task." if by > 0 else "That was the first task.", timeout=2)
+            return
+        self._task_wanted, self._sample = task, 0
+        self.select(task=task)
+
+    def action_grade(self) -> None:
+        self._grading = not self._grading and not self._unified
+        self._describe()
+        self._refresh_bindings()
+
+    async def action_own_grade(self, grade: int) -> None:
+        answer = self._marked_answer()
+        if answer is None or self._sides is None:
+            self.notify("There is no answer to grade.", timeout=2)
+            return
+        place = grades.Place(answer.answer_id, self._sides.task_id)
+        await self.write(lambda store: grades.commit_human(store, place, grade or None))
+
+    def action_blind(self) -> None:
+        self._blind = not self._blind
+        self._show()
+
+    def action_diff(self) -> None:
+        self._diff = not self._diff
+        self._show()
+
+    def action_unified(self) -> None:
+        self._unified = not self._unified
+        self._show()
+        (self.unified_text if self._unified else self.left.answer).focus()
+
+    def action_reasons(self) -> None:
+        self._reasons = not self._reasons
+        self._show()
+
+    def action_task_text(self) -> None:
+        self._task_text = TASK_TEXT[(TASK_TEXT.index(self._task_text) + 1) % len(TASK_TEXT)]
+        self._show()
+
+    def action_sample(self) -> None:
+        self._sample = (self._sample + 1) % max(1, self._samples)
+        self._show()
+
+    async def action_copy(self) -> None:
+        view = self.unified_text if self._unified else (self.left, self.right)[self._marked].answer
+        answer = self._marked_answer()
+        text = view.selected() or (self.unified_text.text if self._unified else answer.text if answer else "")
+        if text:
+            self.notify(await clipboard.copy(self.app, text), timeout=3, markup=False)
+
+    def action_back(self) -> None:
+        """What is open is closed first; then back to the list."""
+        if self._grading:
+            self.action_grade()
+        elif self._unified:
+            self.action_unified()
+        elif self.scope.text:
+            self.select(text="")
+        else:
+            self.select(pane="tasks")
+
+    @property
+    def _samples(self) -> int:
+        sides = [self._sides.side(name) for name in (self.scope.baseline, self.scope.candidate)] if self._sides else []
+        return max((len(side.answers) for side in sides if side), default=0)
+
+    def _marked_answer(self) -> SideAnswer | None:
+        return self._shown[self._marked][1] if self._marked < len(self._shown) else None
+
+    def _show(self) -> None:
+        """Everything anew from what was read: the modes changed, or the data."""
+        if self._sides is None:
+            return
+        if self.has_class("-nothing"):
+            self.remove_class("-nothing")
+            self.left.answer.focus()
+        self._shown = self._in_order(self._sides)
+        self._marked = min(self._marked, max(0, len(self._shown) - 1))
+        texts = [safe(answer.text) if answer else "" for _, answer in self._shown]
+        answered = len(self._shown) == 2 and all(answer for _, answer in self._shown)
+        self._differences = differences(texts[0], texts[1]) if answered else None
+        self._set_classes()
+        text, marks = task_words(self._sides.task, self._task_text)
+        self.task_text.show(text, marks)
+        self._describe()
+        self._show_parting()
+        if self._unified:
+            self._show_unified(texts)
+        else:
+            self._show_sides()
+        self._refresh_bindings()
+
+    def _refresh_bindings(self) -> None:
+        """The footer is made anew by this: only when it offers something else."""
+        offered = (self._grading, self._samples > 1)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
+
+    def _set_classes(self) -> None:
+        self.set_class(self._unified, "-unified")
+        self.set_class(self._reasons and not self._blind, "-reasons")
+        for state in TASK_TEXT:
+            self.set_class(self._task_text == state, f"-task-{state}")
+        self.set_class(len(self._shown) < 2, "-one-side")
+
+    def _in_order(self, sides: TaskSides) -> list[tuple[Side, SideAnswer | None]]:
+        """Baseline and candidate with the sample that is looked at; blind, in an order drawn by the task."""
+        found = [sides.side(name) for name in (self.scope.baseline, self.scope.candidate) if name is not None]
+        shown = [(side, _sample(side, self._sample)) for side in found if side is not None]
+        if self._blind and _draw(self.scope.run_id, self.scope.model, self.scope.task):
+            shown.reverse()
+        return shown
+
+    def _describe(self) -> None:
+        """The lines: where one is, and about each side."""
+        if self._sides is None:
+            return
+        self.position.update(
+            position_words(
+                self.scope, self.tasks, self._sides.note, self._differences,
+                blind=self._blind, figures_known=self.figures_known,
+                raw_differs=len({answer.text for _, answer in self._shown if answer}) > 1,
+            )
+        )  # fmt: skip
+        more = f"sample {self._sample + 1} of {self._samples}" if self._samples > 1 else ""
+        for number, ((side, answer), panel) in enumerate(zip(self._shown, (self.left, self.right), strict=False)):
+            words = (
+                blind_words("AB"[number], answer)
+                if self._blind
+                else side_words(side, answer, self._role(side), self.scope.judge)
+            )
+            panel.describe(words, marked=number == self._marked, grading=self._grading, more=more)
+
+    def _role(self, side: Side) -> str:
+        if len(self._shown) < 2:
+            return "Nothing to compare with: only"
+        return "Baseline" if side.variant == self.scope.baseline else "Candidate"
+
+    def _show_sides(self) -> None:
+        place = (self.scope.run_id, self.scope.model, self.scope.task, self._sample, self._blind)
+        keep, self._place = place == self._place, place
+        found = self._differences if self._diff else None
+        spans = (found.left, found.right) if found else ((), ())
+        for number, ((side, answer), panel) in enumerate(zip(self._shown, (self.left, self.right), strict=False)):
+            words = blind_words("", answer) if self._blind else side_words(side, answer, "", None)
+            panel.answer.show_answer(
+                answer.text if answer else "",
+                different=spans[number],
+                divergence=found.divergence if found else None,
+                note=words.note,
+                keep_place=keep,
+            )
+        self.left.answer.link(self.right.answer if len(self._shown) == 2 else None)
+
+    def _show_parting(self) -> None:
+        """What was measured token by token, if it was. Blind, it would say which side is the baseline's."""
+        known = None if self._blind else self._divergences.get(self._sample)
+        self.set_class(known is not None, "-parting")
+        if known is not None:
+            self.parting.update(parting_words(known))
+
+    def _show_unified(self, texts: list[str]) -> None:
+        if self._differences is None:
+            self.unified_text.show("Both sides must have answered.")
+            return
+        names = ["A", "B"] if self._blind else [safe(side.variant) for side, _ in self._shown]
+        text, marks = unified_words(unified(texts[0], texts[1], self._differences), names)
+        self.unified_text.show(text, marks)
+
+
+def _read(scope: Scope, run_id: int, model: str, store: Store) -> tuple[TaskSides | None, dict[int, divergences.Known]]:
+    sides = task_answers.sides(store, run_id, model, scope.task)
+    if sides is None or scope.baseline is None or scope.candidate is None:
+        return sides, {}
+    return sides, divergences.of_task(
+        store, run_id, model=model, baseline=scope.baseline, candidate=scope.candidate, task_id=sides.task_id
+    )
+
+
+def _sample(side: Side, number: int) -> SideAnswer | None:
+    return side.answers[number] if number < len(side.answers) else None
+
+
+def _draw(run_id: int | None, model: str | None, task: int) -> bool:
+    """A coin that falls the same way each time for the same task."""
+    return int(content_hash("blind", run_id, model, task)[:8], 16) % 2 == 1

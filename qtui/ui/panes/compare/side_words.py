@@ -1,0 +1,112 @@
+"""What Compare says about one side: who answered, how long it took, what judges gave and why. Blind, none of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from qtui.store.grades import HUMAN
+from qtui.store.task_answers import GradeLine, Side, SideAnswer
+from qtui.text import safe
+from qtui.ui.widgets.text_view import Mark
+
+EMPTY = "(empty answer)"
+CUT_OFF = "⋯ cut off here: the limit of tokens was reached"
+OWN = "yours"
+
+
+@dataclass(frozen=True, slots=True)
+class SideWords:
+    """One side in words. `facts` and `grades` are single lines, made safe; `note` stands under (or for) the answer."""
+
+    title: str
+    facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """Facts to look at: empty, truncated."""
+    grades: tuple[tuple[str, str], ...]
+    """(judge, what it gave); of several takes the mean and each."""
+    own: int | None
+    reasons: str
+    reason_marks: tuple[Mark, ...]
+    note: str
+
+
+def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | None) -> SideWords:
+    """`role` is what the side is here, e.g. `Baseline`. The reasons are the judge's, or everybody's where it gave none."""
+    title = safe(f"{role} {side.variant}".strip())
+    if answer is None:
+        return SideWords(title, (safe(side.engine),), (), (), None, "", (), _missing(side))
+    empty, truncated = not answer.text.strip(), answer.finish_reason == "length"
+    warnings = ("EMPTY",) * empty + ("TRUNCATED",) * truncated
+    reasons, marks = _reasons([line for line in answer.grades if line.judge == judge] or answer.grades)
+    return SideWords(
+        title,
+        _facts(side, answer),
+        warnings,
+        tuple((safe(name), _given(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
+        _own(answer),
+        reasons,
+        marks,
+        EMPTY if empty else CUT_OFF if truncated else "",
+    )
+
+
+def blind_words(letter: str, answer: SideAnswer | None) -> SideWords:
+    """A side that does not say who it is: no name, length, time or judge, and no note that only one engine would earn."""
+    own = _own(answer) if answer else None
+    note = EMPTY if answer and not answer.text.strip() else "" if answer else "(no answer)"
+    return SideWords(f"Answer {letter}", (), (), (), own, "", (), note)
+
+
+def _facts(side: Side, answer: SideAnswer) -> tuple[str, ...]:
+    """What matters most first: the end of the line is cut where it is narrow."""
+    facts = [f"{len(answer.text.strip()):,} chars"]
+    if answer.completion_tokens is not None:
+        facts.append(f"{answer.completion_tokens:,} tokens")
+    if answer.seconds is not None:
+        facts.append(f"{answer.seconds:.1f} s")
+    facts.append(safe(side.engine))
+    if answer.finish_reason == "stop":
+        facts.append("stop")
+    return tuple(facts)
+
+
+def _missing(side: Side) -> str:
+    if side.state == "failed":
+        return safe(f"(no answer: the variant failed: {side.reason})")
+    if side.state in ("done", "cancelled"):
+        return f"(no answer: the variant is {side.state})"
+    return f"(not answered yet: the variant is {safe(side.state)})"
+
+
+def _by_judge(lines: Sequence[GradeLine]) -> "groupby[str, GradeLine]":
+    return groupby(lines, key=lambda line: line.judge)
+
+
+def _given(lines: list[GradeLine]) -> str:
+    grades = [line.grade for line in lines if line.grade is not None]
+    if not grades:
+        return "ungraded"
+    if len(lines) == 1:
+        return str(grades[0])
+    each = " ".join("–" if line.grade is None else str(line.grade) for line in lines)
+    return f"{sum(grades) / len(grades):.2f} ({each})"
+
+
+def _own(answer: SideAnswer) -> int | None:
+    return next((line.grade for line in answer.grades if line.judge == HUMAN), None)
+
+
+def _reasons(lines: Sequence[GradeLine]) -> tuple[str, tuple[Mark, ...]]:
+    """What was said, each under a heading with judge, take and grade."""
+    several = {name for name, group in _by_judge(lines) if len(list(group)) > 1}
+    text, marks = "", []
+    for line in lines:
+        if line.judge == HUMAN and not line.reason:
+            continue
+        take = f", take {line.take}" if line.judge in several else ""
+        given = "ungraded" if line.grade is None else str(line.grade)
+        heading = safe(f"{line.judge}{take}: {given}")
+        text += "\n" if text else ""
+        marks.append(Mark(len(text), len(text) + len(heading), "heading"))
+        text += f"{heading}\n{safe(line.reason).strip() or '(no reason)'}"
+    return text, tuple(marks)

@@ -1,0 +1,1 @@
+"""The pane Lengths and everything that only it uses."""

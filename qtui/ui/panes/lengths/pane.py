@@ -1,0 +1,227 @@
+"""Lengths: violins of every model at once; one model in detail; change of length against change of score over models.
+
+Three views of one pane. Figures and densities come from the process that computes; what is drawn with them is drawn here, since it
+takes milliseconds and follows every resize.
+"""
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, VerticalScroll
+from textual.widgets import Static
+
+from qtui.charts import plots
+from qtui.charts.histogram import histogram_lines
+from qtui.charts.length_comparison import figure_lines
+from qtui.charts.length_violins import Story, label_width, legend, stories, violins
+from qtui.charts.over_models import over_models_lines
+from qtui.figures.axis import Axis, Scale, round_up
+from qtui.results.length_densities import Distributions, distributions, paired_lengths
+from qtui.results.length_figures import length_rows
+from qtui.results.over_models import over_models
+from qtui.text import safe
+from qtui.ui import keys, stylesheet
+from qtui.ui.panes.figures_pane import FiguresPane
+from qtui.ui.panes.lengths.chart import Chart
+from qtui.ui.panes.lengths.violins import ViolinChart
+from qtui.ui.widgets.drawing import Drawing, Paragraphs
+
+EMPTY = "No answers yet: press 1 and n for a new run, or leave qtui and try `qtui demo`."
+WAITING = "Computing the lengths …"
+ORDERS = ("as in the experiment", "largest change first", "by name")
+
+
+class Detail(VerticalScroll):
+    """What may need more lines than there are, and scrolls then."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
+
+
+class LengthsPane(FiguresPane):
+    TITLE = "Lengths"
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("lengths"))
+
+    chart = getters.query_one(ViolinChart)
+    caption = getters.query_one("#length-caption", Static)
+    detail = getters.query_one("#length-detail", Detail)
+    histogram = getters.query_one("#length-histogram", Drawing)
+    scatter = getters.query_one("#length-scatter", Chart)
+    figures = getters.query_one("#length-figures", Drawing)
+    over_models = getters.query_one("#over-models-scroll", Detail)
+    over_models_chart = getters.query_one("#over-models-chart", Chart)
+    over_models_list = getters.query_one("#over-models-list", Paragraphs)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._scale: Scale = "linear"
+        self._order = 0
+        self._view = "violins"
+        self._found: Distributions | None = None
+        self._stories: list[Story] = []
+        self._beyond = ""
+        """What the histogram of the detail leaves out."""
+
+    def compose(self) -> ComposeResult:
+        yield ViolinChart(id="length-violins")
+        with Detail(id="length-detail"):
+            yield Static(id="length-title", markup=False)
+            yield Drawing(id="length-histogram")
+            yield Drawing(id="length-figures")
+            yield Chart(id="length-scatter")
+        with Container(id="length-over-models"):
+            yield Chart(id="over-models-chart")
+            with Detail(id="over-models-scroll"):
+                yield Paragraphs(id="over-models-list")
+        yield Static(WAITING, id="length-caption", markup=False)
+
+    async def refresh_data(self) -> None:
+        run_ids = self.scope.run_ids
+        if not run_ids:
+            self.caption.update(EMPTY)
+            return
+        rows, self._found = await asyncio.gather(
+            self.computed(length_rows, run_ids), self.computed(distributions, run_ids, self._scale)
+        )
+        told = _ordered(stories(rows), self._order)
+        if told != self._stories:
+            self.own_choices.forget()
+        self._stories = told
+        self._show_violins()
+        if self._view == "detail":
+            await self._show_detail()
+        elif self._view == "over-models":
+            await self._show_over_models()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that belong to another view are not offered."""
+        views = {"open": "violins", "order": "violins", "back": None}
+        if action in views:
+            return self._view == views[action] if views[action] else self._view != "violins"
+        return super().check_action(action, parameters)
+
+    @on(ViolinChart.Highlighted)
+    def _select_model(self, message: ViolinChart.Highlighted) -> None:
+        message.stop()
+        story = self._stories[message.index]
+        chosen: dict[str, Any] = {"run_id": story.run_id, "model": story.model}
+        if story.pair is not None:
+            chosen["candidate"] = story.pair.candidate
+        if self.own_choices.made(chosen, self.scope):
+            self.select(**chosen)
+
+    def action_open(self) -> None:
+        if self._stories:
+            self.detail.scroll_home(animate=False)
+            self._switch("detail")
+
+    def action_back(self) -> None:
+        self._switch("violins")
+
+    def action_chart(self) -> None:
+        self._switch("violins" if self._view == "over-models" else "over-models")
+
+    def action_order(self) -> None:
+        self._order = (self._order + 1) % len(ORDERS)
+        self.notify(f"Order: {ORDERS[self._order]}", timeout=2)
+        self.data_changed(at_once=True)
+
+    def action_scale(self) -> None:
+        self._scale = "root" if self._scale == "linear" else "linear"
+        self.data_changed(at_once=True)
+
+    def on_resize(self) -> None:
+        # Labels have a narrow and a wide form.
+        self._show_violins()
+
+    def _switch(self, view: str) -> None:
+        self._view = view
+        self.set_class(view == "detail", "-detail")
+        self.set_class(view == "over-models", "-over-models")
+        {"violins": self.chart, "detail": self.detail, "over-models": self.over_models}[view].focus(
+            scroll_visible=False
+        )
+        self._show_caption()
+        self.refresh_bindings()
+        self.data_changed(at_once=True)
+
+    def _show_violins(self) -> None:
+        if self._found is None:
+            return
+        cells = self.size.width
+        drawn = violins(self._stories, self._found, cells)
+        self.chart.show(drawn, self._found.axis, label_width=label_width(self._stories, cells), cursor=self._position())
+        self._show_caption()
+
+    def _show_caption(self) -> None:
+        if self._found is None:
+            return
+        if not self._stories:
+            self.caption.update(EMPTY)
+        elif self._view == "violins":
+            self.caption.update(legend(self._found, self.size.width))
+        elif self._view == "detail" and self.has_class("-alone"):
+            self.caption.update("one variant alone: there is no other to set its lengths against")
+        elif self._view == "detail":
+            said, more = f"above: baseline, below: candidate{self._beyond}", " · a point per task, dots: equal length"
+            self.caption.update(said + more if len(said + more) <= self.size.width - 2 else said)
+        else:
+            self.caption.update("a number per model: its place in the list · dots: no change")
+
+    def _position(self) -> int:
+        """The violin of the scope's model and candidate, or of the model alone."""
+        wanted = (self.scope.run_id, self.scope.model)
+        of_model = [i for i, s in enumerate(self._stories) if (s.run_id, s.model) == wanted]
+        for i in of_model:
+            pair = self._stories[i].pair
+            if pair is not None and pair.candidate == self.scope.candidate:
+                return i
+        return of_model[0] if of_model else 0
+
+    async def _show_detail(self) -> None:
+        if not self._stories or self._found is None:
+            return
+        story, common = self._stories[self.chart.cursor], self._found.axis
+        self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
+        of = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
+        self.query_one("#length-title", Static).update(safe(f"{story.model}{of}  ({story.experiment})"))
+        self.set_class(story.pair is None, "-alone")
+        if story.pair is None:
+            self._show_caption()
+            return
+        run_id, pair = story.run_id, story.pair
+        both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate)
+        # Of one model alone: on the axis of all, short answers would be a few columns at its beginning.
+        longest = max((*both.baseline, *both.candidate), default=0)
+        axis = Axis(min(common.end, round_up(longest)), common.scale) if longest else common
+        beyond = sum(length > axis.end for length in (*both.baseline, *both.candidate))
+        self._beyond = f", without {beyond} answers above {axis.end:.0f}" if beyond else ""
+        self._show_caption()
+        self.histogram.show(
+            lambda width, height: histogram_lines(both.baseline, both.candidate, axis, width=width, height=height)
+        )
+        names = safe(f"{pair.baseline}, characters"), safe(pair.candidate)
+        self.scatter.show(plots.paired_lengths, both.baseline, both.candidate, names)
+
+    async def _show_over_models(self) -> None:
+        found = await self.computed(over_models, self.scope.run_ids, self.scope.judge)
+        points = tuple(
+            plots.NamedPoint(str(i), p.length_change, p.score_change)
+            for i, p in enumerate(found.points, start=1)
+            if p.score_change is not None
+        )
+        by = safe(found.scores_by) if found.scores_by else "no judge"
+        self.over_models_chart.show(plots.changes, points, ("change of mean length", f"change of score ({by})"))
+        experiments = {run.id: run.experiment for run in self.runs}
+        self.over_models_list.show_drawn(lambda width: over_models_lines(found, experiments, width))
+
+
+def _ordered(told: list[Story], order: int) -> list[Story]:
+    if ORDERS[order] == "largest change first":
+        return sorted(told, key=lambda s: -abs(s.change) if s.change is not None else 1.0)
+    if ORDERS[order] == "by name":
+        return sorted(told, key=lambda s: s.model.casefold())
+    return told

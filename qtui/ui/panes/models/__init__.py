@@ -1,0 +1,1 @@
+"""The pane Models and everything that only it uses."""

@@ -1,0 +1,134 @@
+"""A model as lines of text: its variants as they ran here, its files, and how it was made, as the study's table has it."""
+
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+
+from rich.style import Style
+from rich.text import Text
+
+from qtui.catalog import UNKNOWN, Entry
+from qtui.charts.role_words import followed
+from qtui.text import cut, safe, wrap
+from qtui.ui.panes.models.file_lines import made_lines, work_lines
+from qtui.ui.panes.models.known_models import KnownModel, bits_per_weight
+from qtui.ui.panes.models.text_table import text_table
+from qtui.ui.panes.runs.run_lines import size
+from qtui.ui.widgets.columns import Column
+
+VARIANT_COLUMNS = (
+    Column("variant", most=30),
+    Column("engine", most=12, drop=2),
+    Column("size", align="right"),
+    Column("bits/weight", align="right", drop=1),
+    Column("tok/s", align="right"),
+    Column("memory", align="right"),
+    Column("load", align="right", drop=3),
+)
+LABEL_CELLS = 18
+WIDEST = 100
+TWO_COLUMNS, GAP = 140, 3
+SLIDING = "only the last {:,} tokens are attended to; llama.cpp attends to all: keep prompt and answer within them"
+STUDY_PROMPTS = {"official": "as the model's card asks", "own": "its own, which is no part of qtui: not the card's"}
+
+
+def model_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> list[Text]:
+    """Lines of at most `cells` cells; `styles` as for run_lines. On a wide screen the catalog stands beside what is here."""
+    title = Text.assemble((cut(safe(model.name), cells), styles["strong"]))
+    if cells < TWO_COLUMNS:
+        column = min(cells, WIDEST)
+        return [title, *_lines_here(model, column, styles), *_catalog_lines(model, column, styles)]
+    left = min(WIDEST, (cells - GAP) // 2)
+    here, known = (
+        list(lines) for lines in (_lines_here(model, left, styles), _catalog_lines(model, cells - left - GAP, styles))
+    )
+    if not here:
+        return [title, *_catalog_lines(model, WIDEST, styles)]
+    return [title, *(_beside(a, left + GAP, b) for a, b in zip_longest(here, known, fillvalue=Text()))]
+
+
+def _beside(left: Text, cells: int, right: Text) -> Text:
+    return Text.assemble(left, " " * (cells - left.cell_len), right)
+
+
+def _lines_here(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    """What ran, is being made, and lies on the disk."""
+    if model.variants:
+        title, *rows = text_table(VARIANT_COLUMNS, _variant_rows(model), cells - 1)
+        yield Text()
+        yield Text.assemble((" " + title, styles["quiet"]))
+        yield from (Text(" " + row) for row in rows)
+    yield from work_lines(model.work, cells, styles)
+    yield from made_lines(model.made, cells, styles)
+    if model.files:
+        heading = "Other files on this machine" if model.made else "Made on this machine"
+        yield Text()
+        yield Text.assemble((heading, styles["strong"]))
+        for file in model.files:
+            yield from _pair(size(file.bytes), str(file.path), cells, styles)
+
+
+def _catalog_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    if model.entry is None:
+        return
+    yield Text()
+    yield Text.assemble(("Catalog", styles["strong"]))
+    for label, value in _background(model.entry):
+        yield from _pair(label, value, cells, styles)
+
+
+def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for variant in model.variants:
+        facts = variant.facts
+        bits = bits_per_weight(variant, model.parameters)
+        speed, load = facts.get("tokens_per_second"), facts.get("load_seconds")
+        memory = (facts.get("peak_rss_bytes") or facts.get("rss_bytes") or 0, "")
+        gpu = (facts.get("peak_gpu_bytes") or facts.get("gpu_bytes") or 0, " GPU")
+        rows.append(
+            (
+                followed(variant.name, variant.role),
+                variant.engine,
+                size(facts["file_bytes"]) if facts.get("file_bytes") else "",
+                f"{bits:.2f}" if bits else "",
+                f"{speed:.1f}" if speed else "",
+                " + ".join(size(number) + where for number, where in (memory, gpu) if number),
+                f"{load:.1f} s" if load else "",
+            )
+        )
+    return rows
+
+
+def _background(entry: Entry) -> Iterator[tuple[str, str]]:
+    made_into = f"{entry.gguf_repo}: {entry.gguf_file}" if entry.gguf_repo and entry.gguf_file else ""
+    if made_into and entry.gguf_bytes:
+        made_into += f" ({size(entry.gguf_bytes)})"
+    pairs = (
+        ("Family", entry.family),
+        ("Parameters", entry.parameters),
+        ("Base model", entry.base_model),
+        ("Tokenizer", entry.tokenizer),
+        ("Pretraining data", entry.pretraining_data),
+        ("Pretraining tokens", entry.pretraining_tokens),
+        ("Fine-tuning data", entry.finetuning_data),
+        ("Training method", entry.training_method),
+        ("Context", f"{entry.context_length:,} tokens" if entry.context_length else ""),
+        ("Sliding window", SLIDING.format(entry.sliding_window) if entry.sliding_window else ""),
+        ("Vocabulary", f"{entry.vocab_size:,}" if entry.vocab_size else ""),
+        ("Architecture", entry.architecture + (", with code of its own" if entry.trust_remote_code else "")),
+        ("Weights are in", entry.dtype),
+        ("License", entry.license),
+        ("Checkpoint", entry.hf_repo),
+        ("GGUF", made_into),
+        ("Study's prompt", STUDY_PROMPTS.get(entry.study_prompt, "")),
+        ("Study's sampling", entry.study_sampling),
+        ("Prompt", entry.prompt or "the tokenizer's chat template"),
+        ("System", entry.system or ""),
+        ("Stops at", ", ".join(repr(text) for text in entry.stop)),
+    )
+    return ((label, value) for label, value in pairs if value and value != UNKNOWN)
+
+
+def _pair(label: str, value: str, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    for number, part in enumerate(wrap(safe(value), max(10, cells - LABEL_CELLS - 3))):
+        head = label if number == 0 else ""
+        yield Text.assemble((f" {head:<{LABEL_CELLS}}  ", styles["quiet"]), part)

@@ -1,0 +1,1 @@
+"""The pane Runs and everything that only it uses."""

@@ -1,0 +1,1 @@
+"""The pane Scores and everything that only it uses."""

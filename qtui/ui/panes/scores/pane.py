@@ -1,0 +1,341 @@
+"""Scores: a row per model, candidate and judge with difference, interval and verdict; under it everything about the selected row.
+
+The verdict is a sentence and the interval a picture, so that nobody has to judge by a bare number. Rows without grades are listed,
+too: what a candidate does differently needs no judge.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from qtui.charts.bars import Bar, Group, bar_lines
+from qtui.charts.figures import number, signed
+from qtui.charts.intervals import interval_line, reach, scale_label
+from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
+from qtui.results.published import SOURCE, PublishedRow, published_rows
+from qtui.results.score_figures import ScoreRow, ScoreRows, score_rows
+from qtui.results.task_changes import TaskDelta, deltas
+from qtui.text import safe
+from qtui.ui import keys, stylesheet
+from qtui.ui.panes.figures_pane import FiguresPane
+from qtui.ui.widgets.drawing import Paragraphs, text
+from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+
+EMPTY = "Nothing to compare yet: a model needs a baseline and a candidate with answers. Press 1 and n for a new run."
+NO_FLIPS = "No task crossed a grade of 3 between baseline and candidate."
+ORDERS = ("as in the experiment", "lowest difference first", "by name")
+PASS_GRADE = 3.0
+FLIP_COLUMNS = (
+    Column("", width=1),
+    Column("task", width=5, align="right"),
+    Column("baseline", width=8, align="right"),
+    Column("candidate", width=9, align="right"),
+    Column("length", flex=1, least=12),
+)
+
+
+class DetailScroll(VerticalScroll):
+    """The selected row in words; it scrolls by itself when it is longer than its room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
+
+
+class ScoresPane(FiguresPane):
+    TITLE = "Scores"
+    DEFAULT_CSS = stylesheet.beside(__file__)
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("scores"))
+
+    table = getters.query_one("#score-table", VirtualTable)
+    caption = getters.query_one("#score-caption", Static)
+    details = getters.query_one("#score-details", Paragraphs)
+    flips = getters.query_one("#flip-table", VirtualTable)
+    bars = getters.query_one("#score-bars", Paragraphs)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._found = ScoreRows((), 0.2, ())
+        self._rows: list[ScoreRow] = []
+        self._repeated: frozenset[str] = frozenset()
+        """Models of more than one run in view: their names alone say too little."""
+        self._published: tuple[PublishedRow, ...] = ()
+        self._flipped: list[TaskDelta] = []
+        self._order = 0
+        self._with_published = False
+        self._view = "table"
+        self._empty = ""
+        """Said where there are no rows: nothing at all until it is known that there are none."""
+
+    def compose(self) -> ComposeResult:
+        yield VirtualTable(id="score-table")
+        yield Static("Computing the scores …", id="score-caption", markup=False)
+        with DetailScroll(id="score-scroll"):
+            yield Paragraphs(id="score-details")
+        yield VirtualTable(id="flip-table")
+        with DetailScroll(id="score-bars-scroll"):
+            yield Paragraphs(id="score-bars")
+
+    async def refresh_data(self) -> None:
+        run_ids = self.scope.run_ids
+        if run_ids:
+            self._found = await self.computed(score_rows, run_ids, self.workbench.config.margin)
+            self._published = await self.workbench.numbers.ask(published_rows)
+        else:
+            self._found = ScoreRows((), self._found.margin, ())
+        rows = _ordered(self._found.rows, self._order)
+        if rows != self._rows:
+            self.own_choices.forget()
+        self._rows, self._repeated = rows, _repeated(rows)
+        self._empty = EMPTY
+        self._show()
+        if self._view == "flips":
+            await self._show_flips()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that say nothing about what is shown are not offered."""
+        row = self._selected
+        offered = {
+            "open": row is not None and self._view != "chart",
+            "order": self._view == "table",
+            "flips": row is not None and row.n > 0 and self._view != "chart",
+            "back": self._view != "table",
+        }
+        return offered.get(action, True) and super().check_action(action, parameters)
+
+    @on(VirtualTable.RowHighlighted, "#score-table")
+    def _highlight(self, message: VirtualTable.RowHighlighted) -> None:
+        message.stop()
+        row = self._rows[message.index]
+        self._show_details(row)
+        chosen: dict[str, Any] = {"run_id": row.run_id, "model": row.model, "candidate": row.candidate}
+        if row.judge is not None:
+            chosen["judge"] = row.judge
+        if self.own_choices.made(chosen, self.scope):
+            self.select(**chosen)
+
+    @on(VirtualTable.RowHighlighted, "#flip-table")
+    def _highlight_flip(self, message: VirtualTable.RowHighlighted) -> None:
+        message.stop()
+
+    def action_open(self) -> None:
+        if self._view == "flips" and self._flipped:
+            self.select(task=self._flipped[self.flips.cursor].task, pane="compare")
+        elif self._selected is not None:
+            self.select(pane="compare")
+
+    def action_back(self) -> None:
+        self._switch("table")
+
+    def action_chart(self) -> None:
+        self._switch("table" if self._view == "chart" else "chart")
+
+    def action_flips(self) -> None:
+        self._switch("table" if self._view == "flips" else "flips")
+
+    def action_order(self) -> None:
+        self._order = (self._order + 1) % len(ORDERS)
+        self.notify(f"Order: {ORDERS[self._order]}", timeout=2)
+        self._rows = _ordered(self._found.rows, self._order)
+        self.own_choices.forget()
+        self._show()
+
+    def action_published(self) -> None:
+        self._with_published = not self._with_published
+        if self._with_published and not any(published_for(row, self._published) for row in self._rows):
+            self.notify("The study published nothing about a pair in view.", timeout=3)
+        self._show()
+
+    def on_resize(self) -> None:
+        self._show_table()
+
+    @property
+    def _selected(self) -> ScoreRow | None:
+        return self._rows[min(self.table.cursor, len(self._rows) - 1)] if self._rows else None
+
+    def _position(self) -> int:
+        """The row of the scope's model, candidate and judge, as far as there is one."""
+        scope = self.scope
+        of_model = [i for i, r in enumerate(self._rows) if (r.run_id, r.model) == (scope.run_id, scope.model)]
+        of_pair = [i for i in of_model if self._rows[i].candidate == scope.candidate]
+        of_judge = [i for i in of_pair if self._rows[i].judge == scope.judge]
+        return (of_judge or of_pair or of_model or [0])[0]
+
+    def _switch(self, view: str) -> None:
+        self._view = view
+        self.set_class(view == "chart", "-chart")
+        self.set_class(view == "flips", "-flips")
+        where = {"table": self.table, "flips": self.flips, "chart": self.query_one("#score-bars-scroll")}[view]
+        where.focus(scroll_visible=False)
+        self.refresh_bindings()
+        self.data_changed(at_once=True)
+
+    def _show(self) -> None:
+        self._show_table()
+        if self._selected is not None:
+            self._show_details(self._selected)
+        else:
+            self.details.show([])
+        groups = [self._bars(row, first) for row, first in zip(self._rows, _first_of_pair(self._rows), strict=True)]
+        self.bars.show_drawn(lambda width: bar_lines(groups, width))
+        self.caption.update(self._caption())
+        self.refresh_bindings()
+
+    def _show_table(self) -> None:
+        cells = self.size.width
+        columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
+        far = reach(self._rows, self._found.margin)
+        shown = self._columns(scale_label(far, columns), columns)
+        drawn = [
+            text(self.details, interval_line(row, margin=self._found.margin, reach=far, columns=columns))
+            for row in self._rows
+        ]
+        rows = [self._cells(row, plot, [c.label for c in shown]) for row, plot in zip(self._rows, drawn, strict=True)]
+        cursor = None if self.own_choices.explain(self.scope) else self._position()
+        self.table.show(shown, ListRows(rows), cursor=cursor, empty=self._empty)
+        # As tall as its rows, so that a few rows leave the room to the selected one.
+        self.table.styles.height = min(len(rows) + 1, max(4, self.size.height // 2)) if rows else 4
+
+    def _columns(self, scale: str, plot: int) -> list[Column]:
+        """What is needed to tell the rows apart is never given up."""
+        several_runs = len({row.run_id for row in self._rows}) > 1
+        several_pairs = len({(row.baseline, row.candidate) for row in self._rows}) > 1
+        # A pair that nobody graded says so in its verdict: it makes no second judge.
+        several_judges = len({row.judge for row in self._rows if row.judge is not None}) > 1
+        graded = any(row.n for row in self._rows)
+        columns = [
+            Column("model", flex=2, least=14, snug=True, apart=True),
+            Column("experiment", flex=1, least=10, snug=True, apart=True, drop=0 if self._repeated else 6)
+            if several_runs
+            else None,
+            Column("candidate", most=12) if several_pairs else None,
+            Column("judge", most=18) if several_judges else None,
+            Column("means", width=11, align="right", drop=3) if graded else None,
+            Column("diff.", width=5, align="right") if graded else None,
+            Column(scale, width=plot, drop=1) if graded else None,
+            Column("study", width=18, align="right", drop=2) if self._with_published else None,
+            Column("verdict", width=15),
+            Column("behaviour", width=9, drop=4),
+            Column("+ = −", width=11, align="right", drop=7) if graded else None,
+            Column("flips ↓↑", width=8, align="right", drop=8) if graded else None,
+        ]
+        return [column for column in columns if column is not None]
+
+    def _cells(self, row: ScoreRow, plot: Text, labels: Sequence[str]) -> Row:
+        graded = row.n > 0
+        cells: dict[str, str | Text] = {
+            "model": row.model,
+            "experiment": row.experiment,
+            "candidate": row.candidate,
+            "judge": judge_name(row.judge),
+            "means": f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)}" if graded else "",
+            "diff.": signed(row.difference) if graded else "",
+            "study": _study_cell(published_for(row, self._published)),
+            "verdict": f"{verdict_sign(row)} {verdict_word(row)}",
+            "behaviour": row.behaviour if row.behaviour == "changed" else "",
+            "+ = −": f"{row.wins}/{row.ties}/{row.losses}" if graded else "",
+            "flips ↓↑": f"{row.flips_down}/{row.flips_up}" if graded else "",
+        }
+        return [cells.get(label, plot) for label in labels]
+
+    def _show_details(self, row: ScoreRow) -> None:
+        of = published_for(row, self._published)
+        self.details.show(detail_lines(row, self._found.margin, of, with_experiment=row.model in self._repeated))
+
+    async def _show_flips(self) -> None:
+        row = self._selected
+        if row is None:
+            return
+        found = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
+        flipped = [(delta, grades) for delta in found if (grades := _crossing(delta, row.judge)) is not None]
+        flipped.sort(key=lambda f: f[1][1] - f[1][0])
+        self._flipped = [delta for delta, _ in flipped]
+        self.flips.show(FLIP_COLUMNS, ListRows([_flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)
+
+    def _bars(self, row: ScoreRow, with_published: bool) -> Group:
+        bars = [
+            Bar(safe(row.baseline), row.baseline_mean, hatched=False),
+            Bar(safe(row.candidate), row.candidate_mean, hatched=True),
+        ]
+        published = published_for(row, self._published) if self._with_published and with_published else None
+        if published is not None:
+            bars += [
+                Bar(f"{safe(row.baseline)}, {SOURCE}", published.baseline_mean, hatched=False, faint=True),
+                Bar(f"{safe(row.candidate)}, {SOURCE}", published.candidate_mean, hatched=True, faint=True),
+            ]
+        by = f"  {judge_name(row.judge)}" if row.judge else ""
+        of = f"  {safe(row.experiment)}" if row.model in self._repeated else ""
+        return Group(
+            [(safe(row.model), "strong"), (of, "text"), (by, "faint"), (f"  {verdict_word(row)}", "faint")], tuple(bars)
+        )
+
+    def _caption(self) -> str:
+        if not self._rows:
+            return ""
+        by = self._graders()
+        if self._view == "chart":
+            return f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
+        pairs = {f"{safe(row.baseline)} → {safe(row.candidate)}" for row in self._rows}
+        marks = f"● difference ├─┤ 90 % interval ┊ ±{self._found.margin:g}" if any(row.n for row in self._rows) else ""
+        return " · ".join(part for part in (pairs.pop() if len(pairs) == 1 else "", marks, by) if part)
+
+    def _graders(self) -> str:
+        first_of = {row.judge: row for row in reversed(self._rows)}
+        judges = [judge for judge in first_of if judge is not None]
+        if len(judges) > 1:
+            return "Several judges: see their column (reference: overlap, not quality)."
+        return judge_sentence(first_of[judges[0] if judges else None])
+
+
+def _ordered(rows: Sequence[ScoreRow], order: int) -> list[ScoreRow]:
+    if ORDERS[order] == "lowest difference first":
+        return sorted(rows, key=lambda r: (r.difference is None, r.difference or 0.0))
+    if ORDERS[order] == "by name":
+        return sorted(rows, key=lambda r: (r.model.casefold(), r.candidate, r.judge or ""))
+    return list(rows)
+
+
+def _repeated(rows: Sequence[ScoreRow]) -> frozenset[str]:
+    runs_of: dict[str, set[int]] = {}
+    for row in rows:
+        runs_of.setdefault(row.model, set()).add(row.run_id)
+    return frozenset(model for model, run_ids in runs_of.items() if len(run_ids) > 1)
+
+
+def _first_of_pair(rows: Sequence[ScoreRow]) -> list[bool]:
+    """True at the first row of every pair, whichever judge it is of."""
+    pairs = [(row.run_id, row.model, row.baseline, row.candidate) for row in rows]
+    return [pair not in pairs[:i] for i, pair in enumerate(pairs)]
+
+
+def _study_cell(published: PublishedRow | None) -> str:
+    if published is None:
+        return ""
+    return f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)} {signed(published.difference):>6}"
+
+
+def _crossing(delta: TaskDelta, judge: str | None) -> tuple[float, float] | None:
+    """The judge's two grades where one of them passes and the other does not."""
+    for name, before, after in delta.grades:
+        if (
+            name == judge
+            and before is not None
+            and after is not None
+            and (before >= PASS_GRADE) != (after >= PASS_GRADE)
+        ):
+            return before, after
+    return None
+
+
+def _flip_cells(delta: TaskDelta, grades: tuple[float, float]) -> Row:
+    return [
+        "↓" if grades[1] < grades[0] else "↑",
+        str(delta.task),
+        number(grades[0], 2),
+        number(grades[1], 2),
+        f"{delta.baseline_length} → {delta.candidate_length} characters",
+    ]

@@ -1,0 +1,1 @@
+"""The pane Tasks and everything that only it uses."""
