@@ -11,7 +11,7 @@ from typing import Any, Literal
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
-"""What a variant is there for: see `experiment_roles` for the last two."""
+"""What a variant is there for: see `experiment.roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
 NOISE_FLOOR: Role = "noise floor"
 NOTHING_TO_DO = "nothing to do"

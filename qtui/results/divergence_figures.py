@@ -1,4 +1,4 @@
-"""Divergence of candidates from their baselines, from what the store has of it; plain values, as in `scores`.
+"""Divergence of candidates from their baselines, from what the store has of it; plain values, as in `score_figures`.
 
 Nothing is computed with a model here: `qtui.runner.divergence` measures, this reads.
 """

@@ -1,6 +1,6 @@
-"""The lengths of the answers of runs, for the panes and the command line alike; plain values, as in `scores`.
+"""The lengths of the answers of runs, for the panes and the command line alike; plain values, as in `score_figures`.
 
-The curves that are drawn from them are in `distributions`, because they depend on the axis.
+The curves that are drawn from them are in `length_densities`, because they depend on the axis.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ that people copy and exports that they publish, so no secret may get there. A se
   as `api_key_env` or in the password of a `base_url`;
 - the password in a URL that an environment variable holds (HTTPS_PROXY, OPENAI_BASE_URL).
 
-It is found in every form in which it travels (`secret_forms`), and `[removed: $NAME]` takes its place.
+It is found in every form in which it travels (`forms`), and `[removed: $NAME]` takes its place.
 
 Short values need care: `none`, `x` and `1234` are words of ordinary answers, and an answer must not be changed without need. So a
 value of fewer than 8 characters is removed only where it stands as a credential: after `Bearer` or `Basic`, or as `user:value@`. A

@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def beside(module_file: str) -> str:
-    """The text of `compare.tcss` for the `__file__` of `compare.py`."""
+    """The text of `header.tcss` for the `__file__` of `header.py`."""
     return Path(module_file).with_suffix(".tcss").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Chains of llama.cpp's own samplers, by the same rules and in the same order as `torch_sampling`.
+"""Chains of llama.cpp's own samplers, by the same rules and in the same order as `transformers.sampling`.
 
 Penalty, temperature, top-k, top-p, min-p, draw: the order of transformers. Only what was asked for is in a chain: no default of
 the library's comes in.

@@ -1,4 +1,4 @@
-"""The process that answers, `python -m qtui.engines.processes.worker`: one per variant, speaking `protocol` on stdin and stdout."""
+"""The process that answers, `python -m qtui.engines.processes.worker`: one per variant, with the messages of `protocol.answering`."""
 
 from typing import BinaryIO
 

@@ -76,7 +76,7 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     completion_tokens: int
     seconds: float
     prompt_ids_hash: str = ""
-    """See `prompt_ids`; empty where the tokens are not known here (an endpoint)."""
+    """See `decoding.prompt_hash`; empty where the tokens are not known here (an endpoint)."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):

@@ -1,4 +1,4 @@
-"""What is said to the process that measures one GGUF file, and what it says; the form is that of `protocol`.
+"""What is said to the process that measures one GGUF file, and what it says; the form is that of `protocol.answering`.
 
 asked   → BenchWanted
 process → Loading*

@@ -1,4 +1,4 @@
-"""What is said to the process that compares two variants token by token, and what it says; the form is that of `protocol`.
+"""What is said to the process that compares two variants token by token, and what it says; the form is that of `protocol.answering`.
 
 runner  → Comparison
 process → Loading*

@@ -1,4 +1,4 @@
-"""What is said to the processes that make GGUF files, and what they say; the form is that of `protocol`.
+"""What is said to the processes that make GGUF files, and what they say; the form is that of `protocol.answering`.
 
 One process finds the source, fetching and converting it if need be, and reckons what each type will take:
 
