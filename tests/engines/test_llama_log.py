@@ -20,9 +20,9 @@ log.begin("a test", describes_machine=False)
 SAY = """
 import ctypes, os
 import llama_cpp
-from qtui.engines import llama_log
-llama_log.listen()
-say = lambda level, text: llama_log._callback(level, text, None)
+from qtui.engines.llama_cpp import native_log
+native_log.listen()
+say = lambda level, text: native_log._callback(level, text, None)
 """
 
 
