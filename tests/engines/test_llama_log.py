@@ -65,7 +65,7 @@ def test_reason_is_the_first_error_as_before() -> None:
     assert (
         logged(f"""
         say({ERROR}, b"load: cannot open it\\n"); say({ERROR}, b"init: no model\\n")
-        os.write(2, llama_log.last_error().encode())
+        os.write(2, native_log.last_error().encode())
     """)[-1]
         == "cannot open it"
     )
