@@ -125,7 +125,7 @@ class Prompt(msgspec.Struct, frozen=True):
 
     llama.cpp and the `legacy` tokenizers of transformers do, the others do not. Both engines follow this field.
     """
-    ends: tuple[str, ...] | None = None
+    end_token_texts: tuple[str, ...] | None = None
     """Texts of the tokens that end an answer, as the baseline's files name them; None leaves it to the weights at hand."""
     system: str | None = None
     """For endpoints that apply a template of their own: `text` is what the user says, this is the system's message."""
@@ -140,10 +140,11 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Engine(Protocol):
-    """What each module of this package offers as a class."""
+    """A model that is loaded and sized for the requests of one job: `loading.load_engine` makes it whole."""
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        """Load the weights, sized for these requests; returns the facts of `Loaded`. Raises UserError with a clear reason."""
+    @property
+    def loaded_facts(self) -> dict[str, Any]:
+        """Of `Loaded`: what became known while loading."""
         ...
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:

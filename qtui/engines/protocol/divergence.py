@@ -1,4 +1,4 @@
-"""What is said to the process that compares two variants token by token, and what it says; the form is that of `protocol.answering`.
+"""Messages of the process that compares two variants token by token; the form is that of `protocol.answering`.
 
 runner  → Comparison
 process → Loading*
