@@ -23,6 +23,7 @@ from qtui.errors import UserError
 from qtui.records import FinishReason, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
 from qtui.tasks.jsonl import storable
+from qtui.variant_facts import VariantFacts
 
 REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
@@ -50,7 +51,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
         ),
         slots=slots,
         dialect=openai_dialect.of(variant.base_url),
-        loaded_facts={"slots": slots, "device": where},
+        loaded_facts=VariantFacts(slots=slots, device=where),
     )
 
 
@@ -66,7 +67,7 @@ class OpenAIEngine:
     """Requests under way at once."""
     dialect: Dialect
     """How this endpoint wants a request's settings; learned from its refusals."""
-    loaded_facts: dict[str, Any]
+    loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
@@ -84,7 +85,7 @@ class OpenAIEngine:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         return self.meter.facts()
 
     @property

@@ -4,7 +4,7 @@ A key is the hash of everything that decides an answer's content. Same key, same
 nothing added that does not matter, or work would be done twice. No engine is imported.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import Sampling, VariantSpec, content_hash
+from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
 """Goes up when qtui itself would give another answer under the same conditions."""
@@ -58,7 +59,7 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
     else:
         fingerprint = weights.fingerprint
         prompts, facts = _prompts(job, finder)
-        facts |= {"file_bytes": weights.file_bytes, "weights_path": str(weights.path)}
+        facts = replace(facts, file_bytes=weights.file_bytes, weights_path=str(weights.path))
     chosen = compute.for_variant(
         variant, weights, allows_cpu=job.allows_cpu, report=lambda phase: finder.report(Loading(phase))
     )
@@ -70,13 +71,14 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
     planned = Planned(
         keys=keys,
         prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
-        facts={
-            **facts,
-            **chosen.facts,
-            "weights_fingerprint": fingerprint,
-            "engine_version": version,
-            "slots_asked": slot_count.of(variant, chosen.accelerator),
-        },
+        facts=replace(
+            facts,
+            compute_notes=chosen.notes,
+            library=chosen.report,
+            weights_fingerprint=fingerprint,
+            engine_version=version,
+            slots_asked=slot_count.of(variant, chosen.accelerator),
+        ),
     )
     return Plan(prompts, planned, weights, fingerprint, version, chosen)
 
@@ -107,24 +109,24 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
     return weights
 
 
-def _endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], dict[str, Any]]:
+def _endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
     """Prompts for an endpoint: chat endpoints apply their own template, completion endpoints get the rendered prompt.
 
     It comes without its BOS, which servers put before a prompt themselves.
     """
     if job.variant.api == "chat":
-        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), {}
+        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk says how the model is prompted; only the experiment can.
         form = PromptFormat(source=job.variant.weights)
         rendered = rendering.render(
             (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
         )
-        return rendered, {}
+        return rendered, VariantFacts()
     return _prompts(job, finder)
 
 
-def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], dict[str, Any]]:
+def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
     form = finder.find_prompt_files(job.prompt.weights or job.variant.weights).prompt_format
     prompts = rendering.render(
         (item.input for item in job.items),
@@ -141,12 +143,8 @@ def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], dict[str, A
         format_name = (
             f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
         )
-    facts = {
-        "prompt_format": format_name,
-        "bos": bool(prompts and prompts[0].bos),
-        "stop_tokens": list(end_tokens or ()),
-    }
-    return prompts, facts
+    begins_with_bos = bool(prompts and prompts[0].bos)
+    return prompts, VariantFacts(prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
 
 
 def _computed(variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str) -> list[Any]:

@@ -34,7 +34,7 @@ def test_each_idle_share_is_that_of_its_own_case(engine: Any) -> None:
 
     def share(case: str) -> float:
         idle.answer(case)
-        return float(engine.facts()["idle_slot_share"])
+        return float(engine.facts().idle_slot_share)
 
     known = share(LIMITS_KNOWN)
     engine._longest_first = lambda request: request.index

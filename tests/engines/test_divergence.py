@@ -11,7 +11,7 @@ from qtui.engines.available import untested
 from qtui.engines.divergence.divergence_answer import taken_apart
 from qtui.engines.divergence.scoring import CHUNK
 from qtui.engines.protocol.answering import Finished, Prompt, Request
-from qtui.engines.protocol.divergence import Given, Keyed, Measured, Pace
+from qtui.engines.protocol.divergence import AllMeasured, Given, Keyed, Measured, Pace
 from qtui.engines.weights.weights import open_weights
 from qtui.records import FinishReason, Sampling, VariantSpec
 from qtui.tasks import load_task_set
@@ -270,10 +270,12 @@ def test_keys_name_the_answer_and_both_sides_and_nothing_wanted_loads_nothing(sp
 def test_answers_are_said_as_they_are_done(spm: Path, log: Path) -> None:
     spec = variant("transformers", spm, "FP32")
     said = [
-        each for each in heard(comparison(spec, spec, TEXTS * 3), log) if isinstance(each, (Measured, Pace, Finished))
+        each
+        for each in heard(comparison(spec, spec, TEXTS * 3), log)
+        if isinstance(each, (Measured, Pace, AllMeasured))
     ]
-    assert isinstance(said[-1], Finished)
-    assert said[-1].facts["scored"] == sum(each.divergence.tokens for each in said if isinstance(each, Measured))
+    assert isinstance(said[-1], AllMeasured)
+    assert said[-1].scored == sum(each.divergence.tokens for each in said if isinstance(each, Measured))
     paces = [each for each in said if isinstance(each, Pace)]
     assert paces
     assert all(0 < pace.tokens <= pace.of for pace in paces)

@@ -33,7 +33,7 @@ def test_a_smaller_type_is_a_smaller_file_that_loads(spm_gguf: Path, tmp_path: P
     for name in ("Q8_0", "Q4_K_M", "Q2_K"):
         target = tmp_path / f"{name}.gguf"
         quantize.quantize(spm_gguf, target, name, threads=1)
-        assert LlamaModel(open_weights(target)).facts()["stored_as"].startswith(name[:4])
+        assert (LlamaModel(open_weights(target)).facts().stored_as or "").startswith(name[:4])
         sizes.append(target.stat().st_size)
     assert spm_gguf.stat().st_size > sizes[0] > sizes[1] > sizes[2]
 

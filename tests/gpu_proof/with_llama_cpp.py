@@ -73,7 +73,7 @@ def _llama_speeds(place: Place, name: str, path: Path, grid: Grid) -> Facts:
             engine = llama_engine(path, requests, name, count, place.device)
             run(engine, requests[:4])
             rows[label] = tokens_per_second(engine, requests)
-            rows[label + ", prompt tok/s"] = round(engine.facts().get("prompt_speed", 0.0))
+            rows[label + ", prompt tok/s"] = round(engine.facts().prompt_speed or 0.0)
             free(engine)
     with noted(rows, "loop of the study, one by one"):
         llama: Any = Llama(str(path), n_ctx=2048, n_gpu_layers=-1 if place.device == "cuda" else 0, verbose=False)
@@ -150,7 +150,7 @@ def llama_out_of_memory(place: Place) -> Facts:
     return {
         "hog_gib": round(hog.numel() / 2**30, 1),
         "slots_asked": 64,
-        "slots": facts["slots"],
+        "slots": facts.slots,
         "answers": len(answers),
     }
 

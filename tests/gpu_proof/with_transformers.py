@@ -62,11 +62,11 @@ def transformers_big(place: Place) -> Facts:
     wanted = sum(request.sampling.max_tokens for request in requests)
     found: Facts = {"slots": slots, "requests": len(requests), "tokens": wanted}
     engine = transformers_engine(place.big, requests, "FP16", slots)
-    found["load_seconds"] = round(engine.loaded_facts["load_seconds"], 1)
+    found["load_seconds"] = round(engine.loaded_facts.load_seconds, 1)
     # All of it once untimed: a GPU's kernels are loaded when a shape is first computed.
     run(engine, requests)
     found["qtui"] = tokens_per_second(engine, requests)
-    found["qtui_gpu_gib"] = round(engine.facts().get("peak_gpu_bytes", 0) / 2**30, 1)
+    found["qtui_gpu_gib"] = round((engine.facts().peak_gpu_bytes or 0) / 2**30, 1)
     del engine
     empty_gpu()
     tokenizer: Any = AutoTokenizer.from_pretrained(place.big, padding_side="left")
@@ -150,7 +150,7 @@ def bitsandbytes(place: Place) -> Facts:
             answers = texts(engine, requests)
             found[f"{bits} bits"] = {
                 "layer": kind,
-                "device": facts["device"],
+                "device": facts.device,
                 "answers": len(answers),
                 "first": answers[0][:40],
             }
@@ -174,7 +174,7 @@ def transformers_out_of_memory(place: Place) -> Facts:
     return {
         "hog_gib": round(hog.numel() / 2**30, 1),
         "slots_asked": 64,
-        "slots_at_load": facts["slots"],
+        "slots_at_load": facts.slots,
         "slots_at_end": engine.slots,
         "answers": len(answers),
     }

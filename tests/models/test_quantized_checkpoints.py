@@ -57,7 +57,8 @@ def test_a_checkpoint_of_bitsandbytes_answers_on_this_machine(
     folder = quantized(kind("llama").folder, tmp_path / "model", bits)
     spec = variant("transformers", folder, f"{bits} bits")
     plan = planning.plan(job(spec), WeightsFinder(nothing))
-    assert plan.planned.facts["file_bytes"] < 0.8 * (kind("llama").folder / "model.safetensors").stat().st_size
+    assert plan.weights
+    assert plan.weights.file_bytes < 0.8 * (kind("llama").folder / "model.safetensors").stat().st_size
     requests = [Request(n, Prompt(f"[INST] 質問{n} [/INST]", bos=True), Sampling(max_tokens=6)) for n in range(4)]
     engine = loaded_engine(spec, folder, requests)
     assert type(engine.model.model.layers[0].self_attn.q_proj).__name__ in ("Linear4bit", "Linear8bitLt")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qtui.engines.protocol.answering import Prompt
+from qtui.variant_facts import VariantFacts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Scorer(Protocol):
     """Tokens that end an answer."""
 
     @property
-    def loaded_facts(self) -> dict[str, Any]:
+    def loaded_facts(self) -> VariantFacts:
         """What became known while loading."""
         ...
 

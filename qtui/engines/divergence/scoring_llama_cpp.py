@@ -18,6 +18,7 @@ from qtui.engines.protocol.answering import Prompt, Report, Request
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
 
 
 def load_scorer(
@@ -33,7 +34,7 @@ class LlamaCppScorer:
     """See `Scorer`."""
 
     def __init__(
-        self, variant: VariantSpec, model: LlamaModel, end_ids: frozenset[int], loaded_facts: dict[str, Any]
+        self, variant: VariantSpec, model: LlamaModel, end_ids: frozenset[int], loaded_facts: VariantFacts
     ) -> None:
         self.variant = variant
         self.model = model

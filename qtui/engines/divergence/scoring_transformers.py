@@ -19,6 +19,7 @@ from qtui.engines.transformers import loading
 from qtui.engines.transformers.engine import TransformersEngine
 from qtui.engines.weights.weights import Weights
 from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
 
 
 def load_scorer(
@@ -42,7 +43,7 @@ class TransformersScorer:
         self._rows: list[int] = []
 
     @property
-    def loaded_facts(self) -> dict[str, Any]:
+    def loaded_facts(self) -> VariantFacts:
         return self.engine.loaded_facts
 
     def twin(self) -> "TransformersScorer":

@@ -29,6 +29,7 @@ from qtui.engines.llama_cpp.model import LlamaModel
 from qtui.engines.prompts.end_tokens import EndTokens
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
+from qtui.variant_facts import VariantFacts
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class LlamaCppEngine:
     batch: LlamaBatch
     gpu_bytes: Callable[[], int] | None
     """Returns what came into use on the GPUs since loading began."""
-    loaded_facts: dict[str, Any]
+    loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
@@ -116,7 +117,7 @@ class LlamaCppEngine:
             if progress:
                 yield progress
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         return self.meter.facts()
 
     def _share(self, requests: Sequence[Request]) -> None:

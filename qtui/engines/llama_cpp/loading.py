@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from qtui.engines.decoding import answer_text, slot_count
 from qtui.engines.device.compute import Compute
@@ -51,16 +52,15 @@ def load_engine(
         cache=cache,
         batch=LlamaBatch(cache.batch),
         gpu_bytes=gpu_bytes,
-        loaded_facts={
-            **model.facts(),
-            **compute.facts,
-            "load_seconds": time.perf_counter() - started,
-            "slots": cache.slots,
-            "context": context,
-            "shared_prompt_tokens": shared,
-            "threads": threads,
-            "stop_tokens": model.texts_of(end_tokens.always),
-        },
+        loaded_facts=replace(
+            model.facts(),
+            load_seconds=time.perf_counter() - started,
+            slots=cache.slots,
+            context=context,
+            shared_prompt_tokens=shared,
+            threads=threads,
+            stop_tokens=tuple(model.texts_of(end_tokens.always)),
+        ),
     )
 
 

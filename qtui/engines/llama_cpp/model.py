@@ -14,6 +14,7 @@ from qtui.engines.protocol.answering import Prompt
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
+from qtui.variant_facts import VariantFacts
 
 _NO_DEVICES = (ctypes.c_void_p * 1)()
 _SPECIAL = (
@@ -134,15 +135,28 @@ class LlamaModel:
     def is_on_gpu(self) -> bool:
         return self.compute.accelerator != "cpu"
 
-    def facts(self) -> dict[str, Any]:
-        return {
-            "parameters": llama_cpp.llama_model_n_params(self.pointer),
-            "file_bytes": self.weights.file_bytes,
-            "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
-            "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
-            "device": self.compute.accelerator,
-            "rearranges_weights": self.compute.rearranges_weights,
-        }
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return int(llama_cpp.llama_model_n_params(self.pointer))
+
+    @property
+    def tensor_bytes(self) -> int:
+        """The size of its tensors."""
+        return int(llama_cpp.llama_model_size(self.pointer))
+
+    def facts(self) -> VariantFacts:
+        """What is known of the model and how it is computed."""
+        return VariantFacts(
+            parameters=self.parameters,
+            file_bytes=self.weights.file_bytes,
+            tensor_bytes=self.tensor_bytes,
+            stored_as=(llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
+            device=self.compute.accelerator,
+            rearranges_weights=self.compute.rearranges_weights,
+            compute_notes=self.compute.notes,
+            library=self.compute.report,
+        )
 
     def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:
         settings = llama_cpp.llama_model_default_params()

@@ -62,26 +62,25 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         if number + 1 >= ENOUGH_REPEATS and time.perf_counter() - began > ENOUGH_SECONDS:
             break
     peak, gpu = meter.peak_rss(), _gpu_bytes(chosen)
-    facts = model.facts()
     say(
         Measured(
             path=str(weights.path),
             precision=_type_of(weights),
-            file_bytes=facts["file_bytes"],
-            parameters=facts["parameters"],
-            bits=facts["tensor_bytes"] * 8 / facts["parameters"],
+            file_bytes=weights.file_bytes,
+            parameters=model.parameters,
+            bits=model.tensor_bytes * 8 / model.parameters,
             load_seconds=loaded,
             prompt_speeds=prompt_speeds,
             speeds=speeds,
             memory_bytes=max(0, peak - before),
             peak_rss_bytes=peak,
             gpu_bytes=None if gpu is None or gpu_before is None else max(0, gpu - gpu_before),
-            device=facts["device"],
+            device=chosen.accelerator,
             threads=threads,
             engine_version=available.version_of("llama.cpp"),
         )
     )
-    say(Finished({}))
+    say(Finished())
 
 
 def _type_of(weights: Weights) -> str:

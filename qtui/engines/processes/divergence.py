@@ -29,8 +29,8 @@ from qtui.engines.divergence.scoring import Fed, Piece, Scorer, cells_needed, ch
 from qtui.engines.divergence.token_divergence import Positions, compare
 from qtui.engines.planning import Plan
 from qtui.engines.processes import child
-from qtui.engines.protocol.answering import Finished, Job, Loaded, Loading, Request, Wanted
-from qtui.engines.protocol.divergence import Comparison, Keyed, Measured, Pace
+from qtui.engines.protocol.answering import Job, Loading, Request, Wanted
+from qtui.engines.protocol.divergence import AllMeasured, Comparison, Keyed, Measured, ModelsLoaded, Pace
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.errors import UserError
 from qtui.processes import header, log
@@ -47,13 +47,13 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         log.note(*header.variant(variant, comparison.sampling))
     finder = WeightsFinder(say)
     plans = [_plan(comparison, variant, finder) for variant in (comparison.baseline, comparison.candidate)]
-    log.note(*(header.weights(plan.path, plan.planned.facts.get("file_bytes")) for plan in plans))
+    log.note(*(header.weights(plan.path, plan.planned.facts.file_bytes) for plan in plans))
     keyed = _keyed(comparison, plans)
     say(keyed)
     wanted = child.read(asked, Wanted).indices
     child.die_at_end_of(asked)
     if not wanted:
-        say(Finished({}))
+        say(AllMeasured())
         return
     compute.hide_unused_gpus(*(plan.compute for plan in plans))
     say(Loading("loading weights"))
@@ -62,7 +62,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         measuring = _Measuring(comparison, plans[0], keyed.keys, baseline, candidate, threads)
         for message in measuring.measure(wanted):
             say(message)
-    say(Finished(measuring.facts()))
+    say(measuring.summary())
 
 
 def _plan(comparison: Comparison, variant: VariantSpec, finder: WeightsFinder) -> Plan:
@@ -111,13 +111,12 @@ def _load(comparison: Comparison, plans: Sequence[Plan], say: child.Say) -> tupl
     requests = [Request(i, prompt, comparison.sampling) for i, prompt in enumerate(plans[0].prompts)]
     started = time.perf_counter()
     baseline = loading.load_scorer(comparison.baseline, plans[0], requests, say)
-    facts = {"baseline": baseline.loaded_facts}
     if _side(comparison.baseline, plans[0]) == _side(comparison.candidate, plans[1]):
-        candidate = baseline.twin()
+        candidate, candidate_facts = baseline.twin(), None
     else:
         candidate = loading.load_scorer(comparison.candidate, plans[1], requests, say)
-        facts["candidate"] = candidate.loaded_facts
-    say(Loaded({**facts, "load_seconds": time.perf_counter() - started}))
+        candidate_facts = candidate.loaded_facts
+    say(ModelsLoaded(baseline.loaded_facts, candidate_facts, time.perf_counter() - started))
     return baseline, candidate
 
 
@@ -163,15 +162,8 @@ class _Measuring:
         for group in groups(lengths):
             yield from self._measure_group([answers[i] for i in group])
 
-    def facts(self) -> dict[str, object]:
-        seconds = time.perf_counter() - self.started
-        return {
-            "tokens": self.fed,
-            "scored": self.scored,
-            "seconds": seconds,
-            "tokens_per_second": self.fed / seconds if seconds > 0 else 0.0,
-            "peak_rss_bytes": peak_rss(),
-        }
+    def summary(self) -> AllMeasured:
+        return AllMeasured(self.fed, self.scored, time.perf_counter() - self.started, peak_rss())
 
     def _answer(self, index: int) -> _Answer:
         """Raises UserError where the two sides take prompt or answer apart in different ways."""

@@ -57,7 +57,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
             types=[_forecast(source, each, matrix) for each in wanted.types],
         )
     )
-    say(Finished({}))
+    say(Finished())
 
 
 def model_name(weights: Weights) -> str:

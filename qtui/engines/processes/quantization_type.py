@@ -24,7 +24,7 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         progress=whole_percents(say, f"quantizing to {wanted.precision}"),
     )
     say(TypeMade(made.file_bytes, made.bits, made.fallback, made.seconds))
-    say(Finished({}))
+    say(Finished())
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     job = child.read(asked, Job)
     log.note(*header.variant(job.variant, job.sampling, job.title))
     plan = planning.plan(job, WeightsFinder(say))
-    log.note(header.weights(plan.path, plan.planned.facts.get("file_bytes")))
+    log.note(header.weights(plan.path, plan.planned.facts.file_bytes))
     say(plan.planned)
     wanted = child.read(asked, Wanted).indices
     child.die_at_end_of(asked)
     if not wanted:
-        say(Finished({}))
+        say(Finished())
         return
     requests = [
         Request(index, plan.prompts[index], job.sampling.for_sample(job.items[index].sample)) for index in wanted

@@ -16,11 +16,12 @@ Exit code 0 after Finished, 1 after Failed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from qtui.records import FinishReason, PromptSource, Sampling, VariantSpec
+from qtui.variant_facts import VariantFacts
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -43,12 +44,12 @@ class Job(msgspec.Struct, frozen=True, tag=True):
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
-    """`keys[i]` belongs to `Job.items[i]`. `facts`: weights_fingerprint, engine_version, file_bytes, …"""
+    """`keys[i]` belongs to `Job.items[i]`; `facts` is what the files and the plan say."""
 
     keys: list[str]
     prompt_hash: str
     """Hash of the rendered prompts of all items; equal on both sides when both sides were asked the same."""
-    facts: dict[str, Any]
+    facts: VariantFacts
 
 
 class Wanted(msgspec.Struct, frozen=True, tag=True):
@@ -63,9 +64,9 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """`facts`: load_seconds, device, slots, context, parameters, …"""
+    """`facts` is what became known while loading."""
 
-    facts: dict[str, Any]
+    facts: VariantFacts
 
 
 class Answered(msgspec.Struct, frozen=True, tag=True):
@@ -98,9 +99,9 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """`facts`: prompt_tokens, completion_tokens, seconds, tokens_per_second, peak_rss_bytes, …"""
+    """`facts` is what was measured while answering."""
 
-    facts: dict[str, Any]
+    facts: VariantFacts = VariantFacts()
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -143,7 +144,7 @@ class Engine(Protocol):
     """A model that is loaded and sized for the requests of one job: `loading.load_engine` makes it whole."""
 
     @property
-    def loaded_facts(self) -> dict[str, Any]:
+    def loaded_facts(self) -> VariantFacts:
         """Of `Loaded`: what became known while loading."""
         ...
 
@@ -151,7 +152,7 @@ class Engine(Protocol):
         """Answer all requests, each yielded the moment it is complete, in any order."""
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         """Of `Finished`: what was measured while answering."""
         ...
 

@@ -10,7 +10,7 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from qtui.engines.transformers.row_cache import RowCache
 from qtui.engines.transformers.sampling import Sampler
 from qtui.engines.transformers.tokenizer import HubTokenizer
 from qtui.errors import UserError
+from qtui.variant_facts import VariantFacts
 
 REFILLED_SHARE = 8
 """On a GPU rows are filled again when one in so many is free."""
@@ -67,7 +68,7 @@ class TransformersEngine:
     """Whether rows of unequal length may stand beside each other, so that a row is filled again when its answer ends."""
     attends_by_row: bool
     """Whether each row's attention is computed for its own length (see `row_attention`)."""
-    loaded_facts: dict[str, Any]
+    loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def __post_init__(self) -> None:
@@ -86,12 +87,12 @@ class TransformersEngine:
                 possible.append(request)
         yield from self._all(possible)
 
-    def facts(self) -> dict[str, Any]:
-        found = self.meter.facts()
-        if torch.cuda.is_available():
-            devices = range(torch.cuda.device_count())
-            found["peak_gpu_bytes"] = sum(torch.cuda.max_memory_reserved(device) for device in devices)
-        return found
+    def facts(self) -> VariantFacts:
+        facts = self.meter.facts()
+        if not torch.cuda.is_available():
+            return facts
+        devices = range(torch.cuda.device_count())
+        return replace(facts, peak_gpu_bytes=sum(torch.cuda.max_memory_reserved(device) for device in devices))
 
     def _impossible(self, request: Request) -> str:
         length = len(self.prompts[request.index])

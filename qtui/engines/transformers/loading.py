@@ -17,6 +17,7 @@ from qtui.engines.transformers.engine import TransformersEngine
 from qtui.engines.transformers.tokenizer import HubTokenizer
 from qtui.engines.weights.weights import Weights
 from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
 
 OF_MEMORY = 0.8
 """What the cache may take of a GPU's free memory; computing takes some too."""
@@ -65,17 +66,18 @@ def load_engine(
         can_cache=can_cache,
         refills=refills,
         attends_by_row=is_on_cpu and refills,
-        loaded_facts={
-            **compute.facts,
-            "parameters": sum(tensor.numel() for tensor in model.parameters()),
-            "load_seconds": time.perf_counter() - started,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "slots": slots,
-            "context": context,
-            "threads": torch.get_num_threads(),
-            "stop_tokens": [tokenizer.own.convert_ids_to_tokens(token) for token in sorted(end_tokens.always)],
-        },
+        loaded_facts=VariantFacts(
+            compute_notes=compute.notes,
+            library=compute.report,
+            parameters=sum(tensor.numel() for tensor in model.parameters()),
+            load_seconds=time.perf_counter() - started,
+            device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            slots=slots,
+            context=context,
+            threads=torch.get_num_threads(),
+            stop_tokens=tuple(tokenizer.own.convert_ids_to_tokens(sorted(end_tokens.always))),
+        ),
     )
 
 
