@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from qtui.variant_facts import VariantFacts
+
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
@@ -243,8 +245,8 @@ class VariantProgress:
     truncated: int
     role: str = "candidate"
     """Of `Role`."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Measured and found out by the worker: fingerprint, engine_version, tokens_per_second, load_seconds, rss_bytes, …"""
+    facts: VariantFacts = field(default_factory=VariantFacts)
+    """What the worker found in its files and measured."""
     last_answered: float | None = None
     """When the last answer was kept (seconds since the epoch)."""
     broke_off: float | None = None

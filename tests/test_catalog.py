@@ -8,7 +8,7 @@ import pytest
 
 from qtui import catalog, paths, prompt_slots
 from qtui.engines.prompts import rendering
-from qtui.engines.prompts.prompt_format import PromptFormat
+from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
 
 FACTS = (

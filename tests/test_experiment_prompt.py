@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qtui.engines.prompts import rendering
-from qtui.engines.prompts.prompt_format import PromptFormat
+from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, ModelPlan, parse
 

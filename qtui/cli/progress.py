@@ -174,12 +174,12 @@ def _variant_label(run: RunSummary, variant: VariantProgress) -> str:
 def variant_status(variant: VariantProgress) -> str:
     """What a variant is doing, in a few words: rate and time left while it answers."""
     if variant.state == "answering":
-        speed = variant.facts.get("tokens_per_second")
+        speed = variant.facts.tokens_per_second
         left = seconds_left(variant)
         parts = [f"{speed:.0f} tok/s" if speed else "answering", f"{duration(left)} left" if left is not None else ""]
         return " · ".join(part for part in parts if part)
     if variant.state == "loading":
-        fraction = variant.facts.get("loading_fraction")
+        fraction = variant.facts.loading_fraction
         return (variant.phase or "loading") + (f" {fraction:.0%}" if fraction else "")
     if variant.state == "failed":
         return f"failed: {variant.reason}"
@@ -188,7 +188,7 @@ def variant_status(variant: VariantProgress) -> str:
 
 def seconds_left(variant: VariantProgress) -> float | None:
     """By the rate of the answers since the weights were loaded; None before there is one."""
-    began, known = variant.facts.get("answering_started"), variant.facts.get("known", 0)
+    began, known = variant.facts.answering_started, variant.facts.known or 0
     done = variant.answered - known
     if not began or done <= 0:
         return None
@@ -211,7 +211,7 @@ def _say_end(console: Console, run: RunSummary) -> None:
     words = f"run {run.id} {ended}: {run.answered} of {run.expected} answers"
     if run.reason:
         words += f"\n{run.reason}"
-    notes = {note: variant.name for variant in run.variants for note in variant.facts.get("compute_notes") or ()}
+    notes = {note: variant.name for variant in run.variants for note in variant.facts.compute_notes or ()}
     words += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
     if run.state == "interrupted":
         words += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."

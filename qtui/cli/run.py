@@ -266,7 +266,10 @@ def _as_json(run: RunSummary) -> dict[str, object]:
                 "answered": v.answered,
                 "reason": v.reason,
                 # Runs of an older qtui have an address with its password among them.
-                **{name: url_secrets.mask(fact) if isinstance(fact, str) else fact for name, fact in v.facts.items()},
+                **{
+                    name: url_secrets.mask(fact) if isinstance(fact, str) else fact
+                    for name, fact in v.facts.values().items()
+                },
             }
             for v in run.variants
         ],

@@ -17,6 +17,7 @@ from qtui.engines.protocol.answering import Loading
 from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import Outcome
 from qtui.engines.weights import gguf_file, precision
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import VariantSpec, content_hash
 
@@ -51,37 +52,38 @@ REBUILD = "build llama.cpp again for this machine: `make engines` (without make:
 _NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
 
 
-def for_variant(variant: VariantSpec, path: Path | None, *, allows_cpu: bool, report: Report) -> Compute:
-    """How a variant whose weights lie at `path` is computed. Raises UserError where nothing that is allowed computes
-    right."""
-    if variant.engine == "openai" or path is None:
+def for_variant(variant: VariantSpec, weights: Weights | None, *, allows_cpu: bool, report: Report) -> Compute:
+    """How a variant is computed; `weights` are None with an endpoint.
+
+    Raises UserError where nothing that is allowed computes right.
+    """
+    if variant.engine == "openai" or weights is None:
         return ENDPOINT
     if variant.engine == "transformers":
-        chosen = for_torch(precision.gpu_dtype(variant.precision, path), allows_cpu=allows_cpu, report=report)
-    elif path.is_dir():
+        chosen = for_torch(precision.gpu_dtype(variant.precision, weights), allows_cpu=allows_cpu, report=report)
+    elif weights.is_folder:
         types = _types_of_precision(variant.precision)
         chosen = for_ggml(types, experts=False, allows_cpu=allows_cpu, report=report)
     else:
-        chosen = for_file(path, allows_cpu=allows_cpu, report=report)
+        chosen = for_file(weights, allows_cpu=allows_cpu, report=report)
     idle = available.idle_gpu(variant.engine)
     return replace(chosen, notes=(*chosen.notes, f"computed on the CPU: {idle}")) if idle else chosen
 
 
-def for_file(path: Path, *, allows_cpu: bool, report: Report) -> Compute:
+def for_file(weights: Weights, *, allows_cpu: bool, report: Report) -> Compute:
     """How a GGUF file is computed. Raises UserError as `for_variant` does."""
-    types, experts = types_in(path)
-    return for_ggml(types, experts=experts, allows_cpu=allows_cpu, report=report)
+    return for_ggml(weights.matrix_types, experts=weights.has_experts, allows_cpu=allows_cpu, report=report)
 
 
-def verified(path: Path, chosen: Compute, say: Callable[[Loading], None]) -> Compute:
+def verified(weights: Weights, chosen: Compute, say: Callable[[Loading], None]) -> Compute:
     """The same for the file that is loaded, whose types are known only now where it was made here of a folder.
 
     Raises UserError where its types fail on the device that was chosen: by now that is part of the answers' keys.
     """
-    found = for_file(path, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
-    if chosen.accelerator not in ("cpu", found.accelerator):
-        raise UserError(f"{path}: {'; '.join(found.notes)}. To run on the CPU all the same, start with --cpu")
-    return replace(found, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *found.notes))))
+    tested = for_file(weights, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
+    if chosen.accelerator not in ("cpu", tested.accelerator):
+        raise UserError(f"{weights.path}: {'; '.join(tested.notes)}. To run on the CPU all the same, start with --cpu")
+    return replace(tested, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *tested.notes))))
 
 
 def hide_unused_gpus(*chosen: Compute) -> None:
@@ -92,20 +94,6 @@ def hide_unused_gpus(*chosen: Compute) -> None:
     if all(each.accelerator == "cpu" for each in chosen):
         for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
             os.environ[name] = ""
-
-
-def types_in(path: Path) -> tuple[list[str], bool]:
-    """The types of the matrices in a GGUF file, the one with most weights first, and whether there are experts among
-    them."""
-    weights: dict[str, int] = {}
-    experts = False
-    for part in gguf_file.parts(path):
-        for tensor in gguf_file.read_tensors(part):
-            if len(tensor.shape) < 2:
-                continue
-            weights[str(tensor.type)] = weights.get(str(tensor.type), 0) + tensor.elements
-            experts |= "_exps" in tensor.name
-    return sorted(weights, key=lambda name: (-weights[name], name)), experts
 
 
 def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: Report) -> Compute:

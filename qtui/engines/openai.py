@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any
 
 import openai
@@ -17,11 +18,12 @@ from qtui.endpoints import endpoint, openai_dialect
 from qtui.endpoints.openai_dialect import Dialect
 from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
-from qtui.engines.protocol.answering import Answered, Progress, Report, Request, Unanswered
+from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import FinishReason, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
 from qtui.tasks.jsonl import storable
+from qtui.variant_facts import VariantFacts
 
 REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
@@ -31,29 +33,42 @@ SHOWN_CHARACTERS = 200
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
-class OpenAIEngine:
-    def __init__(self, variant: VariantSpec) -> None:
-        self.variant = variant
-        self.meter = Meter()
-        self.dialect = openai_dialect.of(variant.base_url)
-
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
-        """Nothing to load. Raises UserError where the key is not set."""
-        self.key_name = self.variant.api_key_env or "OPENAI_API_KEY"
-        endpoint.know_key(self.key_name)
-        if not os.environ.get(self.key_name) and (self.variant.base_url is None or self.variant.api_key_env):
-            raise UserError(
-                f"the environment variable {self.key_name} with the key for {self.where} is not set (export {self.key_name}=…)"
-            )
-        self.client = endpoint.client(
-            openai.OpenAI,
-            self.variant.base_url,
-            self.key_name,
-            max_retries=REQUEST_TRIES - 1,
-            timeout=TIMEOUT_SECONDS,
+def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEngine":
+    """The engine with a client that is ready to ask. Raises UserError where the key is not set."""
+    key_name = variant.api_key_env or "OPENAI_API_KEY"
+    where = endpoint.shown(variant.base_url)
+    endpoint.know_key(key_name)
+    if not os.environ.get(key_name) and (variant.base_url is None or variant.api_key_env):
+        raise UserError(
+            f"the environment variable {key_name} with the key for {where} is not set (export {key_name}=…)"
         )
-        self.slots = max(1, min(slot_count.of(self.variant, "cpu"), len(requests)))
-        return {"slots": self.slots, "device": self.where}
+    slots = max(1, min(slot_count.of(variant, "cpu"), len(requests)))
+    return OpenAIEngine(
+        variant=variant,
+        key_name=key_name,
+        client=endpoint.client(
+            openai.OpenAI, variant.base_url, key_name, max_retries=REQUEST_TRIES - 1, timeout=TIMEOUT_SECONDS
+        ),
+        slots=slots,
+        dialect=openai_dialect.of(variant.base_url),
+        loaded_facts=VariantFacts(slots=slots, device=where),
+    )
+
+
+@dataclass(eq=False)
+class OpenAIEngine:
+    """A client of one endpoint; `load_engine` makes it."""
+
+    variant: VariantSpec
+    key_name: str
+    """The environment variable that holds the key."""
+    client: openai.OpenAI
+    slots: int
+    """Requests under way at once."""
+    dialect: Dialect
+    """How this endpoint wants a request's settings; learned from its refusals."""
+    loaded_facts: VariantFacts
+    meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter()
@@ -70,7 +85,7 @@ class OpenAIEngine:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         return self.meter.facts()
 
     @property

@@ -4,21 +4,25 @@ A key is the hash of everything that decides an answer's content. Same key, same
 nothing added that does not matter, or work would be done twice. No engine is imported.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from qtui.engines import available, compute
-from qtui.engines.conversion import kept_gguf
+from qtui.engines.conversion import llama_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device.compute import Compute
-from qtui.engines.prompts import end_tokens, prompt_format, rendering
+from qtui.engines.prompts import rendering
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
-from qtui.engines.weights import fingerprint, gguf_file, locate, precision, quantized_checkpoint
+from qtui.engines.weights import precision, quantized_checkpoint
+from qtui.engines.weights.finding import WeightsFinder
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import Sampling, VariantSpec, content_hash
+from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
 """Goes up when qtui itself would give another answer under the same conditions."""
@@ -26,82 +30,104 @@ KEY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What is known of a job before its model is loaded."""
+
     prompts: list[Prompt]
     planned: Planned
-    path: Path | None
-    """Where the weights lie; None where they lie with an endpoint."""
+    weights: Weights | None
+    """None where they lie with an endpoint."""
     fingerprint: str
+    """Of the weights, or of the endpoint's address and model."""
     engine_version: str
     compute: Compute
 
+    @property
+    def path(self) -> Path | None:
+        """Of the weights; None where they lie with an endpoint."""
+        return self.weights.path if self.weights else None
 
-def plan(job: Job, report: locate.Report) -> Plan:
+
+def plan(job: Job, finder: WeightsFinder) -> Plan:
     """Raises UserError where weights, template or packages are missing or damaged."""
     variant = job.variant
     version = available.version_of(variant.engine)
-    _check(job.sampling)
-    if variant.engine == "openai":
-        prompts, facts = _for_endpoint(job, report)
-        path, print_ = None, content_hash("endpoint", variant.base_url, variant.weights, variant.api)
+    _check_sampling(job.sampling)
+    weights = _find_weights(variant, finder)
+    if weights is None:
+        fingerprint = content_hash("endpoint", variant.base_url, variant.weights, variant.api)
+        prompts, facts = _endpoint_prompts(job, finder)
     else:
-        path = locate.locate(variant.weights, report, lambda settings: _check_settings(variant, settings))
-        print_ = locate.fingerprint_of(path, report)
-        prompts, facts = _prompts(job, report)
-        facts |= {"file_bytes": _file_bytes(path), "weights_path": str(path)}
-    chosen = compute.for_variant(variant, path, allows_cpu=job.allows_cpu, report=lambda phase: report(Loading(phase)))
-    computed = _computed(variant, path, print_, version, chosen.accelerator)
+        fingerprint = weights.fingerprint
+        prompts, facts = _prompts(job, finder)
+        facts = replace(facts, file_bytes=weights.file_bytes, weights_path=str(weights.path))
+    chosen = compute.for_variant(
+        variant, weights, allows_cpu=job.allows_cpu, report=lambda phase: finder.report(Loading(phase))
+    )
+    computed = _computed(variant, weights, fingerprint, version, chosen.accelerator)
     keys = [
-        content_hash(*computed, prompt_values(asked), job.sampling.for_sample(item.sample).conditions())
-        for item, asked in zip(job.items, prompts, strict=True)
+        content_hash(*computed, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions())
+        for item, prompt in zip(job.items, prompts, strict=True)
     ]
     planned = Planned(
         keys=keys,
-        prompt_hash=content_hash("prompts", [prompt_values(asked) for asked in prompts]),
-        facts={
-            **facts,
-            **chosen.facts,
-            "weights_fingerprint": print_,
-            "engine_version": version,
-            "slots_asked": slot_count.of(variant, chosen.accelerator),
-        },
+        prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
+        facts=replace(
+            facts,
+            compute_notes=chosen.notes,
+            library=chosen.report,
+            weights_fingerprint=fingerprint,
+            engine_version=version,
+            slots_asked=slot_count.of(variant, chosen.accelerator),
+        ),
     )
-    return Plan(prompts, planned, path, print_, version, chosen)
+    return Plan(prompts, planned, weights, fingerprint, version, chosen)
 
 
-def how_computed(variant: VariantSpec, path: Path, version: str, device: str) -> list[Any]:
+def how_computed(variant: VariantSpec, weights: Weights, version: str, device: str) -> list[Any]:
     """What decides a model's numbers beside its weights, as values of a key. `device` as in `available.accelerator`."""
     if variant.engine == "transformers":
-        dtype = precision.torch_dtype(variant.precision, path, device)
-        return [version, device, dtype, variant.trust_remote_code, *quantized_checkpoint.versions(path)]
+        dtype = precision.torch_dtype(variant.precision, weights, device)
+        packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
+        return [version, device, dtype, variant.trust_remote_code, *packages]
     # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
-    made = [precision.gguf_type(variant.precision), kept_gguf.CONVERSION] if path.is_dir() else []
-    return [version, device, *made]
+    conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
+    return [version, device, *conversion]
 
 
-def prompt_values(asked: Prompt) -> list[Any]:
-    return [asked.text, asked.bos, asked.space_after_special, asked.ends, asked.system]
+def prompt_values(prompt: Prompt) -> list[Any]:
+    """What of a prompt decides an answer, as values of a key."""
+    return [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
 
 
-def _for_endpoint(job: Job, report: locate.Report) -> tuple[list[Prompt], dict[str, Any]]:
-    """What a server gets: the task for it to put into its template, or the prompt of the other variants, without its BOS,
+def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None:
+    """None where they lie with an endpoint."""
+    if variant.engine == "openai":
+        return None
+    weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
+    if variant.engine == "transformers" and not weights.is_folder:
+        raise UserError(f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
+    return weights
 
-    which servers put before a prompt themselves.
+
+def _endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
+    """Prompts for an endpoint: chat endpoints apply their own template, completion endpoints get the rendered prompt.
+
+    It comes without its BOS, which servers put before a prompt themselves.
     """
     if job.variant.api == "chat":
-        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), {}
+        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
-        # Nothing lies on this disk that could say how to ask; only the experiment can.
-        form = prompt_format.PromptFormat(source=job.variant.weights)
+        # No file on this disk says how the model is prompted; only the experiment can.
+        form = PromptFormat(source=job.variant.weights)
         rendered = rendering.render(
             (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
         )
-        return rendered, {}
-    return _prompts(job, report)
+        return rendered, VariantFacts()
+    return _prompts(job, finder)
 
 
-def _prompts(job: Job, report: locate.Report) -> tuple[list[Prompt], dict[str, Any]]:
-    source = locate.locate_prompt(job.prompt.weights or job.variant.weights, report)
-    form = prompt_format.read(source)
+def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
+    form = finder.find_prompt_files(job.prompt.weights or job.variant.weights).prompt_format
     prompts = rendering.render(
         (item.input for item in job.items),
         form,
@@ -109,43 +135,39 @@ def _prompts(job: Job, report: locate.Report) -> tuple[list[Prompt], dict[str, A
         system=job.prompt.system,
         bos=job.prompt.bos,
     )
-    ends = end_tokens.named_by(source) or None
-    prompts = [msgspec.structs.replace(asked, ends=ends) for asked in prompts]
+    end_tokens = form.end_token_texts or None
+    prompts = [msgspec.structs.replace(prompt, end_token_texts=end_tokens) for prompt in prompts]
     template = form.template if job.prompt.template is None else job.prompt.template
-    said = "the task's text as it is"
+    format_name = "the task's text as it is"
     if template:
-        said = f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
-    return prompts, {"prompt_format": said, "bos": bool(prompts and prompts[0].bos), "stop_tokens": list(ends or ())}
+        format_name = (
+            f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
+        )
+    begins_with_bos = bool(prompts and prompts[0].bos)
+    return prompts, VariantFacts(prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
 
 
-def _computed(variant: VariantSpec, path: Path | None, print_: str, version: str, device: str) -> list[Any]:
+def _computed(variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str) -> list[Any]:
     """All that decides an answer beside prompt and sampling."""
-    shared = ["answer", KEY_VERSION, variant.engine, print_, slot_count.of(variant, device), variant.context]
-    if path is None:
-        return shared  # what lies behind an endpoint is not ours to know; the client's version decides nothing
-    return [*shared, *how_computed(variant, path, version, device)]
+    shared = ["answer", KEY_VERSION, variant.engine, fingerprint, slot_count.of(variant, device), variant.context]
+    if weights is None:
+        return shared  # what an endpoint computes with is not known here; the client's version decides nothing
+    return [*shared, *how_computed(variant, weights, version, device)]
 
 
-def _check_settings(variant: VariantSpec, settings: Path) -> None:
+def _check_settings(variant: VariantSpec, settings: Weights) -> None:
     """What a model's config says that this machine cannot do, before its weights are fetched."""
     if variant.engine == "transformers":
-        quantized_checkpoint.versions(settings, variant.weights)
+        quantized_checkpoint.versions(settings.quantization, variant.weights)
     else:
-        from qtui.engines.conversion import llama_folder
-
-        llama_folder.check_settings(settings)
+        llama_settings.check_settings(settings)
 
 
-def _check(sampling: Sampling) -> None:
-    """What no engine can do, said before anything is loaded."""
+def _check_sampling(sampling: Sampling) -> None:
+    """Raises UserError for what no engine can do."""
     if sampling.max_tokens < 1:
         raise UserError(f"max_tokens is {sampling.max_tokens}: an answer needs at least 1")
     if sampling.repetition_penalty <= 0:
         raise UserError(f"repetition_penalty is {sampling.repetition_penalty}: it must be above 0 (1.0 is off)")
     if not 0 < sampling.top_p <= 1:
         raise UserError(f"top_p is {sampling.top_p}: it must be above 0 and at most 1 (1.0 is off)")
-
-
-def _file_bytes(path: Path) -> int:
-    files = fingerprint.weight_files(path) if path.is_dir() else gguf_file.parts(path)
-    return sum(file.stat().st_size for file in files)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -28,6 +28,7 @@ from qtui.runner import activity
 from qtui.runner.control import Control, first_of
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, runs
+from qtui.variant_facts import VariantFacts
 
 PROGRESS_SECONDS = 0.5
 SHOWN_REASONS = 3
@@ -126,7 +127,7 @@ def _link_known(variant: VariantRun, places: list[answers.Link], planned: Planne
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
     }
-    facts = planned.facts | {"known": len(known)}
+    facts = replace(planned.facts, known=len(known))
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
     # Two items may share a key (the same prompt twice): the answer is made once and linked to both.
     first = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
@@ -152,8 +153,7 @@ def _doing(variant: VariantRun, message: FromWorker) -> str:
     if isinstance(message, Loading):
         return activity.loading(message)
     if isinstance(message, Loaded):
-        slots = message.facts.get("slots")
-        variant.at_once = slots if isinstance(slots, int) else None
+        variant.at_once = message.facts.slots
     if isinstance(message, Loaded | Answered | Progress):
         return activity.answering(variant.answered, len(variant.keys), variant.at_once)
     return ""
@@ -161,10 +161,11 @@ def _doing(variant: VariantRun, message: FromWorker) -> str:
 
 def _note(variant: VariantRun, message: FromWorker) -> None:
     if isinstance(message, Loading):
-        _set(variant, state="loading", phase=message.phase, facts={"loading_fraction": message.fraction})
+        facts = VariantFacts(loading_fraction=message.fraction)
+        _set(variant, state="loading", phase=message.phase, facts=facts, cleared=["loading_fraction"])
     elif isinstance(message, Loaded):
-        facts = {"loading_fraction": None, "answering_started": time.time()}
-        _set(variant, state="answering", phase="", facts=message.facts | facts)
+        facts = replace(message.facts, answering_started=time.time())
+        _set(variant, state="answering", phase="", facts=facts, cleared=["loading_fraction"])
     elif isinstance(message, Progress):
         _note_progress(variant, message)
     elif isinstance(message, Unanswered):
@@ -183,15 +184,15 @@ def _note_progress(variant: VariantRun, progress: Progress) -> None:
         return
     variant.progress_written = now
     speed = progress.completion_tokens / progress.seconds if progress.seconds > 0 else 0.0
-    facts: dict[str, Any] = {
-        "prompt_tokens": progress.prompt_tokens,
-        "completion_tokens": progress.completion_tokens,
-        "tokens_per_second": round(speed, 2),
-        "active": progress.active,
-        "rss_bytes": progress.rss_bytes,
-        "gpu_bytes": progress.gpu_bytes,
-    }
-    _set(variant, facts=facts)
+    facts = VariantFacts(
+        prompt_tokens=progress.prompt_tokens,
+        completion_tokens=progress.completion_tokens,
+        tokens_per_second=round(speed, 2),
+        active=progress.active,
+        rss_bytes=progress.rss_bytes,
+        gpu_bytes=progress.gpu_bytes,
+    )
+    _set(variant, facts=facts, cleared=["gpu_bytes"])
 
 
 async def _reason(variant: VariantRun, worker: WorkerProcess, control: Control) -> str:

@@ -12,8 +12,18 @@ from pathlib import Path
 import msgspec
 
 from qtui import paths
-from qtui.engines.protocol.answering import Failed, Finished, Item, Loaded, Loading, Wanted
-from qtui.engines.protocol.divergence import Comparison, FromDivergence, Given, Keyed, Measured, Pace, decode
+from qtui.engines.protocol.answering import Failed, Item, Loading, Wanted
+from qtui.engines.protocol.divergence import (
+    AllMeasured,
+    Comparison,
+    FromDivergence,
+    Given,
+    Keyed,
+    Measured,
+    ModelsLoaded,
+    Pace,
+    decode,
+)
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, parse
 from qtui.records import RunSummary, VariantProgress
@@ -156,12 +166,12 @@ class _Measuring:
         elif isinstance(message, Pace):
             self.pace = message.tokens / message.seconds if message.seconds > 0 else None
             self._tell()
-        elif isinstance(message, Loaded):
+        elif isinstance(message, ModelsLoaded):
             process.doing = activity.comparing(self.done, len(self.missing))
         elif isinstance(message, Loading):
             process.doing = activity.loading(message)
             self._tell(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
-        elif isinstance(message, Finished):
+        elif isinstance(message, AllMeasured):
             self.ended = "done"
         elif isinstance(message, Failed):
             self.ended = message.reason
@@ -174,7 +184,7 @@ class _Measuring:
         for side, fingerprint in zip(
             self.sides, (keyed.baseline_fingerprint, keyed.candidate_fingerprint), strict=True
         ):
-            if side.facts.get("weights_fingerprint", fingerprint) != fingerprint:
+            if (side.facts.weights_fingerprint or fingerprint) != fingerprint:
                 raise UserError(
                     f"{side.model} {side.name}: the weights at {side.weights} have changed since run {self.summary.id} answered "
                     f"with them. `qtui resume {self.summary.id}` answers anew; then ask again."

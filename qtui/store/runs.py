@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui import paths
+from qtui import paths, variant_facts
 from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import attempts, leases
 from qtui.store.connection import Store
+from qtui.variant_facts import VariantFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +153,20 @@ def set_variant(
     state: str | None = None,
     phase: str | None = None,
     reason: str | None = None,
-    facts: dict[str, Any] | None = None,
+    facts: VariantFacts | None = None,
+    cleared: Sequence[str] = (),
     conditions: dict[str, Any] | None = None,
 ) -> None:
-    """Change what is given and leave the rest. `facts` and `conditions` are merged into what is there."""
+    """Change what is given and leave the rest. `facts` and `conditions` are merged into what is there.
+
+    `cleared` are names of facts that are no longer so.
+    """
+    patch = {**dict.fromkeys(cleared), **(facts.values() if facts else {})}
     with store.writing():
         store.execute(
             "UPDATE variant SET state = coalesce(?, state), phase = coalesce(?, phase), reason = coalesce(?, reason),"
             " facts = json_patch(facts, ?), conditions = json_patch(conditions, ?) WHERE id = ?",
-            (state, phase, reason, _to_json(facts or {}), _to_json(conditions or {}), variant_id),
+            (state, phase, reason, _to_json(patch), _to_json(conditions or {}), variant_id),
         )
 
 
@@ -344,7 +350,7 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 empty=row["empty"],
                 truncated=row["truncated"],
                 role=row["role"],
-                facts=json.loads(row["facts"]),
+                facts=variant_facts.from_json(row["facts"]),
                 last_answered=row["last_answered"],
                 broke_off=row["broke_off"],
             )

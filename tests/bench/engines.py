@@ -21,6 +21,7 @@ from tests.bench import llama_programs, model
 from tests.bench.idle import LENGTHS_UNKNOWN, LIMITS_KNOWN, IdleShares
 from tests.bench.model import Work
 from tests.bench.ratio import Ratio, measure_all
+from tests.loaded_engine import loaded_engine
 
 LIMIT_PROMPT, LIMIT_ANSWER = 100, 48
 """Tokens of the batched benchmark."""
@@ -48,11 +49,7 @@ def _requests(work: Work) -> list[Request]:
 
 
 def _loaded_llama(name: str, path: Path, requests: list[Request]) -> Any:
-    from qtui.engines.llama_cpp.engine import LlamaCppEngine
-
-    engine: Any = LlamaCppEngine(_variant("llama.cpp", name, path), path)
-    engine.load(requests, _ignore)
-    return engine
+    return loaded_engine(_variant("llama.cpp", name, path), path, requests)
 
 
 def _against_limit(name: str, path: Path, work: Work) -> Iterator[Ratio]:
@@ -114,11 +111,8 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    from qtui.engines.transformers.engine import TransformersEngine
-
     requests = _requests(work)
-    engine: Any = TransformersEngine(_variant("transformers", "FP32", path), path)
-    engine.load(requests, _ignore)
+    engine = loaded_engine(_variant("transformers", "FP32", path), path, requests)
     tokenizer: Any = AutoTokenizer.from_pretrained(path, padding_side="left")
     bare: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     settings_of: Any = GenerationConfig

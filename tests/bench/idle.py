@@ -21,7 +21,7 @@ class IdleShares:
     def answer(self, case: str) -> int:
         """Answer all requests as one round of `case`. Returns how many were answered."""
         count = sum(isinstance(event, Answered) for event in self._engine.answer(self._requests))
-        self.by_case[case] = self._engine.facts()["idle_slot_share"]
+        self.by_case[case] = self._engine.facts().idle_slot_share or 0.0
         return count
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights.weights import open_weights
 from qtui.tasks import load_task_set
 from tests.engines.tiny_llama import byte_level_llama
 
@@ -57,7 +58,7 @@ def make(folder: Path) -> Made:
     model.lm_head.weight.data[config.eos_token_id] = 0
     model.half().save_pretrained(folder / "model")
     made = Made(folder / "model", folder / "F16.gguf", folder / "Q4_K_M.gguf", _work(folder / "model", texts))
-    llama_folder.convert(made.folder, made.f16)
+    llama_folder.convert(open_weights(made.folder), made.f16)
     quantize.quantize(made.f16, made.q4_k_m, "Q4_K_M")
     return made
 

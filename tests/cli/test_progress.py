@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qtui.cli.progress import SECONDS_BETWEEN_LINES, Lines, watch
 from qtui.records import JudgeProgress, RunSummary
 from qtui.store import open_store, runs
+from qtui.variant_facts import VariantFacts
 from tests.cli.conftest import GOOD
 from tests.filled_store import fill
 
@@ -58,13 +60,14 @@ def run(tmp_path: Path) -> RunSummary:
     run_id = fill(tmp_path / "store.sqlite", grade_of={"FP16": GOOD})
     found = runs.summaries(store, [run_id])[0]
     store.close()
-    variant = replace(found.variants[0], state="waiting", answered=0, facts={})
+    variant = replace(found.variants[0], state="waiting", answered=0, facts=VariantFacts())
     return replace(found, state="running", variants=(variant,), judges=())
 
 
-def doing(run: RunSummary, state: str, answered: int = 0, phase: str = "", **facts: object) -> RunSummary:
+def doing(run: RunSummary, state: str, answered: int = 0, phase: str = "", **facts: Any) -> RunSummary:
     return replace(
-        run, variants=(replace(run.variants[0], state=state, answered=answered, phase=phase, facts=dict(facts)),)
+        run,
+        variants=(replace(run.variants[0], state=state, answered=answered, phase=phase, facts=VariantFacts(**facts)),),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from qtui import paths
 from qtui.engines.conversion import converter
 from qtui.engines.protocol.answering import Item, Job
+from qtui.engines.weights.weights import open_weights
 from qtui.records import EngineName, PromptSource, Sampling, VariantSpec
 
 QUESTIONS = tuple(f"質問その{number}：" + "りんごはいくつ残りますか。" * (1 + number % 4) for number in range(12))
@@ -39,7 +40,7 @@ def spm_gguf(spm: Path) -> Path:
     from qtui.engines.conversion import llama_folder
 
     target = spm.parent / "tiny-spm-F16.gguf"
-    llama_folder.convert(spm, target)
+    llama_folder.convert(open_weights(spm), target)
     return target
 
 
@@ -56,7 +57,7 @@ def bpe_gguf(bpe: Path) -> Path:
     from qtui.engines.conversion import llama_folder
 
     target = bpe.parent / "tiny-bpe-F16.gguf"
-    llama_folder.convert(bpe, target)
+    llama_folder.convert(open_weights(bpe), target)
     return target
 
 
@@ -73,7 +74,7 @@ def extended_gguf(extended: Path) -> Path:
     from qtui.engines.conversion import llama_folder
 
     target = extended.parent / "tiny-extended-F16.gguf"
-    llama_folder.convert(extended, target)
+    llama_folder.convert(open_weights(extended), target)
     return target
 
 

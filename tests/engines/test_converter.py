@@ -16,6 +16,7 @@ from qtui.engines.conversion.converter import NeedsConverterError
 from qtui.engines.protocol.answering import Loading
 from qtui.engines.quantizing import gguf_source
 from qtui.engines.weights import unfinished
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 
 
@@ -167,10 +168,10 @@ def test_an_architecture_that_qtui_does_not_convert_is_the_same_model_through_th
 
     folder = qwen2(tmp_path / "tiny-qwen2")
     with pytest.raises(NeedsConverterError):
-        llama_folder.convert(folder, tmp_path / "refused.gguf")
+        llama_folder.convert(open_weights(folder), tmp_path / "refused.gguf")
     how = kept_gguf.Conversion(converter=real_converter(request))
     said: list[Loading] = []
-    made = kept_gguf.made_gguf(folder, "fingerprint", "Q8_0", "1", said.append, how=how)
+    made = kept_gguf.made_gguf(open_weights(folder), "Q8_0", "1", said.append, how=how)
     whole = made.with_name("tiny-qwen2-F16.gguf")
     assert gguf_source.read(whole).architecture == "qwen2"
     assert made.is_file()

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from qtui.engines.prompts import prompt_format, rendering
+from qtui.engines.prompts import rendering
 from qtui.engines.protocol.answering import Answered, Engine, Progress, Prompt, Request, Unanswered
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, variant
+from tests.loaded_engine import loaded_engine
 
 ENGINES = ("llama.cpp", "transformers")
 
@@ -144,10 +146,10 @@ def test_progress_counts_every_token(weights: Path) -> None:
     engine = loaded(weights, requests(weights))
     answers = [event for event in engine.answer(requests(weights)) if isinstance(event, Answered)]
     facts = engine.facts()
-    assert facts["prompt_tokens"] == sum(found.prompt_tokens for found in answers)
-    assert facts["completion_tokens"] == sum(found.completion_tokens for found in answers)
-    assert facts["tokens_per_second"] > 0
-    assert facts["peak_rss_bytes"] > 1 << 20
+    assert facts.prompt_tokens == sum(found.prompt_tokens for found in answers)
+    assert facts.completion_tokens == sum(found.completion_tokens for found in answers)
+    assert (facts.tokens_per_second or 0) > 0
+    assert (facts.peak_rss_bytes or 0) > 1 << 20
 
 
 def test_settings_of_the_checkpoint_do_not_leak_in(spm: Path, tmp_path: Path) -> None:
@@ -177,7 +179,9 @@ def test_every_end_token_that_the_checkpoint_names_ends_an_answer(spm: Path, tmp
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     first = answer(spm, requests(spm))[0]
-    token = HubTokenizer(spm).own.convert_tokens_to_ids(HubTokenizer(spm).own.tokenize(first.text)[-1])
+    token = HubTokenizer(open_weights(spm)).own.convert_tokens_to_ids(
+        HubTokenizer(open_weights(spm)).own.tokenize(first.text)[-1]
+    )
     copy = tmp_path / "copy"
     shutil.copytree(spm, copy)
     known = json.loads((copy / "generation_config.json").read_text())
@@ -192,8 +196,6 @@ def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
     import json
     import shutil
 
-    from qtui.engines.prompts import end_tokens
-
     chatty = tmp_path / "chatty"
     shutil.copytree(extended, chatty)
     known = json.loads((chatty / "generation_config.json").read_text())
@@ -201,7 +203,7 @@ def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
         json.dumps(known | {"eos_token_id": [2, _id(extended, "<|im_end|>")]})
     )
     for baseline, ends in ((extended, ("</s>",)), (chatty, ("</s>", "<|im_end|>"))):
-        assert end_tokens.named_by(baseline) == ends
+        assert open_weights(baseline).prompt_format.end_token_texts == ends
         asked = [replace_ends(request, ends) for request in requests(extended)]
         for path in (extended, extended_gguf):
             engine = loaded(path, asked)
@@ -210,11 +212,10 @@ def test_both_engines_end_at_the_tokens_that_the_baseline_names_and_at_no_other(
 
 def test_a_gguf_baseline_names_what_llama_cpp_ends_at(extended_gguf: Path, spm_gguf: Path) -> None:
     from qtui.engines.llama_cpp.model import LlamaModel
-    from qtui.engines.prompts import end_tokens
 
     for path in (extended_gguf, spm_gguf):
-        model = LlamaModel(path, vocabulary_only=True)
-        assert set(end_tokens.named_by(path)) == set(model.texts_of(model.own_ends()))
+        model = LlamaModel(open_weights(path), vocabulary_only=True)
+        assert set(open_weights(path).prompt_format.end_token_texts) == set(model.texts_of(model.default_end_ids()))
 
 
 def test_a_vocabulary_without_the_baselines_end_tokens_is_an_error(weights: Path) -> None:
@@ -230,13 +231,13 @@ def test_a_stop_text_that_is_a_special_token_ends_an_answer_too(extended: Path, 
             replace_ends(request, ("</s>",))
             for request in requests(extended, stop=("<|im_end|>", "りんご"), max_tokens=2)
         ]
-        ends: Any = loaded(path, asked).ends  # type: ignore[attr-defined]
-        assert ends.of(asked[0].sampling) == ends.always | {token}
+        end_tokens: Any = loaded(path, asked).end_tokens  # type: ignore[attr-defined]
+        assert end_tokens.for_sampling(asked[0].sampling) == end_tokens.always | {token}
 
 
 @pytest.mark.parametrize("system", ["あなたは親切な案内係です。短く答えてください。" * 3])
 def test_llama_cpp_reads_what_all_prompts_begin_with_once_and_says_the_same(spm_gguf: Path, system: str) -> None:
-    made = rendering.render(QUESTIONS, prompt_format.read(spm_gguf), system=system)
+    made = rendering.render(QUESTIONS, open_weights(spm_gguf).prompt_format, system=system)
     asked = [Request(index, each, Sampling(max_tokens=12)) for index, each in enumerate(made)]
     alone, together = (loaded(spm_gguf, asked, slots=slots) for slots in (1, 5))
     one, many = (
@@ -257,7 +258,9 @@ def test_slots_are_hardly_idle_when_limits_differ(weights: Path) -> None:
     engine = loaded(weights, asked, slots=3)
     found = [event for event in engine.answer(asked) if isinstance(event, Answered)]
     assert len(found) == len(asked)
-    assert engine.facts()["idle_slot_share"] < 0.15
+    share = engine.facts().idle_slot_share
+    assert share is not None
+    assert share < 0.15
 
 
 def test_one_slot_gives_the_same_answers_to_the_bit_whatever_else_is_asked(weights: Path) -> None:
@@ -289,7 +292,7 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
     assert texts({event.index: event for event in found}) == expected
     assert len(found) == len(asked)
     assert max(rows[rows.index(6) + 5 :]) <= 3
-    assert engine.facts()["completion_tokens"] == sum(event.completion_tokens for event in found)
+    assert engine.facts().completion_tokens == sum(event.completion_tokens for event in found)
 
 
 @pytest.mark.parametrize(
@@ -402,14 +405,14 @@ def test_weights_that_are_no_numbers_are_an_error(spm: Path, tmp_path: Path) -> 
     tensors = load_file(copy / "model.safetensors")
     tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
     save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
-    llama_folder.convert(copy, tmp_path / "nan.gguf")
+    llama_folder.convert(open_weights(copy), tmp_path / "nan.gguf")
     for path in (copy, tmp_path / "nan.gguf"):
         with pytest.raises(UserError, match=r"NaN|nan|invalid"):
             answer(path, requests(spm))
 
 
 def prompts(path: Path) -> list[Prompt]:
-    return rendering.render(QUESTIONS, prompt_format.read(path))
+    return rendering.render(QUESTIONS, open_weights(path).prompt_format)
 
 
 def requests(path: Path, **sampling: Any) -> list[Request]:
@@ -420,31 +423,26 @@ def requests(path: Path, **sampling: Any) -> list[Request]:
 def replace_ends(request: Request, ends: tuple[str, ...]) -> Request:
     import msgspec
 
-    return msgspec.structs.replace(request, prompt=msgspec.structs.replace(request.prompt, ends=ends))
+    return msgspec.structs.replace(request, prompt=msgspec.structs.replace(request.prompt, end_token_texts=ends))
 
 
 def texts_of_ends(engine: Any) -> set[str]:
     if hasattr(engine, "tokenizer"):
-        return set(engine.tokenizer.own.convert_ids_to_tokens(list(engine.ends.always)))
-    return set(engine.model.texts_of(engine.ends.always))
+        return set(engine.tokenizer.own.convert_ids_to_tokens(list(engine.end_tokens.always)))
+    return set(engine.model.texts_of(engine.end_tokens.always))
 
 
 def _id(folder: Path, token: str) -> int:
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
-    return HubTokenizer(folder).ids_of({token})[token]
+    return HubTokenizer(open_weights(folder)).ids_of({token})[token]
 
 
 def loaded(path: Path, asked: Sequence[Request], **settings: Any) -> Engine:
     if path.is_dir():
-        from qtui.engines.transformers.engine import TransformersEngine
-
-        engine: Engine = TransformersEngine(variant("transformers", path, "FP16", **settings), path)
+        engine: Engine = loaded_engine(variant("transformers", path, "FP16", **settings), path, asked)
     else:
-        from qtui.engines.llama_cpp.engine import LlamaCppEngine
-
-        engine = LlamaCppEngine(variant("llama.cpp", path, **settings), path)
-    engine.load(asked, lambda _: None)
+        engine = loaded_engine(variant("llama.cpp", path, **settings), path, asked)
     return engine
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from qtui.engines.available import untested
 from qtui.engines.divergence.divergence_answer import taken_apart
 from qtui.engines.divergence.scoring import CHUNK
 from qtui.engines.protocol.answering import Finished, Prompt, Request
-from qtui.engines.protocol.divergence import Given, Keyed, Measured, Pace
+from qtui.engines.protocol.divergence import AllMeasured, Given, Keyed, Measured, Pace
+from qtui.engines.weights.weights import open_weights
 from qtui.records import FinishReason, Sampling, VariantSpec
 from qtui.tasks import load_task_set
 from tests.engines.conftest import QUESTIONS, variant
@@ -41,11 +43,11 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scorer(bpe_gguf: Path) -> "LlamaCppScorer":
-    from qtui.engines.divergence.scoring_llama_cpp import LlamaCppScorer
+    from qtui.engines.divergence.scoring_llama_cpp import load_scorer
 
-    loaded = LlamaCppScorer(variant("llama.cpp", bpe_gguf), bpe_gguf)
-    loaded.load([Request(0, Prompt("問い", True), Sampling())], lambda _: None)
-    return loaded
+    requests = [Request(0, Prompt("問い", True), Sampling())]
+    spec = variant("llama.cpp", bpe_gguf)
+    return load_scorer(spec, open_weights(bpe_gguf), untested("llama.cpp"), requests, lambda _: None)
 
 
 @pytest.mark.usefixtures("demo")
@@ -85,14 +87,14 @@ def test_log_probabilities_are_those_of_the_model_fed_token_by_token(spm: Path, 
     import torch
     from transformers import LlamaForCausalLM
 
-    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.prompts import rendering
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     spec = variant("transformers", spm, "FP32")
     text = TEXTS[4]
     (found,) = measured(comparison(spec, variant("llama.cpp", spm, "F16"), [text]), log).values()
-    form = prompt_format.read(spm)
-    tokenizer = HubTokenizer(spm, space_after_special=form.space_after_special)
+    form = open_weights(spm).prompt_format
+    tokenizer = HubTokenizer(open_weights(spm), space_after_special=form.space_after_special)
     (asked,) = rendering.render([text[0]], form)
     before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.own.eos_token_id]
     model = LlamaForCausalLM.from_pretrained(spm, dtype=torch.float32)
@@ -124,15 +126,15 @@ def test_answers_longer_than_a_chunk_are_the_same_as_in_one_pass(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.prompts import rendering
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     folder = with_window(spm, tmp_path / "windowed", window) if window else spm
     texts = [(QUESTIONS[0], "昔々、山の奥に一匹のきつねが住んでいました。" * count) for count in (45, 2, 20)]
     spec = variant("transformers", folder, "FP32")
     found = measured(comparison(spec, spec, texts, finish="length"), log)
-    form = prompt_format.read(folder)
-    tokenizer = HubTokenizer(folder, space_after_special=form.space_after_special)
+    form = open_weights(folder).prompt_format
+    tokenizer = HubTokenizer(open_weights(folder), space_after_special=form.space_after_special)
     (asked,) = rendering.render([QUESTIONS[0]], form)
     before = tokenizer.tokens(asked)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -268,10 +270,12 @@ def test_keys_name_the_answer_and_both_sides_and_nothing_wanted_loads_nothing(sp
 def test_answers_are_said_as_they_are_done(spm: Path, log: Path) -> None:
     spec = variant("transformers", spm, "FP32")
     said = [
-        each for each in heard(comparison(spec, spec, TEXTS * 3), log) if isinstance(each, (Measured, Pace, Finished))
+        each
+        for each in heard(comparison(spec, spec, TEXTS * 3), log)
+        if isinstance(each, (Measured, Pace, AllMeasured))
     ]
-    assert isinstance(said[-1], Finished)
-    assert said[-1].facts["scored"] == sum(each.divergence.tokens for each in said if isinstance(each, Measured))
+    assert isinstance(said[-1], AllMeasured)
+    assert said[-1].scored == sum(each.divergence.tokens for each in said if isinstance(each, Measured))
     paces = [each for each in said if isinstance(each, Pace)]
     assert paces
     assert all(0 < pace.tokens <= pace.of for pace in paces)

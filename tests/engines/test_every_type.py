@@ -13,9 +13,11 @@ import pytest
 from qtui.engines.protocol.answering import Answered, Prompt, Request
 from qtui.engines.quantizing import gguf_source, quantize
 from qtui.engines.quantizing.quantization_types import NEEDS_IMATRIX, NOMINAL_BITS, NOT_MADE, facts
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 from qtui.records import Sampling
 from tests.engines.conftest import variant
+from tests.loaded_engine import loaded_engine
 
 THREADS = len(os.sched_getaffinity(0))
 
@@ -39,7 +41,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, needs_engines: None) -> Path
     if not (paths.demo_model() / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")
     target = tmp_path_factory.mktemp("whole") / "demo-F16.gguf"
-    llama_folder.convert(paths.demo_model(), target)
+    llama_folder.convert(open_weights(paths.demo_model()), target)
     return target
 
 
@@ -54,7 +56,7 @@ def importance(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("importance") / "imatrix.gguf"
     writer = gguf.GGUFWriter(file, "imatrix")
     writer.add_type("imatrix")
-    for tensor in gguf_file.read_tensors(whole):
+    for tensor in gguf_file.read_tensors(gguf_file.read_header(whole)):
         if len(tensor.shape) == 2:
             writer.add_tensor(f"{tensor.name}.in_sum2", draw.uniform(1, 9, (1, tensor.shape[0])).astype(np.float32))
             writer.add_tensor(f"{tensor.name}.counts", np.full((1, 1), 4, np.float32))
@@ -106,10 +108,7 @@ def test_a_type_that_cannot_be_made_says_so(name: str, whole: Path) -> None:
 
 
 def _answers_a_token(path: Path) -> bool:
-    from qtui.engines.llama_cpp.engine import LlamaCppEngine
-
-    engine = LlamaCppEngine(variant("llama.cpp", path, slots=1), path)
     asked = [Request(0, Prompt("「海」", bos=True), Sampling(max_tokens=1))]
-    engine.load(asked, lambda _: None)
+    engine = loaded_engine(variant("llama.cpp", path, slots=1), path, asked)
     [answer] = [found for found in engine.answer(asked) if isinstance(found, Answered)]
     return answer.completion_tokens <= 1 and answer.finish_reason in ("length", "stop")

@@ -5,6 +5,7 @@ import pytest
 
 from qtui import paths
 from qtui.engines.weights import fingerprint
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 
 
@@ -22,52 +23,52 @@ def folder(tmp_path: Path) -> Path:
     "changed", ["config.json", "model.safetensors", "tokenizer_config.json", "chat_template.jinja"]
 )
 def test_changes_with_every_file_that_counts(folder: Path, changed: str) -> None:
-    before = fingerprint.of_weights(folder)
+    before = open_weights(folder).fingerprint
     (folder / changed).write_text('{"other": "content"}')
-    assert fingerprint.of_weights(folder) != before
+    assert open_weights(folder).fingerprint != before
 
 
 def test_does_not_change_with_a_readme_or_a_script(folder: Path) -> None:
-    before = fingerprint.of_weights(folder)
+    before = open_weights(folder).fingerprint
     (folder / "README.md").write_text("words")
     (folder / "make_model.py").write_text("print()")
-    assert fingerprint.of_weights(folder) == before
+    assert open_weights(folder).fingerprint == before
 
 
 def test_code_counts_where_the_model_brings_its_own(folder: Path) -> None:
     (folder / "config.json").write_text('{"auto_map": {"AutoModel": "modeling.Model"}}')
-    before = fingerprint.of_weights(folder)
+    before = open_weights(folder).fingerprint
     (folder / "modeling.py").write_text("class Model: ...")
-    assert fingerprint.of_weights(folder) != before
+    assert open_weights(folder).fingerprint != before
 
 
 def test_a_gguf_is_known_by_content_and_not_by_name(tmp_path: Path) -> None:
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).write_bytes(b"same")
-    assert fingerprint.of_weights(tmp_path / "a.gguf") == fingerprint.of_weights(tmp_path / "b.gguf")
+    assert open_weights(tmp_path / "a.gguf").fingerprint == open_weights(tmp_path / "b.gguf").fingerprint
 
 
 def test_a_file_is_read_once_for_its_size_and_time(tmp_path: Path) -> None:
     file = tmp_path / "a.gguf"
     file.write_bytes(b"first")
     os.utime(file, ns=(1, 1))
-    before = fingerprint.of_weights(file)
+    before = open_weights(file).fingerprint
     file.write_bytes(b"other")
     os.utime(file, ns=(1, 1))
-    assert fingerprint.of_weights(file) == before  # same size and time: taken from the cache
+    assert open_weights(file).fingerprint == before  # same size and time: taken from the cache
     os.utime(file, ns=(2, 2))
-    assert fingerprint.of_weights(file) != before
+    assert open_weights(file).fingerprint != before
 
 
 def test_a_damaged_cache_is_forgotten(folder: Path) -> None:
-    before = fingerprint.of_weights(folder)
+    before = open_weights(folder).fingerprint
     (paths.cache() / "fingerprints.json").write_text("{broken")
-    assert fingerprint.of_weights(folder) == before
+    assert open_weights(folder).fingerprint == before
 
 
 def test_progress_ends_at_one(folder: Path) -> None:
     seen: list[float] = []
-    fingerprint.of_weights(folder, seen.append)
+    fingerprint.of_files(open_weights(folder).files, seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -75,4 +76,4 @@ def test_progress_ends_at_one(folder: Path) -> None:
 def test_a_folder_without_weights_is_an_error(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"no \*\.safetensors"):
-        fingerprint.of_weights(folder)
+        _ = open_weights(folder).fingerprint

@@ -9,6 +9,7 @@ import pytest
 
 from qtui.engines import available, planning
 from qtui.engines.protocol.answering import Item, Job
+from qtui.engines.weights.finding import WeightsFinder
 from qtui.errors import UserError
 from qtui.experiment import experiment
 from qtui.records import PromptSource, Sampling
@@ -16,7 +17,7 @@ from tests.engines.conftest import job, variant
 
 
 def key(asked: Job, item: int = 0) -> str:
-    return planning.plan(asked, lambda _: None).planned.keys[item]
+    return planning.plan(asked, WeightsFinder(lambda _: None)).planned.keys[item]
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_noise_floor_shares_no_answer_with_its_baseline(
     for spec in asked.variants:
         items = [Item(1, sample, "a") for sample in range(asked.sampling.samples)]
         whole = Job(spec, asked.sampling_for(spec), asked.models[0].prompt, items)
-        keys += planning.plan(whole, lambda _: None).planned.keys
+        keys += planning.plan(whole, WeightsFinder(lambda _: None)).planned.keys
     assert len(keys) == len(set(keys)) == 2 * asked.sampling.samples
 
 
@@ -127,7 +128,9 @@ def test_does_not_change_with_another_name_of_the_same_precision(spm: Path) -> N
 
 def test_samples_of_one_task_have_keys_of_their_own(asked: Job) -> None:
     items = [replace_sample(asked, sample) for sample in range(3)]
-    planned = planning.plan(changed(asked, items=items, sampling=Sampling(temperature=1.0, samples=3)), lambda _: None)
+    planned = planning.plan(
+        changed(asked, items=items, sampling=Sampling(temperature=1.0, samples=3)), WeightsFinder(lambda _: None)
+    )
     assert len(set(planned.planned.keys)) == 3
 
 

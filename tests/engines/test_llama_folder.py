@@ -10,6 +10,7 @@ import pytest
 
 from qtui.engines.conversion import llama_folder
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 
 TEXT = "[INST] 朝の市場では、何が並んでいますか。 [/INST]"
@@ -21,7 +22,7 @@ def test_logits_of_the_f16_file_are_those_of_float32_transformers(kind: str, req
 
 
 def test_logits_of_the_demo_are_those_of_float32_transformers(demo: Path, tmp_path: Path) -> None:
-    llama_folder.convert(demo, tmp_path / "demo.gguf")
+    llama_folder.convert(open_weights(demo), tmp_path / "demo.gguf")
     assert_same_logits(demo, tmp_path / "demo.gguf")
 
 
@@ -35,20 +36,20 @@ def test_other_types_and_tied_embeddings_convert_without_loss(
 
     folder = sentencepiece_llama(tmp_path / "other", dtype=dtype, tied=dtype == "float32")
     assert llama_folder.lossless_type(folder) == type_name
-    llama_folder.convert(folder, tmp_path / "other.gguf")
+    llama_folder.convert(open_weights(folder), tmp_path / "other.gguf")
     assert_same_logits(folder, tmp_path / "other.gguf", within)
 
 
 def test_another_architecture_names_the_converter_to_use(spm: Path, tmp_path: Path) -> None:
     folder = changed(spm, tmp_path, architectures=["FalconForCausalLM"])
     with pytest.raises(UserError, match=r"FalconForCausalLM.*convert_hf_to_gguf"):
-        llama_folder.convert(folder, tmp_path / "out.gguf")
+        llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
 
 
 def test_scaled_positions_are_refused_and_not_ignored(spm: Path, tmp_path: Path) -> None:
     folder = changed(spm, tmp_path, rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0})
     with pytest.raises(UserError, match="yarn"):
-        llama_folder.convert(folder, tmp_path / "out.gguf")
+        llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
 
 
 @pytest.mark.parametrize("keep", [0, 5, 200, 20_000])
@@ -57,7 +58,7 @@ def test_weights_that_are_cut_off_are_a_clear_error_and_leave_nothing(spm: Path,
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"model\.safetensors.*(cut off|not a whole)"):
-        llama_folder.convert(folder, tmp_path / "out.gguf")
+        llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
@@ -83,7 +84,7 @@ def logits_of_transformers(folder: Path) -> tuple[list[int], npt.NDArray[np.floa
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    ids = HubTokenizer(folder).tokens(Prompt(TEXT, bos=True))
+    ids = HubTokenizer(open_weights(folder)).tokens(Prompt(TEXT, bos=True))
     with torch.inference_mode():
         return ids, model(torch.tensor([ids])).logits[0].numpy()
 
@@ -93,7 +94,7 @@ def logits_of_llama(file: Path, ids: list[int]) -> npt.NDArray[np.float32]:
 
     from qtui.engines.llama_cpp.model import LlamaModel
 
-    model = LlamaModel(file)
+    model = LlamaModel(open_weights(file))
     settings = llama_cpp.llama_context_default_params()
     settings.n_ctx, settings.n_threads, settings.n_threads_batch = 256, 1, 1
     # What rounds to half precision on a CPU says nothing about the conversion: flash attention's sums and the cache of keys and

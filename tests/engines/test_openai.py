@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qtui.engines.openai import OpenAIEngine
+from qtui.engines.openai import load_engine
 from qtui.engines.protocol.answering import Answered, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import Sampling
@@ -92,8 +92,7 @@ def requests(sampling: Sampling | None = None, system: str | None = None) -> lis
 
 
 def events(endpoint: Endpoint, asked: list[Request], **settings: Any) -> list[Any]:
-    engine = OpenAIEngine(variant("openai", "a-model", base_url=endpoint.url, **settings))
-    engine.load(asked, lambda _: None)
+    engine = load_engine(variant("openai", "a-model", base_url=endpoint.url, **settings), asked)
     return [event for event in engine.answer(asked) if isinstance(event, Answered | Unanswered)]
 
 

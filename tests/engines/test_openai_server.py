@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from qtui.engines.conversion import kept_gguf
-from qtui.engines.llama_cpp.engine import LlamaCppEngine
-from qtui.engines.openai import OpenAIEngine
+from qtui.engines.openai import OpenAIEngine, load_engine
 from qtui.engines.protocol.answering import Answered, Prompt, Request
-from qtui.engines.weights import locate
+from qtui.engines.weights.weights import open_weights
 from qtui.records import Sampling
 from qtui.tasks import load_task_set
 from tests.engines.conftest import variant
+from tests.loaded_engine import loaded_engine
 
 PATIENCE_SECONDS = 60
 QUESTIONS = tuple(task.input for task in load_task_set("demo", base=None).tasks[:12])
@@ -36,7 +36,7 @@ def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = paths.demo_model()
     if not (folder / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")
-    file = kept_gguf.made_gguf(folder, locate.fingerprint_of(folder, _ignore), "Q8_0", "test", _ignore)
+    file = kept_gguf.made_gguf(open_weights(folder), "Q8_0", "test", _ignore)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -59,8 +59,7 @@ def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_plain_completions_are_what_the_engine_in_process_says(served: tuple[str, Path]) -> None:
     url, file = served
     asked = [Request(i, Prompt(text, True), Sampling(max_tokens=24)) for i, text in enumerate(QUESTIONS)]
-    here = LlamaCppEngine(variant("llama.cpp", file, slots=1), file)
-    here.load(asked, _ignore)
+    here = loaded_engine(variant("llama.cpp", file, slots=1), file, asked)
     mine = answers(here, asked)
     theirs = answers(endpoint(url, "completions", asked), asked)
     assert {i: (a.text, a.prompt_tokens) for i, a in theirs.items()} == {
@@ -96,9 +95,7 @@ def _asked(**sampling: Any) -> list[Request]:
 
 
 def endpoint(url: str, api: str, asked: list[Request]) -> OpenAIEngine:
-    engine = OpenAIEngine(variant("openai", "demo", base_url=url, api=api, slots=2))
-    engine.load(asked, _ignore)
-    return engine
+    return load_engine(variant("openai", "demo", base_url=url, api=api, slots=2), asked)
 
 
 def answers(engine: Any, asked: list[Request]) -> dict[int, Answered]:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.prompts import prompt_format, rendering
-from qtui.engines.prompts.prompt_format import PromptFormat
+from qtui.engines.prompts import rendering
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 
 WITH_BOS = "{{ bos_token }}[INST] {{ messages[-1]['content'] }} [/INST]"
@@ -100,15 +101,17 @@ def folder(tmp_path: Path, **files: object) -> Path:
 
 
 def test_a_template_file_goes_before_the_tokenizers_settings(tmp_path: Path) -> None:
-    found = prompt_format.read(
+    found = open_weights(
         folder(tmp_path, chat_template="from file", tokenizer_config={"chat_template": "from settings"})
-    )
+    ).prompt_format
     assert found.template == "from file"
 
 
 def test_of_named_templates_the_default_is_taken(tmp_path: Path) -> None:
     templates = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]
-    assert prompt_format.read(folder(tmp_path, tokenizer_config={"chat_template": templates})).template == "plain"
+    assert (
+        open_weights(folder(tmp_path, tokenizer_config={"chat_template": templates})).prompt_format.template == "plain"
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_of_named_templates_the_default_is_taken(tmp_path: Path) -> None:
     ],
 )
 def test_whether_a_tokenizer_adds_a_bos(tmp_path: Path, settings: dict[str, object], expected: bool) -> None:
-    assert prompt_format.read(folder(tmp_path, tokenizer_config=settings)).adds_bos is expected
+    assert open_weights(folder(tmp_path, tokenizer_config=settings)).prompt_format.adds_bos is expected
 
 
 def test_a_post_processor_that_adds_the_bos_is_seen(tmp_path: Path) -> None:
@@ -132,17 +135,17 @@ def test_a_post_processor_that_adds_the_bos_is_seen(tmp_path: Path) -> None:
         },
         "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin|>"},
     }
-    assert prompt_format.read(folder(tmp_path, **files)).adds_bos is True
+    assert open_weights(folder(tmp_path, **files)).prompt_format.adds_bos is True
 
 
 def test_settings_that_are_no_json_name_the_file(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{oops")
     with pytest.raises(UserError, match=r"tokenizer_config\.json"):
-        prompt_format.read(tmp_path)
+        _ = open_weights(tmp_path).prompt_format
 
 
 def test_a_gguf_and_its_folder_give_the_same_prompts(spm: Path, spm_gguf: Path) -> None:
-    of_folder = rendering.render(["問い"], prompt_format.read(spm), system="役割")
-    of_file = rendering.render(["問い"], prompt_format.read(spm_gguf), system="役割")
+    of_folder = rendering.render(["問い"], open_weights(spm).prompt_format, system="役割")
+    of_file = rendering.render(["問い"], open_weights(spm_gguf).prompt_format, system="役割")
     assert [(made.text, made.bos) for made in of_folder] == [(made.text, made.bos) for made in of_file]
     assert of_folder[0].bos

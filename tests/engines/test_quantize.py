@@ -6,6 +6,7 @@ import pytest
 from qtui.engines.conversion import kept_gguf
 from qtui.engines.quantizing import quantize
 from qtui.engines.weights import gguf_file
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 
 
@@ -32,7 +33,7 @@ def test_a_smaller_type_is_a_smaller_file_that_loads(spm_gguf: Path, tmp_path: P
     for name in ("Q8_0", "Q4_K_M", "Q2_K"):
         target = tmp_path / f"{name}.gguf"
         quantize.quantize(spm_gguf, target, name, threads=1)
-        assert LlamaModel(target).facts()["stored_as"].startswith(name[:4])
+        assert (LlamaModel(open_weights(target)).facts().stored_as or "").startswith(name[:4])
         sizes.append(target.stat().st_size)
     assert spm_gguf.stat().st_size > sizes[0] > sizes[1] > sizes[2]
 
@@ -81,14 +82,15 @@ def test_of_a_folder_the_file_is_made_once_and_whole(spm: Path, tmp_path: Path) 
 
     folder = tmp_path / "model"
     shutil.copytree(spm, folder)
+    weights = open_weights(folder)
     said: list[Loading] = []
-    first = kept_gguf.made_gguf(folder, "fingerprint", "q4_k_m", "1", said.append)
+    first = kept_gguf.made_gguf(weights, "q4_k_m", "1", said.append)
     made_at = first.stat().st_mtime_ns
     assert list(dict.fromkeys(note.phase for note in said)) == [
         "converting model to GGUF",
         "quantizing to Q4_K_M",
     ]
-    again = kept_gguf.made_gguf(folder, "fingerprint", "Q4_K_M", "1", said.append)
+    again = kept_gguf.made_gguf(weights, "Q4_K_M", "1", said.append)
     assert (again, again.stat().st_mtime_ns) == (first, made_at)
-    assert kept_gguf.made_gguf(folder, "fingerprint", "Q4_K_M", "2", said.append) != first
+    assert kept_gguf.made_gguf(weights, "Q4_K_M", "2", said.append) != first
     assert not list(first.parent.glob(".*unfinished"))

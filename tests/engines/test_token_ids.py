@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights.weights import open_weights
 
 HOSTILE = (
     "",
@@ -71,10 +72,9 @@ def test_token_ids_are_equal_on_both_engines(
 
 def test_token_ids_of_the_demo_are_equal_on_both_engines(demo: Path, tmp_path: Path) -> None:
     from qtui.engines.conversion import llama_folder
-    from qtui.engines.prompts import prompt_format
 
-    llama_folder.convert(demo, tmp_path / "demo.gguf")
-    space = prompt_format.read(demo).space_after_special
+    llama_folder.convert(open_weights(demo), tmp_path / "demo.gguf")
+    space = open_weights(demo).prompt_format.space_after_special
     hub, llama = both(demo, tmp_path / "demo.gguf", space)
     for text in (*HOSTILE, *random_texts()):
         prompt = Prompt(text, True, space)
@@ -103,8 +103,8 @@ def both(folder: Path, file: Path, space_after_special: bool):  # type: ignore[n
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     return (
-        HubTokenizer(folder, space_after_special=space_after_special),
-        LlamaModel(file, space_after_special=space_after_special),
+        HubTokenizer(open_weights(folder), space_after_special=space_after_special),
+        LlamaModel(open_weights(file), space_after_special=space_after_special),
     )
 
 

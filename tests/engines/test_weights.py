@@ -8,7 +8,7 @@ import pytest
 
 from qtui import paths
 from qtui.engines.protocol.answering import Answered, Failed, Job, Loading, Planned
-from qtui.engines.weights import locate
+from qtui.engines.weights.finding import WeightsFinder
 from qtui.errors import UserError
 from qtui.records import PromptSource
 from tests.engines.conftest import QUESTIONS, job, variant
@@ -21,30 +21,30 @@ def nothing(_: Loading) -> None:
 
 
 def test_a_folder_and_a_file_are_what_they_are(spm: Path, spm_gguf: Path) -> None:
-    assert locate.locate(str(spm), nothing) == spm
-    assert locate.locate(str(spm_gguf), nothing) == spm_gguf
+    assert WeightsFinder(nothing).find_weights(str(spm)).path == spm
+    assert WeightsFinder(nothing).find_weights(str(spm_gguf)).path == spm_gguf
 
 
 def test_the_demo_is_the_one_that_comes_with_qtui(demo: Path) -> None:
-    assert locate.locate("demo", nothing) == demo
+    assert WeightsFinder(nothing).find_weights("demo").path == demo
 
 
 def test_a_missing_demo_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "demo_model", lambda: tmp_path / "absent")
     with pytest.raises(UserError, match="demo model is missing"):
-        locate.locate("demo", nothing)
+        WeightsFinder(nothing).find_weights("demo")
 
 
 @pytest.mark.parametrize("written", ["./absent", "~/absent/model.gguf", "absent.gguf", "/no/such/folder", "a b/c"])
 def test_what_is_nowhere_is_an_error_without_asking_the_hub(written: str) -> None:
     with pytest.raises(UserError, match="no such folder or file"):
-        locate.locate(written, nothing)
+        WeightsFinder(nothing).find_weights(written)
 
 
 def test_a_file_that_is_no_gguf_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
     with pytest.raises(UserError, match="neither"):
-        locate.locate(str(tmp_path / "model.bin"), nothing)
+        WeightsFinder(nothing).find_weights(str(tmp_path / "model.bin"))
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_a_whole_life_on_transformers(spm: Path, tmp_path: Path) -> None:
     assert worker.process.returncode == 0
     assert answered_once(heard, len(QUESTIONS))
     (loaded,) = (message for message in heard if isinstance(message, Loaded))
-    assert loaded.facts["dtype"] == ("float32" if loaded.facts["device"] == "cpu" else "float16")
+    assert loaded.facts.dtype == ("float32" if loaded.facts.device == "cpu" else "float16")
     assert "%|" not in (tmp_path / "log").read_text()  # no progress bars in the log
 
 
@@ -82,13 +82,33 @@ def test_both_sides_of_a_model_are_asked_the_same(spm: Path, spm_gguf: Path, tmp
     assert len(hashes) == 1
 
 
+def test_planning_reads_each_file_of_a_folder_once(spm: Path) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from qtui.engines import planning
+        from qtui.engines.processes import child
+        from qtui.engines.protocol.answering import Job
+        from qtui.engines.weights.finding import WeightsFinder
+        asked = child.read(sys.stdin.buffer, Job)
+        planning.plan(asked, WeightsFinder(lambda _: None))  # hashes what is new
+        sys.addaudithook(lambda event, args: event == "open" and print(args[0]))
+        planning.plan(asked, WeightsFinder(lambda _: None))
+    """)
+    for spec in (variant("transformers", spm, "FP16"), variant("llama.cpp", spm, "Q4_K_M")):
+        done = subprocess.run([sys.executable, "-c", program], input=encode(job(spec)), capture_output=True, check=True)
+        opened = [Path(line) for line in done.stdout.decode().splitlines() if line.startswith(str(spm))]
+        assert "config.json" in {file.name for file in opened}
+        assert len(opened) == len(set(opened))
+
+
 def test_planning_loads_nothing_heavy(spm: Path, spm_gguf: Path) -> None:
     program = textwrap.dedent("""
         import sys
         from qtui.engines import planning
         from qtui.engines.processes import child, worker
         from qtui.engines.protocol.answering import Job
-        planning.plan(child.read(sys.stdin.buffer, Job), print)
+        from qtui.engines.weights.finding import WeightsFinder
+        planning.plan(child.read(sys.stdin.buffer, Job), WeightsFinder(print))
         print(*sys.modules)
     """)
     for spec in (

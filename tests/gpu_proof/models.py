@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui import paths
+from qtui.engines.weights.weights import open_weights
 from qtui.tasks import load_task_set
 
 PROMPT_TOKENS = 100
@@ -59,12 +60,12 @@ def make(folder: Path, size: Size, device: str) -> dict[str, Any]:
 
 def demo_requests(count: int | None = None, max_tokens: int = 48) -> list[Any]:
     """The demo's tasks as its chat template asks them."""
-    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.prompts import rendering
     from qtui.engines.protocol.answering import Request
     from qtui.records import Sampling
 
     tasks = load_task_set("demo", base=None).tasks[:count]
-    rendered = rendering.render((task.input for task in tasks), prompt_format.read(paths.demo_model()))
+    rendered = rendering.render((task.input for task in tasks), open_weights(paths.demo_model()).prompt_format)
     return [Request(i, asked, Sampling(max_tokens=max_tokens)) for i, asked in enumerate(rendered)]
 
 

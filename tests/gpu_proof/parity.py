@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights.weights import open_weights
 from tests.gpu_proof import models
 from tests.gpu_proof.stage import (
     Facts,
@@ -84,12 +85,10 @@ def _llama_parity(place: Place, path: Path, name: str) -> Facts:
     subprocess.run(words, check=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, stdin=subprocess.DEVNULL)
     cpu = np.load(kept)
     requests = models.demo_requests()
-    gpu = llama_engine(path, name, 16, place.device)
-    gpu.load(requests, ignore)
+    gpu = llama_engine(path, requests, name, 16, place.device)
     answers = texts(gpu, requests)
     again = texts(gpu, requests)
-    one = llama_engine(path, name, 1, place.device)
-    one.load(requests, ignore)
+    one = llama_engine(path, requests, name, 1, place.device)
     alone = texts(one, requests[:16])
     return {
         "largest logit difference": largest(llama_logits(gpu, requests[:8]), cpu["logits"]),
@@ -108,8 +107,7 @@ def keep_cpu_part(path: Path, name: str, target: Path) -> None:
     import numpy as np
 
     requests = models.demo_requests()
-    engine = llama_engine(path, name, 16, "cpu")
-    engine.load(requests, ignore)
+    engine = llama_engine(path, requests, name, 16, "cpu")
     answers = texts(engine, requests)
     np.savez(target, answers=np.array(answers), logits=llama_logits(engine, requests[:8]))
 
@@ -138,10 +136,8 @@ def _transformers_parity(place: Place, precision: str) -> Facts:
 
     requests = models.demo_requests()
     # Half precision crawls on a CPU, so float32 is what it is held against.
-    cpu = transformers_engine(paths.demo_model(), "FP32", 16, Compute("cpu"))
-    gpu = transformers_engine(paths.demo_model(), precision, 16)
-    for engine in (cpu, gpu):
-        engine.load(requests, ignore)
+    cpu = transformers_engine(paths.demo_model(), requests, "FP32", 16, Compute("cpu"))
+    gpu = transformers_engine(paths.demo_model(), requests, precision, 16)
     texts = [texts(engine, requests) for engine in (cpu, gpu)]
     logits = []
     for engine in (cpu, gpu):
@@ -212,7 +208,9 @@ def _float32_logits() -> tuple[list[int], Any]:
 
     auto: Any = transformers.AutoModelForCausalLM
     bare = auto.from_pretrained(paths.demo_model(), dtype=torch.float32)
-    ids = HubTokenizer(paths.demo_model()).tokens(Prompt("[INST] 朝の市場では、何が並んでいますか。 [/INST]", bos=True))
+    ids = HubTokenizer(open_weights(paths.demo_model())).tokens(
+        Prompt("[INST] 朝の市場では、何が並んでいますか。 [/INST]", bos=True)
+    )
     with torch.inference_mode():
         return ids, bare(torch.tensor([ids])).logits[0].numpy()
 
@@ -225,7 +223,7 @@ def _cpu_logits(path: Path, ids: list[int], rearranges: bool, cache: str) -> Any
     from qtui.engines.device.compute import Compute
     from qtui.engines.llama_cpp.model import LlamaModel
 
-    model = LlamaModel(path, compute=Compute("cpu", rearranges_weights=rearranges))
+    model = LlamaModel(open_weights(path), compute=Compute("cpu", rearranges_weights=rearranges))
     settings = llama_cpp.llama_context_default_params()
     settings.n_ctx, settings.n_threads, settings.n_threads_batch = 256, 4, 4
     settings.offload_kqv = settings.op_offload = False

@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights.weights import open_weights
 from qtui.records import EngineName, VariantSpec
+from tests.loaded_engine import loaded_engine
 
 Facts = dict[str, Any]
 STEPS: dict[str, tuple[Callable[["Place"], Facts], int]] = {}
@@ -68,19 +70,23 @@ def variant(engine: EngineName, path: Path, name: str, slots: int | None, **more
 
 
 def llama_engine(
-    path: Path, name: str, slots: int, accelerator: str, *, rearranges: bool = True, context: int | None = None
+    path: Path,
+    requests: list[Any],
+    name: str,
+    slots: int,
+    accelerator: str,
+    *,
+    rearranges: bool = True,
+    context: int | None = None,
 ) -> Any:
     from qtui.engines.device.compute import Compute
-    from qtui.engines.llama_cpp.engine import LlamaCppEngine
 
     spec = variant("llama.cpp", path, name, slots, context=context)
-    return LlamaCppEngine(spec, path, Compute(accelerator, rearranges_weights=rearranges))
+    return loaded_engine(spec, path, requests, Compute(accelerator, rearranges_weights=rearranges))
 
 
-def transformers_engine(path: Path, precision: str, slots: int, chosen: Any = None) -> Any:
-    from qtui.engines.transformers.engine import TransformersEngine
-
-    return TransformersEngine(variant("transformers", path, precision, slots), path, chosen)
+def transformers_engine(path: Path, requests: list[Any], precision: str, slots: int, chosen: Any = None) -> Any:
+    return loaded_engine(variant("transformers", path, precision, slots), path, requests, chosen)
 
 
 def demo_gguf(place: Place, name: str) -> Path:
@@ -90,7 +96,7 @@ def demo_gguf(place: Place, name: str) -> Path:
 
     path, whole = place.work / f"demo-{name}.gguf", place.work / "demo-F16.gguf"
     if not whole.exists():
-        llama_folder.convert(paths.demo_model(), whole)
+        llama_folder.convert(open_weights(paths.demo_model()), whole)
     if not path.exists():
         quantize.quantize(whole, path, name)
     return path

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights.weights import open_weights
 from tests.gpu_proof import models
 from tests.gpu_proof.stage import (
     UNEVEN,
     Facts,
     Place,
     free,
-    ignore,
     llama_engine,
     noted,
     run,
@@ -32,7 +32,7 @@ def convert_big(place: Place) -> Facts:
     from qtui.engines.quantizing import quantize
 
     began = time.perf_counter()
-    llama_folder.convert(place.big, place.big_f16)
+    llama_folder.convert(open_weights(place.big), place.big_f16)
     converted = time.perf_counter()
     made = quantize.quantize(place.big_f16, place.big_q4, "Q4_K_M")
     return {
@@ -69,12 +69,11 @@ def _llama_speeds(place: Place, name: str, path: Path, grid: Grid) -> Facts:
         count = place.scaled(slots, min(slots, 8))
         label = f"{slots} slots, {'unified' if unified else 'split'} cells, flash attention {'on' if flash is None else 'off'}"
         with noted(rows, label), _context_settings(unified, flash):
-            engine = llama_engine(path, name, count, place.device)
             requests = models.noise_requests(most, UNEVEN)
-            engine.load(requests, ignore)
+            engine = llama_engine(path, requests, name, count, place.device)
             run(engine, requests[:4])
             rows[label] = tokens_per_second(engine, requests)
-            rows[label + ", prompt tok/s"] = round(engine.facts().get("prompt_speed", 0.0))
+            rows[label + ", prompt tok/s"] = round(engine.facts().prompt_speed or 0.0)
             free(engine)
     with noted(rows, "loop of the study, one by one"):
         llama: Any = Llama(str(path), n_ctx=2048, n_gpu_layers=-1 if place.device == "cuda" else 0, verbose=False)
@@ -97,8 +96,7 @@ def _against_batched_bench(place: Place, name: str, path: Path) -> Facts:
         return {"skipped": "no llama-batched-bench in the bundle"}
     slots = place.scaled(64, 4)
     requests = models.noise_requests(slots, [64])
-    engine = llama_engine(path, name, slots, place.device)
-    engine.load(requests, ignore)
+    engine = llama_engine(path, requests, name, slots, place.device)
     engine.prompts = {index: (ids * 3)[: models.PROMPT_TOKENS] for index, ids in engine.prompts.items()}
     run(engine, requests[:4])
     began = time.perf_counter()
@@ -146,13 +144,13 @@ def llama_out_of_memory(place: Place) -> Facts:
     weights = place.big_q4.stat().st_size
     free, _ = torch.cuda.mem_get_info()
     hog = torch.empty(max(0, free - weights - int(3.0 * 2**30)), dtype=torch.uint8, device="cuda")
-    engine = llama_engine(place.big_q4, "Q4_K_M", 64, "cuda", context=2048)
-    facts = engine.load(requests, ignore)
+    engine = llama_engine(place.big_q4, requests, "Q4_K_M", 64, "cuda", context=2048)
+    facts = engine.loaded_facts
     answers = texts(engine, requests)
     return {
         "hog_gib": round(hog.numel() / 2**30, 1),
         "slots_asked": 64,
-        "slots": facts["slots"],
+        "slots": facts.slots,
         "answers": len(answers),
     }
 

@@ -11,7 +11,6 @@ from tests.gpu_proof.stage import (
     Facts,
     Place,
     empty_gpu,
-    ignore,
     noted,
     run,
     step,
@@ -62,12 +61,12 @@ def transformers_big(place: Place) -> Facts:
     requests = models.noise_requests(place.scaled(128, 16), UNEVEN)
     wanted = sum(request.sampling.max_tokens for request in requests)
     found: Facts = {"slots": slots, "requests": len(requests), "tokens": wanted}
-    engine = transformers_engine(place.big, "FP16", slots)
-    found["load_seconds"] = round(engine.load(requests, ignore)["load_seconds"], 1)
+    engine = transformers_engine(place.big, requests, "FP16", slots)
+    found["load_seconds"] = round(engine.loaded_facts.load_seconds, 1)
     # All of it once untimed: a GPU's kernels are loaded when a shape is first computed.
     run(engine, requests)
     found["qtui"] = tokens_per_second(engine, requests)
-    found["qtui_gpu_gib"] = round(engine.facts().get("peak_gpu_bytes", 0) / 2**30, 1)
+    found["qtui_gpu_gib"] = round((engine.facts().peak_gpu_bytes or 0) / 2**30, 1)
     del engine
     empty_gpu()
     tokenizer: Any = AutoTokenizer.from_pretrained(place.big, padding_side="left")
@@ -145,13 +144,13 @@ def bitsandbytes(place: Place) -> Facts:
                 if (paths.demo_model() / name).exists():
                     shutil.copy(paths.demo_model() / name, folder)
             requests = models.demo_requests(place.scaled(16, 2))
-            engine = transformers_engine(folder, f"{bits} bits", 8)
-            facts = engine.load(requests, ignore)
+            engine = transformers_engine(folder, requests, f"{bits} bits", 8)
+            facts = engine.loaded_facts
             kind = type(engine.model.model.layers[0].self_attn.q_proj).__name__
             answers = texts(engine, requests)
             found[f"{bits} bits"] = {
                 "layer": kind,
-                "device": facts["device"],
+                "device": facts.device,
                 "answers": len(answers),
                 "first": answers[0][:40],
             }
@@ -169,13 +168,13 @@ def transformers_out_of_memory(place: Place) -> Facts:
     free, _ = torch.cuda.mem_get_info()
     weights = sum(file.stat().st_size for file in place.big.glob("*.safetensors"))
     hog = torch.empty(max(0, free - weights - int(1.6 * 2**30)), dtype=torch.uint8, device="cuda")
-    engine = transformers_engine(place.big, "FP16", 64)
-    facts = engine.load(requests, ignore)
+    engine = transformers_engine(place.big, requests, "FP16", 64)
+    facts = engine.loaded_facts
     answers = texts(engine, requests)
     return {
         "hog_gib": round(hog.numel() / 2**30, 1),
         "slots_asked": 64,
-        "slots_at_load": facts["slots"],
+        "slots_at_load": facts.slots,
         "slots_at_end": engine.slots,
         "answers": len(answers),
     }

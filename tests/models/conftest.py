@@ -12,9 +12,12 @@ from qtui import catalog
 from qtui.catalog import Entry
 from qtui.engines import planning
 from qtui.engines.protocol.answering import Answered, Item, Job, Prompt, Request
+from qtui.engines.weights.finding import WeightsFinder
+from qtui.engines.weights.weights import open_weights
 from qtui.experiment import experiment
 from qtui.experiment.experiment import Experiment
 from qtui.records import VariantSpec
+from tests.loaded_engine import loaded_engine
 
 TASKS = (
     "りんごが五つ、みかんが八つあります。三つ食べると残りはいくつですか。",
@@ -58,7 +61,7 @@ def kind(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kind]:
             folder = MAKERS[name](home / name)
             gguf = None if name == "hopping_mistral" else home / f"{name}-F16.gguf"
             if gguf:
-                llama_folder.convert(folder, gguf)
+                llama_folder.convert(open_weights(folder), gguf)
             made[name] = Kind(name, folder, gguf)
         return made[name]
 
@@ -103,24 +106,13 @@ def written(folder: Path, entry: Entry, of: Kind, model: str = "") -> Experiment
 def heard(asked: Experiment, variant: VariantSpec) -> Side:
     items = [Item(number, 0, task.input) for number, task in enumerate(asked.task_set.tasks, 1)]
     sampling = asked.sampling_of(variant.model)
-    plan = planning.plan(Job(variant, sampling, asked.models[0].prompt, items), nothing)
-    assert plan.path
+    plan = planning.plan(Job(variant, sampling, asked.models[0].prompt, items), WeightsFinder(nothing))
+    assert plan.weights
     requests = [Request(number, prompt, sampling) for number, prompt in enumerate(plan.prompts)]
-    engine = engine_of(variant, plan.path)
-    engine.load(requests, nothing)
+    engine = loaded_engine(variant, plan.weights.path, requests)
     answers = [each for each in engine.answer(requests) if isinstance(each, Answered)]
     ids = [engine.prompts[number] for number in range(len(requests))]
     return Side(engine, plan.planned, plan.prompts, ids, sorted(answers, key=lambda each: each.index))
-
-
-def engine_of(variant: VariantSpec, path: Path) -> Any:
-    if variant.engine == "transformers":
-        from qtui.engines.transformers.engine import TransformersEngine
-
-        return TransformersEngine(variant, path)
-    from qtui.engines.llama_cpp.engine import LlamaCppEngine
-
-    return LlamaCppEngine(variant, path)
 
 
 def nothing(_: object) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from qtui.catalog import Entry
+from qtui.engines.weights.weights import open_weights
 from qtui.experiment import experiment
 from qtui.experiment.experiment import Experiment
 from tests.engines.test_llama_folder import logits_of_llama
@@ -107,9 +108,9 @@ def test_its_name_is_enough_to_find_its_weights(entry: Entry, engine: str, tmp_p
 
 
 def planned(asked: Experiment) -> str:
-    from qtui.engines.prompts import prompt_format, rendering
+    from qtui.engines.prompts import rendering
 
     source = asked.models[0].prompt
-    form = prompt_format.read(Path(asked.variants[0].weights))
+    form = open_weights(Path(asked.variants[0].weights)).prompt_format
     (made,) = rendering.render([TASKS[0]], form, template=source.template, system=source.system, bos=source.bos)
     return made.text

@@ -36,10 +36,11 @@ PLANNING = """
 import json, sys
 from pathlib import Path
 from qtui.engines import planning
+from qtui.engines.weights.finding import WeightsFinder
 from qtui.errors import UserError
 from tests.engines.conftest import job, variant
 try:
-    planning.plan(job(variant(sys.argv[2], sys.argv[1])), lambda _: None)
+    planning.plan(job(variant(sys.argv[2], sys.argv[1])), WeightsFinder(lambda _: None))
 except UserError as error:
     print(json.dumps({"error": str(error)}))
 """

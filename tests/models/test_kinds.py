@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from qtui.engines.conversion import llama_folder
-from qtui.engines.prompts import prompt_format, rendering
+from qtui.engines.prompts import rendering
 from qtui.engines.weights import gguf_file
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 from tests.engines.test_token_ids import HOSTILE, random_texts
 from tests.models.conftest import Kind
@@ -25,9 +26,9 @@ def test_token_ids_of_any_text_are_equal_on_both_engines(name: str, kind: Callab
 
     made = kind(name)
     assert made.gguf
-    form = prompt_format.read(made.folder)
-    hub = HubTokenizer(made.folder, space_after_special=form.space_after_special)
-    llama = LlamaModel(made.gguf, space_after_special=form.space_after_special)
+    form = open_weights(made.folder).prompt_format
+    hub = HubTokenizer(open_weights(made.folder), space_after_special=form.space_after_special)
+    llama = LlamaModel(open_weights(made.gguf), space_after_special=form.space_after_special)
     texts = [*HOSTILE, *("[INST] " + text for text in HOSTILE), *random_texts()]
     for asked in rendering.render(texts, form, template="", bos=True):
         assert hub.tokens(asked) == llama.tokens(asked), repr(asked.text)
@@ -38,8 +39,8 @@ def test_added_pieces_are_used_and_rows_beyond_the_vocabulary_are_not(kind: Call
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     made = kind("extended_llama")
-    plain = HubTokenizer(kind("llama").folder)
-    extended = HubTokenizer(made.folder)
+    plain = HubTokenizer(open_weights(kind("llama").folder))
+    extended = HubTokenizer(open_weights(made.folder))
     text = Prompt("りんごが五つ、みかんが八つあります。", bos=True)
     ids = extended.tokens(text)
     assert len(ids) < len(plain.tokens(text))
@@ -50,7 +51,7 @@ def test_added_pieces_are_used_and_rows_beyond_the_vocabulary_are_not(kind: Call
 
 
 def test_a_text_in_another_unicode_form_is_asked_in_the_tokenizers(kind: Callable[[str], Kind]) -> None:
-    form = prompt_format.read(kind("neox_llama").folder)
+    form = open_weights(kind("neox_llama").folder).prompt_format
     (asked,) = rendering.render(["か\u3099"], form, template="")
     assert asked.text == "が"
 
@@ -72,7 +73,7 @@ def test_an_expert_that_is_missing_is_named(kind: Callable[[str], Kind], tmp_pat
     del tensors["model.layers.1.block_sparse_moe.experts.3.w2.weight"]
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(UserError, match=r"experts are missing of model\.layers\.1\.block_sparse_moe\.experts\.w2"):
-        llama_folder.convert(folder, tmp_path / "out.gguf")
+        llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["mixtral"]
 
 
@@ -87,7 +88,7 @@ def test_experts_in_several_files_are_one_tensor(kind: Callable[[str], Kind], tm
     for number in range(3):
         part = {name: tensor for place, (name, tensor) in enumerate(sorted(tensors.items())) if place % 3 == number}
         save_file(part, folder / f"model-{number + 1:05d}-of-00003.safetensors")
-    llama_folder.convert(folder, tmp_path / "out.gguf")
+    llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
     assert made.gguf
     assert tensors_of(tmp_path / "out.gguf") == tensors_of(made.gguf)
 

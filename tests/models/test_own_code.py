@@ -10,7 +10,8 @@ from qtui.errors import UserError
 from qtui.experiment import experiment
 from qtui.records import Sampling
 from tests.engines.conftest import variant
-from tests.models.conftest import Kind, engine_of, nothing
+from tests.loaded_engine import loaded_engine
+from tests.models.conftest import Kind
 
 ASKED = "EvoLLM-JP-v1-10B"
 
@@ -23,7 +24,7 @@ def requests(count: int = 3, tokens: int = 10) -> list[Request]:
 def test_unasked_it_is_refused_and_its_files_are_named(kind: Callable[[str], Kind], own_modules: None) -> None:
     folder = kind("hopping_mistral").folder
     with pytest.raises(UserError, match=r"modeling_hopping\.py.*trust_remote_code = true"):
-        engine_of(variant("transformers", folder, "FP16"), folder).load(requests(), nothing)
+        loaded_engine(variant("transformers", folder, "FP16"), folder, requests())
 
 
 def test_unasked_nothing_of_it_runs(kind: Callable[[str], Kind], tmp_path: Path, own_modules: None) -> None:
@@ -34,7 +35,7 @@ def test_unasked_nothing_of_it_runs(kind: Callable[[str], Kind], tmp_path: Path,
     code = folder / "modeling_hopping.py"
     code.write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n" + code.read_text())
     with pytest.raises(UserError):
-        engine_of(variant("transformers", folder, "FP16"), folder).load(requests(), nothing)
+        loaded_engine(variant("transformers", folder, "FP16"), folder, requests())
     assert not (tmp_path / "ran").exists()
 
 
@@ -43,9 +44,8 @@ def test_answers_are_those_of_its_own_forward_pass(kind: Callable[[str], Kind], 
     import torch
 
     folder = kind("hopping_mistral").folder
-    engine = engine_of(variant("transformers", folder, "FP16", trust_remote_code=True), folder)
     asked = [Request(n, each.prompt, Sampling(max_tokens=4 + 3 * n)) for n, each in enumerate(requests())]
-    engine.load(asked, nothing)
+    engine = loaded_engine(variant("transformers", folder, "FP16", trust_remote_code=True), folder, asked)
     assert type(engine.model).__name__ == "HoppingMistralForCausalLM"
     found = {each.index: each for each in engine.answer(asked) if isinstance(each, Answered)}
     for request in asked:
@@ -68,8 +68,7 @@ def test_left_over_settings_of_training_cost_a_library_model_no_cache(
     folder = tmp_path / "llama"
     shutil.copytree(kind("llama").folder, folder)
     change_config(folder, use_cache=False)
-    engine = engine_of(variant("transformers", folder, "FP16"), folder)
-    engine.load(requests(), nothing)
+    engine = loaded_engine(variant("transformers", folder, "FP16"), folder, requests())
     assert engine.can_cache
 
 

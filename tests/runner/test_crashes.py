@@ -91,7 +91,7 @@ def experiment(tmp_path: Path) -> Iterator[CrashingRuns]:
 
 def is_loading(run: RunSummary) -> bool:
     variant = run.variants[0]
-    return variant.phase.startswith("quantizing") and bool(variant.facts.get("loading_fraction"))
+    return variant.phase.startswith("quantizing") and bool(variant.facts.loading_fraction)
 
 
 def is_answering(run: RunSummary) -> bool:

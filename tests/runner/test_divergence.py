@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from qtui.store import Store, divergences, open_store, runs
+from qtui.variant_facts import VariantFacts
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
 pytest.importorskip("torch", reason="needs the engines extra")
@@ -166,12 +167,12 @@ def test_table_has_a_row_for_each_candidate_and_says_where_they_part(demo: Demo)
 
 def test_weights_that_changed_since_the_run_are_refused(demo: Demo, store: Store) -> None:
     variant = next(v for v in runs.summaries(store)[0].variants if v.name == "F16")
-    own = variant.facts["weights_fingerprint"]
-    runs.set_variant(store, variant.id, facts={"weights_fingerprint": "another"})
+    own = variant.facts.weights_fingerprint
+    runs.set_variant(store, variant.id, facts=VariantFacts(weights_fingerprint="another"))
     try:
         refused = demo.qtui("divergence", "--candidate", "F16")
     finally:
-        runs.set_variant(store, variant.id, facts={"weights_fingerprint": own})
+        runs.set_variant(store, variant.id, facts=VariantFacts(weights_fingerprint=own))
     assert refused.returncode == 1
     assert "demo-ja F16: the weights at demo have changed since run 1 answered with them" in refused.stderr
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qtui.engines.weights.weights import open_weights
 from qtui.results.score_figures import ScoreRow, score_rows
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
@@ -39,7 +40,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScoreRow]:
 
     folder = tmp_path_factory.mktemp("tokens")
     whole = folder / "F16.gguf"
-    llama_folder.convert(byte_level_llama(folder / "tiny"), whole)
+    llama_folder.convert(open_weights(byte_level_llama(folder / "tiny")), whole)
     replace(whole, folder / "other-pre.gguf", text("gpt-2"), text("qwen2"))
     bos = b"tokenizer.ggml.bos_token_id" + (4).to_bytes(4, "little")
     replace(whole, folder / "other-bos.gguf", bos + (0).to_bytes(4, "little"), bos + (2).to_bytes(4, "little"))

@@ -8,6 +8,7 @@ import pytest
 
 from qtui.records import NOTHING_TO_DO, Answer, RunSummary, Task, TaskSet
 from qtui.store import Store, answers, leases, open_store, runs
+from qtui.variant_facts import VariantFacts
 from tests.store.old_store import fill_old
 
 TASKS = TaskSet("two", (Task("a"), Task("b")))
@@ -192,12 +193,12 @@ def test_another_runners_attempt_is_not_ended_by_this_process(store: Store) -> N
 def test_pause_is_no_part_of_what_the_time_left_is_reckoned_from(store: Store) -> None:
     begin(store, 1000)
     variant = summary(store).variants[0].id
-    runs.set_variant(store, variant, state="answering", facts={"answering_started": 1005.0})
+    runs.set_variant(store, variant, state="answering", facts=VariantFacts(answering_started=1005.0))
     pause(store, 1010)
     runs.set_state(store, 1, "running")
     pause_seconds = summary(store).attempts[-1].paused_seconds
     assert pause_seconds > 0
-    assert summary(store).variants[0].facts["answering_started"] == pytest.approx(1005 + pause_seconds)
+    assert summary(store).variants[0].facts.answering_started == pytest.approx(1005 + pause_seconds)
 
 
 def test_run_of_an_older_store_has_no_attempts_and_says_nothing(tmp_path: Path) -> None:

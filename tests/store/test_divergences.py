@@ -8,6 +8,7 @@ import pytest
 from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import Store, answers, divergences, open_store, runs
 from qtui.store.divergences import Pair, Place, Weights
+from qtui.variant_facts import VariantFacts
 from tests.filled_store import fill
 from tests.store.old_store import fill_old
 
@@ -128,9 +129,11 @@ def test_answer_that_was_made_anew_is_missing_again(store: Store, pair: Pair) ->
 @pytest.mark.parametrize("side", ["baseline_id", "candidate_id"])
 def test_what_other_weights_gave_does_not_count(side: str, store: Store, pair: Pair) -> None:
     measure(store, pair)
-    runs.set_variant(store, getattr(pair, side), facts={"weights_fingerprint": f"{side.removesuffix('_id')}'s"})
+    runs.set_variant(
+        store, getattr(pair, side), facts=VariantFacts(weights_fingerprint=f"{side.removesuffix('_id')}'s")
+    )
     assert len(divergences.rows(store, pair)) == 12
-    runs.set_variant(store, getattr(pair, side), facts={"weights_fingerprint": "newer"})
+    runs.set_variant(store, getattr(pair, side), facts=VariantFacts(weights_fingerprint="newer"))
     assert divergences.rows(store, pair) == []
     assert len(divergences.missing(store, pair)) == 12
 

@@ -7,6 +7,7 @@ import pytest
 from qtui.engines import available
 from qtui.store import Store, runs
 from qtui.ui.app import QtuiApp
+from qtui.variant_facts import VariantFacts
 from tests import fake_gpu
 from tests.ui.test_runs import begin
 from tests.ui.waiting import screen_text, until, until_shown
@@ -52,7 +53,7 @@ async def test_what_mends_a_slow_computation_stands_under_its_variant(
     run_id = begin(store)
     variant = runs.summaries(store, [run_id])[0].variants[0]
     note = "computed on the CPU: llama.cpp is built without CUDA: `make engines` builds it for NVIDIA H100"
-    runs.set_variant(store, variant.id, facts={"compute_notes": [note]})
+    runs.set_variant(store, variant.id, facts=VariantFacts(compute_notes=(note,)))
     app = QtuiApp(store_path)
     async with app.run_test(size=size) as pilot:
         await until_shown(pilot, "Note: computed on the CPU: llama.cpp is built without CUDA")

@@ -10,6 +10,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.models.known_models import File, bits_per_weight, known_models
 from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.widgets.lines import ROLES
+from qtui.variant_facts import VariantFacts
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -17,7 +18,7 @@ from tests.ui.waiting import screen_text, until, until_shown
 async def test_what_ran_here_is_shown_with_size_speed_and_bits_per_weight(store_path: Path, store: Store) -> None:
     run_id = fill(store, models=("calm2-7b-chat",))
     variant = runs.summaries(store, [run_id])[0].variants[1]
-    facts = {"file_bytes": 4 * 2**30, "parameters": 7 * 10**9, "tokens_per_second": 12.5, "peak_rss_bytes": 5 * 2**30}
+    facts = VariantFacts(file_bytes=4 * 2**30, parameters=7 * 10**9, tokens_per_second=12.5, peak_rss_bytes=5 * 2**30)
     runs.set_variant(store, variant.id, facts=facts)
     app = QtuiApp(store_path)
     async with app.run_test(size=(100, 40)) as pilot:

@@ -9,6 +9,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.runs.pane import RunsPane
 from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
+from qtui.variant_facts import VariantFacts
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -53,7 +54,7 @@ async def test_a_run_is_shown_as_it_goes_on(store_path: Path, store: Store) -> N
     async with app.run_test(size=(100, 40)) as pilot:
         await until_shown(pilot, "0/20")
         answer(store, run_id, 0, 4)
-        facts = {"tokens_per_second": 52.34, "rss_bytes": 3 * 2**30, "eta_seconds": 83}
+        facts = VariantFacts(tokens_per_second=52.34, rss_bytes=3 * 2**30, eta_seconds=83)
         runs.set_variant(store, variant, state="answering", facts=facts)
         await until_shown(pilot, "4/10")
         [line] = [line for line in screen_text(pilot).splitlines() if "4/10" in line]
@@ -66,7 +67,7 @@ async def test_the_time_left_is_reckoned_from_answers_made_since_loading(store_p
     run_id = begin(store)
     variant = runs.summaries(store, [run_id])[0].variants[0].id
     answer(store, run_id, 0, 6)
-    facts = {"answering_started": time.time() - 20, "known": 4}
+    facts = VariantFacts(answering_started=time.time() - 20, known=4)
     runs.set_variant(store, variant, state="answering", facts=facts)
     app = QtuiApp(store_path)
     async with app.run_test(size=(100, 40)) as pilot:
@@ -202,7 +203,7 @@ def heading(store: Store, run_id: int, state: str, ended: float | None) -> str:
 def test_the_time_between_an_interruption_and_the_resumption_is_not_worked(store: Store) -> None:
     run_id = begin(store)
     answered_at(store, run_id, 1010, 1020, 1630)
-    facts = {"answering_started": 1620, "load_seconds": 5}
+    facts = VariantFacts(answering_started=1620, load_seconds=5)
     runs.set_variant(store, runs.summaries(store, [run_id])[0].variants[0].id, facts=facts)
     assert "took 0:35 (resumed" in heading(store, run_id, "done", 1640)
 
@@ -210,7 +211,9 @@ def test_the_time_between_an_interruption_and_the_resumption_is_not_worked(store
 def test_an_answer_of_an_earlier_run_is_no_sign_of_an_interruption(store: Store) -> None:
     run_id = begin(store)
     answered_at(store, run_id, 900, 1020, 1030)
-    runs.set_variant(store, runs.summaries(store, [run_id])[0].variants[0].id, facts={"answering_started": 1015})
+    runs.set_variant(
+        store, runs.summaries(store, [run_id])[0].variants[0].id, facts=VariantFacts(answering_started=1015)
+    )
     assert "took 0:30 ·" in heading(store, run_id, "done", 1040)
 
 

@@ -8,16 +8,14 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.engines.conversion import converter, llama_folder
+from qtui.engines.conversion.llama_settings import CONVERSION
 from qtui.engines.protocol.answering import Loading
+from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
 from qtui.engines.quantizing import quantize
-from qtui.engines.weights import fingerprint
-from qtui.engines.weights.locate import Report, model_name, reporting
+from qtui.engines.weights.weights import Weights
 from qtui.files import private_files
 from qtui.files.disk_room import check_room
 from qtui.records import content_hash
-
-CONVERSION = 1
-"""Goes up when `llama_folder` would make another file of the same folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +27,27 @@ class Conversion:
 
 
 def made_gguf(
-    folder: Path,
-    folder_fingerprint: str,
+    weights: Weights,
     precision: str,
     version: str,
-    report: Report,
+    report: LoadingReport,
     *,
     how: Conversion | None = None,
 ) -> Path:
-    """The GGUF of type `precision` that is made of a folder on first use and kept in the cache.
+    """The GGUF file of type `precision` that is made of a folder on first use and kept in the cache.
 
     `version` is that of what converts and quantizes. Raises UserError where the type or the architecture is not known.
     """
-
     name = quantize.type_name(precision)
-    home = cached(folder_fingerprint, version)
-    target = home / f"{model_name(folder)}-{name}.gguf"
+    home = cached(weights.fingerprint, version)
+    target = home / f"{weights.name}-{name}.gguf"
     if not target.is_file():
-        whole = whole_gguf(folder, home, report, how or Conversion())
+        whole = whole_gguf(weights, home, report, how or Conversion())
         with _alone(home / "lock"):
             if not target.is_file():
                 phase = f"quantizing to {name}"
                 report(Loading(phase))
-                quantize.quantize(whole, target, name, progress=reporting(report, phase))
+                quantize.quantize(whole, target, name, progress=whole_percents(report, phase))
     return target
 
 
@@ -61,26 +57,25 @@ def cached(folder_fingerprint: str, version: str, imatrix: str = "") -> Path:
     return paths.cache() / "gguf" / content_hash(*values)[:20]
 
 
-def whole_gguf(folder: Path, home: Path, report: Report, how: Conversion) -> Path:
+def whole_gguf(weights: Weights, home: Path, report: LoadingReport, how: Conversion) -> Path:
     """The folder as one GGUF file without loss: by qtui where it knows the architecture, else by llama.cpp's converter."""
-
-    name = model_name(folder)
+    name = weights.name
     private_files.make_folder(home)
     try:
-        whole_type = llama_folder.lossless_type(folder)
+        whole_type = llama_folder.lossless_type(weights.path)
     except converter.NeedsConverterError:
         whole_type = "auto"
     whole = home / f"{name}-{whole_type}.gguf"
     with _alone(home / "lock"):
         if whole.is_file():
             return whole
-        check_room(home, sum(file.stat().st_size for file in fingerprint.weight_files(folder)), whole.name)
+        check_room(home, weights.file_bytes, whole.name)
         try:
             report(Loading(f"converting {name} to GGUF"))
-            llama_folder.convert(folder, whole)
+            llama_folder.convert(weights, whole)
         except converter.NeedsConverterError:
             converter.convert(
-                folder,
+                weights.path,
                 whole,
                 whole_type.lower(),
                 converter=how.converter,

@@ -4,8 +4,6 @@ For the Llama family alone, whose layout is settled: Llama, Mistral and Mixtral,
 architecture to llama.cpp. Everything else is the business of llama.cpp's own converter, and the error says so.
 """
 
-import contextlib
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,15 +15,15 @@ import numpy.typing as npt
 
 from qtui.engines.conversion import llama_vocabulary
 from qtui.engines.conversion.converter import NeedsConverterError
-from qtui.engines.prompts import prompt_format
+from qtui.engines.conversion.llama_settings import USE_LLAMA_CPP, check_architecture, rope_settings
 from qtui.engines.weights import safetensors_file, unfinished
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 
-_ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
 _EXPERT = re.compile(
     r"^(?P<block>model\.layers\.\d+\.block_sparse_moe)\.experts\.(?P<number>\d+)\.(?P<part>w[123])\.weight$"
 )
-_USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the .gguf file as weights"
 
 
 def lossless_type(folder: Path) -> str:
@@ -36,18 +34,19 @@ def lossless_type(folder: Path) -> str:
     return "BF16" if kinds <= {safetensors_file.BFLOAT16} else "F32"
 
 
-def convert(folder: Path, target: Path) -> None:
+def convert(weights: Weights, target: Path) -> None:
     """Write `target` whole or not at all. Raises UserError where the folder is of another kind or damaged."""
     import gguf
 
-    config = _config(folder)
+    check_architecture(weights)
+    folder, config = weights.path, weights.config
     whole_type = lossless_type(folder)
     with unfinished.growing(target) as path:
         # Experts are stacked into new arrays, which wait on disk and not in memory.
         writer = gguf.GGUFWriter(path, "llama", use_temp_file="num_local_experts" in config)
         _add_hyperparameters(writer, config, folder, whole_type)
         llama_vocabulary.add_to(writer, folder, config)
-        _add_prompt_format(writer, folder)
+        _add_prompt_format(writer, weights.prompt_format)
         for name, kind, array in _mapped_tensors(folder, config):
             _add_tensor(writer, name, kind, array, whole_type)
         writer.write_header_to_file()
@@ -56,43 +55,12 @@ def convert(folder: Path, target: Path) -> None:
         writer.close()
 
 
-def check_settings(folder: Path) -> None:
-    """Raises UserError where the config alone says that no GGUF file can be made of a folder, here or by llama.cpp's converter."""
-    with contextlib.suppress(NeedsConverterError):
-        _config(folder)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    architecture = (config.get("architectures") or ["?"])[0]
-    if architecture not in _ARCHITECTURES:
-        raise NeedsConverterError(
-            f"{folder}: qtui converts Llama models to GGUF itself, and this is {architecture}; {_USE_LLAMA_CPP}"
-        )
-    if config.get("quantization_config"):
-        raise UserError(f"{folder}: its weights are quantized already; make GGUF files from the original model")
-    rope = _rope(config).get("rope_type", "default")
-    if rope not in ("default", "linear"):
-        raise NeedsConverterError(
-            f"{folder}: positions are scaled by {rope}, which qtui does not convert; {_USE_LLAMA_CPP}"
-        )
-    return config
-
-
-def _rope(config: dict[str, Any]) -> dict[str, Any]:
-    """transformers 5 writes `rope_parameters`, 4 wrote `rope_scaling` (with `type`) and `rope_theta`."""
-    found = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
-    found.setdefault("rope_type", found.get("type") or "default")
-    found.setdefault("rope_theta", config.get("rope_theta") or 10000.0)
-    return found
-
-
 def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whole_type: str) -> None:
     import gguf
 
     heads = config["num_attention_heads"]
     head_size = config.get("head_dim") or config["hidden_size"] // heads
-    rope = _rope(config)
+    rope = rope_settings(config)
     writer.add_name(folder.name)
     # llama.cpp knows no window in this architecture: beyond it, it computes something else than the model.
     window = config.get("sliding_window")
@@ -120,8 +88,7 @@ def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whol
     writer.add_file_type({"F32": types.ALL_F32, "F16": types.MOSTLY_F16, "BF16": types.MOSTLY_BF16}[whole_type])
 
 
-def _add_prompt_format(writer: Any, folder: Path) -> None:
-    form = prompt_format.read(folder)
+def _add_prompt_format(writer: Any, form: PromptFormat) -> None:
     writer.add_add_bos_token(form.adds_bos)
     writer.add_add_eos_token(False)
     if form.template:
@@ -139,7 +106,7 @@ def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str,
             continue
         mapped = names.get_name(name, (".weight", ".bias"))
         if mapped is None:
-            raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {_USE_LLAMA_CPP}")
+            raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {USE_LLAMA_CPP}")
         turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
         yield mapped, kind, _interleaved(array, turned) if turned else array
 
@@ -186,6 +153,6 @@ def _weight_files(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise NeedsConverterError(
-            f"{folder}: only *.safetensors weights can be converted, and there are none; {_USE_LLAMA_CPP}"
+            f"{folder}: only *.safetensors weights can be converted, and there are none; {USE_LLAMA_CPP}"
         )
     return files

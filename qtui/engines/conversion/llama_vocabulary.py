@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qtui.engines.conversion.converter import NeedsConverterError
+from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
 
 # Token types of SentencePiece and of GGUF: the same numbers.
@@ -22,7 +23,7 @@ class _Token(NamedTuple):
 
 def add_to(writer: Any, folder: Path, config: dict[str, Any]) -> None:
     """Raises UserError where the tokenizer is of a kind that qtui does not know how to write."""
-    settings = _json(folder / "tokenizer.json")
+    settings = read_json(folder / "tokenizer.json")
     model = settings.get("model", {})
     if (folder / "tokenizer.model").is_file():
         tokens = _of_sentencepiece(folder / "tokenizer.model")
@@ -81,7 +82,7 @@ def _kind_by_text(text: str) -> int:
 
 def _add_sentencepiece(writer: Any, folder: Path, tokens: list[_Token], config: dict[str, Any]) -> None:
     tokens = _with_added(tokens, folder, config)
-    settings = _json(folder / "tokenizer_config.json")
+    settings = read_json(folder / "tokenizer_config.json")
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list([token.text for token in tokens])
@@ -135,17 +136,17 @@ def _with_added(tokens: list[_Token], folder: Path, config: dict[str, Any]) -> l
 
 def _added(folder: Path) -> list[tuple[int, str, bool]]:
     """(number, text, special) from wherever a folder says so; later entries are the more specific ones."""
-    found = [(number, text, False) for text, number in _json(folder / "added_tokens.json").items()]
-    entries = _json(folder / "tokenizer.json").get("added_tokens", [])
+    found = [(number, text, False) for text, number in read_json(folder / "added_tokens.json").items()]
+    entries = read_json(folder / "tokenizer.json").get("added_tokens", [])
     found += [(entry["id"], entry["content"], bool(entry["special"])) for entry in entries]
-    decoder = _json(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
+    decoder = read_json(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
     found += [(int(number), entry["content"], bool(entry.get("special"))) for number, entry in decoder.items()]
     return found
 
 
 def _add_special_ids(writer: Any, folder: Path, config: dict[str, Any]) -> None:
     """As config.json says. Of several end tokens the first is GGUF's; the others llama.cpp knows by their text."""
-    generation = _json(folder / "generation_config.json")
+    generation = read_json(folder / "generation_config.json")
     for name, add in (
         ("bos_token_id", writer.add_bos_token_id),
         ("eos_token_id", writer.add_eos_token_id),
@@ -155,13 +156,3 @@ def _add_special_ids(writer: Any, folder: Path, config: dict[str, Any]) -> None:
         value = value[0] if isinstance(value, list) and value else value
         if isinstance(value, int) and value >= 0:
             add(value)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{file}: not valid JSON ({error}); fetch the model again") from None
-    return found if isinstance(found, dict) else {}

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 
 from qtui.engines.protocol.answering import Progress
+from qtui.variant_facts import VariantFacts
 
 INTERVAL = 0.3
 """Seconds between two Progress messages."""
@@ -66,38 +66,37 @@ class Meter:
             gpu_bytes=self._gpu_bytes_now(),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         """Of `Finished`."""
         seconds = self.seconds
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "seconds": seconds,
-            "tokens_per_second": self.completion_tokens / seconds if seconds > 0 else 0.0,
-            "peak_rss_bytes": peak_rss(),
-            **({"peak_gpu_bytes": self.peak_gpu_bytes} if self._gpu_bytes_now() else {}),
-            **self._speeds(),
-        }
+        generation_speed, prompt_speed = self._speeds()
+        return VariantFacts(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            seconds=seconds,
+            tokens_per_second=self.completion_tokens / seconds if seconds > 0 else 0.0,
+            peak_rss_bytes=peak_rss(),
+            peak_gpu_bytes=self.peak_gpu_bytes if self._gpu_bytes_now() else None,
+            idle_slot_share=self.idle_slot_steps / self.slot_steps if self.slot_steps else None,
+            generation_speed=generation_speed,
+            prompt_speed=prompt_speed,
+        )
 
     def _gpu_bytes_now(self) -> int | None:
         now = self.gpu_bytes() if self.gpu_bytes else _torch_gpu_bytes()
         self.peak_gpu_bytes = max(self.peak_gpu_bytes, now or 0)
         return now
 
-    def _speeds(self) -> dict[str, float]:
-        """Of reading prompts and of writing answers, in tokens per second, and the share of slots that had nothing to do.
+    def _speeds(self) -> tuple[float | None, float | None]:
+        """Of writing answers and of reading prompts, in tokens per second; None where there is nothing to tell it by.
 
         A pass that reads prompts writes answers too; what that takes is known from the passes that only write.
         """
-        if not self.slot_steps:
-            return {}
-        found = {"idle_slot_share": self.idle_slot_steps / self.slot_steps}
-        if self._pure.tokens:
-            found["generation_speed"] = self._pure.tokens / self._pure.seconds
-            reading = self._mixed.seconds - self._mixed.tokens / found["generation_speed"]
-            if reading > 0:
-                found["prompt_speed"] = self._read / reading
-        return found
+        if not self.slot_steps or not self._pure.tokens:
+            return None, None
+        generation_speed = self._pure.tokens / self._pure.seconds
+        reading = self._mixed.seconds - self._mixed.tokens / generation_speed
+        return generation_speed, self._read / reading if reading > 0 else None
 
 
 def peak_rss() -> int:

@@ -15,9 +15,5 @@ class Compute:
     report: dict[str, str] = field(default_factory=dict)
     """What the library says of itself."""
 
-    @property
-    def facts(self) -> dict[str, object]:
-        return {"compute_notes": list(self.notes), "library": self.report}
-
 
 ENDPOINT = Compute("cpu")

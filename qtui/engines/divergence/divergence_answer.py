@@ -72,7 +72,7 @@ def _parting(place: int, tokens: Tokens, whole: Positions, scorer: Scorer) -> Pa
 
 def _text(token: int, scorer: Scorer) -> str:
     """A token for a person: a part of a character as its bytes, a special token by its number, an end token as nothing."""
-    if token in scorer.ends:
+    if token in scorer.end_ids:
         return ""
     data = scorer.piece(token)
     try:

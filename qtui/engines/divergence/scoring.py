@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qtui.engines.protocol.answering import Prompt, Report, Request
+from qtui.engines.protocol.answering import Prompt
+from qtui.variant_facts import VariantFacts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,17 +41,18 @@ class Piece:
 
 
 class Scorer(Protocol):
-    """One loaded model."""
+    """A model that is loaded, tokenizer and weights: `loading.load_scorer` makes it whole."""
 
     size: int
     """Rows of its logits."""
     named: int
     """Tokens that its tokenizer knows; rows beyond them only pad the size."""
-    ends: frozenset[int]
+    end_ids: frozenset[int]
     """Tokens that end an answer."""
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        """Tokenizer and weights, for prompts and sampling of these; returns facts. Raises UserError with a clear reason."""
+    @property
+    def loaded_facts(self) -> VariantFacts:
+        """What became known while loading."""
         ...
 
     def twin(self) -> "Scorer":

@@ -2,47 +2,49 @@
 
 import ctypes
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines.decoding import answer_text
 from qtui.engines.device.compute import Compute
 from qtui.engines.divergence.scoring import CHUNK, ROWS, Piece
-from qtui.engines.llama_cpp import native_log
-from qtui.engines.llama_cpp.engine import physical_cores, whole_percents
+from qtui.engines.llama_cpp import loading, native_log
+from qtui.engines.llama_cpp.context import physical_cores
 from qtui.engines.llama_cpp.model import LlamaModel
-from qtui.engines.prompts import end_tokens
+from qtui.engines.prompts.end_tokens import find_end_tokens
 from qtui.engines.protocol.answering import Prompt, Report, Request
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
+
+
+def load_scorer(
+    variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
+) -> "LlamaCppScorer":
+    """The scorer for prompts and sampling of these requests. Raises UserError with llama.cpp's reason where it cannot."""
+    model = loading.load_model(weights, compute, requests, report)
+    end_tokens = find_end_tokens(requests, model, weights.path)
+    return LlamaCppScorer(variant, model, end_tokens.for_sampling(requests[0].sampling), model.facts())
 
 
 class LlamaCppScorer:
-    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
+    """See `Scorer`."""
+
+    def __init__(
+        self, variant: VariantSpec, model: LlamaModel, end_ids: frozenset[int], loaded_facts: VariantFacts
+    ) -> None:
         self.variant = variant
-        self.compute = compute
-        self.path = path
+        self.model = model
+        self.size, self.named = model.size, model.named
+        self.end_ids = end_ids
+        self.loaded_facts = loaded_facts
         self._context: Any = None
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        self.model = LlamaModel(
-            self.path,
-            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
-            compute=self.compute,
-            progress=whole_percents(report),
-        )
-        self.size, self.named = self.model.size, self.model.named
-        self.ends = end_tokens.find(requests, self.model, self.path).of(requests[0].sampling)
-        return self.model.facts()
-
     def twin(self) -> "LlamaCppScorer":
-        other = LlamaCppScorer(self.variant, self.path, self.compute)
-        other.model, other.size, other.named, other.ends = self.model, self.size, self.named, self.ends
-        return other
+        return LlamaCppScorer(self.variant, self.model, self.end_ids, self.loaded_facts)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         return self.model.tokens(prompt)
@@ -68,7 +70,7 @@ class LlamaCppScorer:
         settings.offload_kqv = settings.op_offload = self.model.is_on_gpu
         self._context = llama_cpp.llama_init_from_model(self.model.pointer, settings)
         if not self._context:
-            raise UserError(f"{self.path}: no memory for {cells:,} tokens: {native_log.last_error()}")
+            raise UserError(f"{self.model.path}: no memory for {cells:,} tokens: {native_log.last_error()}")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._batch = llama_cpp.llama_batch_init(CHUNK, 0, 1)
 
@@ -81,7 +83,7 @@ class LlamaCppScorer:
             self._put(piece)
         code = llama_cpp.llama_decode(self._context, self._batch)
         if code:
-            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
+            raise UserError(f"{self.model.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
         scored = sum(piece.scored for piece in pieces)
         if not scored:
             return np.empty((0, self.size), np.float32)

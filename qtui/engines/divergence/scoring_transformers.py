@@ -5,7 +5,6 @@ Attention looks back only, so what pads the end of a row changes nothing before 
 
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,26 +15,39 @@ from numpy.typing import NDArray
 from qtui.engines.device.compute import Compute
 from qtui.engines.divergence.scoring import Piece
 from qtui.engines.protocol.answering import Prompt, Report, Request
+from qtui.engines.transformers import loading
 from qtui.engines.transformers.engine import TransformersEngine
+from qtui.engines.weights.weights import Weights
 from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
+
+
+def load_scorer(
+    variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
+) -> "TransformersScorer":
+    """The scorer for prompts and sampling of these requests. Raises UserError with the library's reason where it cannot."""
+    engine = loading.load_engine(variant, weights, compute, requests, report)
+    return TransformersScorer(engine, engine.end_tokens.for_sampling(requests[0].sampling))
 
 
 class TransformersScorer:
-    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
-        self.engine = TransformersEngine(variant, path, compute)
+    """See `Scorer`."""
+
+    def __init__(self, engine: TransformersEngine, end_ids: frozenset[int]) -> None:
+        self.engine = engine
+        self.end_ids = end_ids
+        self.size = int(engine.model.config.get_text_config().vocab_size)
+        # Some tokenizers name tokens that their model has no row for.
+        self.named = min(self.size, len(engine.tokenizer.own))
+        self._can_keep = "logits_to_keep" in inspect.signature(engine.model.forward).parameters
         self._rows: list[int] = []
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        facts = self.engine.load(requests, report)
-        self.ends = self.engine.ends.of(requests[0].sampling)
-        self._describe()
-        return facts
+    @property
+    def loaded_facts(self) -> VariantFacts:
+        return self.engine.loaded_facts
 
     def twin(self) -> "TransformersScorer":
-        other = TransformersScorer(self.engine.variant, self.engine.path)
-        other.engine, other.ends = self.engine, self.ends
-        other._describe()
-        return other
+        return TransformersScorer(self.engine, self.end_ids)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         return self.engine.tokenizer.tokens(prompt)
@@ -86,10 +98,3 @@ class TransformersScorer:
             kept = [self._rows.index(row) for row in rows]
             self._cache.batch_select_indices(torch.tensor(kept, device=self.engine.device))
             self._rows = rows
-
-    def _describe(self) -> None:
-        model: Any = self.engine.model
-        self.size = int(model.config.get_text_config().vocab_size)
-        # Some tokenizers name tokens that their model has no row for.
-        self.named = min(self.size, len(self.engine.tokenizer.own))
-        self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters

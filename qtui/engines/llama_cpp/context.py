@@ -1,9 +1,11 @@
 """llama.cpp's context and its cache of keys and values: as many slots as were asked for and as memory holds."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import llama_cpp
+import psutil
 
 from qtui.engines.device import memory as device_memory
 from qtui.engines.llama_cpp import native_log
@@ -42,6 +44,12 @@ def create(model: LlamaModel, *, slots: int, context: int, threads: int) -> Llam
             )
         slots //= 2
     return LlamaContext(native, llama_cpp.llama_get_memory(native), slots, max(BATCH, slots))
+
+
+def physical_cores() -> int:
+    """How many threads llama.cpp computes with where nothing else is asked for: one for each core that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 def free_memory() -> int:

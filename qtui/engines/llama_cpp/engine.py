@@ -7,37 +7,29 @@ asked: that is the mode that is reproducible to the bit.
 """
 
 import ctypes
-import os
 import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import llama_cpp
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-from qtui.engines.available import untested
-from qtui.engines.decoding import answer_text, prompt_hash, slot_count
+from qtui.engines.decoding import answer_text, prompt_hash
 from qtui.engines.decoding.answer_text import AnswerText
 from qtui.engines.decoding.meter import Meter
-from qtui.engines.device.compute import Compute
-from qtui.engines.llama_cpp import context as llama_context
-from qtui.engines.llama_cpp import gpu_memory, native_log
+from qtui.engines.llama_cpp import native_log
 from qtui.engines.llama_cpp import sampling as llama_sampling
 from qtui.engines.llama_cpp.batch import LlamaBatch
+from qtui.engines.llama_cpp.context import LlamaContext
 from qtui.engines.llama_cpp.model import LlamaModel
-from qtui.engines.prompts import end_tokens
-from qtui.engines.protocol.answering import Answered, Loading, Progress, Report, Request, Unanswered
+from qtui.engines.prompts.end_tokens import EndTokens
+from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
-from qtui.records import VariantSpec
-
-SHARED = 8
-"""Tokens: a shorter beginning is not worth sharing."""
+from qtui.variant_facts import VariantFacts
 
 
 @dataclass(slots=True)
@@ -48,7 +40,8 @@ class _Slot:
     request: Request
     prompt: NDArray[np.int32]
     room: int
-    ends: frozenset[int]
+    end_ids: frozenset[int]
+    """Tokens that end this answer."""
     chain: Any
     """None where the likeliest token is taken, whole batches at once."""
     text: AnswerText
@@ -65,53 +58,25 @@ class _Slot:
     """The same, counting only rows that have logits."""
 
 
+@dataclass(eq=False)
 class LlamaCppEngine:
-    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
-        self.variant = variant
-        self.path = path
-        self.compute = compute or untested("llama.cpp")
-        self.gpu_bytes: Callable[[], int] | None = None
-        """What came into use on the GPUs since loading began."""
-        self.meter = Meter()
+    """A GGUF model in memory with all that the requests of one job need; `loading.load_engine` makes it."""
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        started = time.perf_counter()
-        before = gpu_memory.bytes_in_use() if self.compute.accelerator != "cpu" else 0
-        self.model = LlamaModel(
-            self.path,
-            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
-            compute=self.compute,
-            progress=whole_percents(report),
-        )
-        self.ends = end_tokens.find(requests, self.model, self.path)
-        self.prompts = {request.index: self.model.tokens(request.prompt) for request in requests}
-        self.context = answer_text.context_needed(
-            [len(self.prompts[request.index]) for request in requests],
-            [request.sampling for request in requests],
-            self.variant.context,
-            self.model.trained_context,
-        )
-        self.shared = self._shared_tokens(requests)
-        self.threads = self.variant.threads or physical_cores()
-        self.cache = llama_context.create(
-            self.model,
-            slots=max(1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests))),
-            context=self.context,
-            threads=self.threads,
-        )
-        self.batch = LlamaBatch(self.cache.batch)
-        if self.model.is_on_gpu:
-            self.gpu_bytes = lambda: max(0, gpu_memory.bytes_in_use() - before)
-        return {
-            **self.model.facts(),
-            **self.compute.facts,
-            "load_seconds": time.perf_counter() - started,
-            "slots": self.cache.slots,
-            "context": self.context,
-            "shared_prompt_tokens": self.shared,
-            "threads": self.threads,
-            "stop_tokens": self.model.texts_of(self.ends.always),
-        }
+    model: LlamaModel
+    end_tokens: EndTokens
+    prompts: dict[int, list[int]]
+    """Token ids by the index of the request."""
+    context: int
+    """Tokens per answer, prompt included."""
+    shared: int
+    """How many tokens all prompts begin with alike and that are decoded once; 0 where that is not done."""
+    threads: int
+    cache: LlamaContext
+    batch: LlamaBatch
+    gpu_bytes: Callable[[], int] | None
+    """Returns what came into use on the GPUs since loading began."""
+    loaded_facts: VariantFacts
+    meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter(gpu_bytes=self.gpu_bytes)
@@ -152,19 +117,8 @@ class LlamaCppEngine:
             if progress:
                 yield progress
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         return self.meter.facts()
-
-    def _shared_tokens(self, requests: Sequence[Request]) -> int:
-        """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
-        if slot_count.of(self.variant, self.compute.accelerator) == 1 or len(requests) < 2 or not self.model.can_share:
-            return 0
-        prompts = [self.prompts[request.index] for request in requests]
-        first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first
-        different = (place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
-        shared = next(different, len(first))
-        shared = min(shared, *(len(prompt) - 1 for prompt in prompts), self.context - 1)
-        return shared if shared >= SHARED else 0
 
     def _share(self, requests: Sequence[Request]) -> None:
         """Decode what all prompts begin with, in the first sequence, and copy it to the others."""
@@ -200,7 +154,7 @@ class LlamaCppEngine:
             request=request,
             prompt=np.array(prompt, np.int32),
             room=room,
-            ends=self.ends.of(request.sampling),
+            end_ids=self.end_tokens.for_sampling(request.sampling),
             chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),
             position=self.shared,
@@ -255,7 +209,7 @@ class LlamaCppEngine:
     def _compute(self) -> None:
         code = llama_cpp.llama_decode(self.cache.native, self.batch.native)
         if code:
-            raise UserError(f"{self.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
+            raise UserError(f"{self.model.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
 
     def _drawn(self, drawing: Sequence[_Slot]) -> list[int]:
         """The next token of each answer."""
@@ -265,7 +219,7 @@ class LlamaCppEngine:
         new = [slot.output for slot in drawing if not slot.generated]
         if new and not np.isfinite(logits[new]).all():
             raise UserError(
-                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+                f"{self.model.path}: the model computes values that are no numbers (NaN); its weights are damaged"
             )
         likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in drawing) else []
         return [
@@ -286,7 +240,7 @@ class LlamaCppEngine:
         """Add a token to its answer; the answer, if that was its last."""
         slot.last = token
         slot.generated += 1
-        if token in slot.ends:
+        if token in slot.end_ids:
             return self._end(slot, "stop", slot.generated - 1)
         self.meter.completion_tokens += 1
         if slot.text.add(self.model.piece(token)):
@@ -310,20 +264,3 @@ class LlamaCppEngine:
 
 def _sequence(slot: _Slot) -> int:
     return slot.sequence
-
-
-def physical_cores() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
-
-
-def whole_percents(report: Report) -> Any:
-    last = -1
-
-    def progress(fraction: float) -> None:
-        nonlocal last
-        if int(fraction * 100) > last:
-            last = int(fraction * 100)
-            report(Loading("loading weights", fraction))
-
-    return progress

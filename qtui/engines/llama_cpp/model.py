@@ -3,7 +3,6 @@
 import ctypes
 import os
 from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
 from typing import Any
 
 import llama_cpp
@@ -12,8 +11,10 @@ from qtui.engines.available import untested
 from qtui.engines.device.compute import Compute
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.protocol.answering import Prompt
-from qtui.engines.weights import gguf_file
+from qtui.engines.weights.gguf_file import GgufHeader
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
+from qtui.variant_facts import VariantFacts
 
 _NO_DEVICES = (ctypes.c_void_p * 1)()
 _SPECIAL = (
@@ -31,21 +32,21 @@ class LlamaModel:
 
     def __init__(
         self,
-        path: Path,
+        weights: Weights,
         *,
         space_after_special: bool = True,
         vocabulary_only: bool = False,
         compute: Compute | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        header, *_ = [gguf_file.read_header(part) for part in gguf_file.parts(path)]
+        _ = weights.tensors  # headers that are damaged are named here, before native code aborts on them
         native_log.listen()
         llama_cpp.llama_backend_init()
-        self.path = path
+        self.weights = weights
+        self.path = weights.path
         self.compute = compute or untested("llama.cpp")
-        self._header = header
-        self._own_space = not space_after_special and _puts_space(header)
-        self._library_space = _puts_space(header) and not self._own_space
+        self._own_space = not space_after_special and _puts_space(weights.header)
+        self._library_space = _puts_space(weights.header) and not self._own_space
         self.pointer: Any = self._load(progress, vocabulary_only)
         self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
         self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
@@ -71,7 +72,7 @@ class LlamaModel:
             return self._tokenize(text, special=False)
         if self._without_space is None:
             self._without_space = LlamaModel(
-                self.path, space_after_special=False, vocabulary_only=True, compute=self.compute
+                self.weights, space_after_special=False, vocabulary_only=True, compute=self.compute
             )
         return self._without_space._tokenize(text, special=False)
 
@@ -90,12 +91,12 @@ class LlamaModel:
             known = self._pieces[token] = self._piece(token)
         return known
 
-    def ends(self, token: int) -> bool:
+    def is_end_token(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
-    def own_ends(self) -> list[int]:
+    def default_end_ids(self) -> list[int]:
         """The tokens that llama.cpp itself ends at: by the file's metadata, and by their texts."""
-        return [token for token in range(self.size) if self.ends(token)]
+        return [token for token in range(self.size) if self.is_end_token(token)]
 
     def is_special(self, token: int) -> bool:
         return not self.piece(token)
@@ -123,9 +124,9 @@ class LlamaModel:
         """Of the cache, for one token in half precision: keys and values of all layers. An upper bound with sliding windows."""
         heads = llama_cpp.llama_model_n_head(self.pointer) or 1
         width = llama_cpp.llama_model_n_embd(self.pointer) // heads
-        name = self._header.architecture
+        header = self.weights.header
         key, value = (
-            int(self._header.values.get(f"{name}.attention.{part}_length", width)) for part in ("key", "value")
+            int(header.values.get(f"{header.architecture}.attention.{part}_length", width)) for part in ("key", "value")
         )
         layers = int(llama_cpp.llama_model_n_layer(self.pointer))
         return 2 * layers * int(llama_cpp.llama_model_n_head_kv(self.pointer)) * (key + value)
@@ -134,15 +135,28 @@ class LlamaModel:
     def is_on_gpu(self) -> bool:
         return self.compute.accelerator != "cpu"
 
-    def facts(self) -> dict[str, Any]:
-        return {
-            "parameters": llama_cpp.llama_model_n_params(self.pointer),
-            "file_bytes": sum(part.stat().st_size for part in gguf_file.parts(self.path)),
-            "tensor_bytes": llama_cpp.llama_model_size(self.pointer),
-            "stored_as": (llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
-            "device": self.compute.accelerator,
-            "rearranges_weights": self.compute.rearranges_weights,
-        }
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return int(llama_cpp.llama_model_n_params(self.pointer))
+
+    @property
+    def tensor_bytes(self) -> int:
+        """The size of its tensors."""
+        return int(llama_cpp.llama_model_size(self.pointer))
+
+    def facts(self) -> VariantFacts:
+        """What is known of the model and how it is computed."""
+        return VariantFacts(
+            parameters=self.parameters,
+            file_bytes=self.weights.file_bytes,
+            tensor_bytes=self.tensor_bytes,
+            stored_as=(llama_cpp.llama_ftype_name(llama_cpp.llama_model_ftype(self.pointer)) or b"").decode(),
+            device=self.compute.accelerator,
+            rearranges_weights=self.compute.rearranges_weights,
+            compute_notes=self.compute.notes,
+            library=self.compute.report,
+        )
 
     def _load(self, progress: Callable[[float], None] | None, vocabulary_only: bool) -> Any:
         settings = llama_cpp.llama_model_default_params()
@@ -199,7 +213,7 @@ class LlamaModel:
             room = -count
 
 
-def _puts_space(header: gguf_file.GgufHeader) -> bool:
+def _puts_space(header: GgufHeader) -> bool:
     """Whether llama.cpp puts a space before a text, by its own rule for SentencePiece vocabularies."""
     if header.values.get("tokenizer.ggml.model") != "llama":
         return False

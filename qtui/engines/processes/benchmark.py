@@ -9,7 +9,6 @@ import os
 import random
 import subprocess
 import time
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
@@ -21,8 +20,10 @@ from qtui.engines.llama_cpp import native_log
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished, Loading
 from qtui.engines.protocol.benchmark import BenchWanted, Measured
+from qtui.engines.protocol.loading_progress import whole_percents
 from qtui.engines.quantizing import quantize
-from qtui.engines.weights import gguf_file, locate
+from qtui.engines.weights.finding import WeightsFinder
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.processes import header, log
 
@@ -37,16 +38,16 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     log.note(f"to measure: {wanted}")
     child.die_at_end_of(asked)
     # Imported before the memory is read: libraries are no part of a model.
-    from qtui.engines.llama_cpp.engine import physical_cores, whole_percents
+    from qtui.engines.llama_cpp.context import physical_cores
     from qtui.engines.llama_cpp.model import LlamaModel
 
-    path = locate.locate(wanted.path, say)
-    log.note(header.weights(path, sum(part.stat().st_size for part in gguf_file.parts(path))))
-    chosen = compute.for_file(path, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
+    weights = WeightsFinder(say).find_weights(wanted.path)
+    log.note(header.weights(weights.path, weights.file_bytes))
+    chosen = compute.for_file(weights, allows_cpu=wanted.allows_cpu, report=lambda phase: say(Loading(phase)))
     compute.hide_unused_gpus(chosen)
     before, gpu_before = psutil.Process().memory_info().rss, _gpu_bytes(chosen)
     started = time.perf_counter()
-    model = LlamaModel(path, compute=chosen, progress=whole_percents(say))
+    model = LlamaModel(weights, compute=chosen, progress=whole_percents(say, "loading weights"))
     loaded = time.perf_counter() - started
     threads = wanted.threads or physical_cores()
     bench = _Bench(model, wanted, threads)
@@ -61,31 +62,30 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         if number + 1 >= ENOUGH_REPEATS and time.perf_counter() - began > ENOUGH_SECONDS:
             break
     peak, gpu = meter.peak_rss(), _gpu_bytes(chosen)
-    facts = model.facts()
     say(
         Measured(
-            path=str(path),
-            precision=_type_of(path),
-            file_bytes=facts["file_bytes"],
-            parameters=facts["parameters"],
-            bits=facts["tensor_bytes"] * 8 / facts["parameters"],
+            path=str(weights.path),
+            precision=_type_of(weights),
+            file_bytes=weights.file_bytes,
+            parameters=model.parameters,
+            bits=model.tensor_bytes * 8 / model.parameters,
             load_seconds=loaded,
             prompt_speeds=prompt_speeds,
             speeds=speeds,
             memory_bytes=max(0, peak - before),
             peak_rss_bytes=peak,
             gpu_bytes=None if gpu is None or gpu_before is None else max(0, gpu - gpu_before),
-            device=facts["device"],
+            device=chosen.accelerator,
             threads=threads,
             engine_version=available.version_of("llama.cpp"),
         )
     )
-    say(Finished({}))
+    say(Finished())
 
 
-def _type_of(path: Path) -> str:
-    number = gguf_file.read_header(path).values.get("general.file_type")
-    return next((name for name, known in quantize.types().items() if known == number), path.stem)
+def _type_of(weights: Weights) -> str:
+    number = weights.header.values.get("general.file_type")
+    return next((name for name, known in quantize.types().items() if known == number), weights.path.stem)
 
 
 class _Bench:

@@ -21,8 +21,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines import compute, planning
-from qtui.engines.conversion import kept_gguf
+from qtui.engines import compute, loading, planning
 from qtui.engines.decoding.answer_text import EMPTY
 from qtui.engines.decoding.meter import INTERVAL, peak_rss
 from qtui.engines.divergence.divergence_answer import Tokens, divergence_of, taken_apart
@@ -30,8 +29,9 @@ from qtui.engines.divergence.scoring import Fed, Piece, Scorer, cells_needed, ch
 from qtui.engines.divergence.token_divergence import Positions, compare
 from qtui.engines.planning import Plan
 from qtui.engines.processes import child
-from qtui.engines.protocol.answering import Finished, Job, Loaded, Loading, Request, Wanted
-from qtui.engines.protocol.divergence import Comparison, Keyed, Measured, Pace
+from qtui.engines.protocol.answering import Job, Loading, Request, Wanted
+from qtui.engines.protocol.divergence import AllMeasured, Comparison, Keyed, Measured, ModelsLoaded, Pace
+from qtui.engines.weights.finding import WeightsFinder
 from qtui.errors import UserError
 from qtui.processes import header, log
 from qtui.records import VariantSpec, content_hash
@@ -45,14 +45,15 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     comparison = child.read(asked, Comparison)
     for variant in (comparison.baseline, comparison.candidate):
         log.note(*header.variant(variant, comparison.sampling))
-    plans = [_plan(comparison, variant, say) for variant in (comparison.baseline, comparison.candidate)]
-    log.note(*(header.weights(plan.path, plan.planned.facts.get("file_bytes")) for plan in plans))
+    finder = WeightsFinder(say)
+    plans = [_plan(comparison, variant, finder) for variant in (comparison.baseline, comparison.candidate)]
+    log.note(*(header.weights(plan.path, plan.planned.facts.file_bytes) for plan in plans))
     keyed = _keyed(comparison, plans)
     say(keyed)
     wanted = child.read(asked, Wanted).indices
     child.die_at_end_of(asked)
     if not wanted:
-        say(Finished({}))
+        say(AllMeasured())
         return
     compute.hide_unused_gpus(*(plan.compute for plan in plans))
     say(Loading("loading weights"))
@@ -61,16 +62,16 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         measuring = _Measuring(comparison, plans[0], keyed.keys, baseline, candidate, threads)
         for message in measuring.measure(wanted):
             say(message)
-    say(Finished(measuring.facts()))
+    say(measuring.summary())
 
 
-def _plan(comparison: Comparison, variant: VariantSpec, say: child.Say) -> Plan:
+def _plan(comparison: Comparison, variant: VariantSpec, finder: WeightsFinder) -> Plan:
     if variant.engine == "openai":
         raise UserError(
             f"{variant.model} {variant.name}: an endpoint does not say how likely every token is, so divergence cannot be computed"
         )
     job = Job(variant, comparison.sampling, comparison.prompt, comparison.items, comparison.allows_cpu)
-    return planning.plan(job, say)
+    return planning.plan(job, finder)
 
 
 def _keyed(comparison: Comparison, plans: Sequence[Plan]) -> Keyed:
@@ -97,11 +98,11 @@ def _keyed(comparison: Comparison, plans: Sequence[Plan]) -> Keyed:
 
 
 def _side(variant: VariantSpec, plan: Plan) -> list[object]:
-    assert plan.path is not None
+    assert plan.weights is not None
     return [
         variant.engine,
         plan.fingerprint,
-        *planning.how_computed(variant, plan.path, plan.engine_version, plan.compute.accelerator),
+        *planning.how_computed(variant, plan.weights, plan.engine_version, plan.compute.accelerator),
     ]
 
 
@@ -109,29 +110,14 @@ def _load(comparison: Comparison, plans: Sequence[Plan], say: child.Say) -> tupl
     """Both models; of one and the same the weights are in memory once."""
     requests = [Request(i, prompt, comparison.sampling) for i, prompt in enumerate(plans[0].prompts)]
     started = time.perf_counter()
-    baseline = _scorer(comparison.baseline, plans[0], say)
-    facts = {"baseline": baseline.load(requests, say)}
+    baseline = loading.load_scorer(comparison.baseline, plans[0], requests, say)
     if _side(comparison.baseline, plans[0]) == _side(comparison.candidate, plans[1]):
-        candidate = baseline.twin()
+        candidate, candidate_facts = baseline.twin(), None
     else:
-        candidate = _scorer(comparison.candidate, plans[1], say)
-        facts["candidate"] = candidate.load(requests, say)
-    say(Loaded({**facts, "load_seconds": time.perf_counter() - started}))
+        candidate = loading.load_scorer(comparison.candidate, plans[1], requests, say)
+        candidate_facts = candidate.loaded_facts
+    say(ModelsLoaded(baseline.loaded_facts, candidate_facts, time.perf_counter() - started))
     return baseline, candidate
-
-
-def _scorer(variant: VariantSpec, plan: Plan, say: child.Say) -> Scorer:
-    path = plan.path
-    assert path is not None
-    if variant.engine == "transformers":
-        from qtui.engines.divergence.scoring_transformers import TransformersScorer
-
-        return TransformersScorer(variant, path, plan.compute)
-    from qtui.engines.divergence.scoring_llama_cpp import LlamaCppScorer
-
-    if path.is_dir():
-        path = kept_gguf.made_gguf(path, plan.fingerprint, variant.precision, plan.engine_version, say)
-    return LlamaCppScorer(variant, path, compute.verified(path, plan.compute, say))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +162,8 @@ class _Measuring:
         for group in groups(lengths):
             yield from self._measure_group([answers[i] for i in group])
 
-    def facts(self) -> dict[str, object]:
-        seconds = time.perf_counter() - self.started
-        return {
-            "tokens": self.fed,
-            "scored": self.scored,
-            "seconds": seconds,
-            "tokens_per_second": self.fed / seconds if seconds > 0 else 0.0,
-            "peak_rss_bytes": peak_rss(),
-        }
+    def summary(self) -> AllMeasured:
+        return AllMeasured(self.fed, self.scored, time.perf_counter() - self.started, peak_rss())
 
     def _answer(self, index: int) -> _Answer:
         """Raises UserError where the two sides take prompt or answer apart in different ways."""
@@ -237,17 +216,17 @@ class _Measuring:
         self.fed += sum(len(piece.ids) for piece in pieces)
         self.scored += len(chosen)
         whole = compare(logits[0], logits[1], np.array(chosen, np.int64), self.threads)
-        ends = accumulate(piece.scored for piece in pieces)
-        return [whole.part(end - piece.scored, end) for piece, end in zip(pieces, ends, strict=True)]
+        stops = accumulate(piece.scored for piece in pieces)
+        return [whole.part(stop - piece.scored, stop) for piece, stop in zip(pieces, stops, strict=True)]
 
     def _end(self, logits: NDArray[np.float32]) -> int:
         """The end token that the baseline finds likeliest."""
-        ends = sorted(token for token in self.baseline.ends if token < self.common)
-        if not ends:
+        end_ids = sorted(token for token in self.baseline.end_ids if token < self.common)
+        if not end_ids:
             raise UserError(
                 f"{self.comparison.baseline.name}: an answer ended by itself, and the model has no end token"
             )
-        return ends[int(logits[ends].argmax())]
+        return end_ids[int(logits[end_ids].argmax())]
 
     def _measured(self, answer: _Answer, parts: list[Positions]) -> Measured:
         return Measured(answer.index, divergence_of(self.keys[answer.index], answer.tokens, parts, self.baseline))

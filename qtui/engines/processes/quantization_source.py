@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from qtui.engines import available
-from qtui.engines.conversion import kept_gguf, llama_folder
+from qtui.engines.conversion import kept_gguf, llama_settings
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished
 from qtui.engines.protocol.quantization import SourceFound, SourceWanted, TypeForecast
 from qtui.engines.quantizing import gguf_source, imatrix, quantize
 from qtui.engines.quantizing.quantization_types import NEEDS_IMATRIX
-from qtui.engines.weights import fingerprint, locate
+from qtui.engines.weights import fingerprint, gguf_file
+from qtui.engines.weights.finding import WeightsFinder
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.processes import log
 
@@ -33,37 +35,37 @@ def work(asked: BinaryIO, say: child.Say) -> None:
     matrix = Path(wanted.imatrix) if wanted.imatrix else None
     if matrix:
         imatrix.read(matrix)
-    found = locate.locate(wanted.source, say, llama_folder.check_settings)
-    name, home = model_name(found), found.parent
-    if found.is_dir():
+    weights = WeightsFinder(say).find_weights(wanted.source, llama_settings.check_settings)
+    whole, home = weights.path, weights.path.parent
+    if weights.is_folder:
         version = available.version_of("llama.cpp")
-        print_ = locate.fingerprint_of(found, say)
         how = kept_gguf.Conversion(Path(wanted.converter) if wanted.converter else None, wanted.trust_remote_code)
-        whole = kept_gguf.whole_gguf(found, kept_gguf.cached(print_, version), say, how)
-        home = kept_gguf.cached(print_, version, fingerprint.of_weights(matrix) if matrix else "")
-    else:
-        whole = found
+        whole = kept_gguf.whole_gguf(weights, kept_gguf.cached(weights.fingerprint, version), say, how)
+        home = kept_gguf.cached(
+            weights.fingerprint, version, fingerprint.of_files(gguf_file.parts(matrix)) if matrix else ""
+        )
     source = gguf_source.read(whole)
     say(
         SourceFound(
             path=str(source.path),
-            name=name,
+            name=model_name(weights),
             home=str(home),
             precision=source.precision,
             parameters=source.parameters,
             file_bytes=source.file_bytes,
-            made=found.is_dir(),
+            made=weights.is_folder,
             types=[_forecast(source, each, matrix) for each in wanted.types],
         )
     )
-    say(Finished({}))
+    say(Finished())
 
 
-def model_name(path: Path) -> str:
+def model_name(weights: Weights) -> str:
     """`calm2-7b` of a folder, of `calm2-7b-F16.gguf` and of `calm2-7b.f16-00001-of-00002.gguf`."""
-    if path.is_dir():
-        return locate.model_name(path)
-    return _PART.sub("", _PRECISION_IN_NAME.sub("", path.stem)) or path.stem
+    if weights.is_folder:
+        return weights.name
+    stem = weights.path.stem
+    return _PART.sub("", _PRECISION_IN_NAME.sub("", stem)) or stem
 
 
 def _forecast(source: gguf_source.Source, wanted: str, matrix: Path | None) -> TypeForecast:

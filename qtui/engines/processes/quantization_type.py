@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished
+from qtui.engines.protocol.loading_progress import whole_percents
 from qtui.engines.protocol.quantization import TypeMade, TypeWanted
 from qtui.engines.quantizing import quantize
-from qtui.engines.weights import locate
 from qtui.processes import log
 
 
@@ -21,10 +21,10 @@ def work(asked: BinaryIO, say: child.Say) -> None:
         wanted.precision,
         threads=wanted.threads,
         imatrix=Path(wanted.imatrix) if wanted.imatrix else None,
-        progress=locate.reporting(say, f"quantizing to {wanted.precision}"),
+        progress=whole_percents(say, f"quantizing to {wanted.precision}"),
     )
     say(TypeMade(made.file_bytes, made.bits, made.fallback, made.seconds))
-    say(Finished({}))
+    say(Finished())
 
 
 if __name__ == "__main__":

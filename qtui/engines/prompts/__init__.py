@@ -1,1 +1,1 @@
-"""Prompts: chat template, BOS and end tokens, read from a model's own files and the same for every engine."""
+"""From tasks to prompts, and from the texts of end tokens to their ids: the same for every engine."""

@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from qtui.engines.prompts.prompt_format import PromptFormat
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
 
 

@@ -16,11 +16,12 @@ Exit code 0 after Finished, 1 after Failed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from qtui.records import FinishReason, PromptSource, Sampling, VariantSpec
+from qtui.variant_facts import VariantFacts
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -43,12 +44,12 @@ class Job(msgspec.Struct, frozen=True, tag=True):
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
-    """`keys[i]` belongs to `Job.items[i]`. `facts`: weights_fingerprint, engine_version, file_bytes, …"""
+    """`keys[i]` belongs to `Job.items[i]`; `facts` is what the files and the plan say."""
 
     keys: list[str]
     prompt_hash: str
     """Hash of the rendered prompts of all items; equal on both sides when both sides were asked the same."""
-    facts: dict[str, Any]
+    facts: VariantFacts
 
 
 class Wanted(msgspec.Struct, frozen=True, tag=True):
@@ -63,9 +64,9 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """`facts`: load_seconds, device, slots, context, parameters, …"""
+    """`facts` is what became known while loading."""
 
-    facts: dict[str, Any]
+    facts: VariantFacts
 
 
 class Answered(msgspec.Struct, frozen=True, tag=True):
@@ -98,9 +99,9 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """`facts`: prompt_tokens, completion_tokens, seconds, tokens_per_second, peak_rss_bytes, …"""
+    """`facts` is what was measured while answering."""
 
-    facts: dict[str, Any]
+    facts: VariantFacts = VariantFacts()
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -125,7 +126,7 @@ class Prompt(msgspec.Struct, frozen=True):
 
     llama.cpp and the `legacy` tokenizers of transformers do, the others do not. Both engines follow this field.
     """
-    ends: tuple[str, ...] | None = None
+    end_token_texts: tuple[str, ...] | None = None
     """Texts of the tokens that end an answer, as the baseline's files name them; None leaves it to the weights at hand."""
     system: str | None = None
     """For endpoints that apply a template of their own: `text` is what the user says, this is the system's message."""
@@ -140,17 +141,18 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Engine(Protocol):
-    """What each module of this package offers as a class."""
+    """A model that is loaded and sized for the requests of one job: `loading.load_engine` makes it whole."""
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        """Load the weights, sized for these requests; returns the facts of `Loaded`. Raises UserError with a clear reason."""
+    @property
+    def loaded_facts(self) -> VariantFacts:
+        """Of `Loaded`: what became known while loading."""
         ...
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         """Answer all requests, each yielded the moment it is complete, in any order."""
         ...
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> VariantFacts:
         """Of `Finished`: what was measured while answering."""
         ...
 

@@ -1,20 +1,21 @@
-"""The messages between the runner and the process that compares two variants token by token, in the form of `protocol.answering`.
+"""Messages of the process that compares two variants token by token; the form is that of `protocol.answering`.
 
 runner  → Comparison
 process → Loading*
 process → Keyed                      content keys of all answers given, found without loading a model
 runner  → Wanted                     indices of `Comparison.given` that are still missing (none: the process ends)
-process → Loading*, Loaded
+process → Loading*, ModelsLoaded
 process → (Measured | Pace)*
-process → Finished | Failed
+process → AllMeasured | Failed
 """
 
 from typing import Any
 
 import msgspec
 
-from qtui.engines.protocol.answering import Failed, Finished, Item, Loaded, Loading
+from qtui.engines.protocol.answering import Failed, Item, Loading
 from qtui.records import AnswerDivergence, FinishReason, PromptSource, Sampling, VariantSpec
+from qtui.variant_facts import VariantFacts
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -48,6 +49,14 @@ class Keyed(msgspec.Struct, frozen=True, tag=True):
     candidate_fingerprint: str
 
 
+class ModelsLoaded(msgspec.Struct, frozen=True, tag=True):
+    """`candidate` is None where both sides are one and the same model, which is in memory once."""
+
+    baseline: VariantFacts
+    candidate: VariantFacts | None
+    load_seconds: float
+
+
 class Measured(msgspec.Struct, frozen=True, tag=True):
     """`index` is into `Comparison.given`."""
 
@@ -63,7 +72,16 @@ class Pace(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
-FromDivergence = Keyed | Loading | Loaded | Measured | Pace | Finished | Failed
+class AllMeasured(msgspec.Struct, frozen=True, tag=True):
+    """The end. `tokens` went through each of the models, prompts included; `scored` of them have figures."""
+
+    tokens: int = 0
+    scored: int = 0
+    seconds: float = 0.0
+    peak_rss_bytes: int = 0
+
+
+FromDivergence = Keyed | Loading | ModelsLoaded | Measured | Pace | AllMeasured | Failed
 _decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromDivergence)
 
 

@@ -32,11 +32,11 @@ class Source:
 def read(path: Path) -> Source:
     """Raises UserError where the file, or a part of it, is damaged, missing, quantized already or no model."""
     files = gguf_file.parts(path)
-    header = gguf_file.read_header(files[0])
+    headers = [gguf_file.read_header(file) for file in files]
     weights: dict[int, int] = {}
     tensor_bytes = 0
-    for file in files:
-        for tensor in gguf_file.read_tensors(file):
+    for file, header in zip(files, headers, strict=True):
+        for tensor in gguf_file.read_tensors(header):
             size = _size(file, tensor)
             if tensor.offset + size > file.stat().st_size:
                 raise UserError(
@@ -44,7 +44,7 @@ def read(path: Path) -> Source:
                 )
             weights[tensor.type] = weights.get(tensor.type, 0) + tensor.elements
             tensor_bytes += size
-    if not weights or not header.architecture:
+    if not weights or not headers[0].architecture:
         raise UserError(f"{path}: holds no model's weights, so there is nothing to quantize")
     most = max(weights, key=lambda kind: weights[kind])
     return Source(
@@ -53,7 +53,7 @@ def read(path: Path) -> Source:
         parameters=sum(weights.values()),
         tensor_bytes=tensor_bytes,
         file_bytes=sum(file.stat().st_size for file in files),
-        architecture=header.architecture,
+        architecture=headers[0].architecture,
     )
 
 

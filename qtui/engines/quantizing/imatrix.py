@@ -61,7 +61,7 @@ def native(matrix: Matrix) -> Native:
 
 
 def _of_gguf(path: Path) -> Matrix:
-    tensors = {tensor.name: tensor for tensor in gguf_file.read_tensors(path)}
+    tensors = {tensor.name: tensor for tensor in gguf_file.read_tensors(gguf_file.read_header(path))}
     names = [name.removesuffix(_SUMS) for name in tensors if name.endswith(_SUMS)]
     if not names:
         raise UserError(f"{path}: is a GGUF file without an importance matrix (llama-imatrix makes one)")

@@ -10,32 +10,25 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 import transformers
 
-from qtui.engines.available import untested
-from qtui.engines.decoding import answer_text, prompt_hash, slot_count
+from qtui.engines.decoding import answer_text, prompt_hash
 from qtui.engines.decoding.answer_text import AnswerText
 from qtui.engines.decoding.meter import Meter
-from qtui.engines.device.compute import Compute
-from qtui.engines.prompts import end_tokens
-from qtui.engines.protocol.answering import Answered, Progress, Report, Request, Unanswered
-from qtui.engines.transformers import few_rows, own_code, row_attention, row_cache
-from qtui.engines.transformers import model as hub_model
+from qtui.engines.prompts.end_tokens import EndTokens
+from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.engines.transformers.row_cache import RowCache
 from qtui.engines.transformers.sampling import Sampler
 from qtui.engines.transformers.tokenizer import HubTokenizer
 from qtui.errors import UserError
-from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
 
 REFILLED_SHARE = 8
 """On a GPU rows are filled again when one in so many is free."""
-OF_MEMORY = 0.8
-"""What the cache may take of a GPU's free memory; computing takes some too."""
 
 
 @dataclass(slots=True)
@@ -45,7 +38,8 @@ class _Row:
     request: Request
     prompt: list[int]
     room: int
-    ends: frozenset[int]
+    end_ids: frozenset[int]
+    """Tokens that end this answer."""
     sampler: Sampler
     text: AnswerText
     started: float = field(default_factory=time.perf_counter)
@@ -55,60 +49,32 @@ class _Row:
     """The newest of them."""
 
 
+@dataclass(eq=False)
 class TransformersEngine:
-    def __init__(self, variant: VariantSpec, path: Path, compute: Compute | None = None) -> None:
-        if path.is_file():
-            raise UserError(f"{path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
-        self.variant = variant
-        self.path = path
-        self.compute = compute or untested("transformers")
-        self.meter = Meter()
+    """A checkpoint in memory with all that the requests of one job need; `loading.load_engine` makes it."""
 
-    def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:
-        started = time.perf_counter()
-        library: Any = transformers.logging
-        library.set_verbosity_error()
-        if self.variant.threads:
-            torch.set_num_threads(self.variant.threads)
-        own_code.check(self.path, allowed=self.variant.trust_remote_code)
-        self.tokenizer = HubTokenizer(
-            self.path,
-            trust_remote_code=self.variant.trust_remote_code,
-            space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
-        )
-        self.model = hub_model.load(self.variant, self.path, self.compute.accelerator, report)
+    model: Any
+    tokenizer: HubTokenizer
+    end_tokens: EndTokens
+    prompts: dict[int, list[int]]
+    """Token ids by the index of the request."""
+    context: int
+    """Tokens per answer, prompt included."""
+    slots: int
+    """Rows of a batch; halved whenever memory runs out."""
+    can_cache: bool
+    """Whether the model keeps keys and values of what it has read."""
+    refills: bool
+    """Whether rows of unequal length may stand beside each other, so that a row is filled again when its answer ends."""
+    attends_by_row: bool
+    """Whether each row's attention is computed for its own length (see `row_attention`)."""
+    loaded_facts: VariantFacts
+    meter: Meter = field(default_factory=Meter)
+
+    def __post_init__(self) -> None:
+        self.device = self.model.device
         takes = inspect.signature(self.model.forward).parameters
         self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
-        self.device = self.model.device
-        self.can_cache = not own_code.refuses_cache(self.model)
-        self.ends = end_tokens.find(requests, self.tokenizer, self.path)
-        self.prompts = {request.index: self.tokenizer.tokens(request.prompt) for request in requests}
-        self.context = answer_text.context_needed(
-            [len(self.prompts[request.index]) for request in requests],
-            [request.sampling for request in requests],
-            self.variant.context,
-            getattr(self.model.config.get_text_config(), "max_position_embeddings", None),
-        )
-        self.refills = self.can_cache and row_cache.takes(self.model, self.context)
-        self.attends_by_row = self.refills and self.device.type == "cpu"
-        if self.attends_by_row:
-            row_attention.use(self.model)
-        if self.device.type == "cpu":
-            few_rows.use(self.model)
-        self.slots = max(
-            1, min(slot_count.of(self.variant, self.compute.accelerator), len(requests), self._slots_in_memory())
-        )
-        return {
-            **self.compute.facts,
-            "parameters": sum(tensor.numel() for tensor in self.model.parameters()),
-            "load_seconds": time.perf_counter() - started,
-            "device": str(self.device),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "slots": self.slots,
-            "context": self.context,
-            "threads": torch.get_num_threads(),
-            "stop_tokens": [self.tokenizer.own.convert_ids_to_tokens(token) for token in sorted(self.ends.always)],
-        }
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter()
@@ -121,25 +87,18 @@ class TransformersEngine:
                 possible.append(request)
         yield from self._all(possible)
 
-    def facts(self) -> dict[str, Any]:
-        found = self.meter.facts()
-        if torch.cuda.is_available():
-            devices = range(torch.cuda.device_count())
-            found["peak_gpu_bytes"] = sum(torch.cuda.max_memory_reserved(device) for device in devices)
-        return found
+    def facts(self) -> VariantFacts:
+        facts = self.meter.facts()
+        if not torch.cuda.is_available():
+            return facts
+        devices = range(torch.cuda.device_count())
+        return replace(facts, peak_gpu_bytes=sum(torch.cuda.max_memory_reserved(device) for device in devices))
 
     def _impossible(self, request: Request) -> str:
         length = len(self.prompts[request.index])
         if answer_text.room(length, request.sampling, self.context) <= 0:
             return answer_text.too_long(length, self.context)
         return "" if length else answer_text.EMPTY
-
-    def _slots_in_memory(self) -> int:
-        """How many answers of full length the free memory of the GPUs has a cache for."""
-        if self.device.type != "cuda":
-            return slot_count.of(self.variant, self.compute.accelerator)
-        free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
-        return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(self.model) * self.context)
 
     def _all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
         """Every request answered; with half as many rows whenever memory runs out."""
@@ -226,7 +185,7 @@ class TransformersEngine:
     def _check_finite(self, logits: torch.Tensor) -> None:
         if not torch.isfinite(logits).all():
             raise UserError(
-                f"{self.path}: the model computes values that are no numbers (NaN); its weights are damaged"
+                f"{self.tokenizer.folder}: the model computes values that are no numbers (NaN); its weights are damaged"
             )
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
@@ -271,7 +230,7 @@ class TransformersEngine:
             request=request,
             prompt=prompt,
             room=answer_text.room(len(prompt), request.sampling, self.context),
-            ends=self.ends.of(request.sampling),
+            end_ids=self.end_tokens.for_sampling(request.sampling),
             sampler=Sampler(request.sampling, prompt, self.device),
             text=AnswerText(request.sampling.stop),
         )
@@ -306,7 +265,7 @@ class TransformersEngine:
         """Add a token to its answer; the answer, if that was its last."""
         row.last = token
         row.generated += 1
-        if token in row.ends:
+        if token in row.end_ids:
             return _ended(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
         if row.text.add(self.tokenizer.piece(token)):

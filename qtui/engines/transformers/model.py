@@ -1,6 +1,5 @@
 """A checkpoint of the hub's form in memory: on the GPU where there is one, whole, and with nothing drawn on the terminal."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,19 +8,21 @@ import transformers
 from qtui.engines.protocol.answering import Loading, Report
 from qtui.engines.transformers import own_code
 from qtui.engines.weights import precision
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import VariantSpec
 
 
-def load(variant: VariantSpec, path: Path, accelerator: str, report: Report) -> Any:
+def load(variant: VariantSpec, weights: Weights, accelerator: str, report: Report) -> Any:
     """The model on `accelerator` (as in `available.accelerator`).
 
     Raises UserError with the library's reason where it cannot, and where tensors are missing.
     """
-    dtype = precision.torch_dtype(variant.precision, path, accelerator)
+    dtype = precision.torch_dtype(variant.precision, weights, accelerator)
+    path = weights.path
     transformers.logging.set_tqdm_hook(_quiet_bar(report))
     try:
-        kind, config = _classes(variant, path)
+        kind, config = _classes(variant, weights)
         loaded: Any = kind.from_pretrained(
             path,
             config=config,
@@ -44,13 +45,13 @@ def load(variant: VariantSpec, path: Path, accelerator: str, report: Report) -> 
     return model.eval()
 
 
-def _classes(variant: VariantSpec, path: Path) -> tuple[Any, Any]:
+def _classes(variant: VariantSpec, weights: Weights) -> tuple[Any, Any]:
     """What to load the model with: the library's own finder of classes, or those that lie beside the weights."""
-    own = own_code.classes(path) if variant.trust_remote_code else None
+    own = own_code.classes(weights) if variant.trust_remote_code else None
     if own is None:
         return transformers.AutoModelForCausalLM, None
     model, config = own
-    return model, config.from_pretrained(path)
+    return model, config.from_pretrained(weights.path)
 
 
 def _quiet_bar(report: Report) -> Any:

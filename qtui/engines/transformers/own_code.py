@@ -5,18 +5,17 @@ it came from (EvoLLM-JP-v1-10B). The code that is run is the code that lies besi
 is part of their fingerprint, and nothing else is fetched.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 
 
-def check(folder: Path, *, allowed: bool) -> None:
+def check(weights: Weights, *, allowed: bool) -> None:
     """Raises UserError where the folder cannot be loaded without its own code, and that was not asked for."""
     from transformers import CONFIG_MAPPING
 
-    config = _config(folder)
+    folder, config = weights.path, weights.config
     if not allowed and config.get("auto_map") and config.get("model_type") not in CONFIG_MAPPING:
         files = ", ".join(sorted(file.name for file in folder.glob("*.py"))) or "which is not in the folder"
         raise UserError(
@@ -25,11 +24,11 @@ def check(folder: Path, *, allowed: bool) -> None:
         )
 
 
-def classes(folder: Path) -> tuple[Any, Any] | None:
+def classes(weights: Weights) -> tuple[Any, Any] | None:
     """The classes of model and config from the folder's own code; None where transformers has them, or finds them itself."""
     from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-    named = _config(folder).get("auto_map") or {}
+    folder, named = weights.path, weights.config.get("auto_map") or {}
     model, config = named.get("AutoModelForCausalLM"), named.get("AutoConfig")
     if not (model and config and "--" in model + config):
         return None
@@ -47,8 +46,3 @@ def refuses_cache(model: Any) -> bool:
     """
     own = type(model).__module__.startswith("transformers_modules")
     return own and getattr(model.config, "use_cache", True) is False
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return found if isinstance(found, dict) else {}

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from qtui.engines.prompts import end_tokens, prompt_format
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
@@ -20,10 +21,11 @@ _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 class HubTokenizer:
     """Raises UserError where the folder's tokenizer cannot be read."""
 
-    def __init__(self, folder: Path, *, trust_remote_code: bool = False, space_after_special: bool = True) -> None:
-        self.folder = folder
+    def __init__(self, weights: Weights, *, trust_remote_code: bool = False, space_after_special: bool = True) -> None:
+        self.folder = folder = weights.path
+        self._format = weights.prompt_format
         try:
-            self.own: Any = _finder(folder).from_pretrained(
+            self.own: Any = _finder(self._format).from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -70,9 +72,9 @@ class HubTokenizer:
     def is_special(self, token: int) -> bool:
         return not self.piece(token)
 
-    def own_ends(self) -> list[int]:
+    def default_end_ids(self) -> list[int]:
         """The tokens that the folder names as ends of an answer."""
-        return list(self.ids_of(end_tokens.named_by(self.folder)).values())
+        return list(self.ids_of(self._format.end_token_texts).values())
 
     def _piece(self, token: int) -> bytes:
         if token in self._special:
@@ -90,14 +92,14 @@ class HubTokenizer:
         return str(self.own.decode([token], skip_special_tokens=True)).encode()
 
 
-def _finder(folder: Path) -> Any:
+def _finder(form: PromptFormat) -> Any:
     """The library's own finder of tokenizers, but for those of the Llama family.
 
     Of those it puts the space in front by whether the model is called a Llama or a Mistral, and not by the tokenizer's files.
     """
     import transformers
 
-    return transformers.LlamaTokenizer if prompt_format.is_sentencepiece_llama(folder) else transformers.AutoTokenizer
+    return transformers.LlamaTokenizer if form.is_sentencepiece_llama else transformers.AutoTokenizer
 
 
 def _decoder(tokenizer: Any) -> str:

@@ -1,1 +1,1 @@
-"""Weights on this disk: located or downloaded, read without an engine, and identified by their content."""
+"""Weights on this disk: found or downloaded, read once without an engine into one record, identified by their content."""

@@ -7,40 +7,21 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtui import paths
-from qtui.engines.weights import gguf_file
 from qtui.errors import UserError
 from qtui.files import private_files
 from qtui.records import content_hash
 
 CHUNK = 1 << 22
 
-FOLDER_FILES = (
-    "config.json",
-    "generation_config.json",
-    "quantize_config.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-)
-"""Files that decide what a folder answers, beside the weights. A README or a training script does not."""
-
 Progress = Callable[[float], None]
 
 
-def of_weights(path: Path, progress: Progress | None = None) -> str:
-    """SHA-256 over a .gguf file with all its parts, or over what counts in a folder. `progress` gets 0 to 1."""
-    files = folder_files(path) if path.is_dir() else gguf_file.parts(path)
+def of_files(files: Sequence[Path], progress: Progress | None = None) -> str:
+    """SHA-256 over the content of one file, or over names and contents of several. `progress` gets 0 to 1."""
     known = _Known()
     total = sum(file.stat().st_size for file in files) or 1
     done = 0
@@ -57,32 +38,6 @@ def of_weights(path: Path, progress: Progress | None = None) -> str:
     known.save()
     # A file's name is not its content: the same GGUF under another name gives the same answers.
     return hashes[0][1] if len(hashes) == 1 else content_hash("weights", hashes)
-
-
-def folder_files(folder: Path) -> list[Path]:
-    """What counts in a folder of the hub's form, sorted by name. Raises UserError where there is nothing to run."""
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so this is not a model folder")
-    weights = weight_files(folder)
-    named = [folder / name for name in FOLDER_FILES if (folder / name).is_file()]
-    index = sorted(folder.glob("*.index.json"))
-    code = sorted(folder.glob("*.py")) if _has_own_code(folder) else []
-    return sorted({*named, *index, *weights, *code}, key=lambda file: file.name)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The tensors' files. Raises UserError where there are none."""
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-    if not files:
-        raise UserError(f"{folder}: no *.safetensors file; the download may be incomplete")
-    return files
-
-
-def _has_own_code(folder: Path) -> bool:
-    try:
-        return "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{folder / 'config.json'}: not valid JSON ({error})") from None
 
 
 class _Known:

@@ -67,6 +67,8 @@ class GgufHeader:
     version: int
     tensors: int
     values: dict[str, Any] = field(repr=False)
+    end: int = 0
+    """Where the header ends and the descriptions of the tensors begin, in bytes."""
 
     @property
     def architecture(self) -> str:
@@ -134,15 +136,14 @@ def read_header(path: Path) -> GgufHeader:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def read_tensors(path: Path) -> list[TensorInfo]:
+def read_tensors(header: GgufHeader) -> list[TensorInfo]:
     """The tensors of one file, without their values. Raises UserError where the file is damaged or ends before the last begins."""
     try:
-        with path.open("rb") as file:
-            reader = _Reader(file, path)
-            header = reader.header()
-            return reader.tensors(header)
+        with header.path.open("rb") as file:
+            file.seek(header.end)
+            return _Reader(file, header.path).tensors(header)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise UserError(f"{header.path}: cannot be read ({error.strerror or error})") from None
 
 
 def parts(path: Path) -> list[Path]:
@@ -186,7 +187,7 @@ class _Reader:
             raise UserError(f"{self.path}: GGUF version {version} is not known (2 and 3 are); convert the model again")
         tensors, count = self.number("<Q"), self.number("<Q")
         values = dict(self.pairs(count))
-        return GgufHeader(self.path, version, tensors, values)
+        return GgufHeader(self.path, version, tensors, values, self.file.tell())
 
     def tensors(self, header: GgufHeader) -> list[TensorInfo]:
         if header.tensors > self.size:

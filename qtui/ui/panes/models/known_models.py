@@ -49,8 +49,8 @@ class KnownModel:
     @property
     def parameters(self) -> int | None:
         """How many weights, as an engine counted them, else as the catalog says."""
-        counted = (v.facts.get("parameters") for v in self.variants)
-        return next((int(n) for n in counted if n), self.entry.parameter_count if self.entry else None)
+        counted = (v.facts.parameters for v in self.variants)
+        return next((n for n in counted if n), self.entry.parameter_count if self.entry else None)
 
     @property
     def bytes_on_disk(self) -> int:
@@ -78,7 +78,7 @@ def known_models(
         for variant in run.variants:
             model = found.setdefault(variant.model, _Found(_entry_of(variant.model, by_name)))
             known = model.variants.get(variant.name)
-            if known is None or (variant.facts and not known.facts):
+            if known is None or (not variant.facts.is_empty and known.facts.is_empty):
                 model.variants[variant.name] = variant
     for name in dict.fromkeys([*(each.model for each in work), *(each.model for each in made)]):
         found.setdefault(_known_as(name, found), _Found(_entry_of(name, by_name)))
@@ -118,7 +118,7 @@ def made_files() -> list[File]:
 
 def bits_per_weight(variant: VariantProgress, parameters: int | None) -> float | None:
     """Of the tensors where the engine said their size, else of the file with all that is in it."""
-    size = variant.facts.get("tensor_bytes") or variant.facts.get("file_bytes")
+    size = variant.facts.tensor_bytes or variant.facts.file_bytes
     return size * 8 / parameters if size and parameters else None
 
 
@@ -136,7 +136,7 @@ def _known_as(model: str, found: dict[str, _Found]) -> str:
 def _owner(file: File, found: dict[str, _Found]) -> str | None:
     """The model that ran this file, or another type made of the same weights."""
     for name, model in found.items():
-        paths_used = [Path(str(v.facts.get("weights_path", ""))) for v in model.variants.values()]
+        paths_used = [Path(v.facts.weights_path or "") for v in model.variants.values()]
         if any(path == file.path or path.parent == file.path.parent for path in paths_used):
             return name
     stem = file.path.stem.casefold()

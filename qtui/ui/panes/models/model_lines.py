@@ -81,14 +81,14 @@ def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
     for variant in model.variants:
         facts = variant.facts
         bits = bits_per_weight(variant, model.parameters)
-        speed, load = facts.get("tokens_per_second"), facts.get("load_seconds")
-        memory = (facts.get("peak_rss_bytes") or facts.get("rss_bytes") or 0, "")
-        gpu = (facts.get("peak_gpu_bytes") or facts.get("gpu_bytes") or 0, " GPU")
+        speed, load = facts.tokens_per_second, facts.load_seconds
+        memory = (facts.peak_rss_bytes or facts.rss_bytes or 0, "")
+        gpu = (facts.peak_gpu_bytes or facts.gpu_bytes or 0, " GPU")
         rows.append(
             (
                 followed(variant.name, variant.role),
                 variant.engine,
-                size(facts["file_bytes"]) if facts.get("file_bytes") else "",
+                size(facts.file_bytes) if facts.file_bytes else "",
                 f"{bits:.2f}" if bits else "",
                 f"{speed:.1f}" if speed else "",
                 " + ".join(size(number) + where for number, where in (memory, gpu) if number),

@@ -194,10 +194,10 @@ def _estimate(run: RunSummary, started: float, now: float) -> tuple[float, str]:
 
 def _idle(variant: VariantProgress) -> float:
     """Seconds from its last answer before an interruption until its worker loaded it again."""
-    again = _number(variant.facts.get("answering_started"))
+    again = variant.facts.answering_started
     if variant.broke_off is None or again is None:
         return 0.0
-    return max(0.0, again - (_number(variant.facts.get("load_seconds")) or 0.0) - variant.broke_off)
+    return max(0.0, again - (variant.facts.load_seconds or 0.0) - variant.broke_off)
 
 
 def _last_sign(run: RunSummary, started: float) -> float:
@@ -208,14 +208,14 @@ def _last_sign(run: RunSummary, started: float) -> float:
 def _variant(variant: VariantProgress, state: str, now: float) -> Line:
     facts = variant.facts
     share = variant.answered / variant.expected if variant.expected else 0.0
-    loading = _number(facts.get("loading_fraction"))
+    loading = facts.loading_fraction
     phase = variant.phase
     if variant.state == "loading" and loading is not None:
         share, phase = loading, f"{phase or 'loading'} {loading:.0%}"
     at_work = variant.state in ("loading", "answering")
-    memory = (_number(facts.get("rss_bytes") or facts.get("peak_rss_bytes")), "")
-    gpu = (_number(facts.get("gpu_bytes") or facts.get("peak_gpu_bytes")), " GPU")
-    speed, left = _number(facts.get("tokens_per_second")), _seconds_left(variant, now)
+    memory = (facts.rss_bytes or facts.peak_rss_bytes, "")
+    gpu = (facts.gpu_bytes or facts.peak_gpu_bytes, " GPU")
+    speed, left = facts.tokens_per_second, _seconds_left(variant, now)
     return Line(
         name=followed(variant.name, variant.role),
         state=state,
@@ -230,7 +230,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
-        notes=tuple(str(note) for note in facts.get("compute_notes") or ()),
+        notes=facts.compute_notes or (),
     )
 
 
@@ -241,9 +241,9 @@ def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     """As the runner says, else from the answers made since loading (those that the store had already took no time)."""
-    said = _number(variant.facts.get("eta_seconds"))
-    began = _number(variant.facts.get("answering_started"))
-    made = variant.answered - (_number(variant.facts.get("known")) or 0)
+    said = variant.facts.eta_seconds
+    began = variant.facts.answering_started
+    made = variant.answered - (variant.facts.known or 0)
     if said is not None or began is None or made <= 0:
         return said
     return (variant.expected - variant.answered) * (now - began) / made
@@ -319,10 +319,6 @@ def _append_bar(text: Text, share: float, cells: int, styles: Mapping[str, Style
 
 def _styled(text: str, style: Style) -> Text:
     return Text.assemble((text, style))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _short(path: str) -> str:

@@ -1,4 +1,4 @@
-"""How a model wants to be asked, read from its own files: chat template, special tokens, whether a BOS goes first.
+"""How a model is prompted, read from its own files: chat template, special tokens, end tokens, whether a BOS goes first.
 
 Read without an engine and without the tokenizer itself, for a folder of the hub's form and for a GGUF file alike, so that
 one decision holds for every engine that runs the model.
@@ -9,19 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from qtui.engines.weights import gguf_file
-from qtui.errors import UserError
+from qtui.engines.weights import end_token_texts
+from qtui.engines.weights.gguf_file import GgufHeader
+from qtui.engines.weights.json_file import read_json
 
 # Tokenizer classes that put a BOS first unless told otherwise.
 _ADD_BOS_BY_DEFAULT = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "MistralCommonTokenizer")
 _LLAMA = ("LlamaTokenizer", "CodeLlamaTokenizer")
 NormalForm = Literal["", "NFC", "NFD", "NFKC", "NFKD"]
 _NORMAL_FORMS: tuple[NormalForm, ...] = ("NFC", "NFD", "NFKC", "NFKD")
+_FIRST_ONLY = '"prepend_scheme": "first"'
+"""In tokenizer.json, of a tokenizer that puts its space before the beginning of a text alone."""
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
+    """How a prompt for a model is written, and which tokens end its answers."""
+
     source: str
     """What it was read from, for messages."""
     template: str | None = None
@@ -35,42 +40,44 @@ class PromptFormat:
     """See `Prompt.space_after_special`."""
     normal_form: NormalForm = ""
     """The Unicode form, such as NFC, that the tokenizer brings a text into first; llama.cpp does not, so prompts come in it."""
+    end_token_texts: tuple[str, ...] = ()
+    """Texts of the tokens that end an answer, sorted; none where the files name none."""
+    is_sentencepiece_llama: bool = False
+    """Whether a folder's tokenizer says that it is the Llama family's, and is no byte-level one under that name."""
 
 
-def read(weights: Path) -> PromptFormat:
-    """Raises UserError where files are damaged. A folder without tokenizer files gives a format with nothing in it."""
-    return _of_folder(weights) if weights.is_dir() else _of_gguf(weights)
-
-
-def is_sentencepiece_llama(folder: Path) -> bool:
-    """Whether its tokenizer says that it is the Llama family's, and is no byte-level one under that name."""
-    before = json.dumps(read_json(folder / "tokenizer.json").get("pre_tokenizer"))
-    return _is_family(read_json(folder / "tokenizer_config.json"), _LLAMA) and '"ByteLevel"' not in before
-
-
-def _of_gguf(path: Path) -> PromptFormat:
-    header = gguf_file.read_header(path)
+def of_gguf(header: GgufHeader) -> PromptFormat:
+    """What the header of a GGUF file says."""
     ids = {name: header.values.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "unknown", "padding")}
     return PromptFormat(
-        source=path.name,
+        source=header.path.name,
         template=header.chat_template,
         bos_token=header.token_text(header.bos_id),
         eos_token=header.token_text(ids["eos"]),
         unk_token=header.token_text(ids["unknown"]),
         pad_token=header.token_text(ids["padding"]),
         adds_bos=header.adds_bos,
+        end_token_texts=end_token_texts.of_gguf(header),
     )
 
 
-def _of_folder(folder: Path) -> PromptFormat:
-    settings = read_json(folder / "tokenizer_config.json")
+def of_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
+    """What a folder of the hub's form says; `config` is its config.json.
+
+    Raises UserError where files are damaged. A folder without tokenizer files gives a format with nothing in it.
+    """
+    settings, tokenizer = read_json(folder / "tokenizer_config.json"), read_json(folder / "tokenizer.json")
     special = _special_tokens(folder, settings)
+    before = json.dumps(tokenizer.get("pre_tokenizer"))
+    is_llama = _is_family(settings, _LLAMA)
     return PromptFormat(
         source=folder.name,
         template=_template(folder, settings),
-        adds_bos=bool(special["bos_token"]) and _adds_bos(folder, settings, special["bos_token"]),
-        space_after_special=_space_after_special(folder, settings),
-        normal_form=_normal_form(folder),
+        adds_bos=bool(special["bos_token"]) and _adds_bos(settings, tokenizer, special["bos_token"]),
+        space_after_special=bool(settings.get("legacy", False)) if is_llama else _FIRST_ONLY not in before,
+        normal_form=_normal_form(tokenizer),
+        end_token_texts=end_token_texts.of_folder(folder, config, settings, tokenizer, special["eos_token"]),
+        is_sentencepiece_llama=is_llama and '"ByteLevel"' not in before,
         **special,
     )
 
@@ -103,11 +110,11 @@ def _template(folder: Path, settings: dict[str, Any]) -> str | None:
     return found if isinstance(found, str) and found.strip() else None
 
 
-def _adds_bos(folder: Path, settings: dict[str, Any], bos: str) -> bool:
-    said = settings.get("add_bos_token")
-    if isinstance(said, bool):
-        return said
-    after = read_json(folder / "tokenizer.json").get("post_processor")
+def _adds_bos(settings: dict[str, Any], tokenizer: dict[str, Any], bos: str) -> bool:
+    setting = settings.get("add_bos_token")
+    if isinstance(setting, bool):
+        return setting
+    after = tokenizer.get("post_processor")
     if after is not None:
         return f'"{bos}"' in json.dumps(_single(after), ensure_ascii=False)
     return _is_family(settings, _ADD_BOS_BY_DEFAULT)
@@ -120,28 +127,10 @@ def _single(processor: dict[str, Any]) -> Any:
     return processor.get("single", "")
 
 
-def _space_after_special(folder: Path, settings: dict[str, Any]) -> bool:
-    if _is_family(settings, _LLAMA):
-        return bool(settings.get("legacy", False))
-    before = json.dumps(read_json(folder / "tokenizer.json").get("pre_tokenizer"))
-    return '"prepend_scheme": "first"' not in before
-
-
-def _normal_form(folder: Path) -> NormalForm:
-    step = json.dumps(read_json(folder / "tokenizer.json").get("normalizer"))
+def _normal_form(tokenizer: dict[str, Any]) -> NormalForm:
+    step = json.dumps(tokenizer.get("normalizer"))
     return next((form for form in _NORMAL_FORMS if f'"type": "{form}"' in step), "")
 
 
 def _is_family(settings: dict[str, Any], names: tuple[str, ...]) -> bool:
     return str(settings.get("tokenizer_class", "")).removesuffix("Fast") in names
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in one of a model's files, empty where there is no such file. Raises UserError where it is damaged."""
-    if not file.is_file():
-        return {}
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise UserError(f"{file}: cannot be read as JSON ({error}); fetch the model again") from None
-    return found if isinstance(found, dict) else {}

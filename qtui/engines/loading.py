@@ -1,0 +1,63 @@
+"""From a plan to a model in memory: which engine runs a variant, and a GGUF file made of a folder where the engine needs one.
+
+Engines are imported only here and only when they are used: their libraries are heavy.
+"""
+
+from collections.abc import Sequence
+
+from qtui.engines import compute
+from qtui.engines.divergence.scoring import Scorer
+from qtui.engines.planning import Plan
+from qtui.engines.protocol.answering import Engine, Loading, Report, Request
+from qtui.engines.weights.weights import Weights, open_weights
+from qtui.records import VariantSpec
+
+LOADING = Loading("loading weights")
+
+
+def load_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Engine:
+    """The engine that answers the requests, with everything loaded. Raises UserError with a clear reason."""
+    compute.hide_unused_gpus(plan.compute)
+    if plan.weights is None:
+        from qtui.engines import openai
+
+        report(LOADING)
+        return openai.load_engine(variant, requests)
+    if variant.engine == "transformers":
+        from qtui.engines.transformers import loading as transformers_loading
+
+        report(LOADING)
+        return transformers_loading.load_engine(variant, plan.weights, plan.compute, requests, report)
+    from qtui.engines.llama_cpp import loading as llama_cpp_loading
+
+    weights = _gguf_weights(variant, plan, plan.weights, report)
+    verified = compute.verified(weights, plan.compute, report)
+    report(LOADING)
+    return llama_cpp_loading.load_engine(variant, weights, verified, requests, report)
+
+
+def load_scorer(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Scorer:
+    """The model that scores answers to the requests, with everything loaded. Raises UserError with a clear reason.
+
+    GPUs that no model of the process uses are hidden by the caller, before the first is loaded.
+    """
+    assert plan.weights is not None, "an endpoint cannot score tokens"
+    if variant.engine == "transformers":
+        from qtui.engines.divergence import scoring_transformers
+
+        return scoring_transformers.load_scorer(variant, plan.weights, plan.compute, requests, report)
+    from qtui.engines.divergence import scoring_llama_cpp
+
+    weights = _gguf_weights(variant, plan, plan.weights, report)
+    verified = compute.verified(weights, plan.compute, report)
+    return scoring_llama_cpp.load_scorer(variant, weights, verified, requests, report)
+
+
+def _gguf_weights(variant: VariantSpec, plan: Plan, weights: Weights, report: Report) -> Weights:
+    """The GGUF file that llama.cpp loads: the weights themselves, or what is made of a folder."""
+    if not weights.is_folder:
+        return weights
+    from qtui.engines.conversion import kept_gguf
+
+    how = kept_gguf.Conversion(trust_remote_code=variant.trust_remote_code)
+    return open_weights(kept_gguf.made_gguf(weights, variant.precision, plan.engine_version, report, how=how))

@@ -1,0 +1,89 @@
+"""Loads a checkpoint of the hub's form for the requests of one job: the model, its token ids of the prompts, how many rows fit."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import transformers
+
+from qtui.engines.decoding import answer_text, slot_count
+from qtui.engines.device.compute import Compute
+from qtui.engines.prompts.end_tokens import find_end_tokens
+from qtui.engines.protocol.answering import Report, Request
+from qtui.engines.transformers import few_rows, own_code, row_attention, row_cache
+from qtui.engines.transformers import model as hub_model
+from qtui.engines.transformers.engine import TransformersEngine
+from qtui.engines.transformers.tokenizer import HubTokenizer
+from qtui.engines.weights.weights import Weights
+from qtui.records import VariantSpec
+from qtui.variant_facts import VariantFacts
+
+OF_MEMORY = 0.8
+"""What the cache may take of a GPU's free memory; computing takes some too."""
+
+
+def load_engine(
+    variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
+) -> TransformersEngine:
+    """The engine with everything loaded. Raises UserError with the library's reason where it cannot."""
+    started = time.perf_counter()
+    library: Any = transformers.logging
+    library.set_verbosity_error()
+    if variant.threads:
+        torch.set_num_threads(variant.threads)
+    own_code.check(weights, allowed=variant.trust_remote_code)
+    tokenizer = HubTokenizer(
+        weights,
+        trust_remote_code=variant.trust_remote_code,
+        space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+    )
+    model = hub_model.load(variant, weights, compute.accelerator, report)
+    end_tokens = find_end_tokens(requests, tokenizer, weights.path)
+    prompts = {request.index: tokenizer.tokens(request.prompt) for request in requests}
+    context = answer_text.context_needed(
+        [len(prompts[request.index]) for request in requests],
+        [request.sampling for request in requests],
+        variant.context,
+        getattr(model.config.get_text_config(), "max_position_embeddings", None),
+    )
+    can_cache = not own_code.refuses_cache(model)
+    refills = can_cache and row_cache.takes(model, context)
+    is_on_cpu = model.device.type == "cpu"
+    if is_on_cpu and refills:
+        row_attention.use(model)
+    if is_on_cpu:
+        few_rows.use(model)
+    slots_asked = slot_count.of(variant, compute.accelerator)
+    slots = max(1, min(slots_asked, len(requests), _slots_in_memory(model, context, slots_asked)))
+    return TransformersEngine(
+        model=model,
+        tokenizer=tokenizer,
+        end_tokens=end_tokens,
+        prompts=prompts,
+        context=context,
+        slots=slots,
+        can_cache=can_cache,
+        refills=refills,
+        attends_by_row=is_on_cpu and refills,
+        loaded_facts=VariantFacts(
+            compute_notes=compute.notes,
+            library=compute.report,
+            parameters=sum(tensor.numel() for tensor in model.parameters()),
+            load_seconds=time.perf_counter() - started,
+            device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            slots=slots,
+            context=context,
+            threads=torch.get_num_threads(),
+            stop_tokens=tuple(tokenizer.own.convert_ids_to_tokens(sorted(end_tokens.always))),
+        ),
+    )
+
+
+def _slots_in_memory(model: Any, context: int, slots_asked: int) -> int:
+    """How many answers of full length the free memory of the GPUs has a cache for; on a CPU as many as were asked for."""
+    if model.device.type != "cuda":
+        return slots_asked
+    free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))
+    return int(free * OF_MEMORY) // (row_cache.bytes_per_cell(model) * context)

@@ -1,0 +1,125 @@
+"""Which tokens end an answer, by their texts, as a model's own files name them.
+
+Left to themselves the engines differ: llama.cpp ends at every token whose text looks like an end, transformers at those that a
+checkpoint names. A model that writes one of the others would be cut off on one side and go on on the other, and the difference
+would pass for quantization's. So tokens are named here by their texts, and each engine looks them up in its own vocabulary.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qtui.engines.weights.gguf_file import GgufHeader
+from qtui.engines.weights.json_file import read_json
+from qtui.errors import UserError
+
+_BY_TEXT = (
+    "</s>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<eos>",
+    "<EOT>",
+    "[EOS]",
+    "[EOT]",
+    "<｜end▁of▁sentence｜>",
+)
+"""Of a GGUF baseline, whose file names one or two: what llama.cpp ends at by its text. A folder of the hub's form names all."""
+
+_NAMED_BY_GGUF = ("eos", "eot", "eom")
+_FIRST_FIELD = 0x0A
+"""Of a protobuf message: number 1, a text or message with its length."""
+
+
+def of_gguf(header: GgufHeader) -> tuple[str, ...]:
+    """Sorted; none where the file names none."""
+    return _sorted_texts(_named_by_gguf(header))
+
+
+def of_folder(
+    folder: Path, config: dict[str, Any], settings: dict[str, Any], tokenizer: dict[str, Any], eos_token: str
+) -> tuple[str, ...]:
+    """Sorted; none where the folder names none.
+
+    `config`, `settings` and `tokenizer` are its config.json, tokenizer_config.json and tokenizer.json.
+    """
+    named = {token for file in (read_json(folder / "generation_config.json"), config) for token in _ids_in(file)}
+    if not named:
+        return _sorted_texts([eos_token])
+    texts = _TokenTexts(folder, settings, tokenizer)
+    return _sorted_texts([eos_token, *(texts.of(token) for token in sorted(named))])
+
+
+def _sorted_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({text for text in texts if text}))
+
+
+def _named_by_gguf(header: GgufHeader) -> Iterator[str]:
+    for name in _NAMED_BY_GGUF:
+        yield header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id"))
+    yield from header.tokens_among(_BY_TEXT)
+
+
+def _ids_in(config: dict[str, Any]) -> list[int]:
+    inner = config.get("text_config")
+    value = config.get("eos_token_id", inner.get("eos_token_id") if isinstance(inner, dict) else None)
+    values = value if isinstance(value, list) else [value]
+    return [token for token in values if isinstance(token, int) and token >= 0]
+
+
+class _TokenTexts:
+    """The text of a token by its id, from whichever file of a tokenizer has it; empty where none does."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any], tokenizer: dict[str, Any]) -> None:
+        self._folder = folder
+        vocabulary = (tokenizer.get("model") or {}).get("vocab") or read_json(folder / "vocab.json")
+        if isinstance(vocabulary, dict):
+            self._known = {number: text for text, number in vocabulary.items()}
+        else:  # of the unigram kind: pairs of text and score
+            self._known = dict(enumerate(pair[0] for pair in vocabulary))
+        self._known |= {number: text for text, number in read_json(folder / "added_tokens.json").items()}
+        added = settings.get("added_tokens_decoder") or {}
+        self._known |= {int(number): token["content"] for number, token in added.items()}
+        self._known |= {token["id"]: token["content"] for token in tokenizer.get("added_tokens") or []}
+
+    def of(self, token: int) -> str:
+        return self._known.get(token) or self._by_sentencepiece(token)
+
+    def _by_sentencepiece(self, token: int) -> str:
+        file = self._folder / "tokenizer.model"
+        if self._known or not file.is_file():
+            return ""
+        try:
+            return _sentencepiece_text(file.read_bytes(), token)
+        except (IndexError, UnicodeDecodeError, OSError) as error:
+            raise UserError(f"{file}: cannot be read ({error}); fetch the model again") from None
+
+
+def _sentencepiece_text(data: bytes, token: int) -> str:
+    """The text of a piece, read without the package, which planning is too light for; empty where there are fewer.
+
+    The file is a protobuf message that begins with its pieces (field 1), each a message that begins with its text (field 1).
+    """
+    place = 0
+    for _ in range(token + 1):
+        if place >= len(data) or data[place] != _FIRST_FIELD:
+            return ""
+        length, start = _varint(data, place + 1)
+        place = start + length
+    size, text = _varint(data, start + 1)
+    return data[text : text + size].decode() if data[start] == _FIRST_FIELD else ""
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """The number at a place, seven bits a byte, and the place after it."""
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place

@@ -1,0 +1,80 @@
+"""From the `weights` that a person wrote to files on this disk.
+
+What a person may write: `demo`, a folder, a .gguf file, a hub id, or `hub-repo:file.gguf`.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from qtui import paths
+from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
+from qtui.engines.weights import hub
+from qtui.engines.weights.weights import Weights, open_weights
+from qtui.errors import UserError
+
+DEMO = "demo"
+_HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
+_HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+SettingsCheck = Callable[[Weights], object]
+"""Of a folder with a model's settings alone: raises UserError where its weights would be of no use."""
+
+
+class WeightsFinder:
+    """Finds and opens weights for one process: the same files are opened once, whoever asks for them."""
+
+    def __init__(self, report: LoadingReport) -> None:
+        self.report = report
+        """Hears of the progress of downloads and of hashing."""
+        self._whole: dict[str, Weights] = {}
+        """By what a person wrote."""
+        self._opened: dict[Path, Weights] = {}
+
+    def find_weights(self, written: str, check_settings: SettingsCheck | None = None) -> Weights:
+        """The folder or .gguf file, fetched from the hub if need be. Raises UserError where there is none.
+
+        `check_settings` is called before a model's folder is fetched, with its settings alone.
+        """
+        if written not in self._whole:
+            self._whole[written] = self._open(_path_on_disk(written) or self._fetch(written, check_settings))
+        return self._whole[written]
+
+    def find_prompt_files(self, written: str) -> Weights:
+        """Like `find_weights`, but of a model on the hub only the files that say how it is prompted."""
+        if written in self._whole or _HUB_FILE.match(written):
+            return self.find_weights(written)
+        return self._open(_path_on_disk(written) or hub.prompt_folder(written))
+
+    def _fetch(self, written: str, check_settings: SettingsCheck | None) -> Path:
+        progress = whole_percents(self.report, f"downloading {written}")
+        file = _HUB_FILE.match(written)
+        if file:
+            return hub.file(file["repo"], file["file"], progress)
+        if check_settings is None:
+            return hub.folder(written, progress)
+        return hub.folder(written, progress, lambda folder: check_settings(open_weights(folder)))
+
+    def _open(self, path: Path) -> Weights:
+        return self._opened.setdefault(path, open_weights(path, self.report))
+
+
+def _path_on_disk(written: str) -> Path | None:
+    """None where it can only be the name of a model on the hub."""
+    if written == DEMO:
+        return _demo()
+    path = Path(written).expanduser()
+    if path.exists():
+        if path.is_file() and path.suffix != ".gguf":
+            raise UserError(f"{path}: weights are a folder or a .gguf file, and this is neither")
+        return path
+    if not (_HUB_FILE.match(written) or _HUB_REPO.match(written)) or written.startswith((".", "~")):
+        raise UserError(f"{written}: no such folder or file (or write a hub id, or hub-repo:file.gguf)")
+    return None
+
+
+def _demo() -> Path:
+    folder = paths.demo_model()
+    if not (folder / "config.json").is_file():
+        raise UserError(f"the demo model is missing from {folder}; it comes with qtui: install qtui again")
+    return folder
