@@ -89,16 +89,18 @@ def _self_test(runs_now: bool) -> dict[str, Any]:
     if "llama-cpp-python" not in available.versions(available.PACKAGES["llama.cpp"]):
         return {}
     identity = compute.ggml_identity()
+    untested = ""
     if runs_now:
         testing.forget(identity)
-        testing.test(
+        untested = testing.test(
             "ggml", identity, compute.USUAL_TYPES, experts=True, report=lambda words: click.echo(words, err=True)
-        )
+        ).untested
     tested = testing.kept(identity)
     faults = [fault for fault in tested.outcomes.values() if fault.is_fault]
     return {
         "tested": len(tested.outcomes),
         "broken": tested.broken,
+        "untested": untested,
         "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.in_words(fault)}" for fault in faults],
         "report": tested.report,
         "remedy": compute.REBUILD if faults or tested.broken else "",
@@ -222,6 +224,8 @@ def _print(found: dict[str, Any]) -> None:
 def _self_test_words(found: dict[str, Any]) -> str:
     if found["broken"]:
         return f"llama.cpp cannot be loaded: {found['broken']}; {found['remedy']}"
+    if found["untested"]:
+        return f"llama.cpp could not be tested: {found['untested']}"
     if found["faults"]:
         return "\n".join([*found["faults"], found["remedy"]])
     if not found["tested"]:

@@ -24,9 +24,8 @@ from qtui.records import VariantSpec, content_hash
 Report = Callable[[str], None]
 
 WHOLE_TYPES = frozenset(("0", "1", "30"))
-"""ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is
-15 % slower at 8 and
-16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
+"""ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is 15 % slower at
+8 and 16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
 
 USUAL_TYPES = tuple(
     str(gguf_file.TENSOR_TYPES[name])
@@ -44,11 +43,12 @@ USUAL_TYPES = tuple(
         "Q5_0",
         "IQ4_XS",
         "MXFP4",
-    )
+    )  # fmt: skip
 )
 """What `qtui doctor --self-test` tries."""
 
 REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
+_AGAIN = "run the same command again (the log has details)"
 _NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
 
 
@@ -101,6 +101,8 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
     tested = testing.test("ggml", ggml_identity(), types, experts=experts, report=report)
     if tested.broken:
         raise UserError(f"llama.cpp cannot be loaded on this machine: {tested.broken}; {REBUILD}")
+    if tested.untested:
+        raise UserError(f"llama.cpp could not be tested on this machine: {tested.untested}; {_AGAIN}")
     notes: list[str] = []
     accelerator = available.accelerator("llama.cpp")
     graphics = [device for device in tested.devices if device.kind == "gpu"]
@@ -111,14 +113,17 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
     faults = [fault for device in graphics for fault in tested.faults(types, device.name)]
     if accelerator != "cpu" and faults:
         _leave_gpu(
-            f"llama.cpp computes wrongly on {_named(graphics[0].description)}: {in_words(faults[0])}", allows_cpu, notes
+            f"llama.cpp {_failure(faults[0])} on {_named(graphics[0].description)}: {in_words(faults[0])}",
+            allows_cpu,
+            notes,
         )
         accelerator = "cpu"
     processors = [device for device in tested.devices if device.kind == "cpu"]
     for device in processors:
         plain = tested.faults(types, device.name, "plain")
         if plain:
-            raise UserError(f"llama.cpp computes wrongly on this processor: {in_words(plain[0])}; {REBUILD}")
+            remedy = _AGAIN if plain[0].state == "untested" else REBUILD
+            raise UserError(f"llama.cpp {_failure(plain[0])} on this processor: {in_words(plain[0])}; {remedy}")
     rearranged = [
         fault for device in processors for fault in tested.faults(types, device.name) if fault.case.buffer != "plain"
     ]
@@ -144,6 +149,8 @@ def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
     graphics = [device for device in tested.devices if device.kind == "gpu"]
     if tested.broken:
         raise UserError(f"torch cannot be loaded on this machine: {tested.broken}; install it again")
+    if tested.untested:
+        raise UserError(f"torch could not be tested on this machine: {tested.untested}; {_AGAIN}")
     if not graphics:
         why = tested.report.get("unusable") or "it finds none"
         _leave_gpu(
@@ -208,6 +215,10 @@ def in_words(fault: Outcome) -> str:
     names = {str(number): name for name, number in gguf_file.TENSOR_TYPES.items()}
     name = names.get(fault.case.type, f"type {fault.case.type}")
     return f"in the self test of {name}{' with experts' if fault.case.experts else ''} {fault.reason}"
+
+
+def _failure(fault: Outcome) -> str:
+    return {"wrong": "computes wrongly", "untested": "could not be tested"}.get(fault.state, "cannot compute")
 
 
 def _named(description: str) -> str:

@@ -30,16 +30,16 @@ SECONDS = 300.0
 MOST_STARTS = 40
 FILE_VERSION = 2
 FAULTS_OF_A_LIBRARY = frozenset((signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT))
-"""Ends of the child that are the library's doing. Any other end (killed, no memory, a package that is missing) is an accident: it is
-tried once more, and never kept."""
+"""Ends of the child that are the library's fault. Any other end (killed, no memory, a missing package) is an accident: the test is
+tried once more, and its end is never kept."""
 
 
 @dataclass(slots=True)
 class Test:
     """What is known of one library on this machine.
 
-    `broken` is why it cannot be loaded at all; empty where it can. `untested` is why the test itself could not run this time: nothing
-    is known then, and nothing is kept.
+    `broken` is why it cannot be loaded at all; empty where it can. `untested` is why the test itself could not run this time:
+    nothing is known then, and nothing is kept.
     """
 
     devices: list[DeviceFacts] = field(default_factory=list)
