@@ -27,24 +27,8 @@ WHOLE_TYPES = frozenset(("0", "1", "30"))
 """ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is 15 % slower at
 8 and 16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
 
-USUAL_TYPES = tuple(
-    str(gguf_file.TENSOR_TYPES[name])
-    for name in (
-        "F32",
-        "F16",
-        "BF16",
-        "Q8_0",
-        "Q6_K",
-        "Q5_K",
-        "Q4_K",
-        "Q3_K",
-        "Q2_K",
-        "Q4_0",
-        "Q5_0",
-        "IQ4_XS",
-        "MXFP4",
-    )  # fmt: skip
-)
+_USUAL_NAMES = ("F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q3_K", "Q2_K", "Q4_0", "Q5_0", "IQ4_XS", "MXFP4")
+USUAL_TYPES = tuple(str(gguf_file.TENSOR_TYPES[name]) for name in _USUAL_NAMES)
 """What `qtui doctor --self-test` tries."""
 
 REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
