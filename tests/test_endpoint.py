@@ -215,12 +215,12 @@ def test_a_password_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: 
 async def test_an_address_that_cannot_be_read_is_said_without_its_password(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qtui.judges import Question, make
+    from qtui.judges import Question, create_judge
     from qtui.records import JudgeSpec
 
     monkeypatch.setattr("qtui.judges.openai.REQUEST_TRIES", 1)
     with pytest.raises(UserError, match=r"address cannot be asked|cannot be reached") as refused:
-        judge = make(JudgeSpec("openai", model="j", base_url=address))
+        judge = create_judge(JudgeSpec("openai", model="j", base_url=address))
         await judge.grade(Question("a", "b", "c", "d"), 1)
     assert "ss@" not in str(refused.value)
     assert "'p'" not in str(refused.value)
@@ -234,12 +234,12 @@ def test_a_key_with_characters_that_none_has_is_said_without_it(monkeypatch: pyt
 
 
 async def test_a_key_with_a_line_break_at_its_end_is_sent_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qtui.judges import Question, make
+    from qtui.judges import Question, create_judge
     from qtui.records import JudgeSpec
 
     monkeypatch.setenv("NAME", "sk-canary\n")
     with judging_endpoint(lambda *_: '{"grade": 3}') as served:
-        judge = make(JudgeSpec("openai", model="j", base_url=served.base_url, api_key_env="NAME"))
+        judge = create_judge(JudgeSpec("openai", model="j", base_url=served.base_url, api_key_env="NAME"))
         await judge.grade(Question("a", "b", "c", "d"), 1)
         await judge.close()
     sent = {name.lower(): value for name, value in served.headers[0].items()}

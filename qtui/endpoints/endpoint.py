@@ -86,14 +86,14 @@ def key(name: str) -> str:
 
     It is known to `redaction` from here on.
     """
-    know_key(name)
+    announce_key(name)
     value = os.environ.get(name, "").strip()
     if not (value.isascii() and value.isprintable()):
         raise UserError(f"the value of the environment variable {name} is no key: it has characters that no key has.")
     return value
 
 
-def know_key(name: str) -> None:
+def announce_key(name: str) -> None:
     """Let `redaction` know the variable of a key; in a run of an older qtui its name may be a key itself."""
     if key_name_problem(name):
         redaction.remember("api_key_env", name)

@@ -80,7 +80,7 @@ def verified(path: Path, chosen: Compute, say: Callable[[Loading], None]) -> Com
     """
     found = for_file(path, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
     if chosen.accelerator not in ("cpu", found.accelerator):
-        raise UserError(f"{path}: {'; '.join(found.notes)}. To run on the CPU all the same, start with --cpu")
+        raise UserError(f"{path}: {'; '.join(found.notes)}. To run on the CPU anyway, start with --cpu")
     return replace(found, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *found.notes))))
 
 
@@ -202,7 +202,7 @@ def _machine() -> list[object]:
 def _leave_gpu(reason: str, allows_cpu: bool, notes: list[str]) -> None:
     """Raises UserError unless the user allowed the CPU; then it is a note."""
     if not allows_cpu:
-        raise UserError(f"{reason}. To run on the CPU all the same, start with --cpu")
+        raise UserError(f"{reason}. To run on the CPU anyway, start with --cpu")
     notes.append(f"computed on the CPU: {reason}")
 
 

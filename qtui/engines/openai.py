@@ -40,7 +40,7 @@ class OpenAIEngine:
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
         """Nothing to load. Raises UserError where the key is not set."""
         self.key_name = self.variant.api_key_env or "OPENAI_API_KEY"
-        endpoint.know_key(self.key_name)
+        endpoint.announce_key(self.key_name)
         if not os.environ.get(self.key_name) and (self.variant.base_url is None or self.variant.api_key_env):
             raise UserError(
                 f"the environment variable {self.key_name} with the key for {self.where} is not set (export {self.key_name}=…)"

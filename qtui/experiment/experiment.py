@@ -256,7 +256,7 @@ def _variant(
             (*place, "base_url"), "the openai engine needs the endpoint's address, e.g. http://localhost:8000/v1"
         )
     if form.api_key_env:
-        endpoint.know_key(form.api_key_env)
+        endpoint.announce_key(form.api_key_env)
         if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
             problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     _check_variables(form.base_url, place, problems)
