@@ -35,7 +35,7 @@ class OpenAIEngine:
     def __init__(self, variant: VariantSpec) -> None:
         self.variant = variant
         self.meter = Meter()
-        self.dialect = openai_dialect.of(variant.base_url)
+        self.dialect = openai_dialect.initial_dialect(variant.base_url)
 
     def load(self, requests: Sequence[Request], report: Report) -> dict[str, Any]:  # noqa: ARG002
         """Nothing to load. Raises UserError where the key is not set."""

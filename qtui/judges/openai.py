@@ -34,7 +34,7 @@ class OpenAIJudge:
         self._template = spec.prompt if spec.prompt is not None else default_template()
         self.fingerprint = fingerprint(spec)
         self._client = _client(spec)
-        self._dialect = openai_dialect.of(spec.base_url)
+        self._dialect = openai_dialect.initial_dialect(spec.base_url)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():

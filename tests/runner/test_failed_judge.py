@@ -244,7 +244,7 @@ def test_judge_of_the_experiment_cannot_be_removed_and_the_error_says_how_it_cou
     done = qtui(ran, "judge", "remove", "reference")
     assert done.returncode == 1
     assert "the judge reference belongs to its experiment" in done.stderr
-    assert f"out of {file}" in " ".join(done.stderr.split())
+    assert f"[[judges]] table from {file}" in " ".join(done.stderr.split())
     assert judge_of(ran, "reference").state == "done"
 
 
