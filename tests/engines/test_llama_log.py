@@ -20,9 +20,9 @@ log.begin("a test", describes_machine=False)
 SAY = """
 import ctypes, os
 import llama_cpp
-from qtui.engines import llama_log
-llama_log.listen()
-say = lambda level, text: llama_log._callback(level, text, None)
+from qtui.engines.llama_cpp import native_log
+native_log.listen()
+say = lambda level, text: native_log._callback(level, text, None)
 """
 
 
@@ -65,7 +65,7 @@ def test_reason_is_the_first_error_as_before() -> None:
     assert (
         logged(f"""
         say({ERROR}, b"load: cannot open it\\n"); say({ERROR}, b"init: no model\\n")
-        os.write(2, llama_log.last_error().encode())
+        os.write(2, native_log.last_error().encode())
     """)[-1]
         == "cannot open it"
     )

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-State = Literal["right", "wrong", "crashed", "unusable", "not offered"]
+State = Literal["right", "wrong", "crashed", "unusable", "not offered", "untested"]
+"""`untested`: the process ended by an accident that says nothing about the library, twice."""
 
 
 class DeviceFacts(msgspec.Struct, frozen=True):

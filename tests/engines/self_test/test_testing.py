@@ -1,5 +1,6 @@
 """The self test on the real library, and on doubles that crash, compute wrongly, hang or cannot be loaded."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import CaseName
 from qtui.engines.weights.gguf_file import TENSOR_TYPES
 from qtui.errors import UserError
+from qtui.processes import child_process
 from tests.engines.self_test import doubles
 
 pytestmark = pytest.mark.usefixtures("needs_engines")
@@ -81,15 +83,16 @@ def test_a_second_time_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_kept_and_damaged_is_tested_again() -> None:
     run([F16])
     testing._file().write_text('{"version": 1, "outcomes": {"a library": {"devices": 7}}}')
-    assert [outcome.state for outcome in run([F16]).outcomes.values() if outcome.state != "not offered"] == ["right"]
+    assert {outcome.state for outcome in run([F16]).outcomes.values()} - {"not offered"} == {"right"}
 
 
 def test_a_crash_is_found_and_the_other_products_are_tried_all_the_same(double: Double, rearranging: str) -> None:
     double("crash", rearranging)
     tested = run([F16, Q4_K])
     crashed = {case: outcome for case, outcome in tested.outcomes.items() if outcome.state == "crashed"}
-    assert list(crashed) == [CaseName(Q4_K, "CPU", rearranging)]
-    assert "SIGSEGV" in next(iter(crashed.values())).reason
+    assert CaseName(Q4_K, "CPU", rearranging) in crashed
+    assert {case.buffer for case in crashed} == {rearranging}, "AMX is offered F16 as well"
+    assert all("SIGSEGV" in outcome.reason for outcome in crashed.values())
     assert tested.outcomes[CaseName(Q4_K, "CPU")].state == "right"
     assert tested.outcomes[CaseName(F16, "CPU")].state == "right"
 
@@ -106,8 +109,46 @@ def test_a_product_that_never_ends_is_found(double: Double, monkeypatch: pytest.
     double("hang", "CPU")
     monkeypatch.setattr(testing, "SECONDS", 3.0)
     outcome = run([F16]).outcomes[CaseName(F16, "CPU")]
-    assert outcome.state == "crashed"
+    assert outcome.state == "untested"
     assert "no product within" in outcome.reason
+    assert outcome.case not in testing.kept("a library").outcomes, "the machine may have been busy"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_test_that_is_killed_says_nothing_of_the_library(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once by chance: the test is made again. Each time: nothing is known, and nothing is kept."""
+    real, starts = testing.child_process.command, []
+
+    def killed(module: str) -> list[str]:
+        starts.append(module)
+        is_first = len(starts) == 1
+        return child_process.code_command(f"import os; os.kill(os.getpid(), {number})") if is_first else real(module)
+
+    monkeypatch.setattr(testing.child_process, "command", killed)
+    assert {outcome.state for outcome in run([F16]).outcomes.values()} - {"not offered"} == {"right"}
+
+    always = child_process.code_command(f"import os; os.kill(os.getpid(), {number})")
+    monkeypatch.setattr(testing.child_process, "command", lambda _: always)
+    tested = run([F16], "another library")
+    assert signal.Signals(number).name in tested.untested
+    assert not tested.broken
+    assert testing.kept("another library").devices == []
+    with pytest.raises(UserError, match="could not be tested on this machine"):
+        chosen([F16])
+
+
+def test_a_package_that_is_missing_is_no_fault_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = child_process.code_command("import a_package_that_nobody_has")
+    monkeypatch.setattr(testing.child_process, "command", lambda _: broken)
+    tested = run([F16])
+    assert "No module named 'a_package_that_nobody_has'" in tested.untested
+    assert not testing.kept("a library").outcomes
+
+
+def test_what_is_asked_for_again_is_tested_again() -> None:
+    run([F16])
+    testing.forget("a library")
+    assert not testing.kept("a library").outcomes
 
 
 def test_kernels_that_fail_are_left_and_the_note_says_what_mends_it(double: Double, rearranging: str) -> None:
