@@ -144,7 +144,7 @@ def _terminal() -> dict[str, Any]:
 
 def _session() -> list[dict[str, Any]]:
     """What ends a run that is started here although nobody cancels it."""
-    notices = session_end.what_ends_runs(os.environ, session_end.ROOT)
+    notices = session_end.find_notices(os.environ, session_end.ROOT)
     return [asdict(notice) for notice in notices]
 
 

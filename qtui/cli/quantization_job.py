@@ -15,7 +15,7 @@ from rich.table import Column
 
 from qtui import catalog
 from qtui.errors import UserError
-from qtui.runner.quantization import Made, Step
+from qtui.runner.quantization import QuantizedType, Step
 from qtui.store import open_store, quantization_jobs
 from qtui.store.connection import Store
 from qtui.store.quantization_jobs import Kind
@@ -96,7 +96,7 @@ class Record:
             phase = f"{step.type}: {step.phase}" if step.type and step.type not in step.phase else step.phase
             self._write(lambda: quantization_jobs.report(self.store, self.id, phase, step.fraction))
 
-    def made(self, made: Made) -> None:
+    def made(self, made: QuantizedType) -> None:
         if made.path is None:
             self.reasons.append(f"{made.type}: {made.reason}")
             return

@@ -1,4 +1,4 @@
-"""Entry of the runner's process. Its stdout and stderr are a log file; nobody may be there to read a terminal."""
+"""Entry point of the runner's process. Its stdout and stderr go to a log file, because no terminal may be left to write to."""
 
 import argparse
 import asyncio
@@ -42,7 +42,7 @@ def _run(path: Path, run_id: int) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except sqlite3.OperationalError as error:
-        sys.stderr.write(f"error: {path}: {error}. What was written is safe; start the run again.\n")
+        sys.stderr.write(f"error: {path}: {error}. Answers and grades written so far are safe; start the run again.\n")
         return 1
     except Exception as error:
         traceback.print_exc()
@@ -54,11 +54,11 @@ def _run(path: Path, run_id: int) -> int:
 
 async def _execute(store: Store, run_id: int) -> str:
     def end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What fails in the loop itself is tried again for ever; without memory it never succeeds."""
+        """End the process on MemoryError: asyncio would otherwise retry a failed callback of the loop for ever."""
         loop.default_exception_handler(context)
         error = context.get("exception")
         if isinstance(error, MemoryError):
-            with contextlib.suppress(Exception):  # there may be no memory for this either: then the run is interrupted
+            with contextlib.suppress(Exception):  # if memory is missing for this too, the run counts as interrupted
                 runs.set_state(store, run_id, "failed", f"{_in_words(error)}. Its log: {paths.run_log(run_id)}")
             os._exit(1)
 
@@ -67,7 +67,7 @@ async def _execute(store: Store, run_id: int) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Of several at once the first."""
+    """The error as a sentence for the user; of a group the first error."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, MemoryError) or log_end.lacks_memory(str(error)):
