@@ -14,6 +14,12 @@ _CANNOT_GROW = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite
 """A quota or a limit on file sizes, among rarer things: SQLite has a code of its own only for a full disk."""
 _PRIMARY = 0xFF
 """The bits of a result code without its extension."""
+_DAMAGE = {
+    sqlite3.SQLITE_NOTADB: "is not a store (not an SQLite file). Name another with --store FILE.",
+    sqlite3.SQLITE_CORRUPT: (
+        "is damaged. Copy it aside and try `sqlite3 FILE .recover`; a new store is made with --store OTHER."
+    ),
+}
 _DEFECTS = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -84,15 +90,6 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
         return StoreBusyError(f"{path}: {error} (by another process). What was written is safe; try again.")
     if isinstance(error, sqlite3.IntegrityError):
         return StoreConflictError(f"{path}: {error}")
-    return StoreError(f"{path}: {_explain(error)}")
-
-
-def _explain(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "not a database" in text:
-        return "is not a store (not an SQLite file). Name another with --store FILE."
-    if "malformed" in text:
-        return "is damaged. Copy it aside and try `sqlite3 FILE .recover`; a new store is made with --store OTHER."
-    if "unable to open" in text:
-        return f"cannot be opened ({text}). Check its permissions and those of its folder."
-    return f"{text}. What was written is safe; try again."
+    if primary == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(f"{path}: cannot be opened ({error}). Check its permissions and those of its folder.")
+    return StoreError(f"{path}: {_DAMAGE.get(primary, f'{error}. What was written is safe; try again.')}")
