@@ -4,7 +4,6 @@ Any other exception is a defect of qtui, and its traceback goes to the log file,
 """
 
 import errno
-from pathlib import Path
 
 from qtui.secrets import redaction
 
@@ -17,12 +16,3 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redaction.redact_message(message))
-
-
-class NoSpaceError(UserError):
-    """A file could not grow. Earlier content is intact, so the same command continues once there is room."""
-
-    def __init__(self, path: Path, how: str = "no space left") -> None:
-        super().__init__(
-            f"{how} on {path.parent} (for {path.name}): free some space and run the same command again; what is done is kept"
-        )

@@ -1,7 +1,6 @@
 """What `qtui quantize` and `qtui bench` share: options, progress on stderr, and the word in the store on what is going on."""
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from qtui.errors import UserError
 from qtui.runner.quantization import QuantizedType, Step
 from qtui.store import open_store, quantization_jobs
 from qtui.store.connection import Store
+from qtui.store.errors import StoreError
 from qtui.store.quantization_jobs import Kind
 from qtui.text import safe
 
@@ -115,7 +115,7 @@ class Record:
     def _write(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except sqlite3.Error as error:
+        except StoreError as error:
             Console(stderr=True).print(safe(f"the store cannot be written ({error}); the work goes on"), markup=False)
 
 

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sqlite3
 import sys
 import traceback
 from pathlib import Path
@@ -18,7 +17,8 @@ from qtui.processes.header import gib
 from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
-from qtui.store import Store, leases, open_store, runs
+from qtui.store import Store, open_store, runs
+from qtui.store.errors import LeaseHeldError, StoreConflictError
 
 
 def main() -> int:
@@ -35,21 +35,25 @@ def _run(path: Path, run_id: int) -> int:
     store = open_store(path, create=False)
     try:
         finished = asyncio.run(_execute(store, run_id))
-    except leases.LeaseHeldError as error:
+    except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD
+    except StoreConflictError as error:
+        return _fail(store, run_id, error)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    except sqlite3.OperationalError as error:
-        sys.stderr.write(f"error: {path}: {error}. Answers and grades written so far are safe; start the run again.\n")
-        return 1
     except Exception as error:
-        traceback.print_exc()
-        reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
-        runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
-        return 1
+        return _fail(store, run_id, error)
     return 0 if finished == "done" else 1
+
+
+def _fail(store: Store, run_id: int, error: Exception) -> int:
+    """Write a defect into the log with its traceback, and its sentence into the store. Returns the exit status."""
+    traceback.print_exc()
+    reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
+    runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
+    return 1
 
 
 async def _execute(store: Store, run_id: int) -> str:

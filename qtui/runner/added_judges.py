@@ -17,8 +17,6 @@ from qtui.records import JudgeSpec
 from qtui.store import Store, judges, leases, runs
 from qtui.store.judges import StoredJudge
 
-MARK = "added"
-"""The key in a judge's settings that marks it as added by a user."""
 ADDRESS_FIELDS = ("base_url", "api_key_env")
 
 
@@ -36,7 +34,7 @@ class Removed:
 def add(store: Store, run_id: int, spec: JudgeSpec) -> None:
     """Add a judge, which the next runner asks. Raises UserError if it is the experiment's judge at another address."""
     judge_hash = fingerprint(spec)
-    settings = asdict(spec) | {MARK: True}
+    settings = asdict(spec) | {judges.ADDED: True}
     with store.writing():
         experiment_judge = _experiment_judge(store, run_id, spec.label)
         if experiment_judge is not None and experiment_judge.fingerprint == judge_hash:
@@ -48,9 +46,9 @@ def add(store: Store, run_id: int, spec: JudgeSpec) -> None:
 def judges_of(store: Store, run_id: int) -> list[JudgeSpec]:
     """The added judges that the next runner asks."""
     return [
-        msgspec.convert({key: value for key, value in judge.settings.items() if key != MARK}, JudgeSpec)
+        msgspec.convert({key: value for key, value in judge.settings.items() if key != judges.ADDED}, JudgeSpec)
         for judge in judges.of_run(store, run_id)
-        if judge.settings.get(MARK) and not (judge.state == "failed" and not judges.has_graded(store, judge))
+        if judge.settings.get(judges.ADDED) and not (judge.state == "failed" and not judges.has_graded(store, judge))
     ]
 
 
@@ -94,7 +92,7 @@ def _remove(store: Store, run_id: int, label: str) -> Removed | None:
     """Remove the added judges of that label. Returns None if the run has only the experiment's judge."""
     experiment_judge = _experiment_judge(store, run_id, label)
     labelled = [judge for judge in judges.of_run(store, run_id) if judge.label == label]
-    removable = [judge for judge in labelled if experiment_judge is None or judge.settings.get(MARK)]
+    removable = [judge for judge in labelled if experiment_judge is None or judge.settings.get(judges.ADDED)]
     if not removable:
         return None
     count = sum(judges.count_grades(store, judge) for judge in removable)
@@ -108,7 +106,9 @@ def _experiment_judge(store: Store, run_id: int, label: str) -> StoredJudge | No
     """The judge of that label that the run's experiment names: the newest one without the mark of an added judge."""
     if label not in {judge.label for judge in _named_judges(store, run_id)}:
         return None
-    rows = [judge for judge in judges.of_run(store, run_id) if judge.label == label and not judge.settings.get(MARK)]
+    rows = [
+        judge for judge in judges.of_run(store, run_id) if judge.label == label and not judge.settings.get(judges.ADDED)
+    ]
     return rows[-1] if rows else None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from qtui import session_end
 from qtui.endpoints import endpoint
-from qtui.errors import NO_SPACE, NoSpaceError
+from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
@@ -24,6 +24,7 @@ from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
+from qtui.store.errors import NoSpaceError
 from qtui.store.reserve import Reserve
 
 REQUEST_POLL_SECONDS = 0.4

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 
-from qtui.errors import NoSpaceError, UserError
+from qtui.errors import UserError
 from qtui.judges import EMPTY_REASON, Judge, Question, Reply, create_judge, fingerprint
 from qtui.records import Grade, JudgeSpec, Task
 from qtui.runner import added_judges
 from qtui.runner.control import Control
 from qtui.store import Store, answers, grades, judges, runs
+from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
 
 Same = list[answers.Ungraded]
@@ -63,13 +64,13 @@ class _Grader:
         runs.set_judge(store, stored.id, "waiting")
 
     async def grade_missing(self) -> None:
-        """Grade the answers that are in the store now. After a failure the judge is not asked again. Raises NoSpaceError."""
+        """Grade the answers that are in the store now. After a failure the judge is not asked again. Raises StoreError."""
         if self.failure:
             return
         try:
             for take in range(1, self._takes + 1):
                 await self._grade_take(take)
-        except NoSpaceError:
+        except StoreError:
             raise
         except UserError as error:
             self._fail(str(error))
@@ -82,12 +83,12 @@ class _Grader:
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
-        if self._stored.settings.get(added_judges.MARK):
+        if self._stored.settings.get(judges.ADDED):
             advice = f"{added_judges.removal_command(self.label)} removes it from the run."
             if not self._has_graded:
                 advice = f"It is not asked again unless you add it again with `qtui judge`; {advice}"
             self.failure = f"{reason.removesuffix('.')}. {advice}"
-        self.fails_the_run = self._has_graded or not self._stored.settings.get(added_judges.MARK)
+        self.fails_the_run = self._has_graded or not self._stored.settings.get(judges.ADDED)
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
 
     async def _grade_take(self, take: int) -> None:
@@ -104,7 +105,7 @@ class _Grader:
                 for _ in range(connections):
                     group.create_task(self._grade_from(judge, take, questions))
         except* UserError as errors:
-            raise errors.exceptions[0] from None
+            raise _worst(errors) from None
         if self._held_back and not self._control.cancelled.is_set():
             self._commit([])
 
@@ -142,6 +143,11 @@ class _Grader:
             grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds)
             rows.append((grades.Place(item.answer_id, item.task_id), grade))
         return rows
+
+
+def _worst(errors: ExceptionGroup[UserError]) -> Exception:
+    """An error of the store before any of the judge: it ends the run, the other only the judge."""
+    return next((error for error in errors.exceptions if isinstance(error, StoreError)), errors.exceptions[0])
 
 
 def _same_text(missing: Sequence[answers.Ungraded]) -> list[Same]:
