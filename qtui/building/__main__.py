@@ -11,6 +11,8 @@ import sys
 from qtui.building import environment
 from qtui.building.recipe import BACKENDS, choose, for_machine, needs_packages_first
 from qtui.errors import UserError
+from qtui.files import disk_errors
+from qtui.processes.termination import exit_on_termination
 
 
 def main() -> int:
@@ -18,18 +20,30 @@ def main() -> int:
     parser.add_argument("requirement", help="The requirement to install, e.g. '.[engines,dev]'.")
     parser.add_argument("--constraints", help="pip's constraints file.")
     parser.add_argument("--backend", choices=("auto", *BACKENDS), default="auto")
-    parser.add_argument("--jobs", type=int, help="Number of compilers at once.")
+    parser.add_argument("--jobs", type=_count, help="Number of compilers at once.")
     arguments = parser.parse_args()
     try:
-        notice = _set_up(arguments)
+        with exit_on_termination():
+            notice = _set_up(arguments)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {disk_errors.describe(error)}\n")
         return 1
     except KeyboardInterrupt:
         return 130
     if notice:
         sys.stderr.write(f"\nNote: {notice}\n")
     return 0
+
+
+def _count(text: str) -> int:
+    """A number of processes. Raises ValueError if it is not above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _set_up(arguments: argparse.Namespace) -> str:

@@ -57,5 +57,6 @@ NO_EXECUTION = (
 )
 NO_CONNECTION = (
     "The sources of llama.cpp could not be fetched. Check the connection and pip's settings, or name a folder or archive "
-    "with llama-cpp-python's sources: `qtui engines --source FOLDER`."
+    "with llama-cpp-python's sources (`qtui engines --source FOLDER`). With --offline the installed build tools are used (pip "
+    "install scikit-build-core cmake ninja)."
 )

@@ -3,12 +3,15 @@
 On two cores this takes as long as the longer of the two, not their sum. The terminal shows the progress of both.
 """
 
+import base64
+import hashlib
 import json
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 from qtui.building import failures, wheel
@@ -33,6 +36,7 @@ def set_up(recipe: Recipe, requirement: str, constraints: str | None, jobs: int 
     Raises UserError with the cause if either fails. Installed packages stay, so the same command continues where it
     stopped.
     """
+    check_pip()
     with Board() as board:
         packages = _Packages(requirement, constraints, board)
         packages.start()
@@ -71,12 +75,13 @@ def install_llama_cpp(
     recipe: Recipe, board: Board, source: Source = RELEASE, *, wait_for: "_Packages | None" = None
 ) -> None:
     """Build and install llama.cpp to `recipe`, unless the same build is installed. Raises UserError as `wheel.build` does."""
+    check_pip()
     label = f"llama.cpp for {recipe.backend}"
-    if installed_fingerprint() == recipe.fingerprint and not source.is_forced:
+    if installed_fingerprint() == recipe.fingerprint and not source.is_forced and is_intact():
         board.done(label, "already installed")
         return
-    built = None if source.is_forced else wheel.cached(recipe)
-    if built is None:
+
+    def build() -> Path:
         built = wheel.build(
             recipe,
             lambda step: board.show(label, step.words, step.fraction),
@@ -85,12 +90,50 @@ def install_llama_cpp(
             jobs=source.jobs,
         )
         board.done(label, "built")
-    else:
-        board.done(label, "copied from the build cache")
+        return built
+
+    kept = None if source.is_forced else wheel.cached(recipe)
+    new = None if kept else build()
     if wait_for:
         # Two pips must not write to one environment at the same time.
         wait_for.wait()
-    wheel.install(built)
+    if kept:
+        try:
+            wheel.install(kept)
+            board.done(label, "copied from the build cache")
+            return
+        except UserError:
+            wheel.delete(kept)
+            new = build()
+    assert new is not None
+    wheel.install(new)
+
+
+def check_pip() -> None:
+    """Raises UserError if this environment has no pip, as environments that uv makes have none."""
+    if find_spec("pip") is None:
+        raise UserError(
+            f"{sys.prefix} has no pip. Install it (python -m ensurepip; with uv: uv pip install pip) and try again."
+        )
+
+
+def is_intact() -> bool:
+    """Whether the files of the installed llama.cpp are those that were installed, by the checksums that pip keeps."""
+    try:
+        files = distribution(DISTRIBUTION).files or []
+    except PackageNotFoundError:
+        return False
+    return all(_has_its_checksum(file) for file in files if file.hash and file.suffix != ".pyc")
+
+
+def _has_its_checksum(file: PackagePath) -> bool:
+    assert file.hash is not None
+    try:
+        with Path(file.locate()).open("rb") as data:
+            digest = hashlib.file_digest(data, file.hash.mode).digest()
+    except (OSError, ValueError):
+        return False
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
 
 
 def installed_record() -> dict[str, object]:

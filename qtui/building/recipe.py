@@ -6,6 +6,7 @@ pip command typed by hand (`pip_command`).
 
 import hashlib
 import json
+import os
 import platform
 import shlex
 import sys
@@ -36,6 +37,10 @@ _BACKEND_DEFINITIONS: dict[Backend, dict[str, str]] = {
 }
 _LEFT_OUT = ("include/**", "lib/**", "llama_cpp/lib/libggml-*.so", "llama_cpp/lib/lib*.so.*.*")
 """Headers, which would go into the environment's folders, and copies of libraries: wheels cannot contain links."""
+_VARIABLES = (
+    "CMAKE_ARGS", "CMAKE_TOOLCHAIN_FILE", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CUDAFLAGS", "NVCC_PREPEND_FLAGS",
+    "NVCC_APPEND_FLAGS", "HIPFLAGS", "SKBUILD_CMAKE_ARGS", "SKBUILD_CMAKE_DEFINE",
+)  # fmt: skip
 _GIGABYTES_PER_JOB: dict[Backend, float] = {"cpu": 1.0, "cuda": 2.5, "rocm": 2.5, "vulkan": 1.5, "metal": 1.0}
 """Largest memory use of one compiler; ggml's CUDA kernels need the most."""
 
@@ -55,6 +60,10 @@ class Recipe:
     gpus: tuple[str, ...]
     platform: str
     left_out: tuple[str, ...] = _LEFT_OUT
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables with flags or definitions that CMake and the compilers read."""
+    source: str = ""
+    """Identity of the sources that a user names; empty for the released version."""
 
     @property
     def fingerprint(self) -> str:
@@ -79,7 +88,7 @@ class Recipe:
         return [word for name, value in settings.items() for word in ("--config-settings", f"{name}={value}")]
 
 
-def for_machine(backend: Backend, *, portable: bool = False, version: str = VERSION) -> Recipe:
+def for_machine(backend: Backend, *, portable: bool = False, version: str = VERSION, source: str = "") -> Recipe:
     """The recipe for a back end on this machine. Raises UserError with what to install if a compiler is missing."""
     cxx, c = toolchain.cxx_compiler(), toolchain.c_compiler()
     if cxx is None or c is None:
@@ -117,6 +126,8 @@ def for_machine(backend: Backend, *, portable: bool = False, version: str = VERS
         compilers=tuple(compilers),
         processor="" if portable else toolchain.processor(),
         gpus=tuple(sorted(gpu_names("nvidia"))) if backend == "cuda" else (),
+        variables=tuple((name, value) for name in _VARIABLES if (value := os.environ.get(name, "").strip())),
+        source=source,
         platform=f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}",
     )
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui import paths
+from qtui.errors import UserError
 from qtui.files import private_files
 
 CUDA_FOLDERS = ("/usr/local/cuda", "/usr/lib/cuda", "/opt/cuda")
@@ -27,12 +29,16 @@ class Compiler:
 
 
 def cxx_compiler() -> Compiler | None:
-    """The C++ compiler that CMake would use: `$CXX`, else the first of the usual names on the path."""
-    return _first_working([os.environ.get("CXX", ""), "c++", "g++", "clang++"])
+    """The C++ compiler that CMake will use: `$CXX`, else the first usual name on the path.
+
+    Raises UserError if `$CXX` does not work.
+    """
+    return _named_by("CXX") or _first_working(["c++", "g++", "clang++"])
 
 
 def c_compiler() -> Compiler | None:
-    return _first_working([os.environ.get("CC", ""), "cc", "gcc", "clang"])
+    """The C compiler, as `cxx_compiler`."""
+    return _named_by("CC") or _first_working(["cc", "gcc", "clang"])
 
 
 def cuda_compiler() -> Compiler | None:
@@ -103,18 +109,33 @@ def _free_bytes() -> int:
     return int(values.get("MemAvailable", values["MemFree"]).split()[0]) * 1024
 
 
+def _named_by(variable: str) -> Compiler | None:
+    """The compiler that a variable names, perhaps with options. CMake uses no other, so one that does not work is an error."""
+    named = os.environ.get(variable, "").strip()
+    if not named:
+        return None
+    compiler = _first_working([named])
+    if compiler is None:
+        raise UserError(
+            f"${variable} names {named}, which does not work as a compiler. Correct or unset {variable}, and run the same "
+            "command again."
+        )
+    return compiler
+
+
 def _first_working(candidates: Iterable[str]) -> Compiler | None:
     for candidate in candidates:
-        path = shutil.which(candidate) if candidate else None
-        if path and (version := _version(path)):
+        program, *options = [candidate] if shutil.which(candidate) else shlex.split(candidate) or [""]
+        path = shutil.which(program) if program else None
+        if path and (version := _version([path, *options])):
             return Compiler(Path(path), version)
     return None
 
 
-def _version(path: str) -> str:
+def _version(command: list[str]) -> str:
     try:
         done = subprocess.run(
-            [path, "--version"],
+            [*command, "--version"],
             capture_output=True,
             text=True,
             timeout=VERSION_SECONDS,

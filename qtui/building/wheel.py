@@ -5,13 +5,17 @@ flags, for another processor or without the GPU.
 """
 
 import contextlib
+import fcntl
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +23,17 @@ from pathlib import Path
 from qtui import paths
 from qtui.building import failures
 from qtui.building.recipe import DISTRIBUTION, Recipe
+from qtui.building.source import resolve
 from qtui.errors import UserError
 from qtui.files import private_files
 from qtui.processes import child_process
+from qtui.processes.termination import exit_on_termination
 
 _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 KEPT_WHEELS = 3
+GRACE_SECONDS = 10.0
+_WHEELS = "llama_cpp_python-*.whl"
+_SCRATCH = ".building-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,20 @@ Report = Callable[[Step], None]
 
 
 def cached(recipe: Recipe) -> Path | None:
-    """The cached wheel of this recipe, or None."""
-    return next(iter(_folder(recipe).glob("llama_cpp_python-*.whl")), None)
+    """The cached wheel of this recipe, or None. A damaged one is deleted."""
+    wheel = next(iter(_folder(recipe).glob(_WHEELS)), None)
+    if wheel is None or _is_intact(wheel):
+        return wheel
+    delete(wheel)
+    return None
+
+
+def delete(wheel: Path) -> None:
+    """Take a wheel out of the cache."""
+    if wheel.is_dir():
+        shutil.rmtree(wheel)
+    else:
+        wheel.unlink(missing_ok=True)
 
 
 def build(
@@ -49,23 +70,64 @@ def build(
     """Compile the wheel of a recipe and put it into the cache. Takes minutes.
 
     `source` is a folder or archive with llama-cpp-python's sources in place of the released version; `is_offline` uses the
-    installed build tools instead of downloading them; `jobs` is the number of compilers at once. Raises UserError with what
-    to install or do if the build fails.
+    installed build tools instead of downloading them; `jobs` is the number of compilers at once. Where another process builds
+    the same recipe, this one waits and takes its wheel. Raises UserError with what to install or do if the build fails.
     """
     folder = _folder(recipe)
     private_files.private_folder(folder)
-    log = paths.logs() / "build.log"
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as scratch:
-        record = Path(scratch) / "qtui-build.json"
-        with private_files.create(record) as file:
-            file.write(recipe.record().encode())
-        command = _command(recipe, Path(scratch), record, source=source, is_offline=is_offline)
-        _run(command, recipe, log, report, jobs or recipe.jobs)
-        built = next(iter(Path(scratch).glob("*.whl")))
-        wheel = folder / built.name
-        built.replace(wheel)
+    with _alone(folder / "lock", report) as has_waited:
+        wheel = cached(recipe) if has_waited else None
+        if wheel is None:
+            for scratch in folder.glob(f"{_SCRATCH}*"):  # of a build that was killed
+                shutil.rmtree(scratch, ignore_errors=True)
+            wheel = _compile(recipe, folder, report, source=source, is_offline=is_offline, jobs=jobs)
     _delete_old_wheels(folder)
     return wheel
+
+
+def _compile(
+    recipe: Recipe, folder: Path, report: Report, *, source: str | None, is_offline: bool, jobs: int | None
+) -> Path:
+    log = paths.logs() / "build.log"
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as name:
+        scratch = Path(name)
+        record = scratch / "qtui-build.json"
+        with private_files.create(record) as file:
+            file.write(recipe.record().encode())
+        command = _command(recipe, scratch, record, source=source, is_offline=is_offline)
+        _run(command, recipe, log, report, jobs or recipe.jobs)
+        built = next(iter(scratch.glob(_WHEELS)), None)
+        if built is None:
+            raise UserError(f"pip built no wheel of {DISTRIBUTION}. Full output: {log}")
+        built.chmod(0o600)
+        wheel = folder / built.name
+        if wheel.is_dir():
+            delete(wheel)
+        built.replace(wheel)
+    return wheel
+
+
+@contextlib.contextmanager
+def _alone(lock: Path, report: Report) -> Iterator[bool]:
+    """Hold the lock of a recipe's folder. Gives whether another process had it."""
+    with private_files.create(lock) as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            has_waited = False
+        except BlockingIOError:
+            report(Step("waiting for another build of the same kind"))
+            fcntl.flock(held, fcntl.LOCK_EX)
+            has_waited = True
+        yield has_waited
+
+
+def _is_intact(wheel: Path) -> bool:
+    """Whether every file in it can be read and has its checksum."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.testzip() is None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError):
+        return False
 
 
 def install(wheel: Path) -> None:
@@ -84,7 +146,8 @@ def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None,
     words += ["--no-deps", "--no-cache-dir", "--no-binary", DISTRIBUTION, "--wheel-dir", str(scratch)]
     if is_offline:
         words += ["--no-index", "--no-build-isolation"]
-    return [*words, *recipe.config_settings(record), source or f"{DISTRIBUTION}=={recipe.version}"]
+    sources = str(resolve(source)) if source is not None else f"{DISTRIBUTION}=={recipe.version}"
+    return [*words, *recipe.config_settings(record), sources]
 
 
 def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: int) -> None:
@@ -123,12 +186,21 @@ def _process(command: list[str], environment: dict[str, str]) -> Iterator["subpr
         start_new_session=True,
     )
     try:
-        yield process
+        with exit_on_termination():
+            yield process
     finally:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+        _end_group(process)
+
+
+def _end_group(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is not None:
+        return
+    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
 
 
 def _step(line: str) -> Step | None:
@@ -149,9 +221,11 @@ def _folder(recipe: Recipe) -> Path:
 
 def _delete_old_wheels(newest: Path) -> None:
     """Keep the last KEPT_WHEELS wheels. One has tens of megabytes, with CUDA hundreds."""
-    folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    folders = [each for each in newest.parent.iterdir() if each.is_dir()]
+    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in [each for each in folders if each != newest][KEPT_WHEELS - 1 :]:
         for wheel in folder.glob("*.whl"):
-            wheel.unlink()
+            delete(wheel)
+        (folder / "lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()

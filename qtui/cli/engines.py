@@ -38,19 +38,26 @@ def engines(
     """
     from qtui.building import environment, recipe
     from qtui.building.progress import Board
+    from qtui.building.source import identity, resolve
+    from qtui.errors import UserError
+    from qtui.files import disk_errors
+    from qtui.processes.termination import exit_on_termination
 
-    if offline and not source:
-        raise click.UsageError("--offline needs --source PATH: nothing is fetched then.")
+    if offline and source is None:
+        raise click.UsageError("--offline needs --source PATH: nothing is downloaded then.")
     choice = recipe.choose()
     chosen = choice.backend if backend == "auto" else next(each for each in BACKENDS if each == backend)
-    wanted = recipe.for_machine(chosen, portable=portable)
+    sources = None if source is None else resolve(source)
+    wanted = recipe.for_machine(chosen, portable=portable, source=identity(sources) if sources else "")
     if pip_command:
         click.echo(recipe.pip_command(wanted))
         return 0
-    with Board() as board:
-        environment.install_llama_cpp(
-            wanted, board, environment.Source(path=source, is_offline=offline, is_forced=force, jobs=jobs)
-        )
+    options = environment.Source(str(sources) if sources else None, is_offline=offline, is_forced=force, jobs=jobs)
+    try:
+        with exit_on_termination(), Board() as board:
+            environment.install_llama_cpp(wanted, board, options)
+    except OSError as error:
+        raise UserError(disk_errors.describe(error)) from None
     if choice.notice and backend == "auto":
         click.echo(f"Note: {choice.notice}", err=True)
     return 0

@@ -33,7 +33,9 @@ _SIGNAL_PHRASES: dict[int, str] = {
 }
 _ADVICE: dict[int, str] = {
     signal.SIGBUS: "A file that it reads may be truncated, or a disk may be full or failing.",
-    signal.SIGILL: "Reinstall llama-cpp-python on this machine: it is compiled for the processor of the machine that builds it.",
+    signal.SIGILL: (
+        "A library was built for another processor. Build llama.cpp for this one: `make engines` (without make: `qtui engines`)."
+    ),
 }
 _NATIVE = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP)
 

@@ -63,8 +63,14 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
     experiment = experiments.load(path)
     store = open_store(store_path)
     try:
+        is_new = not runs.exists(store, experiment.name, experiment.plan)
         run_id = add(store, experiment)
-        _check_cpu(store, run_id, experiment, allows_cpu)
+        try:
+            _check_cpu(store, run_id, experiment, allows_cpu)
+        except CpuNotAllowedError:
+            if is_new:
+                runs.delete(store, run_id)
+            raise
         _launch(store, run_id)
     finally:
         store.close()

@@ -79,6 +79,13 @@ def add(store: Store, new: NewRun) -> int:
     return run_id
 
 
+def exists(store: Store, experiment: str, plan: str) -> bool:
+    """Whether the store has a run of this plan."""
+    return (
+        store.execute("SELECT 1 FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone() is not None
+    )
+
+
 def begin(store: Store, run_id: int) -> None:
     """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
     now = time.time()

@@ -1,11 +1,18 @@
 """A small library built as llama.cpp is: through pip, CMake and the same settings, without fetching anything."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 import zipfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qtui.building import recipe, wheel
@@ -88,6 +95,91 @@ def test_a_build_that_fails_says_why_names_its_log_and_leaves_no_wheel(source: P
     with pytest.raises(UserError, match=r"error.*Full output: .*build\.log"):
         build(source, wanted)
     assert wheel.cached(wanted) is None
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "overwritten", "a folder"])
+def test_a_damaged_wheel_is_no_cached_wheel(damage: str, source: Path) -> None:
+    wanted = recipe.for_machine("cpu")
+    made, _ = build(source, wanted)
+    data = made.read_bytes()
+    if damage == "a folder":
+        made.unlink()
+        made.mkdir()
+    else:
+        middle = len(data) // 2
+        damaged = {
+            "truncated": data[:middle],
+            "empty": b"",
+            "overwritten": data[:middle] + b"12345678" + data[middle + 8 :],
+        }
+        made.write_bytes(damaged[damage])
+    assert wheel.cached(wanted) is None
+    again, _ = build(source, wanted)
+    assert wheel.cached(wanted) == again
+
+
+def test_a_wheel_is_readable_by_its_owner_alone(source: Path) -> None:
+    made, _ = build(source, recipe.for_machine("cpu"))
+    assert made.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_build_left_is_cleared_by_the_next_one(source: Path) -> None:
+    wanted = recipe.for_machine("cpu")
+    made, _ = build(source, wanted)
+    left = made.parent / ".building-left"
+    left.mkdir()
+    (left / "object.o").write_bytes(b"0")
+    build(source, wanted)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_build_that_is_ended_ends_its_compilers(number: signal.Signals, source: Path, tmp_path: Path) -> None:
+    """The compiler is a program that never ends and says where it is."""
+    compiler, running = tmp_path / "c++", tmp_path / "running"
+    compiler.write_text(
+        f'#!/bin/sh\ncase "$*" in *--version*) echo "c++ 12.2";; *) echo $$ >> {running}; exec sleep 600;; esac\n'
+    )
+    compiler.chmod(0o755)
+    code = (
+        "from qtui.building import recipe, wheel\n"
+        f"wheel.build(recipe.for_machine('cpu'), print, source={str(source)!r}, is_offline=True, jobs=1)"
+    )
+    building = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "CXX": str(compiler)}, stdout=subprocess.DEVNULL
+    )
+    assert until(running.exists), "the compiler was never started"
+    building.send_signal(number)
+    assert building.wait(30) == 128 + number
+    compilers = [int(line) for line in running.read_text().split()]
+    assert until(lambda: not [pid for pid in compilers if psutil.pid_exists(pid)])
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    for _ in range(600):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("variable", ["CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "LDFLAGS"])
+def test_flags_of_the_environment_are_part_of_the_fingerprint(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    plain = recipe.for_machine("cpu").fingerprint
+    monkeypatch.setenv(variable, "-DGGML_NATIVE=OFF")
+    assert recipe.for_machine("cpu").fingerprint != plain
+
+
+def test_named_sources_are_part_of_the_fingerprint() -> None:
+    assert recipe.for_machine("cpu", source="abc").fingerprint != recipe.for_machine("cpu").fingerprint
+
+
+@pytest.mark.parametrize("variable", ["CC", "CXX"])
+def test_a_variable_that_names_no_compiler_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "/nowhere/g++ -m64")
+    with pytest.raises(UserError, match=rf"\${variable} names /nowhere/g\+\+ -m64"):
+        recipe.for_machine("cpu")
 
 
 def test_old_wheels_are_forgotten_but_for_a_few(source: Path) -> None:
