@@ -20,6 +20,7 @@ from qtui.store.judges import StoredJudge
 MARK = "added"
 """The key in a judge's settings that marks it as added by a user."""
 ADDRESS_FIELDS = ("base_url", "api_key_env")
+"""The fields of a judge that decide where it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
