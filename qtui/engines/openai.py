@@ -130,7 +130,7 @@ class OpenAIEngine:
             try:
                 return self._create(request, dialect)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                other = dialect.after(error.message)
+                other = dialect.after_refusal(error.message)
                 if other is None:
                     raise
                 self.dialect = dialect = other

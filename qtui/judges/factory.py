@@ -1,4 +1,4 @@
-"""Which judge a description means, and whether it can work here."""
+"""Creating the judge that a spec describes, and checking that it can work here."""
 
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
@@ -22,7 +22,7 @@ def check_judge(spec: JudgeSpec) -> None:
             problems.append(("api_key_env", endpoint.key_name_problem(spec.api_key_env)))
         if lines := [f"judge {spec.label}: {key}: {problem}" for key, problem in problems if problem]:
             raise UserError("\n".join(lines))
-        openai.check(spec)
+        openai.check_key_and_prompt(spec)
 
 
 def create_judge(spec: JudgeSpec) -> Judge:

@@ -30,7 +30,7 @@ class OpenAIJudge:
     def __init__(self, spec: JudgeSpec) -> None:
         self.concurrency = spec.concurrency
         self._spec = spec
-        check(spec)
+        check_key_and_prompt(spec)
         self._template = spec.prompt if spec.prompt is not None else default_template()
         self.fingerprint = fingerprint(spec)
         self._client = _client(spec)
@@ -84,7 +84,7 @@ class OpenAIJudge:
                     **dialect.settings(sampling),
                 )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                other = dialect.after(error.message)
+                other = dialect.after_refusal(error.message)
                 if other is None:
                     raise
                 self._dialect = dialect = other
@@ -100,7 +100,7 @@ def _content(completion: object) -> str | None:
     return redact(content) if isinstance(content, str) else "" if content is None else None
 
 
-def check(spec: JudgeSpec) -> None:
+def check_key_and_prompt(spec: JudgeSpec) -> None:
     """Raises UserError if the prompt has no slot for the answer, or if the key for OpenAI's own server is not set."""
     prompt.check(spec.prompt if spec.prompt is not None else default_template())
     endpoint.announce_key(spec.api_key_env)

@@ -18,6 +18,7 @@ from qtui.store import Store, judges, leases, runs
 from qtui.store.judges import StoredJudge
 
 ADDRESS_FIELDS = ("base_url", "api_key_env")
+"""The fields of a judge that decide where it is asked."""
 
 
 @dataclass(frozen=True, slots=True)

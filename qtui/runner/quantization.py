@@ -32,22 +32,27 @@ class QuantizationJob:
     source: str
     types: tuple[str, ...]
     out: Path | None = None
+    """The folder of the new files; None is the source's `home`."""
     imatrix: Path | None = None
     converter: Path | None = None
+    """A folder with llama.cpp's sources, for models that qtui does not convert itself."""
     trust_remote_code: bool = False
     force: bool = False
+    """Whether existing files are replaced."""
     threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizedType:
-    """The outcome for one type. `reason` is empty if the file is there; `kept` is true if it was there before."""
+    """The outcome for one type. `reason` says why there is no file, else it is empty; `kept`: the file existed before."""
 
     type: str
     path: Path | None = None
     file_bytes: int | None = None
     bits: float | None = None
+    """Bits per weight over all tensors."""
     fallback: int = 0
+    """Number of tensors that got another type."""
     seconds: float | None = None
     kept: bool = False
     reason: str = ""
@@ -81,7 +86,7 @@ async def prepare_source(job: QuantizationJob, report: Report) -> SourceFound:
 
 
 async def quantize(job: QuantizationJob, source: SourceFound, report: Report) -> list[QuantizedType]:
-    """Quantize to every possible type. Returns outcomes in the order of the job.
+    """Quantize the source to all types that are possible. Returns their outcomes in the order of `source.types`.
 
     Raises UserError if the disk has too little room.
     """
@@ -112,8 +117,8 @@ async def _quantize_type(
     if forecast.reason:
         return QuantizedType(name, reason=forecast.reason)
     try:
-        if _keeps(target, Path(source.path), force=job.force):
-            return _check_kept(name, target, forecast)
+        if _keeps_existing(target, Path(source.path), force=job.force):
+            return _check_existing(name, target, forecast)
         request = TypeWanted(
             source.path, str(target), name, str(job.imatrix) if job.imatrix else None, threads=job.threads
         )
@@ -125,13 +130,13 @@ async def _quantize_type(
     return QuantizedType(name, target, result.file_bytes, result.bits, result.fallback, result.seconds)
 
 
-def _keeps(target: Path, source: Path, *, force: bool) -> bool:
+def _keeps_existing(target: Path, source: Path, *, force: bool) -> bool:
     """Whether an existing target is kept: always if it is the source itself, else unless `force` replaces it."""
     return target.exists() and (not force or target.samefile(source))
 
 
-def _check_kept(name: str, target: Path, forecast: TypeForecast) -> QuantizedType:
-    """The outcome for an existing file. Raises UserError if the file is not a whole one of this type."""
+def _check_existing(name: str, target: Path, forecast: TypeForecast) -> QuantizedType:
+    """The outcome for an existing file. Raises UserError if the file is not a complete one of this type."""
     size = target.stat().st_size
     try:
         stored = gguf_file.read_header(target).values.get("general.file_type")
