@@ -19,6 +19,7 @@ from qtui.analysis.holm import adjust
 from qtui.analysis.lengths import sign_test, wilcoxon
 from qtui.analysis.pairing import Pair
 from qtui.analysis.rounding import p_text
+from qtui.figures.lengths import McNemar
 
 LEVEL = 0.05
 
@@ -41,15 +42,6 @@ TESTED: dict[McNemarName, str] = {
     "loop": "looping answers",
     "latin_new": "answers with new Latin words",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class McNemar:
-    """Tasks that gained and lost a flag from baseline to candidate. p is None where none did either."""
-
-    gained: int
-    lost: int
-    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     return McNemar(gained, lost, sign_test(gained, lost))
 
 
-def mcnemar_of(pair: Pair) -> dict[McNemarName, McNemar]:
+def mcnemar_of(pair: Pair) -> dict[str, McNemar]:
     """McNemar of every flag of a pair."""
     return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
 

@@ -5,7 +5,7 @@ from math import ceil
 
 from qtui.charts.figures import signed
 from qtui.charts.lines import Line, Role, runs
-from qtui.results.score_figures import ScoreRow
+from qtui.figures.scores import ScoreRow
 
 ZERO, MARGIN, POINT = "│", "┊", "●"
 _LEAST_REACH = 0.5
