@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.rounding import p_text, signed
 from qtui.figures.lengths import LengthTable
 from qtui.figures.over_models import ModelPoint, OverModels, RankCorrelation
 from qtui.figures.published import CANDIDATE, SOURCE, PublishedScore
 from qtui.figures.scores import ScoreTable
+from qtui.format import count, p_in_sentence, signed
 
 FEWEST = 4
 
@@ -64,7 +64,7 @@ def rank_correlation(x: Sequence[float | None], y: Sequence[float | None]) -> Ra
 
 def sentence(what: str, found: RankCorrelation, families: int | None) -> str:
     """What so many models prove about `what`, in plain English."""
-    models = f"{found.n} model{'' if found.n == 1 else 's'}"
+    models = count(found.n, "model")
     if families:
         models += f" from {families} famil{'y' if families == 1 else 'ies'}"
     if found.r is None or found.p is None or found.n < FEWEST:
@@ -73,7 +73,7 @@ def sentence(what: str, found: RankCorrelation, families: int | None) -> str:
         between = "in perfect order"
     else:
         between = f"95 % between {signed(found.interval95[0])} and {signed(found.interval95[1])}"
-    lead = f"{what}: Spearman {signed(found.r)} over {models} ({between}, {p_text(found.p)})"
+    lead = f"{what}: Spearman {signed(found.r)} over {models} ({between}, {p_in_sentence(found.p)})"
     if found.p < 0.05:
         return f"{lead}; a relation among these, and a reason to test others: models of one family are not independent"
     return f"{lead}; so few neither show a relation nor rule out a strong one"

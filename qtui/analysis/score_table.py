@@ -18,10 +18,10 @@ from qtui.analysis.conditions import Conditions, compare, prompts_apart
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import GRADES, Floats, VariantGrades, by_variant, grade_pair, histogram, shared_judges
 from qtui.analysis.holm import adjust
-from qtui.analysis.rounding import p_text, signed
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import MARGIN, Measured, ScoreRow, ScoresWithoutEmpty, ScoreTable
+from qtui.format import p_in_sentence, signed
 
 
 def score_table(
@@ -258,7 +258,7 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
             text = rows[i].verdict_text
             if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
-                text += f"; not kept over {len(family)} comparisons (Holm {p_text(p)})"
+                text += f"; not kept over {len(family)} comparisons (Holm {p_in_sentence(p)})"
             adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
     return adjusted
 

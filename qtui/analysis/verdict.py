@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.rounding import signed
 from qtui.figures.rounding import significant
 from qtui.figures.scores import MARGIN
+from qtui.format import signed
 
 VerdictName = Literal[
     "equivalent", "higher", "not_worse", "worse", "lower", "inconclusive", "guarded", "ungraded"

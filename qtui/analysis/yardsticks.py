@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtui.analysis.pairing import Pair
-from qtui.analysis.rounding import signed
 from qtui.figures.scores import Measured
+from qtui.format import signed
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 
 LEADS: Mapping[str, str] = {

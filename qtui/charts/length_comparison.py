@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from qtui.charts.figures import change, number, p_value, percent, signed, span
 from qtui.charts.length_violins import FLAGS, shape_name
 from qtui.charts.lines import Line, Role, fit
 from qtui.figures.lengths import PairLengths, VariantLengths
+from qtui.format import change, number, p_value, percent, signed, span
 from qtui.text import safe, wrap
 
 _NAME, _VALUE = 18, 14

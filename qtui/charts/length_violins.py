@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtui.charts.axis import axis_line
-from qtui.charts.figures import NONE, change, number, percent
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
 from qtui.charts.role_words import is_yardstick
-from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
+from qtui.charts.violins import BEYOND_COLUMNS, Half, Violin, columns_for, violin_lines
 from qtui.figures.axis import Axis
 from qtui.figures.length_densities import Distributions
 from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.format import NONE, change, number, percent
 from qtui.text import safe, tell_apart, width
 
 SHAPES = {
@@ -125,7 +125,7 @@ def page(
 def axis(of: Axis, cells: int, labels: int) -> Line:
     """The axis below the violins, its unit in the column of the labels."""
     unit: Line = [("characters".rjust(max(0, labels - 1)), "faint")]
-    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * MARGIN, "text")]
+    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * BEYOND_COLUMNS, "text")]
 
 
 def legend(found: Distributions, cells: int) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from qtui.charts.figures import NONE, number, signed, span
 from qtui.charts.lines import Line, Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE, PublishedScore
 from qtui.figures.scores import ScoreRow
+from qtui.format import NONE, number, signed, span
 from qtui.text import safe
 
 VERDICTS = {

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, count, number, print_json
+from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
 from qtui.figures.divergence import PairDivergence
 from qtui.figures.json_form import to_json
+from qtui.format import NONE, count, number, percent
 from qtui.results.answers import PairName
 from qtui.results.divergence_figures import divergence_rows, pairs
 from qtui.runner.divergence import Step, measure
@@ -106,8 +107,8 @@ def _cells(row: PairDivergence) -> list[str]:
         f"{safe(row.baseline)} → {safe(row.candidate)}",
         f"{figures.tokens:,}",
         *(nats(value) for value in (kl.mean, kl.se_tasks, kl.median, kl.p99, kl.max)),
-        _percent(figures.same_top),
-        _percent(figures.delta_p.rms),
+        percent(figures.same_top, 2),
+        percent(figures.delta_p.rms, 2),
         number(figures.perplexity.ratio, 4),
     ]
 
@@ -115,14 +116,10 @@ def _cells(row: PairDivergence) -> list[str]:
 def nats(value: float | None) -> str:
     """From 0 over 1e-9 to tens, each with two or three digits that say something."""
     if value is None:
-        return "–"
+        return NONE
     if value == 0:
         return "0"
     return f"{value:.1e}" if value < 0.001 else f"{value:.4f}" if value < 1 else f"{value:.2f}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}".replace("%", " %")
 
 
 def _print_partings(page: Page, row: PairDivergence) -> None:

@@ -10,10 +10,11 @@ from qtui.charts.length_violins import page as violin_page
 from qtui.charts.lines import Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, number, print_json, signed
+from qtui.cli.page import Column, Page, print_json
 from qtui.figures.json_form import to_json
 from qtui.figures.length_densities import Distributions
 from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.format import NONE, change, number, signed, span
 from qtui.results.length_densities import distributions
 from qtui.results.length_figures import length_rows
 from qtui.text import safe
@@ -96,7 +97,7 @@ def _variant(row: VariantLengths) -> list[str]:
         number(lengths_of.median, 0),
         number(lengths_of.mean, 0),
         number(lengths_of.sd, 0),
-        "–" if lengths_of.max is None else str(lengths_of.max),
+        NONE if lengths_of.max is None else str(lengths_of.max),
         *(_count(flags, name) for name in ("empty_strip", "lt20_strip", "loop", "truncated")),
         SHAPES.get(row.shape, row.shape or "–"),
     ]
@@ -108,19 +109,18 @@ def _count(flags: Mapping[str, int | None], name: str) -> str:
 
 
 def _pair(row: PairLengths) -> list[str]:
-    change = row.stripped
-    relative, interval, p = change.rel_change_mean, change.boot95, change.wilcoxon_p
+    lengths_of, p = row.stripped, row.stripped.wilcoxon_p
     return [
         safe(row.model),
         # Without the baseline's name where it says its role: both do not fit a narrow terminal.
         titled(safe(row.candidate), row.role)
         if is_yardstick(row.role)
         else f"{safe(row.baseline)} → {safe(row.candidate)}",
-        signed(change.mean_diff, 0),
-        "–" if relative is None else f"{signed(relative * 100, 0)} %",
-        "–" if interval is None else f"{signed(interval[0], 0)} … {signed(interval[1], 0)}",
-        "–" if p is None else "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0"),
-        signed(change.cliffs_delta, 2),
+        signed(lengths_of.mean_diff, 0),
+        change(lengths_of.rel_change_mean),
+        span(lengths_of.boot95, 0),
+        NONE if p is None else "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0"),
+        signed(lengths_of.cliffs_delta, 2),
         str(row.identical),
     ]
 

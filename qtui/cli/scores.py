@@ -6,11 +6,12 @@ import click
 
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, count, interval, number, print_json, signed
+from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
 from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
+from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
 from qtui.text import safe
@@ -134,14 +135,14 @@ def _judge_named(judge: str) -> str:
 
 
 def _cells(row: ScoreRow) -> list[str]:
-    means = "–" if row.difference is None else f"{number(row.baseline_mean)} → {number(row.candidate_mean)}"
+    means = "–" if row.difference is None else f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)}"
     return [
         safe(row.model),
         _compared(row),
         str(row.n or row.answered),
         means,
         signed(row.difference),
-        interval(row.interval90),
+        span(row.interval90),
     ]
 
 
@@ -193,5 +194,5 @@ def _published(row: ScoreRow) -> str:
     found = next((known for known in published_rows() if known.model == row.model), None)
     if found is None or found.difference is None:
         return ""
-    means = f"{number(found.baseline_mean)} → {number(found.candidate_mean)}"
+    means = f"{number(found.baseline_mean, 2)} → {number(found.candidate_mean, 2)}"
     return f"published ({SOURCE}, ELYZA-tasks-100): {means}, difference {signed(found.difference)}"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.engines.device.memory import AddressSpace
+from qtui.format import memory_size
 from qtui.processes import log_end
-from qtui.processes.header import gib
 
 _SCARCE = 0.05
 """Of the memory: with less than this share free, programs that guard it begin to kill."""
@@ -148,12 +148,12 @@ def _memory_in_words(memory: MemoryHad) -> str:
     """`it had 21.3 GiB and 0.2 GiB were free (limit of the container 24.0 GiB)`."""
     if memory.had is None:
         return ""
-    words = f"it had {gib(memory.had)}"
+    words = f"it had {memory_size(memory.had)}"
     if memory.free is not None:
-        words += f" and {gib(memory.free)} were free" + (" a moment before" if memory.free_is_older else "")
+        words += f" and {memory_size(memory.free)} were free" + (" a moment before" if memory.free_is_older else "")
     if memory.limit is not None:
-        return f"{words} (limit of the container {gib(memory.limit)})"
-    return words + (f" (the machine has {gib(memory.total)})" if memory.total is not None else "")
+        return f"{words} (limit of the container {memory_size(memory.limit)})"
+    return words + (f" (the machine has {memory_size(memory.total)})" if memory.total is not None else "")
 
 
 def _was_short(memory: MemoryHad) -> bool:
@@ -165,9 +165,11 @@ def _address_space_in_words(memory: MemoryHad, *, is_the_cause: bool = False) ->
     space = memory.address_space
     if space is None or not (is_the_cause or space.is_nearly_used):
         return ""
-    limit = f"Its address space is limited to {gib(space.limit)} (`ulimit -v`)"
+    limit = f"Its address space is limited to {memory_size(space.limit)} (`ulimit -v`)"
     return (
-        f"{limit}." if is_the_cause else f"{limit} and it had taken {gib(space.most)}: it may have run out of memory."
+        f"{limit}."
+        if is_the_cause
+        else f"{limit} and it had taken {memory_size(space.most)}: it may have run out of memory."
     )
 
 

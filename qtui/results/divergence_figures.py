@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtui.figures.divergence import Divergence, PairDivergence, SampleParting, TaskDivergence
-from qtui.records import NOISE_FLOOR, RunSummary, VariantProgress
+from qtui.records import NOISE_FLOOR, UNKNOWN, RunSummary, VariantProgress
 from qtui.results.answers import PairName
 from qtui.store import Store, divergences, open_store, runs
 
@@ -92,7 +92,7 @@ def _tokens(row: Any) -> "TokenFigures":
 
 def _notes(store: Store, baseline: VariantProgress, whole: Divergence) -> tuple[str, ...]:
     sampling = runs.conditions_of(store, baseline.id).get("sampling", "{}")
-    greedy = sampling != "unknown" and json.loads(sampling).get("temperature") == 0
+    greedy = sampling != UNKNOWN and json.loads(sampling).get("temperature") == 0
     if greedy and whole.as_answered is not None and whole.as_answered < LIKELY_OWN:
         return (
             f"only {whole.as_answered:.1%} of the tokens are what {baseline.name} itself finds likeliest, though it answered "

@@ -14,10 +14,10 @@ from tests.filled_store import fill
 
 GRADES = [1, 2, 3, 4, 5, 4, 3, 2, 1, 2, 3, 4]
 SCORE_KEYS = (
-    "run experiment model baseline candidate judge n takes baseline_mean candidate_mean difference sd interval90 interval95 wins ties"
-    " losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded big_down big_up"
-    " noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline histogram_candidate"
-    " length_covariate causes without_empty margin role differing yardsticks beside"
+    "run experiment model baseline candidate judge n takes baseline_mean candidate_mean difference sd interval90 interval95 wins"
+    " ties losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded"
+    " big_down big_up noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline"
+    " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
 )
 VARIANT_KEYS = "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"
 SUMMARY_KEYS = "n mean sd median q1 q3 iqr min max"

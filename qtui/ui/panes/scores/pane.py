@@ -15,11 +15,11 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts.bars import Bar, Group, bar_lines
-from qtui.charts.figures import number, signed
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
 from qtui.figures.published import SOURCE, PublishedScore
 from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
+from qtui.format import number, signed
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
 from qtui.results.task_changes import TaskDelta, deltas
