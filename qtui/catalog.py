@@ -15,8 +15,7 @@ from qtui import paths, prompt_slots
 from qtui.errors import UserError
 from qtui.files import input_file
 from qtui.files.toml_location import line_of
-
-UNKNOWN = "unknown"
+from qtui.records import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from typing import Any
 
 from qtui import paths
 from qtui.errors import UserError
+from qtui.figures.scores import MARGIN
 from qtui.files import input_file
 from qtui.files.toml_location import line_of
-
-MARGIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)

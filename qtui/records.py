@@ -16,6 +16,8 @@ Role = Literal["baseline", "candidate", "control arm", "noise floor"]
 """What a variant is there for: see `experiment.roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
 NOISE_FLOOR: Role = "noise floor"
+UNKNOWN = "unknown"
+"""A condition or a fact that nobody recorded: of an import, of a model that the catalog does not know."""
 NOTHING_TO_DO = "nothing to do"
 """Outcome of a later attempt of a run that found everything done: no work."""
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from qtui.analysis.holm import adjust
 from qtui.analysis.lengths import sign_test, wilcoxon
 from qtui.analysis.pairing import Pair
-from qtui.analysis.rounding import p_text
+from qtui.figures.lengths import McNemar
+from qtui.format import MINUS, p_in_sentence
 
 LEVEL = 0.05
 
@@ -41,15 +42,6 @@ TESTED: dict[McNemarName, str] = {
     "loop": "looping answers",
     "latin_new": "answers with new Latin words",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class McNemar:
-    """Tasks that gained and lost a flag from baseline to candidate. p is None where none did either."""
-
-    gained: int
-    lost: int
-    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,7 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     return McNemar(gained, lost, sign_test(gained, lost))
 
 
-def mcnemar_of(pair: Pair) -> dict[McNemarName, McNemar]:
+def mcnemar_of(pair: Pair) -> dict[str, McNemar]:
     """McNemar of every flag of a pair."""
     return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
 
@@ -112,7 +104,9 @@ def conclude(tests: Sequence[BehaviourTest], adjusted: Sequence[float | None], *
     if n == 0:
         return Behaviour(None, (), None)
     reasons = tuple(
-        f"{test.saw}, {p_text(p)})" for test, p in zip(tests, adjusted, strict=True) if p is not None and p < LEVEL
+        f"{test.saw}, {p_in_sentence(p)})"
+        for test, p in zip(tests, adjusted, strict=True)
+        if p is not None and p < LEVEL
     )
     smallest = min((p for p in adjusted if p is not None), default=None)
     return Behaviour("changed" if reasons else "no change found", reasons, smallest)
@@ -124,5 +118,5 @@ def _length_test(baseline: npt.NDArray[np.float64], candidate: npt.NDArray[np.fl
     word, tasks = ("shorter", shorter) if shorter >= longer else ("longer", longer)
     before = float(baseline.sum())
     change = float(candidate.sum()) / before - 1 if before else None
-    mean = "" if change is None else f", mean length {'−' if change < 0 else '+'}{abs(change) * 100:.0f} %"
+    mean = "" if change is None else f", mean length {MINUS if change < 0 else '+'}{abs(change) * 100:.0f} %"
     return BehaviourTest(wilcoxon(d)[1], f"{word} answers in {tasks} of {d.size} tasks{mean} (Wilcoxon")

@@ -6,14 +6,13 @@ by the number of tasks, so they add up to the whole difference. Bookkeeping, not
 have been lost anyway.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qtui.analysis.rounding import signed
+from qtui.figures.scores import ScoreCause
 
 Kind = Literal["empty", "truncated", "looping", "other language", "much shorter", "the rest"]
 
@@ -28,26 +27,7 @@ _FLAGS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One kind: answers that only the baseline, only the candidate has it in, and its part of the difference (grades).
-
-    For `much shorter` and `the rest` all pairs of answers are counted as the candidate's.
-    """
-
-    kind: Kind
-    baseline: int
-    candidate: int
-    contribution: float
-
-    def __str__(self) -> str:
-        """`−0.20 from 14 looping answers`"""
-        count = self.baseline + self.candidate
-        kind = {"other language": "other-language", "the rest": "other"}.get(self.kind, self.kind)
-        return f"{signed(self.contribution)} from {count} {kind} answer{'' if count == 1 else 's'}"
-
-
-def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[Cause, ...]:
+def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[ScoreCause, ...]:
     """Split the mean over tasks of d (answers,), ordered as the rows of `Pair.answers` given here, by kind.
 
     A task's samples share its weight equally. Kinds without an answer are left out. Empty where there is no answer.
@@ -58,7 +38,7 @@ def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[Cause, ...]
     _, cluster, sizes = np.unique(pair_answers["task"].to_numpy(), return_inverse=True, return_counts=True)
     weighted = values / (sizes[cluster] * sizes.size)
     left = np.ones(values.size, dtype=np.bool_)
-    found: list[Cause] = []
+    found: list[ScoreCause] = []
     for kind, column in _FLAGS.items():
         b, c = (pair_answers[f"{column}_{side}"].to_numpy(dtype=np.bool_) & left for side in "bc")
         only_b, only_c = b & ~c, c & ~b
@@ -76,5 +56,5 @@ def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[Cause, ...]
 
 def _cause(
     kind: Kind, only_b: npt.NDArray[np.bool_], only_c: npt.NDArray[np.bool_], weighted: npt.NDArray[np.float64]
-) -> Cause:
-    return Cause(kind, int(only_b.sum()), int(only_c.sum()), float(weighted[only_b | only_c].sum()))
+) -> ScoreCause:
+    return ScoreCause(kind, int(only_b.sum()), int(only_c.sum()), float(weighted[only_b | only_c].sum()))

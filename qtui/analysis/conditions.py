@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtui.analysis.pairing import Pair
-
-UNKNOWN = "unknown"
+from qtui.records import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

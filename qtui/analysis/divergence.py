@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qtui.figures.divergence import DeltaP, Divergence, Kl, Perplexity
+
 Floats = NDArray[np.float64]
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
@@ -47,61 +49,19 @@ class TokenFigures:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class KlFigures:
-    """Nats. None where there are too few tokens (or tasks, for `se_tasks`)."""
-
-    mean: float | None
-    se: float | None
-    se_tasks: float | None
-    median: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    p999: float | None
-    max: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Perplexity:
-    """`ratio` is candidate over baseline; `ln_ratio_se` the standard error of its logarithm."""
-
-    baseline: float | None
-    candidate: float | None
-    ratio: float | None
-    ln_ratio: float | None
-    ln_ratio_se: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class DivergenceFigures:
-    """`same_top` and `as_answered` are shares, Δp shares of 1; None where there are no tokens."""
-
-    tokens: int
-    tasks: int
-    kl: KlFigures
-    delta_p_mean: float | None
-    delta_p_rms: float | None
-    same_top: float | None
-    as_answered: float | None
-    perplexity: Perplexity
-
-
-def figures(tokens: TokenFigures) -> DivergenceFigures:
+def figures(tokens: TokenFigures) -> Divergence:
     p, q = np.exp(tokens.baseline_logp), np.exp(tokens.candidate_logp)
-    return DivergenceFigures(
+    return Divergence(
         tokens=len(tokens.kl),
-        tasks=len(np.unique(tokens.task)),
         kl=_kl(tokens),
-        delta_p_mean=_mean(q - p),
-        delta_p_rms=_root(_mean((q - p) ** 2)),
+        delta_p=DeltaP(_mean(q - p), _root(_mean((q - p) ** 2))),
         same_top=_mean(tokens.same_top),
         as_answered=_mean(tokens.as_answered),
         perplexity=_perplexity(tokens),
     )
 
 
-def by_task(tokens: TokenFigures) -> list[tuple[int, DivergenceFigures]]:
+def by_task(tokens: TokenFigures) -> list[tuple[int, Divergence]]:
     """(task, its figures) in the order of the tasks."""
     return [(int(task), figures(tokens.of_task(task))) for task in np.unique(tokens.task)]
 
@@ -114,11 +74,11 @@ def joined(parts: Sequence[TokenFigures]) -> TokenFigures:
     return TokenFigures(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _kl(tokens: TokenFigures) -> KlFigures:
+def _kl(tokens: TokenFigures) -> Kl:
     if not len(tokens.kl):
-        return KlFigures(None, None, None, None, None, None, None, None, None)
+        return Kl(None, None, None, None, None, None, None, None, None)
     median, p90, p95, p99, p999 = np.quantile(tokens.kl, QUANTILES).tolist()
-    return KlFigures(
+    return Kl(
         mean=_mean(tokens.kl),
         se=_standard_error(tokens.kl),
         se_tasks=_clustered(tokens.kl, tokens.task),

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from qtui.analysis.grades import GRADES, by_variant, histogram
-from qtui.analysis.rounding import decimals, interval
+from qtui.figures.rounding import decimals
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,7 +72,7 @@ class JudgeAgreement:
             | {name: decimals(getattr(self, name), places) for name in single}
             | {name: [decimals(value, places) for value in getattr(self, name)] for name in several}
             | {
-                "icc1_ci": interval(self.icc1_ci, places),
+                "icc1_ci": None if self.icc1_ci is None else [decimals(bound, places) for bound in self.icc1_ci],
                 "range_ge2": self.range_ge2,
                 "hist": {str(grade): count for grade, count in zip(GRADES, self.hist, strict=True)},
             }

@@ -9,15 +9,13 @@ paired differences. All tests but the last two are scipy's.
 """
 
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.rounding import decimals, interval, significant
+from qtui.figures.lengths import LengthSummary, PairedLengths
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,81 +23,6 @@ RESAMPLES = 10_000
 _FEWEST_RESAMPLES = 1_000
 _DRAWS = 2_000_000
 _DRAWS_AT_ONCE = 4_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LengthSummary:
-    """Lengths of one variant's answers, in characters. Everything but `n` is None where there is no answer; sd needs two."""
-
-    n: int
-    mean: float | None
-    sd: float | None
-    median: float | None
-    q1: float | None
-    q3: float | None
-    iqr: float | None
-    min: float | None
-    max: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Rounded to two decimals, like the reference figures; whole characters stay whole."""
-        whole = {name: None if value is None else int(value) for name, value in (("min", self.min), ("max", self.max))}
-        names = ("mean", "sd", "median", "q1", "q3", "iqr")
-        return {"n": self.n} | {name: decimals(getattr(self, name), 2) for name in names} | whole
-
-
-@dataclass(frozen=True, slots=True)
-class PairedLengths:
-    """Lengths of a candidate against its baseline, one value per task on each side; differences are candidate − baseline.
-
-    A p value is None where its test has nothing to go on (all differences zero, one task).
-    """
-
-    n: int
-    mean_diff: float | None
-    sd_diff: float | None
-    boot95: tuple[float, float] | None
-    t95: tuple[float, float] | None
-    rel_change_mean: float | None
-    rel_change_median: float | None
-    median_paired_diff: float | None
-    n_longer: int
-    n_shorter: int
-    n_equal: int
-    wilcoxon_W: float | None  # noqa: N815 - the name of the reference figures
-    wilcoxon_p: float | None
-    sign_p: float | None
-    cliffs_delta: float | None
-    ks_D: float | None  # noqa: N815 - the name of the reference figures
-    ks_p: float | None
-    wasserstein: float | None
-    spearman: float | None
-    mean_abs_diff: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Rounded like the reference figures: characters to two decimals, shares to four, p to four significant digits."""
-        return {
-            "n": self.n,
-            "mean_diff": decimals(self.mean_diff, 2),
-            "sd_diff": decimals(self.sd_diff, 2),
-            "boot95": interval(self.boot95, 2),
-            "t95": interval(self.t95, 2),
-            "rel_change_mean": decimals(self.rel_change_mean, 4),
-            "rel_change_median": decimals(self.rel_change_median, 4),
-            "median_paired_diff": decimals(self.median_paired_diff, 2),
-            "n_longer": self.n_longer,
-            "n_shorter": self.n_shorter,
-            "n_equal": self.n_equal,
-            "wilcoxon_W": decimals(self.wilcoxon_W, 2),
-            "wilcoxon_p": significant(self.wilcoxon_p, 4),
-            "sign_p": significant(self.sign_p, 4),
-            "cliffs_delta": decimals(self.cliffs_delta, 4),
-            "ks_D": decimals(self.ks_D, 4),
-            "ks_p": significant(self.ks_p, 4),
-            "wasserstein": decimals(self.wasserstein, 2),
-            "spearman": decimals(self.spearman, 4),
-            "mean_abs_diff": decimals(self.mean_abs_diff, 2),
-        }
 
 
 _NO_PAIRS = PairedLengths(
@@ -140,8 +63,8 @@ def describe(lengths: npt.ArrayLike) -> LengthSummary:
         q1=q1,
         q3=q3,
         iqr=q3 - q1,
-        min=float(x.min()),
-        max=float(x.max()),
+        min=int(x.min()),
+        max=int(x.max()),
     )
 
 

@@ -8,78 +8,19 @@ permutation p values, exact up to seven models.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.length_table import LengthTable
-from qtui.analysis.rounding import decimals, interval, p_text, signed, significant
-from qtui.analysis.score_table import ScoreTable
+from qtui.figures.lengths import LengthTable
+from qtui.figures.over_models import ModelPoint, OverModels, RankCorrelation
+from qtui.figures.published import CANDIDATE, SOURCE, PublishedScore
+from qtui.figures.scores import ScoreTable
+from qtui.format import count, p_in_sentence, signed
 
 FEWEST = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RankCorrelation:
-    """Spearman's r over `n` models. None where it, its interval (four models, not all in order) or its p cannot be computed."""
-
-    n: int
-    r: float | None
-    interval95: tuple[float, float] | None
-    p: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "n": self.n,
-            "spearman": decimals(self.r, 4),
-            "interval95": interval(self.interval95, 4),
-            "p": significant(self.p, 4),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPoint:
-    """One model: mean stripped length of its baseline, relative change of the mean, score difference (None: ungraded)."""
-
-    experiment: Any
-    model: str
-    family: str | None
-    candidate: str
-    length_before: float
-    relative_change: float
-    score_difference: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class OverModels:
-    """The points, both correlations, and the sentence that each of them earns."""
-
-    points: tuple[ModelPoint, ...]
-    length_and_change: RankCorrelation
-    change_and_score: RankCorrelation
-    length_and_change_text: str
-    change_and_score_text: str
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "points": [
-                {
-                    "experiment": p.experiment,
-                    "model": p.model,
-                    "family": p.family,
-                    "candidate": p.candidate,
-                    "length_before": decimals(p.length_before, 2),
-                    "relative_change": decimals(p.relative_change, 4),
-                    "score_difference": decimals(p.score_difference, 6),
-                }
-                for p in self.points
-            ],
-            "length_and_change": self.length_and_change.to_json() | {"text": self.length_and_change_text},
-            "change_and_score": self.change_and_score.to_json() | {"text": self.change_and_score_text},
-        }
 
 
 def over_models(
@@ -88,38 +29,27 @@ def over_models(
     *,
     candidate: str | None = None,
     judge: str | None = None,
-    families: Mapping[str, str] | None = None,
+    published: Mapping[str, PublishedScore] | None = None,
 ) -> OverModels:
-    """One point per experiment and model: the variant of that name, or its first candidate.
+    """One point per run and model: the variant of that name, or its first candidate.
 
-    Two candidates of one model are not two observations, so never more than one counts. Score differences are those of
-    `judge`, or of the first judge that graded the pair; guarded pairs keep theirs. `families` maps a model to its family, for
-    the sentence.
+    Two candidates of one model are not two observations, so never more than one counts. Changes of score are those of `judge`,
+    or of the first judge that graded the pair; guarded pairs keep theirs. Where no pair has any, they are the study's for models
+    of the same name. `published` maps a model to what the study has of it, its family too, which the sentences name.
     """
-    of = families or {}
-    differences = _differences(scores, judge)
-    points: dict[tuple[Any, str], ModelPoint] = {}
-    before = {(v.experiment, v.model, v.variant): v.stripped.mean for v in lengths.variants}
-    for pair in lengths.pairs:
-        wanted = pair.role == "candidate" if candidate is None else pair.candidate == candidate
-        change, length = pair.stripped.rel_change_mean, before[pair.experiment, pair.model, pair.baseline]
-        if not wanted or change is None or length is None or (pair.experiment, pair.model) in points:
-            continue
-        score = differences.get((pair.experiment, pair.model, pair.candidate))
-        points[pair.experiment, pair.model] = ModelPoint(
-            pair.experiment, pair.model, of.get(pair.model), pair.candidate, length, change, score
-        )
-    found = tuple(points.values())
-    graded = [p for p in found if p.score_difference is not None]
-    first = rank_correlation([p.length_before for p in found], [p.relative_change for p in found])
-    second = rank_correlation([p.relative_change for p in graded], [p.score_difference for p in graded])
-    return OverModels(
-        found,
-        first,
-        second,
-        sentence("length before and relative change", first, _families(found)),
-        sentence("change of length and change of score", second, _families(graded)),
-    )
+    known = published or {}
+    points = _points(lengths, _differences(scores, judge), candidate)
+    first = rank_correlation([p.length_before for p in points], [p.length_change for p in points])
+    on_lengths = sentence("length before and relative change", first, _families(points, known))
+    scores_by, score = judge or "the first judge of each", "score"
+    if all(point.score_change is None for point in points):
+        points = tuple(replace(point, score_change=_published_difference(point, known)) for point in points)
+        is_published = any(point.score_change is not None for point in points)
+        scores_by, score = (SOURCE, "published score") if is_published else ("", "score")
+    graded = [p for p in points if p.score_change is not None]
+    second = rank_correlation([p.length_change for p in graded], [p.score_change for p in graded])
+    on_scores = sentence(f"change of length and change of {score}", second, _families(graded, known))
+    return OverModels(points, scores_by, first, second, (on_lengths, on_scores))
 
 
 def rank_correlation(x: Sequence[float | None], y: Sequence[float | None]) -> RankCorrelation:
@@ -134,7 +64,7 @@ def rank_correlation(x: Sequence[float | None], y: Sequence[float | None]) -> Ra
 
 def sentence(what: str, found: RankCorrelation, families: int | None) -> str:
     """What so many models prove about `what`, in plain English."""
-    models = f"{found.n} model{'' if found.n == 1 else 's'}"
+    models = count(found.n, "model")
     if families:
         models += f" from {families} famil{'y' if families == 1 else 'ies'}"
     if found.r is None or found.p is None or found.n < FEWEST:
@@ -143,23 +73,51 @@ def sentence(what: str, found: RankCorrelation, families: int | None) -> str:
         between = "in perfect order"
     else:
         between = f"95 % between {signed(found.interval95[0])} and {signed(found.interval95[1])}"
-    lead = f"{what}: Spearman {signed(found.r)} over {models} ({between}, {p_text(found.p)})"
+    lead = f"{what}: Spearman {signed(found.r)} over {models} ({between}, {p_in_sentence(found.p)})"
     if found.p < 0.05:
         return f"{lead}; a relation among these, and a reason to test others: models of one family are not independent"
     return f"{lead}; so few neither show a relation nor rule out a strong one"
 
 
-def _differences(scores: ScoreTable | None, judge: str | None) -> dict[tuple[Any, str, str], float]:
-    found: dict[tuple[Any, str, str], float] = {}
+def _points(
+    lengths: LengthTable, differences: Mapping[tuple[int, str, str], float], candidate: str | None
+) -> tuple[ModelPoint, ...]:
+    before = {(row.run_id, row.model, row.variant): row.stripped.mean for row in lengths.variants}
+    points: dict[tuple[int, str], ModelPoint] = {}
+    for pair in lengths.pairs:
+        wanted = pair.role == "candidate" if candidate is None else pair.candidate == candidate
+        change, length = pair.stripped.rel_change_mean, before[pair.run_id, pair.model, pair.baseline]
+        if not wanted or change is None or length is None or (pair.run_id, pair.model) in points:
+            continue
+        score = differences.get((pair.run_id, pair.model, pair.candidate))
+        points[pair.run_id, pair.model] = ModelPoint(
+            run_id=pair.run_id,
+            model=pair.model,
+            candidate=pair.candidate,
+            length_before=length,
+            length_change=change,
+            score_change=score,
+        )
+    return tuple(points.values())
+
+
+def _differences(scores: ScoreTable | None, judge: str | None) -> dict[tuple[int, str, str], float]:
+    found: dict[tuple[int, str, str], float] = {}
     for row in scores.pairs if scores else ():
-        if row.scores.difference is not None and judge in (None, row.judge):
-            found.setdefault((row.experiment, row.model, row.candidate), row.scores.difference)
+        if row.difference is not None and judge in (None, row.judge):
+            found.setdefault((row.run_id, row.model, row.candidate), row.difference)
     return found
 
 
-def _families(points: Sequence[ModelPoint]) -> int | None:
-    named = {point.family for point in points if point.family}
-    return len(named) if named and all(point.family for point in points) else None
+def _families(points: Sequence[ModelPoint], known: Mapping[str, PublishedScore]) -> int | None:
+    """How many families the models are of; None where that of any is not known."""
+    families = [known[point.model].family if point.model in known else "" for point in points]
+    return len(set(families)) if families and all(families) else None
+
+
+def _published_difference(point: ModelPoint, known: Mapping[str, PublishedScore]) -> float | None:
+    score = known.get(point.model)
+    return score.difference if score is not None and point.candidate == CANDIDATE else None
 
 
 def _interval(r: float, n: int) -> tuple[float, float] | None:

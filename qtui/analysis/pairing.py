@@ -95,7 +95,8 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
     found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
     for (experiment, model, name), rows in frame.groupby(_VARIANT, sort=False):
         variant = Variant(
-            experiment,
+            # As Python's own number, so that no numpy is needed to read a record that has it.
+            experiment.item() if isinstance(experiment, np.generic) else experiment,
             str(model),
             str(name),
             bool(rows["is_baseline"].any()),

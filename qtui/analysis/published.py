@@ -6,12 +6,12 @@ file comes in as a path: where it lies is the caller's business.
 
 import csv
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from scipy import stats
 
 from qtui.errors import UserError
+from qtui.figures.published import PublishedScore
 
 TASKS = 100
 """ELYZA-tasks-100, one grading by GPT-4."""
@@ -19,34 +19,19 @@ TASKS = 100
 _NUMBERS = ("fp16_mean", "q4_k_m_mean", "fp16_variance", "q4_k_m_variance")
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedScore:
-    """One model of the study: mean grade and sample variance (n − 1) over 100 tasks; None where the study has no such variant."""
+def unpaired_interval(
+    difference: float, baseline_variance: float, candidate_variance: float, level: float = 0.90
+) -> tuple[float, float]:
+    """Welch's interval of the difference: se² = (v_b + v_c) / n, degrees of freedom by Welch and Satterthwaite.
 
-    model: str
-    family: str
-    baseline_mean: float | None
-    candidate_mean: float | None
-    baseline_variance: float | None
-    candidate_variance: float | None
-
-    @property
-    def difference(self) -> float | None:
-        """Candidate − baseline; None for a model with one side."""
-        if self.baseline_mean is None or self.candidate_mean is None:
-            return None
-        return self.candidate_mean - self.baseline_mean
-
-    def unpaired_interval(self, level: float = 0.90) -> tuple[float, float] | None:
-        """Welch's interval of the difference: se² = (v_b + v_c) / n, degrees of freedom by Welch and Satterthwaite."""
-        if self.difference is None or self.baseline_variance is None or self.candidate_variance is None:
-            return None
-        b, c = self.baseline_variance / TASKS, self.candidate_variance / TASKS
-        if b + c == 0:
-            return self.difference, self.difference
-        freedom = (b + c) ** 2 / ((b * b + c * c) / (TASKS - 1))
-        half = float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(b + c)
-        return self.difference - half, self.difference + half
+    Variances are sample variances (n − 1) over `TASKS` tasks.
+    """
+    b, c = baseline_variance / TASKS, candidate_variance / TASKS
+    if b + c == 0:
+        return difference, difference
+    freedom = (b + c) ** 2 / ((b * b + c * c) / (TASKS - 1))
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(b + c)
+    return difference - half, difference + half
 
 
 def load(path: Path) -> tuple[PublishedScore, ...]:
@@ -71,4 +56,10 @@ def _row(path: Path, line: int, row: dict[str, str]) -> PublishedScore:
             numbers.append(float(row[name]) if row[name].strip() else None)
         except ValueError:
             raise UserError(f'{path}:{line}: "{name}" is {row[name]!r}, not a number') from None
-    return PublishedScore(row["model"], row["family"], *numbers)
+    before, after, *variances = numbers
+    difference = None if before is None or after is None else after - before
+    variance_b, variance_c = variances
+    interval = None
+    if difference is not None and variance_b is not None and variance_c is not None:
+        interval = unpaired_interval(difference, variance_b, variance_c)
+    return PublishedScore(row["model"], row["family"], before, after, difference, interval)

@@ -16,25 +16,12 @@ from qtui.analysis.behaviour import Behaviour, judge_pairs
 from qtui.analysis.causes import decompose
 from qtui.analysis.conditions import Conditions, compare, prompts_apart
 from qtui.analysis.flags import flag_answers
-from qtui.analysis.grades import VariantGrades, by_variant, grade_pair, histogram, shared_judges
+from qtui.analysis.grades import GRADES, Floats, VariantGrades, by_variant, grade_pair, histogram, shared_judges
 from qtui.analysis.holm import adjust
-from qtui.analysis.rounding import p_text, signed
-from qtui.analysis.score_row import ScoreRow
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
-from qtui.analysis.yardsticks import Measured
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreTable:
-    """All rows, and what a reader has to know about them."""
-
-    pairs: tuple[ScoreRow, ...]
-    margin: float
-    notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"pairs": [row.to_json() for row in self.pairs], "margin": self.margin, "notes": list(self.notes)}
+from qtui.figures.scores import MARGIN, Measured, ScoreRow, ScoresWithoutEmpty, ScoreTable
+from qtui.format import p_in_sentence, signed
 
 
 def score_table(
@@ -43,26 +30,32 @@ def score_table(
     grades: pd.DataFrame,
     conditions: pd.DataFrame,
     *,
-    margin: float = rules.MARGIN,
+    margin: float = MARGIN,
     flags: pd.DataFrame | None = None,
+    experiments: Mapping[Any, str] | None = None,
 ) -> ScoreTable:
-    """A row per pair and judge; `flags` spares a second `flag_answers` of the same frames.
+    """A row per pair and judge, unrounded; `flags` spares a second `flag_answers` of the same frames.
 
     `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; a variant without a row is
-    unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`.
+    unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`. `experiments` names the
+    experiment of each value of the column `experiment`, which becomes `run_id`.
     """
     pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
     graded = by_variant(grades)
     known = _by_variant(conditions)
     rows: list[ScoreRow] = []
+    measured: list[Measured] = []
     for pair, behaviour in zip(pairs, judge_pairs(pairs), strict=True):
         both = compare(known.get(pair.baseline.key, {}), known.get(pair.candidate.key, {}))
         of_b, of_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
-        rows += [
-            _row(pair, judge, sides, behaviour=behaviour, both=both, judges=guard, margin=margin)
-            for judge, sides, guard in _judges(of_b, of_c)
-        ]
-    rows = _held_against(_adjusted(rows))
+        experiment = (experiments or {}).get(pair.experiment, str(pair.experiment))
+        for judge, sides, guard in _judges(of_b, of_c):
+            row = _row(
+                pair, judge, sides, experiment=experiment, behaviour=behaviour, both=both, judges=guard, margin=margin
+            )
+            rows.append(row)
+            measured.append(Measured(row.role, row.candidate, len(pair.answers), row.differing, row.difference))
+    rows = _held_against(_adjusted(rows), measured)
     return ScoreTable(tuple(rows), margin, _notes(rows))
 
 
@@ -86,6 +79,7 @@ def _row(
     judge: str | None,
     sides: tuple[VariantGrades | None, VariantGrades | None],
     *,
+    experiment: str,
     behaviour: Behaviour,
     both: Conditions,
     judges: Guard | None,
@@ -93,46 +87,97 @@ def _row(
 ) -> ScoreRow:
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
-    answered = int(pair.tasks.size)
     result = scores.paired(b, c, margin=margin)
-    without = _without_empty(graded.pair, margin)
-    rule = rules.decide(result.interval90, margin) if result.interval90 else None
-    end = rules.end_of_scale(graded.pair.answers["grade_b"].to_numpy(dtype=np.float64))
-    hides_a_loss = end is not None and end.kind == "floor" and rule in rules.CLAIMS_NO_LOSS
-    guards = _guards(pair, both, [judges, end if hides_a_loss else None], result.n or answered)
-    name, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
+    earned = _conclude(pair, graded.pair, result, both, judges, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
     noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
+    answered = int(pair.tasks.size)
     return ScoreRow(
-        experiment=pair.experiment,
+        run_id=pair.experiment,
+        experiment=experiment,
         model=pair.model,
         baseline=pair.baseline.name,
         candidate=pair.candidate.name,
         judge=judge,
+        n=result.n,
+        takes=max((side.takes for side in sides if side is not None), default=0),
+        baseline_mean=result.baseline_mean,
+        candidate_mean=result.candidate_mean,
+        difference=result.difference,
+        sd=result.sd,
+        interval90=result.interval90,
+        interval95=result.interval95,
+        wins=result.wins,
+        ties=result.ties,
+        losses=result.losses,
+        flips_down=result.flips_down,
+        flips_up=result.flips_up,
+        verdict=earned.verdict,
+        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + earned.text,
+        behaviour=behaviour.name,
+        behaviour_reasons=behaviour.reasons,
+        guards=tuple(map(str, earned.guards)),
+        mde80=result.mde80,
+        notes=earned.notes,
         answered=answered,
         ungraded=answered - result.n,
-        takes=max((side.takes for side in sides if side is not None), default=0),
-        scores=result,
-        without_empty=without,
-        histogram_baseline=histogram(graded.takes_b),
-        histogram_candidate=histogram(graded.takes_c),
+        big_down=result.big_down,
+        big_up=result.big_up,
         noise_flips=float(np.mean(noise)) if noise else None,
-        length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
-        causes=decompose(graded.pair.answers, graded.d),
-        verdict=name,
-        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + text,
-        rule=rule,
-        claim_p=None if guards else _claim_p(result, rule, margin),
+        p=result.p,
+        rule=earned.rule,
+        claim_p=None if earned.guards else _claim_p(result, earned.rule, margin),
         claim_p_holm=None,
         comparisons=1,
-        behaviour=behaviour,
-        guards=guards,
-        notes=(*both.notes, *([rules.beside_a_finding(end)] if end is not None and not hides_a_loss else [])),
+        behaviour_p_holm=behaviour.p,
+        tasks_needed=result.tasks_needed,
+        histogram_baseline=_by_grade(graded.takes_b),
+        histogram_candidate=_by_grade(graded.takes_c),
+        length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
+        causes=decompose(graded.pair.answers, graded.d),
+        without_empty=earned.without_empty,
         margin=margin,
         role=pair.candidate.role,
-        pairs=len(pair.answers),
         differing=yardsticks.differing(pair),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Conclusion:
+    """What a row earns: see `ScoreRow`."""
+
+    rule: VerdictName | None
+    verdict: VerdictName
+    text: str
+    guards: tuple[Guard, ...]
+    notes: tuple[str, ...]
+    without_empty: ScoresWithoutEmpty | None
+
+
+def _conclude(
+    pair: pairing.Pair,
+    graded: pairing.Pair,
+    result: PairedScores,
+    both: Conditions,
+    judges: Guard | None,
+    *,
+    judge: str | None,
+    margin: float,
+) -> _Conclusion:
+    """The verdict on a pair: what its interval earns, unless a guard comes before it."""
+    answered = int(pair.tasks.size)
+    without = _without_empty(graded, margin)
+    rule = rules.decide(result.interval90, margin) if result.interval90 else None
+    end = rules.end_of_scale(graded.answers["grade_b"].to_numpy(dtype=np.float64))
+    hides_a_loss = end is not None and end.kind == "floor" and rule in rules.CLAIMS_NO_LOSS
+    guards = _guards(pair, both, [judges, end if hides_a_loss else None], result.n or answered)
+    verdict, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
+    at_the_end = [rules.beside_a_finding(end)] if end is not None and not hides_a_loss else []
+    return _Conclusion(rule, verdict, text, guards, (*both.notes, *at_the_end), without)
+
+
+def _by_grade(takes: Floats) -> dict[str, int]:
+    return {str(grade): count for grade, count in zip(GRADES, histogram(takes), strict=True)}
 
 
 def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
@@ -148,21 +193,22 @@ def _guards(pair: pairing.Pair, both: Conditions, of_judge: Sequence[Guard | Non
     return (*found, *(guard for guard in others if guard is not None))
 
 
-def _without_empty(graded: pairing.Pair, margin: float) -> PairedScores | None:
+def _without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEmpty | None:
     """Scores over the tasks in which no answer of either side is empty; None where that is all of them."""
     empty_b, empty_c = graded.by_task("empty")
     healthy = (empty_b == 0) & (empty_c == 0)
     if healthy.all():
         return None
     b, c = graded.by_task("grade")
-    return scores.paired(b[healthy], c[healthy], margin=margin)
+    result = scores.paired(b[healthy], c[healthy], margin=margin)
+    return ScoresWithoutEmpty(result.n, result.difference, result.interval90)
 
 
 def _verdict(
     result: PairedScores,
     rule: VerdictName | None,
     guards: tuple[Guard, ...],
-    without: PairedScores | None,
+    without: ScoresWithoutEmpty | None,
     *,
     answered: int,
     judge: str | None,
@@ -179,7 +225,7 @@ def _verdict(
     return rule, rules.text(rule, result.interval90, n=result.n, tasks_needed=result.tasks_needed, margin=margin)
 
 
-def _measured(result: PairedScores, without: PairedScores | None) -> str:
+def _measured(result: PairedScores, without: ScoresWithoutEmpty | None) -> str:
     """The difference, with and without the tasks of empty answers where that matters."""
     whole = f"difference {_difference(result)}"
     if without is None:
@@ -188,7 +234,7 @@ def _measured(result: PairedScores, without: PairedScores | None) -> str:
     return f"{whole} with the empty answers, {rest}"
 
 
-def _difference(result: PairedScores) -> str:
+def _difference(result: PairedScores | ScoresWithoutEmpty) -> str:
     assert result.difference is not None
     if result.interval90 is None:
         return signed(result.difference)
@@ -206,26 +252,27 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
     families: dict[tuple[Any, str | None], list[int]] = {}
     for i, row in enumerate(rows):
         if row.claim_p is not None:
-            families.setdefault((row.experiment, row.judge), []).append(i)
+            families.setdefault((row.run_id, row.judge), []).append(i)
     adjusted = list(rows)
     for family in families.values():
         for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
             text = rows[i].verdict_text
             if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
-                text += f"; not kept over {len(family)} comparisons (Holm {p_text(p)})"
+                text += f"; not kept over {len(family)} comparisons (Holm {p_in_sentence(p)})"
             adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
     return adjusted
 
 
-def _held_against(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+def _held_against(rows: Sequence[ScoreRow], measured: Sequence[Measured]) -> list[ScoreRow]:
     """Each row with the control arm and the noise floor of its model, under the same judge."""
     groups: dict[tuple[Any, str, str | None], list[Measured]] = {}
-    for row in rows:
-        groups.setdefault((row.experiment, row.model, row.judge), []).append(row.measured)
-    return [
-        replace(row, yardsticks=yardsticks.against(row.measured, groups[row.experiment, row.model, row.judge]))
-        for row in rows
-    ]
+    for row, own in zip(rows, measured, strict=True):
+        groups.setdefault((row.run_id, row.model, row.judge), []).append(own)
+    compared: list[ScoreRow] = []
+    for row, own in zip(rows, measured, strict=True):
+        others = yardsticks.against(own, groups[row.run_id, row.model, row.judge])
+        compared.append(replace(row, yardsticks=others, beside=yardsticks.sentences(own, others)))
+    return compared
 
 
 def _notes(rows: Sequence[ScoreRow]) -> tuple[str, ...]:

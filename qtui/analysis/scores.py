@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from qtui.analysis.lengths import student_interval
+from qtui.figures.scores import MARGIN, LengthCovariate
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,27 +38,15 @@ class PairedScores:
     interval95: tuple[float, float] | None
     p: float | None
     """Two-sided paired t test; None without variance."""
-    wins: int
-    ties: int
-    losses: int
-    flips_down: int
-    flips_up: int
-    big_down: int
-    big_up: int
+    wins: int | None
+    ties: int | None
+    losses: int | None
+    flips_down: int | None
+    flips_up: int | None
+    big_down: int | None
+    big_up: int | None
     mde80: float | None
     tasks_needed: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class LengthCovariate:
-    """d = δ + β·ln(length of candidate / length of baseline): `delta` is the difference at equal length."""
-
-    n: int
-    delta: float
-    delta_interval95: tuple[float, float]
-    beta: float
-    beta_interval95: tuple[float, float]
-    beta_p: float
 
 
 _NO_SCORES = PairedScores(
@@ -70,19 +59,19 @@ _NO_SCORES = PairedScores(
     interval90=None,
     interval95=None,
     p=None,
-    wins=0,
-    ties=0,
-    losses=0,
-    flips_down=0,
-    flips_up=0,
-    big_down=0,
-    big_up=0,
+    wins=None,
+    ties=None,
+    losses=None,
+    flips_down=None,
+    flips_up=None,
+    big_down=None,
+    big_up=None,
     mde80=None,
     tasks_needed=None,
 )
 
 
-def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = 0.2) -> PairedScores:
+def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = MARGIN) -> PairedScores:
     """Compare grades (tasks,) of equal tasks in equal order, none of them NaN.
 
     - wins, ties, losses: tasks where the candidate is above, equal, below

@@ -1,6 +1,6 @@
 """What the rest of the program asks of the analysis: the table of lengths, the table of scores, and the tasks behind them.
 
-Frames in, by the columns that each function names; frozen results out, each with `to_json`. `flag_answers` costs most:
+Frames in, by the columns that each function names; records of `qtui.figures` out, unrounded. `flag_answers` costs most:
 whoever wants several tables of the same answers computes it once and hands it on.
 """
 
@@ -12,17 +12,11 @@ import pandas as pd
 from qtui.analysis import pairing
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import by_variant, shared_judges, take_means
-from qtui.analysis.length_table import LengthTable, PairLengths, VariantLengths, length_table
-from qtui.analysis.score_row import ScoreRow
-from qtui.analysis.score_table import ScoreTable, score_table
+from qtui.analysis.length_table import length_table
+from qtui.analysis.score_table import score_table
 
 __all__ = [
     "DELTA_COLUMNS",
-    "LengthTable",
-    "PairLengths",
-    "ScoreRow",
-    "ScoreTable",
-    "VariantLengths",
     "flag_answers",
     "length_table",
     "score_table",

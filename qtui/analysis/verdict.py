@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.rounding import signed, significant
+from qtui.figures.rounding import significant
+from qtui.figures.scores import MARGIN
+from qtui.format import signed
 
 VerdictName = Literal[
     "equivalent", "higher", "not_worse", "worse", "lower", "inconclusive", "guarded", "ungraded"
@@ -25,7 +27,6 @@ GuardKind = Literal[
 ]
 
 LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
-MARGIN = 0.2
 FEWEST_TASKS = 10
 UNHEALTHY = 0.05
 """Shares of empty answers that differ by this much or more: one side was broken, and that is not what was asked."""

@@ -5,11 +5,11 @@ row says so before its verdict. How many answers are other ones needs no judge a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qtui.analysis.pairing import Pair
-from qtui.analysis.rounding import decimals, signed
+from qtui.figures.scores import Measured
+from qtui.format import signed
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 
 LEADS: Mapping[str, str] = {
@@ -18,26 +18,6 @@ LEADS: Mapping[str, str] = {
 }
 """What a verdict is about, where it is not about quantization."""
 _HELD_AGAINST: Mapping[str, Sequence[str]] = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One pair's answers: how many both sides gave, how many of them differ once stripped, the mean difference of grades."""
-
-    role: str
-    name: str
-    answers: int
-    differing: int
-    difference: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "role": self.role,
-            "candidate": self.name,
-            "answers": self.answers,
-            "differing": self.differing,
-            "difference": decimals(self.difference, 6),
-        }
 
 
 def differing(pair: Pair) -> int:
@@ -57,7 +37,7 @@ def sentences(own: Measured, yardsticks: Sequence[Measured]) -> tuple[str, ...]:
     """`answers that differ from the baseline's: Q4_K_M 9 of 52, noise floor 3 of 52`; the same of the grades where there are."""
     if not yardsticks or not own.answers:
         return ()
-    named = [(own.name if own.role == "candidate" else own.role, own), *((each.role, each) for each in yardsticks)]
+    named = [(own.candidate if own.role == "candidate" else own.role, own), *((each.role, each) for each in yardsticks)]
     counts = ", ".join(f"{name} {each.differing} of {each.answers}" for name, each in named)
     found = [f"answers that differ from the baseline's: {counts}"]
     graded = [f"{name} {signed(each.difference)}" for name, each in named if each.difference is not None]

@@ -7,8 +7,8 @@ Japanese keep their width; bars of a chart library end at whole cells.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtui.charts.figures import number
 from qtui.charts.lines import Line, Role, fit, fit_line
+from qtui.format import number
 from qtui.text import width as cells_of
 
 LOWEST, HIGHEST = 1.0, 5.0

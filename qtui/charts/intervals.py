@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from math import ceil
 
-from qtui.charts.figures import signed
 from qtui.charts.lines import Line, Role, runs
-from qtui.results.score_figures import ScoreRow
+from qtui.figures.scores import ScoreRow
+from qtui.format import signed
 
-ZERO, MARGIN, POINT = "│", "┊", "●"
+ZERO, MARGIN_SIGN, POINT = "│", "┊", "●"
 _LEAST_REACH = 0.5
 
 
@@ -26,12 +26,12 @@ def interval_line(row: ScoreRow, *, margin: float, reach: float, columns: int) -
         column = _column(value, reach, columns)
         cells[column], roles[column] = sign, role
 
-    for value, sign in ((-margin, MARGIN), (margin, MARGIN), (0.0, ZERO)):
+    for value, sign in ((-margin, MARGIN_SIGN), (margin, MARGIN_SIGN), (0.0, ZERO)):
         put(value, sign, "faint")
     if row.interval90 is not None:
         low, high = (_column(bound, reach, columns) for bound in row.interval90)
         for column in range(low, high + 1):
-            crossed = cells[column] in (ZERO, MARGIN)
+            crossed = cells[column] in (ZERO, MARGIN_SIGN)
             cells[column], roles[column] = "┼" if crossed else "─", "candidate"
         if low < high:
             put(row.interval90[0], "├", "candidate")

@@ -1,19 +1,20 @@
 """The figures of one pair's lengths as a table of lines: the variants beside each other, then what their comparison found."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from qtui.charts.figures import change, number, p_value, percent, signed, span
 from qtui.charts.length_violins import FLAGS, shape_name
 from qtui.charts.lines import Line, Role, fit
-from qtui.results.length_figures import PairRow, VariantRow
+from qtui.figures.lengths import PairLengths, VariantLengths
+from qtui.format import change, number, p_value, percent, signed, span
 from qtui.text import safe, wrap
 
 _NAME, _VALUE = 18, 14
 WIDTH = _NAME + 2 * _VALUE
 
 
-def figure_lines(baseline: VariantRow | None, candidate: VariantRow | None, pair: PairRow | None) -> list[Line]:
+def figure_lines(
+    baseline: VariantLengths | None, candidate: VariantLengths | None, pair: PairLengths | None
+) -> list[Line]:
     """Lines of at most `WIDTH` cells; a variant that is not there has an empty column."""
     sides = (baseline, candidate)
     names = ["" if v is None else safe(v.variant) for v in sides]
@@ -24,7 +25,7 @@ def figure_lines(baseline: VariantRow | None, candidate: VariantRow | None, pair
     return [*lines, [], *_comparison(pair)] if pair is not None else lines
 
 
-def _summary(sides: Sequence[VariantRow | None]) -> list[tuple[str, list[str]]]:
+def _summary(sides: Sequence[VariantLengths | None]) -> list[tuple[str, list[str]]]:
     of = [None if v is None else v.stripped for v in sides]
     return [
         ("answers", ["" if s is None else str(s.n) for s in of]),
@@ -38,7 +39,7 @@ def _summary(sides: Sequence[VariantRow | None]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _flags(sides: Sequence[VariantRow | None]) -> list[Line]:
+def _flags(sides: Sequence[VariantLengths | None]) -> list[Line]:
     lines = []
     for name, words in FLAGS.items():
         counts = [None if v is None else v.flags.get(name) for v in sides]
@@ -47,26 +48,26 @@ def _flags(sides: Sequence[VariantRow | None]) -> list[Line]:
     return lines
 
 
-def _comparison(pair: PairRow) -> list[Line]:
-    of: Mapping[str, Any] = pair.stripped
+def _comparison(pair: PairLengths) -> list[Line]:
+    lengths = pair.stripped
     return [
         [(f"{pair.role} − baseline, task by task", "strong")],
-        _row("mean", [signed(of["mean_diff"], 0), change(of["rel_change_mean"])]),
-        _row("  95 % interval", [span(_interval(of["boot95"]), 0)]),
-        _row("longer", [str(of["n_longer"])]),
-        _row("shorter", [str(of["n_shorter"])]),
+        _row("mean", [signed(lengths.mean_diff, 0), change(lengths.rel_change_mean)]),
+        _row("  95 % interval", [span(lengths.boot95, 0)]),
+        _row("longer", [str(lengths.n_longer)]),
+        _row("shorter", [str(lengths.n_shorter)]),
         _row("equal text", [str(pair.identical)]),
-        _row("Wilcoxon", [p_value(of["wilcoxon_p"])]),
-        _row("Cliff's δ", [signed(of["cliffs_delta"], 2)]),
-        _row("Kolmogorov–Sm. D", [number(of["ks_D"], 2), p_value(of["ks_p"])]),
-        _row("Wasserstein", [f"{number(of['wasserstein'])} chars"]),
-        _row("Spearman's ρ", [signed(of["spearman"], 2)]),
+        _row("Wilcoxon", [p_value(lengths.wilcoxon_p)]),
+        _row("Cliff's δ", [signed(lengths.cliffs_delta, 2)]),
+        _row("Kolmogorov–Sm. D", [number(lengths.ks_D, 2), p_value(lengths.ks_p)]),
+        _row("Wasserstein", [f"{number(lengths.wasserstein)} chars"]),
+        _row("Spearman's ρ", [signed(lengths.spearman, 2)]),
         [],
         *_behaviour(pair),
     ]
 
 
-def _behaviour(pair: PairRow) -> list[Line]:
+def _behaviour(pair: PairLengths) -> list[Line]:
     if pair.behaviour is None:
         return []
     role: Role = "warning" if pair.behaviour == "changed" else "text"
@@ -74,10 +75,6 @@ def _behaviour(pair: PairRow) -> list[Line]:
     for reason in pair.behaviour_reasons:
         lines += [[(line, "faint")] for line in wrap(safe(reason), WIDTH)]
     return lines
-
-
-def _interval(of: Sequence[float] | None) -> tuple[float, float] | None:
-    return None if of is None else (of[0], of[1])
 
 
 def _row(name: str, values: Sequence[str], role: Role = "text") -> Line:

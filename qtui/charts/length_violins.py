@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtui.charts.axis import axis_line
-from qtui.charts.figures import NONE, change, number, percent
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
 from qtui.charts.role_words import is_yardstick
-from qtui.charts.violins import MARGIN, Half, Violin, columns_for, violin_lines
+from qtui.charts.violins import BEYOND_COLUMNS, Half, Violin, columns_for, violin_lines
 from qtui.figures.axis import Axis
-from qtui.results.length_densities import Distributions
-from qtui.results.length_figures import LengthRows, PairRow, VariantRow
+from qtui.figures.length_densities import Distributions
+from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.format import NONE, change, number, percent
 from qtui.text import safe, tell_apart, width
 
 SHAPES = {
@@ -45,9 +45,9 @@ class Story:
 
     run_id: int
     model: str
-    baseline: VariantRow | None
-    candidate: VariantRow | None
-    pair: PairRow | None
+    baseline: VariantLengths | None
+    candidate: VariantLengths | None
+    pair: PairLengths | None
 
     @property
     def role(self) -> str:
@@ -66,7 +66,7 @@ class Story:
         return None if not before or after is None else after / before - 1
 
 
-def stories(rows: LengthRows) -> list[Story]:
+def stories(rows: LengthTable) -> list[Story]:
     """In the order of the results: the pairs of a model where its first variant stands."""
     found: list[Story] = []
     done: set[tuple[int, str]] = set()
@@ -76,7 +76,9 @@ def stories(rows: LengthRows) -> list[Story]:
             continue
         done.add(key)
         pairs = [p for p in rows.pairs if (p.run_id, p.model) == key]
-        found += [Story(*key, rows.of(*key, pair.baseline), rows.of(*key, pair.candidate), pair) for pair in pairs]
+        found += [
+            Story(*key, rows.variant(*key, pair.baseline), rows.variant(*key, pair.candidate), pair) for pair in pairs
+        ]
         compared = {name for pair in pairs for name in (pair.baseline, pair.candidate)}
         alone = [v for v in rows.variants if (v.run_id, v.model) == key and v.variant not in compared]
         found += [Story(*key, v if v.is_baseline else None, None if v.is_baseline else v, None) for v in alone]
@@ -105,7 +107,7 @@ def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Vio
 
 
 def page(
-    rows: LengthRows, found: Distributions, *, cells: int, rows_per_half: int = 2, reverse: bool = True
+    rows: LengthTable, found: Distributions, *, cells: int, rows_per_half: int = 2, reverse: bool = True
 ) -> list[Line]:
     """All violins over one axis with a legend, for a terminal without panes."""
     told = stories(rows)
@@ -123,7 +125,7 @@ def page(
 def axis(of: Axis, cells: int, labels: int) -> Line:
     """The axis below the violins, its unit in the column of the labels."""
     unit: Line = [("characters".rjust(max(0, labels - 1)), "faint")]
-    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * MARGIN, "text")]
+    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * BEYOND_COLUMNS, "text")]
 
 
 def legend(found: Distributions, cells: int) -> str:
@@ -146,7 +148,7 @@ def shape_name(shape: str | None) -> str:
     return SHAPES.get(shape or "", (shape or NONE, ""))[0]
 
 
-def flag_texts(baseline: VariantRow | None, candidate: VariantRow | None) -> list[str]:
+def flag_texts(baseline: VariantLengths | None, candidate: VariantLengths | None) -> list[str]:
     """`24 → 2 empty`, the largest changes first; flags that no answer has are left out."""
     found: list[tuple[int, str]] = []
     for name, words in FLAGS.items():
@@ -216,12 +218,12 @@ def _medians(story: Story) -> tuple[float | None, float | None]:
     return before, after
 
 
-def _half(story: Story, row: VariantRow | None, label: Line, found: Distributions) -> Half | None:
-    drawn = None if row is None else found.of(story.run_id, story.model, row.variant)
+def _half(story: Story, row: VariantLengths | None, label: Line, found: Distributions) -> Half | None:
+    drawn = None if row is None else found.variant(story.run_id, story.model, row.variant)
     return None if drawn is None else Half(label, drawn.density, drawn.quartiles, drawn.beyond)
 
 
-def _label(row: VariantRow | None, role: Role, variant_width: int, wide: bool) -> Line:
+def _label(row: VariantLengths | None, role: Role, variant_width: int, wide: bool) -> Line:
     if row is None:
         return []
     english, japanese = SHAPES.get(row.shape or "", (row.shape or NONE, ""))

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from qtui.charts.figures import change, signed
 from qtui.charts.lines import Line, fit
-from qtui.results.over_models import ModelPoint, OverModels
+from qtui.figures.over_models import ModelPoint, OverModels
+from qtui.format import change, signed
 from qtui.text import safe, tell_apart, wrap
 
 NO_SCORES = "No pair in view has grades on both sides: there is no score to set against length."

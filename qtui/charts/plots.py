@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
 
-from qtui.charts.figures import change, signed
 from qtui.figures.axis import Axis
+from qtui.format import change, signed
 
 RGB = tuple[int, int, int]
 

@@ -1,12 +1,12 @@
 """What a row of scores says in words: its verdict in two, the judge by what it measures, and everything else in full sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from qtui.charts.figures import NONE, number, signed, span
 from qtui.charts.lines import Line, Role
 from qtui.charts.role_words import is_yardstick, titled
-from qtui.results.published import BASELINE, CANDIDATE, SOURCE, PublishedRow
-from qtui.results.score_figures import ScoreRow
+from qtui.figures.published import BASELINE, CANDIDATE, SOURCE, PublishedScore
+from qtui.figures.scores import ScoreRow
+from qtui.format import NONE, number, signed, span
 from qtui.text import safe
 
 VERDICTS = {
@@ -51,7 +51,7 @@ def judge_sentence(row: ScoreRow) -> str:
     return f"Graded 1–5 by {safe(row.judge)}{takes}."
 
 
-def published_for(row: ScoreRow, published: Iterable[PublishedRow]) -> PublishedRow | None:
+def published_for(row: ScoreRow, published: Iterable[PublishedScore]) -> PublishedScore | None:
     """The study's figures of the same model and the same two variants."""
     if (row.baseline, row.candidate) != (BASELINE, CANDIDATE):
         return None
@@ -59,7 +59,7 @@ def published_for(row: ScoreRow, published: Iterable[PublishedRow]) -> Published
 
 
 def detail_lines(
-    row: ScoreRow, margin: float, published: PublishedRow | None, *, with_experiment: bool = False
+    row: ScoreRow, margin: float, published: PublishedScore | None, *, with_experiment: bool = False
 ) -> list[Line]:
     """Everything about one row, the verdict and what limits it first. Lines are as long as they are: wrap them."""
     of = f"  ({safe(row.experiment)})" if with_experiment else ""
@@ -121,8 +121,8 @@ def _resolution(row: ScoreRow, margin: float) -> str:
 
 
 def _histogram(row: ScoreRow) -> list[Line]:
-    def counts(of: tuple[int, ...]) -> str:
-        return "  ".join(f"{grade}: {count:<4}" for grade, count in enumerate(of, start=1))
+    def counts(of_grade: Mapping[str, int]) -> str:
+        return "  ".join(f"{grade}: {count:<4}" for grade, count in of_grade.items())
 
     return [
         _named(f"grades, {safe(row.baseline)}", counts(row.histogram_baseline)),

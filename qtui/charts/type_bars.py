@@ -7,8 +7,8 @@ reaches to the fastest repeat: where it is long the machine was busy.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtui.charts.figures import number, size
 from qtui.charts.lines import Line, Role, fit
+from qtui.format import number, size
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _REACH = "╌"

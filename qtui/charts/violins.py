@@ -24,7 +24,7 @@ QUARTILE = "│"
 _LEVELS = 8
 _FAINTEST = 0.25
 """In eighths of a row: a density above it is drawn as one eighth, below it as nothing."""
-MARGIN = 5
+BEYOND_COLUMNS = 5
 """Columns at the right for the number of answers beyond the axis."""
 _APART = 2
 """Columns between a quartile and the median, below which only the median is marked."""
@@ -83,7 +83,7 @@ def violin_lines(
 
 def columns_for(width: int, label_width: int) -> int:
     """Columns of the axis in a drawing of `width` cells."""
-    return max(1, width - label_width - MARGIN)
+    return max(1, width - label_width - BEYOND_COLUMNS)
 
 
 def split_rows(
@@ -164,7 +164,7 @@ def _beside(half: Half | None, drawn: Line, row: int, label_width: int) -> Line:
     """A row with its label before it and, beside the line, the number of answers that the axis leaves out behind it."""
     label = half.label if half is not None and row == 0 else []
     beyond = f" →{half.beyond}" if half is not None and row == 0 and half.beyond else ""
-    return [*fit_line(label, label_width), *drawn, (f"{beyond:<{MARGIN}}"[:MARGIN], "faint")]
+    return [*fit_line(label, label_width), *drawn, (f"{beyond:<{BEYOND_COLUMNS}}"[:BEYOND_COLUMNS], "faint")]
 
 
 def _eighths(values: Sequence[float], peak: float, rows: int) -> list[int]:

@@ -162,11 +162,11 @@ def _explain(error: Exception) -> str:
 
 def _out_of_memory() -> str:
     from qtui.engines.device.memory import address_space, memory
-    from qtui.processes.header import gib
+    from qtui.format import memory_size
 
     space = address_space()
-    limit = f"the address space of this process is limited to {gib(space.limit)} (`ulimit -v`)" if space else ""
-    return f"out of memory: {limit or f'{gib(memory().free)} are free'}"
+    limit = f"the address space of this process is limited to {memory_size(space.limit)} (`ulimit -v`)" if space else ""
+    return f"out of memory: {limit or f'{memory_size(memory().free)} are free'}"
 
 
 def _log_file() -> Path:

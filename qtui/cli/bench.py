@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from qtui.charts.figures import size
 from qtui.charts.lines import plain
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.cli.quantization_job import conversion_options, recorded, shown_progress
+from qtui.format import size
 from qtui.text import safe
 
 COLUMNS = (
@@ -139,8 +139,8 @@ def _row(figures: Any) -> list[str]:
         figures.type,
         size(figures.file_bytes),
         f"{figures.bits:.2f}",
-        size(figures.memory_bytes),
-        size(figures.gpu_bytes),
+        size(figures.memory_bytes or None),
+        size(figures.gpu_bytes or None),
         speed(figures.prompt_speed),
         "–".join(speed(value) for value in figures.prompt_range),
         speed(figures.speed),

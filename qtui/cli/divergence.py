@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, count, number, print_json
+from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
+from qtui.figures.divergence import PairDivergence
+from qtui.figures.json_form import to_json
+from qtui.format import NONE, count, number, percent
 from qtui.results.answers import PairName
-from qtui.results.divergence_figures import DivergenceRow, divergence_rows, pairs, to_json
+from qtui.results.divergence_figures import divergence_rows, pairs
 from qtui.runner.divergence import Step, measure
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
@@ -72,15 +75,15 @@ def divergence(
     for problem in problems:
         click.echo(f"error: {safe(problem)}", err=True)
     if as_json:
-        print_json({"pairs": [to_json(row) for row in rows]})
+        print_json({"pairs": to_json(rows)})
     else:
         print_divergence(rows)
     return FAILED if problems else 0
 
 
-def print_divergence(rows: Iterable[DivergenceRow]) -> None:
+def print_divergence(rows: Iterable[PairDivergence]) -> None:
     page = Page()
-    by_run: dict[tuple[int, str], list[DivergenceRow]] = {}
+    by_run: dict[tuple[int, str], list[PairDivergence]] = {}
     for row in rows:
         by_run.setdefault((row.run_id, row.experiment), []).append(row)
     if not by_run:
@@ -97,33 +100,29 @@ def print_divergence(rows: Iterable[DivergenceRow]) -> None:
         page.line(line, style="dim")
 
 
-def _cells(row: DivergenceRow) -> list[str]:
+def _cells(row: PairDivergence) -> list[str]:
     figures, kl = row.figures, row.figures.kl
     return [
         safe(row.model),
         f"{safe(row.baseline)} → {safe(row.candidate)}",
         f"{figures.tokens:,}",
         *(nats(value) for value in (kl.mean, kl.se_tasks, kl.median, kl.p99, kl.max)),
-        _percent(figures.same_top),
-        _percent(figures.delta_p_rms),
-        number(figures.ratio, 4),
+        percent(figures.same_top, 2),
+        percent(figures.delta_p.rms, 2),
+        number(figures.perplexity.ratio, 4),
     ]
 
 
 def nats(value: float | None) -> str:
     """From 0 over 1e-9 to tens, each with two or three digits that say something."""
     if value is None:
-        return "–"
+        return NONE
     if value == 0:
         return "0"
     return f"{value:.1e}" if value < 0.001 else f"{value:.4f}" if value < 1 else f"{value:.2f}"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}".replace("%", " %")
-
-
-def _print_partings(page: Page, row: DivergenceRow) -> None:
+def _print_partings(page: Page, row: PairDivergence) -> None:
     answers = [answer for task in row.per_task for answer in task.answers]
     parted = [answer.parting.token + 1 for answer in answers if answer.parting]
     label = f"{safe(row.model)} {safe(row.candidate)}: "
@@ -142,7 +141,7 @@ def _print_partings(page: Page, row: DivergenceRow) -> None:
         page.line(safe(note), indent=2, style="dim")
 
 
-def _name(row: DivergenceRow) -> PairName:
+def _name(row: PairDivergence) -> PairName:
     return PairName(row.run_id, row.model, row.baseline, row.candidate)
 
 

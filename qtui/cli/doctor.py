@@ -16,7 +16,8 @@ import click
 
 from qtui import __version__, paths, session_end
 from qtui.cli.options import json_option, store_option
-from qtui.cli.page import Page, count, print_json
+from qtui.cli.page import Page, print_json
+from qtui.format import count, gibibytes
 from qtui.store import open_store, runs
 from qtui.store.connection import NETWORK_FILE_SYSTEMS, file_system
 from qtui.store.errors import StoreError
@@ -24,7 +25,6 @@ from qtui.text import safe
 
 KEYS = ("OPENAI_API_KEY", "HF_TOKEN")
 LABEL_CELLS = 14
-GIB = 2**30
 
 
 @click.command()
@@ -202,10 +202,8 @@ def _print(found: dict[str, Any]) -> None:
 
     _say(page, "GPU", "; ".join(gpu_in_words(Gpu(**gpu)) for gpu in found["gpus"]) or "none")
     _say(page, "CPUs", f"{cpus['count']}" + (f", {cpus['usable']} usable" if cpus["usable"] != cpus["count"] else ""))
-    limit = f", limited to {memory['limit_bytes'] / GIB:.1f} GiB" if memory["limit_bytes"] else ""
-    _say(
-        page, "memory", f"{memory['total_bytes'] / GIB:.1f} GiB, {memory['available_bytes'] / GIB:.1f} GiB free{limit}"
-    )
+    limit = f", limited to {gibibytes(memory['limit_bytes'])}" if memory["limit_bytes"] else ""
+    _say(page, "memory", f"{gibibytes(memory['total_bytes'])}, {gibibytes(memory['available_bytes'])} free{limit}")
     _say(page, "terminal", _terminal_words(found["terminal"]))
     _say(
         page,

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from qtui.cli.options import chosen_runs, runs_options, store_option
-from qtui.cli.page import count
 from qtui.errors import UserError
 from qtui.exchange.export import FORMATS, SUBJECTS, Format, encode
+from qtui.format import count
 from qtui.text import safe
 
 

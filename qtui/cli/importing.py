@@ -9,6 +9,7 @@ import click
 from qtui.cli.options import json_option, store_option
 from qtui.exchange import gpt4_autoeval
 from qtui.exchange.gpt4_autoeval import Imported, Study
+from qtui.format import count
 from qtui.store import open_store
 from qtui.text import safe
 
@@ -65,12 +66,12 @@ def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
 def _told(study: Study, imported: Imported, name: str) -> str:
     tasks = len(study.task_set.tasks)
     lines = [
-        f"{_count(len(study.variants), 'variant')} of {_count(len(study.models), 'model')},"
-        f" {_count(tasks, 'task')} ({safe(study.task_set.name)}),"
-        f" {_count(len(study.variants) * tasks, 'answer')}, {_count(_grade_count(study), 'grade')}",
+        f"{count(len(study.variants), 'variant')} of {count(len(study.models), 'model')},"
+        f" {count(tasks, 'task')} ({safe(study.task_set.name)}),"
+        f" {count(len(study.variants) * tasks, 'answer')}, {count(_grade_count(study), 'grade')}",
         *_model_lines(study),
         f"Run {imported.run_id} of experiment {safe(name)}:"
-        f" {_count(imported.new_answers, 'new answer')}, {_count(imported.new_grades, 'new grade')}",
+        f" {count(imported.new_answers, 'new answer')}, {count(imported.new_grades, 'new grade')}",
     ]
     if imported.kept:
         lines.append(f"{imported.kept} grades differ from those imported before; the store keeps the earlier ones.")
@@ -85,7 +86,7 @@ def _model_lines(study: Study) -> list[str]:
         if not any(variant.is_baseline for variant in own):
             told += " (no baseline: nothing to compare with)"
         graded = [
-            f"{_name(variant.name)} by {_name(judge)}, {_count(takes, 'take')}"
+            f"{_name(variant.name)} by {_name(judge)}, {count(takes, 'take')}"
             for variant in own
             for judge, takes in _takes_by_judge(study, variant.model, variant.name)
         ]
@@ -107,7 +108,3 @@ def _takes_by_judge(study: Study, model: str, name: str) -> list[tuple[str, int]
 
 def _grade_count(study: Study) -> int:
     return sum(len(take.lines) for variant in study.variants for take in variant.takes)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.text import Text
@@ -11,9 +10,13 @@ from qtui.charts.length_violins import page as violin_page
 from qtui.charts.lines import Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, number, print_json, signed
-from qtui.results.length_densities import Distributions, distributions
-from qtui.results.length_figures import LengthRows, PairRow, VariantRow, length_json, length_rows
+from qtui.cli.page import Column, Page, print_json
+from qtui.figures.json_form import to_json
+from qtui.figures.length_densities import Distributions
+from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.format import NONE, change, number, signed, span
+from qtui.results.length_densities import distributions
+from qtui.results.length_figures import length_rows
 from qtui.text import safe
 
 VARIANT_COLUMNS = (
@@ -44,15 +47,15 @@ SHAPES = {"no-clear-peak": "no peak", "unclassified": "–", None: "–"}
 def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
     """Lengths of the answers in characters, their shape, and how the candidate's differ from the baseline's."""
     run_ids = chosen_runs(store, experiment, run_id)
+    rows = length_rows(store, run_ids)
     if as_json:
-        print_json(length_json(store, run_ids))
+        print_json(to_json(rows))
     else:
-        rows = length_rows(store, run_ids)
         print_lengths(rows)
         print_violins(rows, distributions(store, run_ids, "linear"))
 
 
-def print_lengths(found: LengthRows) -> None:
+def print_lengths(found: LengthTable) -> None:
     page = Page()
     runs = dict.fromkeys((row.run_id, row.experiment) for row in found.variants)
     if not runs:
@@ -75,7 +78,7 @@ def print_lengths(found: LengthRows) -> None:
         page.line(safe(note), style="dim")
 
 
-def print_violins(rows: LengthRows, found: Distributions) -> None:
+def print_violins(rows: LengthTable, found: Distributions) -> None:
     """The same violins as in the workbench; in a pipe, where stdout is data, none."""
     page = Page()
     if page.columns is None or not rows.variants:
@@ -85,7 +88,7 @@ def print_violins(rows: LengthRows, found: Distributions) -> None:
         page.text(Text.assemble(*((piece, ROLES.get(role, "")) for piece, role in line)))
 
 
-def _variant(row: VariantRow) -> list[str]:
+def _variant(row: VariantLengths) -> list[str]:
     lengths_of, flags = row.stripped, row.flags
     return [
         safe(row.model),
@@ -94,7 +97,7 @@ def _variant(row: VariantRow) -> list[str]:
         number(lengths_of.median, 0),
         number(lengths_of.mean, 0),
         number(lengths_of.sd, 0),
-        "–" if lengths_of.max is None else str(lengths_of.max),
+        NONE if lengths_of.max is None else str(lengths_of.max),
         *(_count(flags, name) for name in ("empty_strip", "lt20_strip", "loop", "truncated")),
         SHAPES.get(row.shape, row.shape or "–"),
     ]
@@ -105,27 +108,24 @@ def _count(flags: Mapping[str, int | None], name: str) -> str:
     return "?" if value is None else str(value)
 
 
-def _pair(row: PairRow) -> list[str]:
-    change: Mapping[str, Any] = row.stripped
-    relative = change["rel_change_mean"]
-    interval = change["boot95"]
-    p = change["wilcoxon_p"]
+def _pair(row: PairLengths) -> list[str]:
+    lengths_of, p = row.stripped, row.stripped.wilcoxon_p
     return [
         safe(row.model),
         # Without the baseline's name where it says its role: both do not fit a narrow terminal.
         titled(safe(row.candidate), row.role)
         if is_yardstick(row.role)
         else f"{safe(row.baseline)} → {safe(row.candidate)}",
-        signed(change["mean_diff"], 0),
-        "–" if relative is None else f"{signed(relative * 100, 0)} %",
-        "–" if interval is None else f"{signed(interval[0], 0)} … {signed(interval[1], 0)}",
-        "–" if p is None else "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0"),
-        signed(change["cliffs_delta"], 2),
+        signed(lengths_of.mean_diff, 0),
+        change(lengths_of.rel_change_mean),
+        span(lengths_of.boot95, 0),
+        NONE if p is None else "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0"),
+        signed(lengths_of.cliffs_delta, 2),
         str(row.identical),
     ]
 
 
-def _print_behaviour(page: Page, pairs: list[PairRow]) -> None:
+def _print_behaviour(page: Page, pairs: list[PairLengths]) -> None:
     changed = [row for row in pairs if row.behaviour == "changed"]
     for row in changed:
         reasons = "; ".join(map(safe, row.behaviour_reasons))

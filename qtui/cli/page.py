@@ -83,29 +83,6 @@ def _padded(cell: str, wanted: int, column: Column) -> str:
     return space + cell if column.align == "right" else cell + space
 
 
-def number(value: float | None, places: int = 2) -> str:
-    return "–" if value is None else f"{value:.{places}f}"
-
-
-def signed(value: float | None, places: int = 2) -> str:
-    """`+0.12`, `−0.41`, `0.00`; `–` where there is none."""
-    if value is None:
-        return "–"
-    text = f"{abs(value):.{places}f}"
-    if float(text) == 0:
-        return text
-    return ("−" if value < 0 else "+") + text
-
-
-def interval(value: tuple[float, float] | None, places: int = 2) -> str:
-    return "–" if value is None else f"{signed(value[0], places)} … {signed(value[1], places)}"
-
-
-def count(number_of: int, what: str) -> str:
-    """`1 take`, `3 takes`."""
-    return f"{number_of} {what}{'' if number_of == 1 else 's'}"
-
-
 def print_json(value: Any) -> None:
     """To a program exactly, to a terminal without what would drive it (JSON escapes only some of the controls)."""
     text = json.dumps(value, ensure_ascii=False, indent=1)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from qtui.format import duration
 from qtui.records import JudgeProgress, RunSummary, VariantProgress
 from qtui.store import Store, leases, runs
 from qtui.text import safe
@@ -193,12 +194,6 @@ def seconds_left(variant: VariantProgress) -> float | None:
     if not began or done <= 0:
         return None
     return float((time.time() - began) / done * (variant.expected - variant.answered))
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _judge_status(judge: JudgeProgress) -> str:

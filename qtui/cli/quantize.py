@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from qtui.charts.figures import size
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.cli.quantization_job import conversion_options, recorded, shown_progress
+from qtui.format import size
 from qtui.text import safe
 
 LIST_COLUMNS = (

@@ -6,10 +6,14 @@ import click
 
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
-from qtui.cli.page import Column, Page, count, interval, number, print_json, signed
+from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
-from qtui.results.published import BASELINE, CANDIDATE, SOURCE, published_rows
-from qtui.results.score_figures import MARGIN, ScoreRow, ScoreRows, score_json, score_rows
+from qtui.figures.json_form import to_json
+from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
+from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
+from qtui.format import count, number, signed, span
+from qtui.results.published import published_rows
+from qtui.results.score_figures import score_rows
 from qtui.text import safe
 
 NOT_MET = 3
@@ -49,10 +53,11 @@ margin_option = click.option(
 def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
     """Mean grades before and after, the difference with its interval, and the verdict that it earns."""
     run_ids = chosen_runs(store, experiment, run_id)
+    table = score_rows(store, run_ids, margin)
     if as_json:
-        print_json(score_json(store, run_ids, margin))
+        print_json(to_json(table))
     else:
-        print_scores(score_rows(store, run_ids, margin))
+        print_scores(table)
 
 
 @click.command()
@@ -77,7 +82,7 @@ def check(
     A pair passes if its verdict is equivalent, higher or not worse. What is inconclusive, guarded or ungraded does not pass.
     Control arm and noise floor are no candidates: they are checked only where --pair names them.
     """
-    found = score_rows(store, chosen_runs(store, experiment, run_id), margin).rows
+    found = score_rows(store, chosen_runs(store, experiment, run_id), margin).pairs
     rows = [row for row in found if _asked_for(row, pair, judge)]
     if not rows:
         known = sorted({f"{row.model}:{row.candidate}" for row in found})
@@ -99,11 +104,11 @@ def check(
     return NOT_MET if failed else 0
 
 
-def print_scores(found: ScoreRows) -> None:
+def print_scores(found: ScoreTable) -> None:
     """The table, grouped by run and judge, with a verdict and a behaviour under each pair."""
     page = Page()
     groups: dict[tuple[int, str, str | None], list[ScoreRow]] = {}
-    for row in found.rows:
+    for row in found.pairs:
         groups.setdefault((row.run_id, row.experiment, row.judge), []).append(row)
     if not groups:
         page.line("Nothing to compare: no model has a baseline and a candidate with answers.")
@@ -130,14 +135,14 @@ def _judge_named(judge: str) -> str:
 
 
 def _cells(row: ScoreRow) -> list[str]:
-    means = "–" if row.difference is None else f"{number(row.baseline_mean)} → {number(row.candidate_mean)}"
+    means = "–" if row.difference is None else f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)}"
     return [
         safe(row.model),
         _compared(row),
         str(row.n or row.answered),
         means,
         signed(row.difference),
-        interval(row.interval90),
+        span(row.interval90),
     ]
 
 
@@ -189,5 +194,5 @@ def _published(row: ScoreRow) -> str:
     found = next((known for known in published_rows() if known.model == row.model), None)
     if found is None or found.difference is None:
         return ""
-    means = f"{number(found.baseline_mean)} → {number(found.candidate_mean)}"
+    means = f"{number(found.baseline_mean, 2)} → {number(found.candidate_mean, 2)}"
     return f"published ({SOURCE}, ELYZA-tasks-100): {means}, difference {signed(found.difference)}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from qtui.figures.json_form import to_json
 from qtui.store import answers, grades, open_store
 from qtui.text import safe
 
@@ -62,23 +63,25 @@ def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair and judge."""
-    from qtui.results.score_figures import score_json
+    from qtui.results import score_figures
 
-    return _flat(score_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, SCORE_COLUMNS)
+    return _flat(to_json(score_figures.score_rows(store_path, tuple(run_ids)).pairs), len(run_ids) > 1, SCORE_COLUMNS)
 
 
 def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per variant."""
-    from qtui.results.length_figures import length_json
+    from qtui.results import length_figures
 
-    return _flat(length_json(store_path, tuple(run_ids))["variants"], len(run_ids) > 1)
+    return _flat(to_json(length_figures.length_rows(store_path, tuple(run_ids)).variants), len(run_ids) > 1)
 
 
 def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     """One row per pair that was measured; nothing is measured here."""
-    from qtui.results.divergence_figures import divergence_json
+    from qtui.results import divergence_figures
 
-    return _flat(divergence_json(store_path, tuple(run_ids))["pairs"], len(run_ids) > 1, DIVERGENCE_COLUMNS)
+    return _flat(
+        to_json(divergence_figures.divergence_rows(store_path, tuple(run_ids))), len(run_ids) > 1, DIVERGENCE_COLUMNS
+    )
 
 
 SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {

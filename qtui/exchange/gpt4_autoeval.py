@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.exchange.study_files import Study, StudyVariant, Take, read
-from qtui.records import Answer, Grade, content_hash
+from qtui.records import UNKNOWN, Answer, Grade, content_hash
 from qtui.store import Store, answers, grades, runs
 
 __all__ = ["NAME", "Imported", "Study", "read", "write"]
 
 NAME = "gpt4-autoeval"
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

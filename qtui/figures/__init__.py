@@ -1,1 +1,1 @@
-"""Figures as plain values: what the analysis computes, the store keeps and the panes draw. No numpy, no pandas."""
+"""Figures as plain values: what the analysis computes and the panes, the command line and the exports show. No numpy, no pandas."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.engines.device.memory import AddressSpace
+from qtui.format import memory_size
 from qtui.processes import log_end
-from qtui.processes.header import gib
 
 _SCARCE = 0.05
 """Share of free memory below which programs such as earlyoom begin to kill."""
@@ -148,12 +148,12 @@ def _memory_in_words(memory: MemoryUse) -> str:
     """`it used 21.3 GiB and 0.2 GiB were free (container limit 24.0 GiB)`."""
     if memory.peak is None:
         return ""
-    words = f"it used {gib(memory.peak)}"
+    words = f"it used {memory_size(memory.peak)}"
     if memory.free is not None:
-        words += f" and {gib(memory.free)} were free" + (" a moment before" if memory.grew_after_sample else "")
+        words += f" and {memory_size(memory.free)} were free" + (" a moment before" if memory.grew_after_sample else "")
     if memory.limit is not None:
-        return f"{words} (container limit {gib(memory.limit)})"
-    return words + (f" (the machine has {gib(memory.total)})" if memory.total is not None else "")
+        return f"{words} (container limit {memory_size(memory.limit)})"
+    return words + (f" (the machine has {memory_size(memory.total)})" if memory.total is not None else "")
 
 
 def _is_low(memory: MemoryUse) -> bool:
@@ -165,8 +165,8 @@ def _address_space_in_words(memory: MemoryUse, *, is_the_cause: bool = False) ->
     space = memory.address_space
     if space is None or not (is_the_cause or space.is_nearly_used):
         return ""
-    limit = f"Its address space is limited to {gib(space.limit)} (`ulimit -v`)"
-    return f"{limit}." if is_the_cause else f"{limit} and it had used {gib(space.most)}: it may have run out of memory."
+    limit = f"Its address space is limited to {memory_size(space.limit)} (`ulimit -v`)"
+    return f"{limit}." if is_the_cause else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory."
 
 
 def _capital(text: str) -> str:

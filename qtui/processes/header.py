@@ -15,13 +15,13 @@ from qtui.engines.device import gpus as device_gpus
 from qtui.engines.device.gpus import Gpu
 from qtui.engines.device.memory import Memory, address_space, memory
 from qtui.engines.device.processor import Processor, processor
+from qtui.format import memory_size
 from qtui.records import Sampling, VariantSpec
 
 PACKAGES = (
     "llama-cpp-python", "gguf", "torch", "transformers", "accelerate", "sentencepiece", "openai", "numpy", "huggingface_hub",
 )  # fmt: skip
 """Packages whose versions decide which native code runs."""
-GIB = 1 << 30
 
 
 def machine() -> list[str]:
@@ -49,7 +49,7 @@ def weights(path: Path | None, file_bytes: int | None) -> str:
     """A line on the file or folder of the weights. `path` is None if an endpoint has them."""
     if path is None:
         return "weights: with the endpoint"
-    return f"weights: {path}" + (f", {gib(file_bytes)}" if file_bytes is not None else "")
+    return f"weights: {path}" + (f", {memory_size(file_bytes)}" if file_bytes is not None else "")
 
 
 def settings(record: Any) -> str:
@@ -85,31 +85,23 @@ def processor_in_words(processor: Processor) -> str:
 
 
 def memory_in_words(memory: Memory) -> str:
-    parts = [f"{gib(memory.total)}, {gib(memory.free)} free"]
+    parts = [f"{memory_size(memory.total)}, {memory_size(memory.free)} free"]
     if memory.limit is not None:
-        parts.append(f"container limit {gib(memory.limit)}")
+        parts.append(f"container limit {memory_size(memory.limit)}")
     if space := address_space():
-        parts.append(f"address space limited to {gib(space.limit)} (ulimit -v)")
+        parts.append(f"address space limited to {memory_size(space.limit)} (ulimit -v)")
     return ", ".join(parts)
 
 
 def gpu_in_words(gpu: Gpu) -> str:
     parts = (
         gpu.name,
-        gib(gpu.memory_bytes) if gpu.memory_bytes else "",
+        memory_size(gpu.memory_bytes) if gpu.memory_bytes else "",
         f"driver {gpu.driver}" if gpu.driver else "",
         f"compute capability {gpu.compute_capability}" if gpu.compute_capability else "",
         "hidden by the environment" if gpu.is_hidden else "",
     )
     return ", ".join(part for part in parts if part)
-
-
-def gib(number: float) -> str:
-    """Bytes in GiB, below one in MiB."""
-    if number >= GIB:
-        return f"{number / GIB:.1f} GiB"
-    mebibytes = number / (1 << 20)
-    return f"{mebibytes:.1f} MiB" if 0 < mebibytes < 10 else f"{mebibytes:.0f} MiB"
 
 
 def _system() -> str:

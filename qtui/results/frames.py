@@ -15,10 +15,10 @@ import pandas as pd
 
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
+from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
 CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
-UNKNOWN = "unknown"
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
 """The columns of answers that flags are about."""
 

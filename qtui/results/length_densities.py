@@ -1,52 +1,24 @@
 """Length distributions of every variant in view, sampled along an axis of the screen, for violins and histograms.
 
-Beside `lengths`, which has the figures: what is here depends on how the axis is drawn. On the square-root axis the kernels are
-laid over square roots of lengths, so that the curve drawn is the density of what the axis shows.
+`length_figures` has the numbers; what is here depends on how the axis is drawn. On the square-root axis the kernels are laid over
+square roots of lengths, so that the curve drawn is the density of what the axis shows.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtui.figures.axis import Axis, Scale
+from qtui.figures.length_densities import POINTS, Distribution, Distributions, LengthsByTask
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-POINTS = 257
 SHOWN = 0.975
 """Share of all answers in view that the linear axis reaches at least."""
 _STEP = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Stripped lengths of one variant's answers. `density` is sampled at POINTS equal steps along the axis.
-
-    `quartiles` are (lower quartile, median, upper quartile), None without answers; `beyond` counts answers longer than the axis.
-    """
-
-    run_id: int
-    model: str
-    variant: str
-    is_baseline: bool
-    n: int
-    quartiles: tuple[float, float, float] | None
-    density: tuple[float, ...]
-    beyond: int
-
-
-@dataclass(frozen=True, slots=True)
-class Distributions:
-    axis: Axis
-    longest: int
-    variants: tuple[Distribution, ...]
-
-    def of(self, run_id: int, model: str, variant: str) -> Distribution | None:
-        return next((d for d in self.variants if (d.run_id, d.model, d.variant) == (run_id, model, variant)), None)
 
 
 def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> Distributions:
@@ -60,23 +32,14 @@ def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> D
     return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class PairedLengths:
-    """Stripped lengths of the answers that both sides gave, in the order of tasks and samples."""
-
-    tasks: tuple[int, ...]
-    baseline: tuple[int, ...]
-    candidate: tuple[int, ...]
-
-
-def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> PairedLengths:
+def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> LengthsByTask:
     """Every answer of one pair; an answer whose counterpart is missing is left out."""
     sides: dict[str, dict[tuple[int, int], int]] = {baseline: {}, candidate: {}}
     for answer in _answers(store_path, (run_id,)):
         if answer["model"] == model and answer["variant"] in sides:
             sides[answer["variant"]][answer["task"], answer["sample"]] = len(answer["text"].strip())
     both = sorted(sides[baseline].keys() & sides[candidate].keys())
-    return PairedLengths(
+    return LengthsByTask(
         tuple(task for task, _ in both),
         tuple(sides[baseline][place] for place in both),
         tuple(sides[candidate][place] for place in both),

@@ -12,8 +12,8 @@ from typing import Any
 from qtui import paths
 from qtui.engines.device.memory import address_space
 from qtui.errors import UserError
+from qtui.format import memory_size
 from qtui.processes import log, log_end
-from qtui.processes.header import gib
 from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
@@ -76,7 +76,7 @@ def _in_words(error: Exception) -> str:
         error = error.exceptions[0]
     if isinstance(error, MemoryError) or log_end.lacks_memory(str(error)):
         space = address_space()
-        limit = f"; its address space is limited to {gib(space.limit)} (`ulimit -v`)" if space else ""
+        limit = f"; its address space is limited to {memory_size(space.limit)} (`ulimit -v`)" if space else ""
         return f"The runner ran out of memory{limit}. What is done is kept; run the same command again to resume"
     return f"{type(error).__name__}: {error} (a defect of qtui)"
 

@@ -26,13 +26,12 @@ from qtui.engines.protocol.divergence import (
 )
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, parse
-from qtui.records import RunSummary, VariantProgress
+from qtui.records import UNKNOWN, RunSummary, VariantProgress
 from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, divergences, runs
 
 MODULE = "qtui.engines.processes.divergence"
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

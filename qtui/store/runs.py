@@ -15,6 +15,7 @@ from qtui import paths, variant_facts
 from qtui.records import Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import attempts, judges, leases
+from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.variant_facts import VariantFacts
 
@@ -324,7 +325,8 @@ def _add_task_set(store: Store, task_set: TaskSet) -> int:
 def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[VariantProgress]]:
     where, values = _among("variant.run_id", run_ids)
     rows = store.execute(
-        "SELECT variant.*, count(answer.id) AS answered, coalesce(sum(trim(answer.text, char(32,9,10,13,12288)) = ''), 0) AS empty,"
+        "SELECT variant.*, count(answer.id) AS answered,"
+        f" coalesce(sum(trim(answer.text, {BLANKS}) = ''), 0) AS empty,"
         " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated, max(answer.created) AS last_answered,"
         " max(CASE WHEN answer.created >= run.started AND answer.created < json_extract(variant.facts, '$.answering_started')"
         "  THEN answer.created END) AS broke_off"

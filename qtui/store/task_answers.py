@@ -8,14 +8,10 @@ from dataclasses import dataclass
 
 from qtui.records import Task
 from qtui.store import grades
+from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.notes import Note
 
-BLANKS = (
-    "char(32,9,10,11,12,13,28,29,30,31,133,160,5760,8192,8193,8194,8195,8196,8197,8198,8199,8200,8201,8202,"
-    "8232,8233,8239,8287,12288)"
-)
-"""What Python's strip() takes away, for SQL."""
 HEAD = 200
 """Characters of a task's input in the list."""
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from qtui.figures.json_form import to_json
+from qtui.figures.rounding import rounded
+
 SUFFIX = "-gguf-q4km-hf"
 
 
@@ -146,6 +149,11 @@ def study(shared: Path) -> Frames:
     unknown = {"engine": "unknown", "prompt": "unknown", "sampling": "unknown", "task_set": "elyza"}
     conditions = frame[["experiment", "model", "variant"]].drop_duplicates().assign(**unknown)
     return Frames(frame, tasks, pd.concat(grades, ignore_index=True), conditions)
+
+
+def json_of(figure: Any) -> Any:
+    """A record as `--json` prints it."""
+    return to_json(rounded(figure))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qtui.analysis.behaviour import McNemar, judge_pairs, mcnemar
+from qtui.analysis.behaviour import judge_pairs, mcnemar
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.pairing import Pair, pairs, variants
 from qtui.analysis.tables import score_table
+from qtui.figures.lengths import McNemar
 from tests.analysis.frames import answer_rows, study, task_rows, two_variants
 
 LONG = [f"これは{'とても' * (i % 7)}長い答えで、二十文字よりは長くなっています。{i}番目。" for i in range(40)]
@@ -59,11 +60,11 @@ def test_the_study_shows_a_changed_swallow_and_an_unhealthy_stablelm(shared: Pat
     rows = {row.model: row for row in score_table(frames.answers, frames.tasks, frames.grades, frames.conditions).pairs}
     assert len(rows) == 5
     swallow, stablelm = rows["Swallow-7b-instruct"], rows["japanese-stablelm-instruct-beta-7b"]
-    assert swallow.behaviour.name == "changed"
-    assert len(swallow.behaviour.reasons) == 2
+    assert swallow.behaviour == "changed"
+    assert len(swallow.behaviour_reasons) == 2
     assert not swallow.guards
-    assert [guard.kind for guard in stablelm.guards] == ["baseline unhealthy"]
-    assert "24 of 100" in str(stablelm.guards[0])
+    assert [guard.split(":")[0] for guard in stablelm.guards] == ["baseline unhealthy"]
+    assert "24 of 100" in stablelm.guards[0]
     assert {row.verdict for row in rows.values()} == {"ungraded"}
     assert all(row.notes == ("unknown settings: prompt, sampling",) for row in rows.values())
 

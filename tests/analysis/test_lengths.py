@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qtui.analysis import lengths
 from qtui.analysis.tables import length_table
-from tests.analysis.frames import reference, study
+from tests.analysis.frames import json_of, reference, study
 
 PAIRS = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=60)
 
@@ -24,9 +24,9 @@ def test_describe_gives_quartiles_and_sample_sd() -> None:
 
 
 def test_describe_of_nothing_and_of_one_has_no_sd() -> None:
-    assert lengths.describe([]).to_json() == dict.fromkeys(
-        ("mean", "sd", "median", "q1", "q3", "iqr", "min", "max")
-    ) | {"n": 0}
+    assert json_of(lengths.describe([])) == dict.fromkeys(("mean", "sd", "median", "q1", "q3", "iqr", "min", "max")) | {
+        "n": 0
+    }
     assert lengths.describe([7]).sd is None
 
 
@@ -53,7 +53,7 @@ def test_student_interval_is_the_textbook_one() -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("values", [([], []), ([5], [9]), ([5, 5, 5], [5, 5, 5]), ([0, 0], [0, 0]), ([5, 5], [7, 7])])
 def test_strange_data_gives_none_and_no_warning(values: tuple[list[int], list[int]]) -> None:
-    found = lengths.paired(*values).to_json()
+    found = json_of(lengths.paired(*values))
     assert all(v is None or isinstance(v, list) or math.isfinite(v) for v in found.values())
 
 
@@ -85,7 +85,7 @@ def test_swapping_sides_negates(values: list[tuple[int, int]]) -> None:
 @settings(max_examples=40, deadline=None)
 def test_the_order_of_tasks_changes_no_figure_but_the_bootstrap(values: list[tuple[int, int]], random: Any) -> None:
     shuffled = random.sample(values, len(values))
-    one, other = (lengths.paired(*zip(*v, strict=True)).to_json() for v in (values, shuffled))
+    one, other = (json_of(lengths.paired(*zip(*v, strict=True))) for v in (values, shuffled))
     assert {k: v for k, v in one.items() if k != "boot95"} == {k: v for k, v in other.items() if k != "boot95"}
 
 
@@ -101,7 +101,7 @@ def test_adding_a_constant_to_the_candidate_shifts_the_difference(values: list[t
 def test_every_length_figure_of_the_reference_is_met(shared: Path) -> None:
     wanted = reference(shared, "lengths.json")
     frames = study(shared)
-    table = length_table(frames.answers, frames.tasks).to_json()
+    table = json_of(length_table(frames.answers, frames.tasks))
     variants = {(v["model"], v["variant"]): v for v in table["variants"]}
     pairs = {p["model"]: p for p in table["pairs"]}
     assert len(pairs) == len(wanted["pairs"]) == 5
@@ -122,7 +122,7 @@ def test_every_flag_count_of_the_reference_is_met(shared: Path) -> None:
     wanted = reference(shared, "lengths.json")
     frames = study(shared)
     flags = {
-        (v["model"], v["variant"]): v["flags"] for v in length_table(frames.answers, frames.tasks).to_json()["variants"]
+        (v["model"], v["variant"]): v["flags"] for v in json_of(length_table(frames.answers, frames.tasks))["variants"]
     }
     single = wanted["single"]["Karakuri-70B (Q4 only)"]
     for entry in wanted["pairs"].values():

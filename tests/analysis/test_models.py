@@ -61,11 +61,11 @@ def test_one_point_per_model_with_the_named_candidate() -> None:
     lengths = length_table(answers, task_rows(12))
     scores = score_table(answers, task_rows(12), grades, condition_rows())
     first = over_models(lengths, scores)
-    assert [(p.model, p.candidate, p.length_before, p.score_difference) for p in first.points] == [
+    assert [(p.model, p.candidate, p.length_before, p.score_change) for p in first.points] == [
         ("a", "Q4", 10, None), ("b", "Q4", 20, -1.0), ("c", "Q4", 30, None), ("d", "Q4", 40, None)]  # fmt: skip
     assert [p.candidate for p in over_models(lengths, scores, candidate="Q2").points] == ["Q2"] * 4
-    assert first.points[3].relative_change == pytest.approx(37 / 40 - 1)
-    assert first.to_json()["change_and_score"]["n"] == 1
+    assert first.points[3].length_change == pytest.approx(37 / 40 - 1)
+    assert first.change_and_score.n == 1
 
 
 def test_the_study_s_five_models_prove_nothing_and_the_sentence_says_so(shared: Path) -> None:
@@ -74,5 +74,5 @@ def test_the_study_s_five_models_prove_nothing_and_the_sentence_says_so(shared: 
     assert found.length_and_change.n == 5
     low, high = found.length_and_change.interval95 or (0, 0)
     assert low < 0 < high
-    assert found.length_and_change_text.endswith("so few neither show a relation nor rule out a strong one")
-    assert found.change_and_score_text.endswith("0 models, too few to say anything")
+    assert found.sentences[0].endswith("so few neither show a relation nor rule out a strong one")
+    assert found.sentences[1].endswith("0 models, too few to say anything")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from qtui.analysis.published import load
+from qtui.analysis.published import load, unpaired_interval
 from qtui.errors import UserError
 
 OURS = Path(__file__).parents[2] / "data" / "published" / "elyza-tasks-100.csv"
@@ -16,7 +16,7 @@ def test_the_file_that_comes_with_qtui_has_14_models_of_which_11_have_both_sides
     assert len(found) == 14
     assert sum(score.difference is not None for score in found.values()) == 11
     assert found["Swallow-7b-instruct"].difference == 0
-    assert found["karakuri-lm-70b-chat-v0.1"].unpaired_interval() is None
+    assert found["karakuri-lm-70b-chat-v0.1"].interval90 is None
 
 
 def test_it_is_the_reference_figure_for_figure(shared: Path) -> None:
@@ -24,13 +24,15 @@ def test_it_is_the_reference_figure_for_figure(shared: Path) -> None:
 
 
 def test_the_interval_is_welch_s() -> None:
-    score = next(s for s in load(OURS) if s.model == "calm2-7b-chat")
-    welch = stats.ttest_ind_from_stats(2.58, 1.862222**0.5, 100, 2.26, 1.709495**0.5, 100, equal_var=False)
-    low, high = score.unpaired_interval(0.95) or (0, 0)
+    variances = 1.709495, 1.862222
+    welch = stats.ttest_ind_from_stats(2.58, variances[1] ** 0.5, 100, 2.26, variances[0] ** 0.5, 100, equal_var=False)
+    low, high = unpaired_interval(2.58 - 2.26, *variances, level=0.95)
     # The test is significant at exactly the level whose interval touches zero.
-    touching = score.unpaired_interval(1 - float(welch.pvalue)) or (1, 1)
+    touching = unpaired_interval(2.58 - 2.26, *variances, level=1 - float(welch.pvalue))
     assert touching[0] == pytest.approx(0, abs=1e-9)
-    assert low < 0 < score.difference < high if score.difference else False
+    assert low < 0 < 2.58 - 2.26 < high
+    score = next(score for score in load(OURS) if score.model == "calm2-7b-chat")
+    assert score.interval90 == pytest.approx(unpaired_interval(2.58 - 2.26, *variances))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from qtui.analysis.over_models import over_models
-from qtui.analysis.score_row import ScoreRow
 from qtui.analysis.score_table import score_table
 from qtui.analysis.tables import length_table
-from tests.analysis.frames import Frames, answer_rows, condition_rows, grade_rows, task_rows
+from qtui.figures.scores import ScoreRow
+from tests.analysis.frames import Frames, answer_rows, condition_rows, grade_rows, json_of, task_rows
 
 N = 20
 BASE = [f"答え{number}です。" for number in range(N)]
@@ -52,7 +52,7 @@ def test_answers_that_differ_are_counted_without_blanks_at_their_ends(rows: dict
 
 
 def test_a_candidate_is_held_against_the_control_arm_and_the_noise_floor(rows: dict[str, ScoreRow]) -> None:
-    assert rows["Q4"].to_json()["beside"] == [
+    assert json_of(rows["Q4"])["beside"] == [
         "answers that differ from the baseline's: Q4 9 of 20, control arm 0 of 20, noise floor 3 of 20",
         "difference of grades: Q4 −0.45, control arm 0.00, noise floor −0.15",
     ]
@@ -60,10 +60,8 @@ def test_a_candidate_is_held_against_the_control_arm_and_the_noise_floor(rows: d
 
 def test_a_control_arm_is_held_against_the_noise_floor_and_that_against_nothing(rows: dict[str, ScoreRow]) -> None:
     assert [each.role for each in rows["F16"].yardsticks] == ["noise floor"]
-    assert (
-        rows["F16"].to_json()["beside"][0].startswith("answers that differ from the baseline's: control arm 0 of 20,")
-    )
-    assert rows["again"].to_json()["beside"] == []
+    assert json_of(rows["F16"])["beside"][0].startswith("answers that differ from the baseline's: control arm 0 of 20,")
+    assert json_of(rows["again"])["beside"] == []
 
 
 def test_the_verdict_of_each_says_what_it_is_about(rows: dict[str, ScoreRow]) -> None:
@@ -80,7 +78,7 @@ def test_the_seed_of_a_noise_floor_is_named_and_no_guard(rows: dict[str, ScoreRo
 def test_without_grades_the_answers_are_compared_all_the_same(frames: Frames) -> None:
     table = score_table(frames.answers, frames.tasks, frames.grades[:0], frames.conditions)
     row = next(row for row in table.pairs if row.candidate == "Q4")
-    assert row.to_json()["beside"] == [
+    assert json_of(row)["beside"] == [
         "answers that differ from the baseline's: Q4 9 of 20, control arm 0 of 20, noise floor 3 of 20"
     ]
 
@@ -88,7 +86,7 @@ def test_without_grades_the_answers_are_compared_all_the_same(frames: Frames) ->
 def test_without_yardsticks_nothing_is_said(frames: Frames) -> None:
     answers = frames.answers[frames.answers["role"].isin(("baseline", "candidate"))].reset_index(drop=True)
     [row] = score_table(answers, frames.tasks, frames.grades, frames.conditions).pairs
-    assert (row.yardsticks, row.to_json()["beside"]) == ((), [])
+    assert (row.yardsticks, json_of(row)["beside"]) == ((), [])
 
 
 def test_a_model_is_never_one_point_more_for_its_control_arm(frames: Frames) -> None:

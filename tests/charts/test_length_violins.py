@@ -1,7 +1,6 @@
 """What stands beside the violins: a violin per pair, medians and change, shapes, flags; nothing that drives a terminal."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -9,28 +8,34 @@ from qtui.charts.length_comparison import WIDTH, figure_lines
 from qtui.charts.length_violins import Story, flag_texts, label_width, legend, page, stories, violins
 from qtui.charts.lines import plain, width
 from qtui.figures.axis import Axis
-from qtui.results.length_densities import POINTS, Distribution, Distributions
-from qtui.results.length_figures import LengthRows, PairRow, Summary, VariantRow
+from qtui.figures.length_densities import POINTS, Distribution, Distributions
+from qtui.figures.lengths import LengthSummary, LengthTable, PairedLengths, PairLengths, VariantLengths
 
 AXIS = Axis(800.0)
 
 
-def variant(name: str, median: float, *, model: str = "org/small", **flags: int) -> VariantRow:
-    summary = Summary(100, median, 50.0, median, median - 10, median + 10, 20.0, 0, 900)
-    return VariantRow(1, "study", model, name, name == "FP16", summary, summary, flags, "flask", 0.71)
+def variant(name: str, median: float, *, model: str = "org/small", **flags: int) -> VariantLengths:
+    summary = LengthSummary(100, median, 50.0, median, median - 10, median + 10, 20.0, 0, 900)
+    return VariantLengths(
+        run_id=1, experiment="study", model=model, variant=name, is_baseline=name == "FP16", raw=summary, stripped=summary,
+        flags=flags, shape="flask", shape_stability=0.71, shape_shares={},
+    )  # fmt: skip
 
 
-def pair(candidate: str, *, model: str = "org/small", behaviour: str = "no change found") -> PairRow:
-    figures: dict[str, Any] = {
-        "mean_diff": -43.0, "rel_change_mean": -0.22, "boot95": [-68.0, -21.0], "n_longer": 40, "n_shorter": 56,
-        "wilcoxon_p": 0.003, "cliffs_delta": -0.12, "ks_D": 0.13, "ks_p": 0.37, "wasserstein": 43.0, "spearman": 0.73,
-    }  # fmt: skip
-    return PairRow(
-        1, "study", model, "FP16", candidate, figures, figures, {}, 3, "flask", "flask", behaviour, ("shorter",)
-    )
+def pair(candidate: str, *, model: str = "org/small", behaviour: str = "no change found") -> PairLengths:
+    figures = PairedLengths(
+        n=99, mean_diff=-43.0, sd_diff=None, boot95=(-68.0, -21.0), t95=None, rel_change_mean=-0.22, rel_change_median=None,
+        median_paired_diff=None, n_longer=40, n_shorter=56, n_equal=3, wilcoxon_W=None, wilcoxon_p=0.003, sign_p=None,
+        cliffs_delta=-0.12, ks_D=0.13, ks_p=0.37, wasserstein=43.0, spearman=0.73, mean_abs_diff=None,
+    )  # fmt: skip
+    return PairLengths(
+        run_id=1, experiment="study", model=model, baseline="FP16", candidate=candidate, raw=figures, stripped=figures,
+        mcnemar={}, identical=3, identical_raw=3, identical_strip=3, identical_strip_nonempty=3, shape_baseline="flask",
+        shape_candidate="flask", behaviour=behaviour, behaviour_reasons=("shorter",), behaviour_p_holm=None,
+    )  # fmt: skip
 
 
-def distributions(rows: LengthRows) -> Distributions:
+def distributions(rows: LengthTable) -> Distributions:
     density = tuple(0.01 if 20 < i < 60 else 0.0 for i in range(POINTS))
     drawn = [
         Distribution(v.run_id, v.model, v.variant, v.is_baseline, 100, (90.0, 100.0, 110.0), density, 2)
@@ -39,8 +44,8 @@ def distributions(rows: LengthRows) -> Distributions:
     return Distributions(AXIS, 900, tuple(drawn))
 
 
-def rows(*variants: VariantRow, pairs: tuple[PairRow, ...]) -> LengthRows:
-    return LengthRows(variants, pairs, ())
+def rows(*variants: VariantLengths, pairs: tuple[PairLengths, ...]) -> LengthTable:
+    return LengthTable(variants, pairs, ())
 
 
 SEVERAL = rows(variant("FP16", 140), variant("Q4_K_M", 106), variant("Q2_K", 60), pairs=(pair("Q4_K_M"), pair("Q2_K")))
@@ -136,7 +141,7 @@ def test_violins_of_one_model_in_two_runs_name_their_experiment(cells: int) -> N
     found = rows(variant("FP16", 140), variant("Q4_K_M", 106), pairs=(pair("Q4_K_M"),))
     again = [replace(v, run_id=2, experiment="study, hotter") for v in found.variants]
     pairs = (*found.pairs, replace(found.pairs[0], run_id=2, experiment="study, hotter"))
-    both = LengthRows((*found.variants, *again), pairs, ())
+    both = LengthTable((*found.variants, *again), pairs, ())
     headings = [plain(v.heading) for v in violins(stories(both), distributions(both), cells)]
     assert "org/small (study) " in headings[0]
     assert "org/small (study, hot" in headings[1]

@@ -4,13 +4,14 @@ import pytest
 
 from qtui.charts.lines import plain, width
 from qtui.charts.over_models import over_models_lines
-from qtui.results.over_models import ModelPoint, OverModels
+from qtui.figures.over_models import ModelPoint, OverModels, RankCorrelation
 
 SENTENCES = ("length before and relative change: so few models prove nothing", "change of length and of score: nothing")
+NONE = RankCorrelation(0, None, None, None)
 
 
 def found(*points: ModelPoint, scores_by: str = "reference") -> OverModels:
-    return OverModels(points, scores_by, SENTENCES)
+    return OverModels(points, scores_by, NONE, NONE, SENTENCES)
 
 
 def point(run_id: int, model: str, candidate: str = "Q4_K_M") -> ModelPoint:

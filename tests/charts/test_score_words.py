@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from qtui.charts.lines import plain
 from qtui.charts.score_words import detail_lines, judge_sentence, published_for, verdict_sign, verdict_word
-from qtui.results.published import PublishedRow
-from qtui.results.score_figures import ScoreCause, ScoreRow
+from qtui.figures.published import PublishedScore
+from qtui.figures.scores import ScoreCause, ScoreRow
 from tests.charts.rows import score_row
 
-STUDY = PublishedRow("calm2-7b-chat", "cyberagent", 2.26, 2.58, 0.32, (0.03, 0.61))
+STUDY = PublishedScore("calm2-7b-chat", "cyberagent", 2.26, 2.58, 0.32, (0.03, 0.61))
 
 
 def graded() -> ScoreRow:
@@ -21,7 +21,7 @@ def graded() -> ScoreRow:
     )  # fmt: skip
 
 
-def details(row: ScoreRow, published: PublishedRow | None = None) -> list[str]:
+def details(row: ScoreRow, published: PublishedScore | None = None) -> list[str]:
     return [plain(line) for line in detail_lines(row, 0.2, published)]
 
 
@@ -52,6 +52,11 @@ def test_behaviour_comes_with_its_reasons() -> None:
 def test_the_largest_cause_comes_first_and_what_carries_nothing_is_left_out() -> None:
     causes = [line for line in details(graded()) if "answers" in line and "from" in line]
     assert [line.split(maxsplit=2)[2] for line in causes] == ["−0.18 from 14 looping answers"]
+
+
+def test_a_cause_of_two_words_is_joined() -> None:
+    row = replace(graded(), causes=(ScoreCause("other language", 0, 2, 0.05),))
+    assert any(line.endswith("+0.05 from 2 other-language answers") for line in details(row))
 
 
 def test_ungraded_tasks_are_counted() -> None:

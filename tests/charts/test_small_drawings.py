@@ -11,7 +11,7 @@ from qtui.charts.histogram import histogram_lines
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.lines import plain, width, wrap_line
 from qtui.figures.axis import Axis
-from qtui.results.score_figures import ScoreRow
+from qtui.figures.scores import ScoreRow
 from tests.charts.rows import score_row
 
 grades = st.floats(-4, 4)

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtui.charts.lines import Line, plain, width
-from qtui.charts.violins import HANGING, MARGIN, RISING, Half, Violin, height, rows_for, split_rows, violin_lines
+from qtui.charts.violins import (
+    BEYOND_COLUMNS,
+    HANGING,
+    RISING,
+    Half,
+    Violin,
+    height,
+    rows_for,
+    split_rows,
+    violin_lines,
+)
 from qtui.figures.axis import Axis
 
 densities = st.lists(st.floats(0, 1), min_size=2, max_size=300).map(tuple)
@@ -41,7 +51,7 @@ def columns_of(rows: list[list[int]]) -> list[int]:
 def test_every_line_is_as_wide_as_asked(
     both: list[tuple[float, ...]], name: str, cells: int, labels: int, rows: int
 ) -> None:
-    cells = max(cells, labels + MARGIN + 1)
+    cells = max(cells, labels + BEYOND_COLUMNS + 1)
     violin = Violin([(name, "strong")], half(name, both[0], beyond=3), half(name, both[1]))
     for reverse in (True, False):
         lines = violin_lines(violin, AXIS, width=cells, label_width=labels, rows=rows, reverse=reverse)

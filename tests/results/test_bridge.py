@@ -11,9 +11,10 @@ import pytest
 
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
+from qtui.figures.json_form import to_json
 from qtui.results import frames
-from qtui.results.length_figures import length_json, length_rows
-from qtui.results.score_figures import score_json, score_rows
+from qtui.results.length_figures import length_rows
+from qtui.results.score_figures import score_rows
 from qtui.results.task_changes import deltas
 from qtui.store import open_store
 from tests.filled_store import fill
@@ -29,7 +30,7 @@ def store_path(tmp_path: Path) -> Path:
 
 def test_a_graded_pair_has_its_difference_and_verdict(store_path: Path) -> None:
     run_id = fill(store_path, grade_of={"FP16": GOOD, "Q4_K_M": GOOD, "Q2_K": WORSE})
-    same, worse = score_rows(store_path, (run_id,)).rows
+    same, worse = score_rows(store_path, (run_id,)).pairs
     assert (same.candidate, same.difference, same.verdict) == ("Q4_K_M", 0.0, "equivalent")
     assert worse.candidate == "Q2_K"
     assert worse.difference == pytest.approx(sum(WORSE) / 12 - sum(GOOD) / 12, abs=1e-6)
@@ -38,7 +39,7 @@ def test_a_graded_pair_has_its_difference_and_verdict(store_path: Path) -> None:
 
 def test_a_pair_that_nobody_graded_has_a_row_without_scores(store_path: Path) -> None:
     run_id = fill(store_path)
-    rows = score_rows(store_path, (run_id,)).rows
+    rows = score_rows(store_path, (run_id,)).pairs
     assert [(row.candidate, row.judge, row.n, row.difference, row.verdict) for row in rows] == [
         ("Q4_K_M", None, 0, None, "ungraded"),
         ("Q2_K", None, 0, None, "ungraded"),
@@ -47,7 +48,7 @@ def test_a_pair_that_nobody_graded_has_a_row_without_scores(store_path: Path) ->
 
 def test_ungraded_tasks_are_left_out_and_counted(store_path: Path) -> None:
     run_id = fill(store_path, grade_of={"FP16": GOOD, "Q4_K_M": [None, *GOOD[1:]]})
-    row = score_rows(store_path, (run_id,)).rows[0]
+    row = score_rows(store_path, (run_id,)).pairs[0]
     assert (row.n, row.ungraded) == (11, 1)
 
 
@@ -63,8 +64,8 @@ def test_two_runs_are_never_thrown_together(store_path: Path) -> None:
 
 def test_json_and_rows_say_the_same(store_path: Path) -> None:
     run_id = fill(store_path, grade_of={"FP16": GOOD, "Q2_K": WORSE})
-    found = json.loads(json.dumps(score_json(store_path, (run_id,))))["pairs"]
-    rows = score_rows(store_path, (run_id,)).rows
+    found = json.loads(json.dumps(to_json(score_rows(store_path, (run_id,)))))["pairs"]
+    rows = score_rows(store_path, (run_id,)).pairs
     assert [(p["experiment"], p["candidate"], p["verdict_text"]) for p in found] == [
         (row.experiment, row.candidate, row.verdict_text) for row in rows
     ]
@@ -72,7 +73,7 @@ def test_json_and_rows_say_the_same(store_path: Path) -> None:
 
 def test_another_margin_is_another_verdict(store_path: Path) -> None:
     run_id = fill(store_path, grade_of={"FP16": GOOD, "Q2_K": WORSE})
-    verdicts = {margin: score_rows(store_path, (run_id,), margin).rows[1].rule for margin in (0.2, 3.0)}
+    verdicts = {margin: score_rows(store_path, (run_id,), margin).pairs[1].rule for margin in (0.2, 3.0)}
     assert verdicts == {0.2: "worse", 3.0: "equivalent"}
 
 
@@ -93,7 +94,7 @@ def test_a_run_without_answers_has_no_rows(store_path: Path) -> None:
     run_id = fill(store_path)
     store = open_store(store_path)
     store.execute("DELETE FROM variant_answer")
-    assert score_rows(store_path, (run_id,)).rows == ()
+    assert score_rows(store_path, (run_id,)).pairs == ()
     assert length_rows(store_path, (run_id,)).pairs == ()
     assert deltas(store_path, run_id, "pet-7b", "FP16", "Q2_K") == ()
 
@@ -130,10 +131,10 @@ def test_the_study_is_read_as_its_reference_has_it(shared: Path, store_path: Pat
 
     store = open_store(store_path)
     run_id = gpt4_autoeval.write(store, gpt4_autoeval.read(shared / "data/gpt4-autoeval/assets")).run_id
-    scores = {row.model: row for row in score_rows(store_path, (run_id,)).rows}
+    scores = {row.model: row for row in score_rows(store_path, (run_id,)).pairs}
     assert any("24 of 100 answers empty" in guard for guard in scores["japanese-stablelm-instruct-beta-7b"].guards)
     assert scores["Swallow-7b-instruct"].behaviour == "changed"
-    lengths = {(row["model"], row["variant"]): row for row in length_json(store_path, (run_id,))["variants"]}
+    lengths = {(row["model"], row["variant"]): row for row in to_json(length_rows(store_path, (run_id,)))["variants"]}
     reference = json.loads((shared / "reference/lengths.json").read_text())["pairs"]["Xwin-7B"]["raw"]["fp16"]
     assert lengths["Xwin-LM-7B-V0.1", "FP16"]["raw"] == reference
 

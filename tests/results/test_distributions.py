@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from qtui.exchange import gpt4_autoeval
-from qtui.results.length_densities import POINTS, distributions, paired_lengths
+from qtui.figures.length_densities import POINTS
+from qtui.results.length_densities import distributions, paired_lengths
 from qtui.store import open_store
 from tests.ui.conftest import fill
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from qtui.engines.weights.weights import open_weights
-from qtui.results.score_figures import ScoreRow, score_rows
+from qtui.figures.scores import ScoreRow
+from qtui.results.score_figures import score_rows
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
 pytest.importorskip("torch", reason="needs the engines extra")
@@ -56,7 +57,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScoreRow]:
         asked, capture_output=True, text=True, check=False, env={**os.environ, **own, "OMP_NUM_THREADS": "1"}
     )
     assert done.returncode == 0, done.stderr
-    return {row.candidate: row for row in score_rows(folder / "s.sqlite", (1,)).rows}
+    return {row.candidate: row for row in score_rows(folder / "s.sqlite", (1,)).pairs}
 
 
 def text(value: str) -> bytes:

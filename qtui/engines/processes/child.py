@@ -19,8 +19,8 @@ from qtui.engines.available import INSTALL
 from qtui.engines.device.memory import address_space, memory
 from qtui.engines.protocol.answering import Failed, encode
 from qtui.errors import UserError
+from qtui.format import memory_size
 from qtui.processes import log, log_end, parent
-from qtui.processes.header import gib
 from qtui.secrets import redaction
 
 SMALLER = "use fewer slots, a smaller context or smaller weights"
@@ -113,7 +113,9 @@ def _out_of_memory(error: Exception, limit: str) -> str:
     said = str(error).strip().partition("\n")[0]
     if log_end.lacks_gpu_memory(f"{type(error).__name__}: {said}"):
         return f"out of GPU memory: {said or 'the GPU is full'}; {SMALLER}"
-    had = f"this process had {gib(psutil.Process().memory_info().rss)} and {gib(memory().free)} were free"
+    had = (
+        f"this process had {memory_size(psutil.Process().memory_info().rss)} and {memory_size(memory().free)} were free"
+    )
     return f"out of memory{f': {said}' if said else ''}; {limit or had}; {SMALLER}"
 
 
@@ -122,8 +124,8 @@ def _address_space_in_words(*, lacks_memory: bool) -> str:
     space = address_space()
     if space is None or not (lacks_memory or space.is_nearly_used):
         return ""
-    limit = f"the address space of this process is limited to {gib(space.limit)} (`ulimit -v`)"
-    return limit if lacks_memory else f"{limit} and it had used {gib(space.most)}: it may have run out of memory"
+    limit = f"the address space of this process is limited to {memory_size(space.limit)} (`ulimit -v`)"
+    return limit if lacks_memory else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory"
 
 
 def _protocol_on_real_stdout() -> Say:

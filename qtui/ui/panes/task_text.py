@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from qtui.charts.figures import signed
 from qtui.differences import Differences, Piece
+from qtui.format import signed
 from qtui.records import Task
 from qtui.store.divergences import Known
 from qtui.store.notes import Note

@@ -19,7 +19,8 @@ from qtui.charts.length_comparison import figure_lines
 from qtui.charts.length_violins import Story, label_width, legend, stories, violins
 from qtui.charts.over_models import over_models_lines
 from qtui.figures.axis import Axis, Scale, round_up
-from qtui.results.length_densities import Distributions, distributions, paired_lengths
+from qtui.figures.length_densities import Distributions
+from qtui.results.length_densities import distributions, paired_lengths
 from qtui.results.length_figures import length_rows
 from qtui.results.over_models import over_models
 from qtui.text import safe

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.style import Style
 from rich.text import Text
 
-from qtui.charts.figures import size
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
+from qtui.format import size
 from qtui.store.quantization_jobs import MadeFile, Making
 from qtui.text import safe, wrap
 from qtui.ui.panes.models.text_table import text_table

@@ -6,13 +6,14 @@ from itertools import zip_longest
 from rich.style import Style
 from rich.text import Text
 
-from qtui.catalog import UNKNOWN, Entry
+from qtui.catalog import Entry
 from qtui.charts.role_words import followed
+from qtui.format import size
+from qtui.records import UNKNOWN
 from qtui.text import cut, safe, wrap
 from qtui.ui.panes.models.file_lines import made_lines, work_lines
 from qtui.ui.panes.models.known_models import KnownModel, bits_per_weight
 from qtui.ui.panes.models.text_table import text_table
-from qtui.ui.panes.runs.run_lines import size
 from qtui.ui.widgets.columns import Column
 
 VARIANT_COLUMNS = (
@@ -64,7 +65,7 @@ def _lines_here(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> I
         yield Text()
         yield Text.assemble((heading, styles["strong"]))
         for file in model.files:
-            yield from _pair(size(file.bytes), str(file.path), cells, styles)
+            yield from _pair(size(file.bytes, 0), str(file.path), cells, styles)
 
 
 def _catalog_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
@@ -88,10 +89,10 @@ def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
             (
                 followed(variant.name, variant.role),
                 variant.engine,
-                size(facts.file_bytes) if facts.file_bytes else "",
+                size(facts.file_bytes, 0) if facts.file_bytes else "",
                 f"{bits:.2f}" if bits else "",
                 f"{speed:.1f}" if speed else "",
-                " + ".join(size(number) + where for number, where in (memory, gpu) if number),
+                " + ".join(size(number, 0) + where for number, where in (memory, gpu) if number),
                 f"{load:.1f} s" if load else "",
             )
         )
@@ -101,7 +102,7 @@ def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
 def _background(entry: Entry) -> Iterator[tuple[str, str]]:
     made_into = f"{entry.gguf_repo}: {entry.gguf_file}" if entry.gguf_repo and entry.gguf_file else ""
     if made_into and entry.gguf_bytes:
-        made_into += f" ({size(entry.gguf_bytes)})"
+        made_into += f" ({size(entry.gguf_bytes, 0)})"
     pairs = (
         ("Family", entry.family),
         ("Parameters", entry.parameters),

@@ -15,8 +15,10 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from qtui import catalog
-from qtui.catalog import UNKNOWN, Entry
+from qtui.catalog import Entry
 from qtui.errors import UserError
+from qtui.format import size
+from qtui.records import UNKNOWN
 from qtui.store import quantization_jobs
 from qtui.store.quantization_jobs import Kind
 from qtui.text import safe
@@ -24,7 +26,6 @@ from qtui.ui import keys, launch, stylesheet
 from qtui.ui.panes.models.known_models import KnownModel, known_models, made_files
 from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.panes.pane import Pane
-from qtui.ui.panes.runs.run_lines import size
 from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
@@ -225,7 +226,7 @@ def _row(model: KnownModel) -> Row:
         model.name,
         _count(model.parameters) or _known(entry.parameters if entry else UNKNOWN),
         safe(", ".join(variant.name for variant in model.variants)),
-        size(model.bytes_on_disk) if model.files else "",
+        size(model.bytes_on_disk, 0) if model.files else "",
         _known(entry.base_model if entry else UNKNOWN),
         f"{entry.context_length:,}" if entry and entry.context_length else "",
         _known(entry.license if entry else UNKNOWN),

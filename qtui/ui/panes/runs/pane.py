@@ -15,12 +15,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from qtui.errors import UserError
+from qtui.format import day
 from qtui.records import RunSummary
 from qtui.store import runs as store_runs
 from qtui.text import safe
 from qtui.ui import keys, launch, stylesheet
 from qtui.ui.panes.pane import Pane
-from qtui.ui.panes.runs.run_lines import day, run_lines, state_text
+from qtui.ui.panes.runs.run_lines import run_lines, state_text
 from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from qtui import session_end
 from qtui.charts.role_words import followed
+from qtui.format import day, duration, rough_duration, size
 from qtui.records import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
@@ -95,40 +96,6 @@ def run_lines(
     return lines
 
 
-def ago(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(0, seconds):.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 36 * 3600:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} days"
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds as `1:02:03` or `2:03`."""
-    whole = round(max(0.0, seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def size(number: float) -> str:
-    """Bytes in the unit that leaves one to three digits before the point, by powers of 1024 as tools for GGUF do."""
-    for unit in ("B", "KB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GB"
-
-
-def day(moment: float) -> str:
-    """`13:05` today, `21 Nov` this year, else the date."""
-    then, today = time.localtime(moment), time.localtime()
-    if then[:3] == today[:3]:
-        return time.strftime("%H:%M", then)
-    return time.strftime("%-d %b" if then[0] == today[0] else "%Y-%m-%d", then)
-
-
 def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float, note: str) -> Iterator[Text]:
     title = _styled(cut(safe(run.experiment), cells - 16), styles["strong"])
     title.append(f"  {state_text(run.state)}", styles[role(run.state)])
@@ -137,7 +104,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
     yield title
     what = f"{run.tasks} tasks of {safe(run.task_set)}"
     if run.source == "import":
-        what += f" · imported {ago(now - run.created)} ago from {safe(_short(run.origin))}"
+        what += f" · imported {rough_duration(now - run.created)} ago from {safe(_short(run.origin))}"
     elif run.started is None:
         what += " · not started yet"
     else:
@@ -224,7 +191,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
             f"{variant.answered}/{variant.expected}",
             "" if speed is None else f"{speed:.0f}" if speed >= 100 else f"{speed:.1f}",
             duration(left) if left is not None and at_work else "",
-            " + ".join(size(number) + where for number, where in (memory, gpu) if number),
+            " + ".join(size(number, 0) + where for number, where in (memory, gpu) if number),
             str(variant.empty) if variant.empty else "",
             str(variant.truncated) if variant.truncated else "",
         ),

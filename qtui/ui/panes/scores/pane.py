@@ -15,11 +15,13 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts.bars import Bar, Group, bar_lines
-from qtui.charts.figures import number, signed
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
-from qtui.results.published import SOURCE, PublishedRow, published_rows
-from qtui.results.score_figures import ScoreRow, ScoreRows, score_rows
+from qtui.figures.published import SOURCE, PublishedScore
+from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
+from qtui.format import number, signed
+from qtui.results.published import published_rows
+from qtui.results.score_figures import score_rows
 from qtui.results.task_changes import TaskDelta, deltas
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
@@ -59,11 +61,11 @@ class ScoresPane(FiguresPane):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._found = ScoreRows((), 0.2, ())
+        self._found = ScoreTable((), MARGIN, ())
         self._rows: list[ScoreRow] = []
         self._repeated: frozenset[str] = frozenset()
         """Models of more than one run in view: their names alone say too little."""
-        self._published: tuple[PublishedRow, ...] = ()
+        self._published: tuple[PublishedScore, ...] = ()
         self._flipped: list[TaskDelta] = []
         self._order = 0
         self._with_published = False
@@ -86,8 +88,8 @@ class ScoresPane(FiguresPane):
             self._found = await self.computed(score_rows, run_ids, self.workbench.config.margin)
             self._published = await self.workbench.numbers.ask(published_rows)
         else:
-            self._found = ScoreRows((), self._found.margin, ())
-        rows = _ordered(self._found.rows, self._order)
+            self._found = ScoreTable((), self._found.margin, ())
+        rows = _ordered(self._found.pairs, self._order)
         if rows != self._rows:
             self.own_choices.forget()
         self._rows, self._repeated = rows, _repeated(rows)
@@ -140,7 +142,7 @@ class ScoresPane(FiguresPane):
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)
         self.notify(f"Order: {ORDERS[self._order]}", timeout=2)
-        self._rows = _ordered(self._found.rows, self._order)
+        self._rows = _ordered(self._found.pairs, self._order)
         self.own_choices.forget()
         self._show()
 
@@ -312,7 +314,7 @@ def _first_of_pair(rows: Sequence[ScoreRow]) -> list[bool]:
     return [pair not in pairs[:i] for i, pair in enumerate(pairs)]
 
 
-def _study_cell(published: PublishedRow | None) -> str:
+def _study_cell(published: PublishedScore | None) -> str:
     if published is None:
         return ""
     return f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)} {signed(published.difference):>6}"

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
-from qtui.charts.figures import signed
+from qtui.format import signed
 from qtui.store import task_answers
 from qtui.store.task_answers import TaskSides
 from qtui.text import safe, width

@@ -1,0 +1,134 @@
+"""Scores of candidates against their baselines: a row per pair and judge, as `qtui scores --json` prints it.
+
+Scores are grades from 1 to 5; a difference is candidate − baseline. What could not be computed is None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from qtui.figures.pair import Interval, PairFigures
+from qtui.figures.rounding import Decimals, Significant
+
+MARGIN = 0.2
+"""The margin Δ in grades that counts as no loss where nobody chose another, fixed before anything is graded."""
+
+Score = Annotated[float | None, Decimals(6)]
+ScoreInterval = Annotated[Interval | None, Decimals(6)]
+PValue = Annotated[float | None, Significant(6)]
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCovariate:
+    """d = δ + β·ln(length of candidate / length of baseline): `delta` is the difference at equal length."""
+
+    n: int
+    delta: Annotated[float, Decimals(6)]
+    delta_interval95: Annotated[Interval, Decimals(6)]
+    beta: Annotated[float, Decimals(6)]
+    beta_interval95: Annotated[Interval, Decimals(6)]
+    beta_p: Annotated[float, Significant(6)]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCause:
+    """A kind of answer and its part of the difference in grades; the parts of a row add up to it.
+
+    `baseline` and `candidate` count answers of that kind that only this side has; for `much shorter` and `the rest` all pairs of
+    answers are counted as the candidate's.
+    """
+
+    kind: str
+    baseline: int
+    candidate: int
+    contribution: Annotated[float, Decimals(6)]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresWithoutEmpty:
+    """Scores over the `n` tasks in which neither side is empty."""
+
+    n: int
+    difference: Score
+    interval90: ScoreInterval
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One pair's answers: how many both sides gave, how many of them differ once stripped, the mean difference of grades."""
+
+    role: str
+    candidate: str
+    answers: int
+    differing: int
+    difference: Score = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow(PairFigures):
+    """A pair under one judge. `judge` is None, `n` 0 and every score None where nobody graded both sides.
+
+    `verdict` is what the row earns after the guards, `rule` what the interval alone would earn: each one of equivalent, higher,
+    not_worse, worse, lower, inconclusive, guarded, ungraded. `claim_p_holm` is the p value of the rule's claim, adjusted over the
+    `comparisons` rows of the same experiment and judge; a guarded row claims nothing. `behaviour` is `changed`, `no change found`
+    or None where there are no answers to compare.
+    """
+
+    judge: str | None
+    n: int
+    takes: int
+    baseline_mean: Score
+    candidate_mean: Score
+    difference: Score
+    sd: Score
+    interval90: ScoreInterval
+    interval95: ScoreInterval
+    wins: int | None
+    ties: int | None
+    losses: int | None
+    flips_down: int | None
+    flips_up: int | None
+    verdict: str
+    verdict_text: str
+    behaviour: str | None
+    behaviour_reasons: tuple[str, ...]
+    guards: tuple[str, ...]
+    mde80: Score
+    notes: tuple[str, ...]
+    answered: int
+    ungraded: int
+    big_down: int | None
+    big_up: int | None
+    noise_flips: Score
+    p: PValue = None
+    rule: str | None
+    claim_p: PValue = None
+    claim_p_holm: PValue
+    comparisons: int
+    behaviour_p_holm: PValue = None
+    tasks_needed: int | None
+    histogram_baseline: Mapping[str, int]
+    """How many grades of 1, 2, 3, 4, 5 there are."""
+    histogram_candidate: Mapping[str, int]
+    length_covariate: LengthCovariate | None = None
+    causes: tuple[ScoreCause, ...]
+    without_empty: ScoresWithoutEmpty | None = None
+    """None where no task has an empty answer."""
+    margin: float = MARGIN
+    role: str = "candidate"
+    """Of `records.Role`: only a candidate's difference is about quantization."""
+    differing: int = 0
+    """Answers that are not the baseline's."""
+    yardsticks: tuple[Measured, ...] = ()
+    """Control arm and noise floor of the same model and judge, where this row is compared with them."""
+    beside: tuple[str, ...] = ()
+    """How the differing answers and the difference compare with the yardsticks, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """All rows, and what a reader has to know about them."""
+
+    pairs: tuple[ScoreRow, ...]
+    margin: float
+    notes: tuple[str, ...]
