@@ -16,7 +16,6 @@ Counts = npt.NDArray[np.int32]
 Shape = Literal["no-clear-peak", "slime", "pot", "flask", "unclassified"]
 
 SHAPES: tuple[Shape, ...] = ("no-clear-peak", "slime", "pot", "flask", "unclassified")
-JAPANESE: Mapping[Shape, str] = {"slime": "つぶれ型", "pot": "つぼ型", "flask": "フラスコ型"}
 CAVEAT = "shape thresholds were fitted to the labels of the 2024 study"
 
 _LIMITS = (80, 100, 180, 300, 500, 800)

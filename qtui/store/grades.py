@@ -66,17 +66,6 @@ def commit_human(store: Store, place: Place, grade: int | None, comment: str = "
             )
 
 
-def forget_ungraded(store: Store, run_id: int) -> int:
-    """Drop the *ungraded* rows of a run so that they are asked again. How many there were."""
-    with store.writing():
-        cursor = store.execute(
-            "DELETE FROM grade WHERE grade IS NULL AND answer_id IN (SELECT va.answer_id FROM variant_answer va"
-            " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ?)",
-            (run_id,),
-        )
-    return cursor.rowcount
-
-
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     """Every grade that counts of the runs' answers, in the order of `COLUMNS`.
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from qtui.records import RunSummary
-from qtui.store import Store, grades, runs
+from qtui.store import Store, runs
 from qtui.ui.data import run_watch
 from qtui.ui.data.run_watch import RunWatch
 from tests.ui.conftest import fill
@@ -52,9 +52,8 @@ def test_finished_runs_are_not_counted_again_at_each_change(
 
 
 def test_a_grade_for_a_finished_run_is_seen_when_everything_is_due(
-    watch: RunWatch, store: Store, study: int, monkeypatch: pytest.MonkeyPatch
+    watch: RunWatch, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.execute("DELETE FROM grade WHERE id = (SELECT min(id) FROM grade)")
     monkeypatch.setattr(run_watch, "WHOLE_SECONDS", 0.0)
     assert watch.read(store)[0].judges[0].graded == 15
-    assert grades.forget_ungraded(store, study) == 0

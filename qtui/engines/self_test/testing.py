@@ -77,11 +77,6 @@ def kept(identity: str) -> Test:
     return Test(found.devices, found.report, {outcome.case: outcome for outcome in found.outcomes}, found.broken)
 
 
-def forget() -> None:
-    """Drop all outcomes, so that everything is tested again."""
-    _file().unlink(missing_ok=True)
-
-
 class _Entry(msgspec.Struct):
     devices: list[DeviceFacts] = []
     report: dict[str, str] = {}
