@@ -111,7 +111,7 @@ def test_a_defect_is_described_in_a_log_that_others_may_not_read(umask: int, xdg
 
 
 def test_an_experiment_of_the_form_is_for_its_user_alone(umask: int, xdg: Path) -> None:
-    assert mode(new_run._save("x", "mine")) == 0o600
+    assert mode(new_run.save("x", "mine")) == 0o600
     assert modes(xdg) == {}
 
 

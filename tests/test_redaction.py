@@ -20,7 +20,7 @@ KEY = "sk-aB3/x+9_Zq~Lw8T="
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """But those of the test, and not the developer's."""
-    for secret in list(redaction._secrets()):
+    for secret in list(redaction.known_secrets()):
         for name in secret.label.removeprefix("password of ").removeprefix("$").split():
             monkeypatch.delenv(name, raising=False)
 
@@ -201,7 +201,7 @@ def test_a_long_secret_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PROGRAM = """
 import logging, os, sys, traceback
-from qtui import redaction
+from qtui.secrets import redaction
 with redaction.guarded_streams():
     logging.basicConfig()
     logging.warning("headers %s", {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]})
@@ -234,7 +234,7 @@ def test_streams_of_a_log_are_without_secrets_and_otherwise_whole(key: str) -> N
 
 
 def test_streams_that_are_closed_do_no_harm(key: str) -> None:
-    code = "from qtui import redaction\nwith redaction.guarded_streams(): print('x')"
+    code = "from qtui.secrets import redaction\nwith redaction.guarded_streams(): print('x')"
     done = subprocess.run(["sh", "-c", f'"{sys.executable}" -c "{code}" >&- 2>&-'], check=False)
     assert done.returncode == 0
 

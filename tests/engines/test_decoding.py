@@ -46,19 +46,23 @@ def test_llama_cpp_fills_a_slot_again_while_others_go_on(spm_gguf: Path) -> None
     assert found[-1].index == 0  # one slot answered everything else meanwhile
 
 
-def test_llama_cpp_decodes_neighbouring_sequences_in_order_and_so_in_one_pass(spm_gguf: Path) -> None:
+def test_llama_cpp_decodes_neighbouring_sequences_in_order_and_so_in_one_pass(
+    spm_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import llama_cpp
+
     asked = [Request(i, made, Sampling(max_tokens=3 + 7 * i % 11)) for i, made in enumerate(prompts(spm_gguf))]
     engine: Any = loaded(spm_gguf, asked, slots=4)
-    decode, decoded = engine._decode, []
-
-    def recorded(active: list[Any]) -> int:
-        read = int(decode(active))
-        if not read:
-            decoded.append(engine.batch._sequence[: engine.batch.count].tolist())
-        return read
-
-    engine._decode = recorded
+    decode, decoded = llama_cpp.llama_decode, []
     expected = texts(answer(spm_gguf, asked, slots=1))
+
+    def recorded(context: Any, batch: Any) -> Any:
+        sequences = [batch.seq_id[row][0] for row in range(batch.n_tokens)]
+        if len(set(sequences)) == len(sequences):  # of a prompt several tokens are read at once
+            decoded.append(sequences)
+        return decode(context, batch)
+
+    monkeypatch.setattr(llama_cpp, "llama_decode", recorded)
     found = texts({event.index: event for event in engine.answer(asked) if isinstance(event, Answered)})
     assert len(decoded) > 10
     assert len({len(sequences) for sequences in decoded}) > 1
@@ -246,7 +250,7 @@ def test_llama_cpp_reads_what_all_prompts_begin_with_once_and_says_the_same(spm_
     assert alone.shared == 0  # type: ignore[attr-defined]
     assert together.shared > 40  # type: ignore[attr-defined]
     assert texts(one) == texts(many)
-    read = {engine: engine.meter._read for engine in (alone, together)}  # type: ignore[attr-defined]
+    read = {engine: engine.meter.tokens_read for engine in (alone, together)}  # type: ignore[attr-defined]
     assert read[alone] - read[together] == together.shared * (len(asked) - 1)  # type: ignore[attr-defined]
     again = [event for event in together.answer(asked) if isinstance(event, Answered)]
     assert texts({event.index: event for event in again}) == texts(many)
@@ -276,15 +280,15 @@ def test_transformers_goes_on_with_half_the_rows_when_memory_runs_out(
     asked = requests(spm, max_tokens=8)
     expected = texts(answer(spm, asked, slots=1))
     engine: Any = loaded(spm, asked, slots=6)
-    forward, rows = engine._forward, []
+    forward, rows = engine.model.forward, []
 
-    def short_of_memory(ids: Any, *rest: Any, **own: Any) -> Any:
-        rows.append(len(ids))
-        if len(ids) > 3 and len(rows) > 4:
+    def short_of_memory(**inputs: Any) -> Any:
+        rows.append(len(inputs["input_ids"]))
+        if rows[-1] > 3 and len(rows) > 4:
             raise torch.OutOfMemoryError("no memory left")
-        return forward(ids, *rest, **own)
+        return forward(**inputs)
 
-    monkeypatch.setattr(engine, "_forward", short_of_memory)
+    monkeypatch.setattr(engine.model, "forward", short_of_memory)
     found = [event for event in engine.answer(asked) if isinstance(event, Answered)]
     assert texts({event.index: event for event in found}) == expected
     assert len(found) == len(asked)
@@ -336,16 +340,18 @@ def test_transformers_attends_to_each_row_alone_and_computes_what_a_mask_would(s
 
     asked = [Request(index, made, Sampling(max_tokens=3 + 2 * (index % 5))) for index, made in enumerate(prompts(spm))]
     engine: Any = loaded(spm, asked, slots=4)
-    forward, compared = engine._forward, []
+    forward, compared = engine.model.forward, []
 
-    def both(ids: Any, mask: Any, positions: Any, cache: Any, **own: Any) -> Any:
-        logits = forward(ids, mask, positions, cache, **own)
-        if own:  # the same step again overwrites the cells it has written
-            torch.testing.assert_close(forward(ids, mask, positions, cache), logits, atol=1e-4, rtol=1e-4)
-            compared.append(len(set(own["row_lengths"])))
-        return logits
+    def both(*, row_lengths: Any = None, **inputs: Any) -> Any:
+        if row_lengths is None:
+            return forward(**inputs)
+        out = forward(row_lengths=row_lengths, **inputs)
+        # The same step again overwrites the cells it has written.
+        torch.testing.assert_close(forward(**inputs).logits, out.logits, atol=1e-4, rtol=1e-4)
+        compared.append(len(set(row_lengths)))
+        return out
 
-    engine._forward = both
+    engine.model.forward = both
     assert len([event for event in engine.answer(asked) if isinstance(event, Answered)]) == len(asked)
     assert max(compared) == 4  # rows of four lengths at once
 

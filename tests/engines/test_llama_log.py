@@ -20,9 +20,11 @@ log.begin("a test", describes_machine=False)
 SAY = """
 import ctypes, os
 import llama_cpp
-from qtui.engines import llama_log
-llama_log.listen()
-say = lambda level, text: llama_log._callback(level, text, None)
+from qtui.engines.llama_cpp import native_log
+kept, set_log = [], llama_cpp.llama_log_set
+llama_cpp.llama_log_set = lambda callback, data: (kept.append(callback), set_log(callback, data))
+native_log.listen()
+say = lambda level, text: kept[0](level, text, None)
 """
 
 
@@ -65,7 +67,7 @@ def test_reason_is_the_first_error_as_before() -> None:
     assert (
         logged(f"""
         say({ERROR}, b"load: cannot open it\\n"); say({ERROR}, b"init: no model\\n")
-        os.write(2, llama_log.last_error().encode())
+        os.write(2, native_log.last_error().encode())
     """)[-1]
         == "cannot open it"
     )

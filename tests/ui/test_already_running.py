@@ -9,7 +9,7 @@ from qtui.experiment.experiment import load
 from qtui.runner.start import add
 from qtui.store import Store, leases
 from qtui.ui.app import QtuiApp
-from tests.ui.waiting import until, until_shown
+from tests.ui.waiting import notices, until, until_shown
 
 EXPERIMENT = """
 name = "shared"
@@ -34,9 +34,9 @@ def file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return written
 
 
-def notices(app: QtuiApp) -> list[tuple[str, str]]:
+def already_running(app: QtuiApp) -> list[tuple[str, str]]:
     wanted = f"Run 1 is already running (pid {os.getpid()} on "
-    return [(note.severity, note.message) for note in app._notifications if note.message.startswith(wanted)]
+    return [(note.severity, note.message) for note in notices(app) if note.message.startswith(wanted)]
 
 
 async def test_resume_of_a_running_run_is_a_notice(store_path: Path, file: Path) -> None:
@@ -44,9 +44,9 @@ async def test_resume_of_a_running_run_is_a_notice(store_path: Path, file: Path)
     async with app.run_test() as pilot:
         await until_shown(pilot, "shared")
         await pilot.press("r")
-        await until(pilot, lambda: notices(app))
-        assert {severity for severity, _ in notices(app)} == {"information"}
-        assert not any(note.severity == "error" for note in app._notifications)
+        await until(pilot, lambda: already_running(app))
+        assert {severity for severity, _ in already_running(app)} == {"information"}
+        assert not any(note.severity == "error" for note in notices(app))
 
 
 async def test_new_run_that_is_running_is_a_notice_and_the_form_closes(store_path: Path, file: Path) -> None:
@@ -58,6 +58,6 @@ async def test_new_run_that_is_running_is_a_notice_and_the_form_closes(store_pat
         await pilot.press("ctrl+o")
         await until_shown(pilot, 'name = "shared"')
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: notices(app))
+        await until(pilot, lambda: already_running(app))
         await until(pilot, lambda: len(app.screen_stack) == 1)
-        assert {severity for severity, _ in notices(app)} == {"information"}
+        assert {severity for severity, _ in already_running(app)} == {"information"}

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual.command import CommandList
 from textual.events import Key
 from textual.widgets import OptionList
 
@@ -30,7 +31,7 @@ async def test_a_second_enter_in_the_palette_neither_ends_the_workbench_nor_runs
         app.deliver_screenshot = count  # type: ignore[method-assign, assignment]
         await pilot.press("ctrl+p", *"Savepicture")
         palette = app.screen
-        await until(pilot, lambda: getattr(palette, "_hit_count", 0))
+        await until(pilot, lambda: palette.query(CommandList) and palette.query_one(CommandList).option_count)
         await pilot.press("down")
         for _ in range(4):
             app.post_message(Key("enter", "\r"))

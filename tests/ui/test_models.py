@@ -11,7 +11,7 @@ from qtui.ui.panes.models.known_models import File, bits_per_weight, known_model
 from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.widgets.lines import ROLES
 from tests.ui.conftest import fill
-from tests.ui.waiting import screen_text, until, until_shown
+from tests.ui.waiting import notices, screen_text, until, until_shown
 
 
 async def test_what_ran_here_is_shown_with_size_speed_and_bits_per_weight(store_path: Path, store: Store) -> None:
@@ -53,7 +53,7 @@ async def test_the_users_catalog_is_shown_and_a_broken_one_is_named(store_path: 
     app = QtuiApp(store_path)
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("6")
-        await until(pilot, lambda: any(f"{own}:2" in notice.message for notice in app._notifications))
+        await until(pilot, lambda: any(f"{own}:2" in notice.message for notice in notices(app)))
 
 
 def test_models_that_ran_come_first_and_take_their_catalog_entry_with_them(store: Store) -> None:

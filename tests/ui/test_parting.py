@@ -9,6 +9,7 @@ from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import Store, divergences, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare.pane import ComparePane
+from tests.ui.test_compare import is_filled
 from tests.ui.waiting import until
 
 PARTING = Parting(16, 3, TokenChoice("は\n", 0.41, 0.12), TokenChoice("", 0.2, 0.3))
@@ -25,7 +26,7 @@ def measure(store: Store, parting: Parting | None, task: int = 1) -> None:
 
 async def opened(pilot: Pilot[None], app: QtuiApp) -> ComparePane:
     await pilot.press("3")
-    await until(pilot, lambda: app.screen.query(ComparePane) and app.screen.query_one(ComparePane)._sides is not None)
+    await until(pilot, lambda: app.screen.query(ComparePane) and is_filled(app.screen.query_one(ComparePane)))
     await pilot.pause()
     return app.screen.query_one(ComparePane)
 
@@ -74,7 +75,7 @@ async def test_blind_nothing_is_told(store: Store, store_path: Path, study: int)
         compare = await opened(pilot, app)
         assert compare.parting.display
         await pilot.press("b")
-        await until(pilot, lambda: compare._blind)
+        await until(pilot, lambda: "BLIND" in str(compare.position.visual))
         assert not compare.parting.display
 
 

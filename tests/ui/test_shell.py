@@ -10,7 +10,7 @@ from qtui.ui.main_screen import MainScreen
 from qtui.ui.panes.pane import Pane
 from tests.ui.conftest import fill
 from tests.ui.test_runs import begin
-from tests.ui.waiting import screen_text, until, until_shown
+from tests.ui.waiting import notices, screen_text, until, until_shown
 
 
 def main_screen(app: QtuiApp) -> MainScreen:
@@ -140,7 +140,8 @@ async def test_panes_never_read_at_the_same_time_as_themselves(store_path: Path,
         for _ in range(20):
             pane.data_changed(at_once=True)
             await pilot.pause()
-        await until(pilot, lambda: reads >= 2 and not pane._stale)
+        await until(pilot, lambda: reads >= 2)
+        await app.workers.wait_for_complete()
         assert most == 1
 
 
@@ -149,10 +150,10 @@ async def test_a_store_that_cannot_be_read_is_said_once(store_path: Path, store:
     async with app.run_test() as pilot:
         await until_shown(pilot, "study")
         store.execute("ALTER TABLE judge RENAME TO gone")
-        await until(pilot, lambda: any("no such table" in notice.message for notice in app._notifications))
+        await until(pilot, lambda: any("no such table" in notice.message for notice in notices(app)))
         for _ in range(30):
             await pilot.pause(0.05)
-        assert len([notice for notice in app._notifications if "no such table" in notice.message]) == 1
+        assert len([notice for notice in notices(app) if "no such table" in notice.message]) == 1
         store.execute("ALTER TABLE gone RENAME TO judge")
         runs.delete(store, study)
         await until_shown(pilot, "No runs yet")
@@ -169,18 +170,14 @@ async def test_a_store_that_is_gone_is_said_in_one_place_until_it_is_back(
         await until_shown(pilot, "The store is gone")
         for number, pane_id in enumerate(keys.PANES, start=1):
             await pilot.press(str(number))
-            await until(pilot, lambda: _is_read(main_screen(app).current))
+            await app.workers.wait_for_complete()
             assert screen_text(pilot).count("The store is gone") == 1, pane_id
         assert "qtui --store FILE" in " ".join(screen_text(pilot).split())
-        assert [notice.message for notice in app._notifications] == []
+        assert [notice.message for notice in notices(app)] == []
         away.rename(store_path)
         await until(pilot, lambda: "The store is gone" not in screen_text(pilot))
         await pilot.press("2")
         await until_shown(pilot, "4 tasks")
-
-
-def _is_read(pane: Pane | None) -> bool:
-    return pane is not None and not pane._stale
 
 
 async def exit_lines(store_path: Path) -> list[str]:
@@ -219,4 +216,4 @@ async def test_workbench_begins_with_the_notices_it_is_given(store_path: Path, s
     app = QtuiApp(store_path, notices=["This shell is Slurm job 4711: [the run] ends with it."])
     async with app.run_test() as pilot:
         told = ["This shell is Slurm job 4711: [the run] ends with it."]
-        await until(pilot, lambda: [notice.message for notice in app._notifications] == told)
+        await until(pilot, lambda: [notice.message for notice in notices(app)] == told)

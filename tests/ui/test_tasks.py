@@ -1,5 +1,6 @@
 """Tasks on a real store: the list, its order and filters, the task whole, the way to Compare."""
 
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,10 @@ from textual.pilot import Pilot
 from qtui.store import Store, notes, open_store, runs
 from qtui.store.notes import Note
 from qtui.ui.app import QtuiApp
-from qtui.ui.data.figures_process import Numbers
 from qtui.ui.panes.tasks.pane import TasksPane
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
-from tests.ui.test_compare import MODEL, NARROW, WIDE, shown
+from tests.ui.test_compare import MODEL, NARROW, WIDE
 from tests.ui.waiting import screen_text, until, until_shown
 
 
@@ -32,7 +32,7 @@ async def test_the_list_and_the_whole_task_are_on_the_screen(
     app = QtuiApp(store_path)
     async with app.run_test(size=size) as pilot:
         await opened(pilot, app)
-        screen = shown(app)
+        screen = screen_text(pilot)
         assert "4 tasks" in screen
         assert "日本の四季" in screen
         for part in ("Input", "Reference", "海の風 子らの笑い声 波の上", "Criteria", "五七五になっているか。"):
@@ -58,7 +58,7 @@ async def test_the_cursor_leads_the_task_and_enter_compares_it(store_path: Path,
         await pilot.press("j", "j")
         await until(pilot, lambda: "4個です。" in tasks.details.text)
         await pilot.press("enter")
-        await until(pilot, lambda: "Task 3 of 4" in shown(app))
+        await until(pilot, lambda: "Task 3 of 4" in screen_text(pilot))
 
 
 async def test_the_list_comes_back_at_the_task_that_compare_went_to(store_path: Path, study: int) -> None:
@@ -66,9 +66,9 @@ async def test_the_list_comes_back_at_the_task_that_compare_went_to(store_path: 
     async with app.run_test(size=WIDE) as pilot:
         tasks = await opened(pilot, app)
         await pilot.press("enter")
-        await until(pilot, lambda: "Task 1 of 4" in shown(app))
+        await until(pilot, lambda: "Task 1 of 4" in screen_text(pilot))
         await pilot.press("n", "n")
-        await until(pilot, lambda: "Task 3 of 4" in shown(app))
+        await until(pilot, lambda: "Task 3 of 4" in screen_text(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: tasks.shown and tasks.table.cursor == 2)
 
@@ -89,7 +89,7 @@ async def test_f_lists_only_flagged_and_starred_tasks(store: Store, store_path: 
         tasks = await opened(pilot, app)
         await pilot.press("f")
         await until(pilot, lambda: tasks.tasks.tasks == (4,))
-        await until(pilot, lambda: "flagged or starred" in shown(app))
+        await until(pilot, lambda: "flagged or starred" in screen_text(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: len(tasks.tasks.rows) == 4)
 
@@ -113,7 +113,7 @@ async def test_a_percent_sign_in_the_filter_is_a_percent_sign(store_path: Path, 
         tasks = await opened(pilot, app)
         await pilot.press("slash", "percent_sign")
         await until(pilot, lambda: tasks.scope.text == "%" and tasks.tasks.tasks == ())
-        await until(pilot, lambda: "No task is left by the filter" in shown(app))
+        await until(pilot, lambda: "No task is left by the filter" in screen_text(pilot))
 
 
 async def test_flags_say_what_is_wrong_with_an_answer(store: Store, store_path: Path) -> None:
@@ -138,7 +138,7 @@ async def test_hostile_tasks_are_text_and_nothing_else(store: Store, store_path:
         for task in range(1, len(HOSTILE) + 1):
             await until(pilot, partial(_is_at, tasks, task))
             await pilot.pause()
-            screen = shown(app)
+            screen = screen_text(pilot)
             assert not [c for c in screen if c != "\n" and (ord(c) < 32 or 0x7F <= ord(c) < 0xA0)]
             assert not set(screen) & set("\u202e\u2066\u200b\u200d\ufeff\u2028\ufe0f")
             await pilot.press("j")
@@ -150,7 +150,7 @@ async def test_a_run_without_tasks_left_and_an_empty_store_say_so(store: Store, 
     app = QtuiApp(store_path)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: "No runs yet" in shown(app))
+        await until(pilot, lambda: "No runs yet" in screen_text(pilot))
 
 
 def _is_at(tasks: TasksPane, task: int) -> bool:
@@ -171,14 +171,14 @@ async def test_while_a_run_writes_figures_are_not_computed_anew_for_every_answer
     store_path: Path, store: Store, study: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    ask = Numbers._ask
+    submit = ProcessPoolExecutor.submit
 
-    async def counting(self: Numbers, *question: Any) -> Any:
+    def counting(self: ProcessPoolExecutor, *work: Any) -> Any:
         nonlocal asked
         asked += 1
-        return await ask(self, *question)
+        return submit(self, *work)
 
-    monkeypatch.setattr(Numbers, "_ask", counting)
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", counting)
     app = QtuiApp(store_path)
     async with app.run_test(size=WIDE) as pilot:
         pane = await opened(pilot, app)
@@ -186,9 +186,8 @@ async def test_while_a_run_writes_figures_are_not_computed_anew_for_every_answer
         computed = asked
 
         async def write(comment: str) -> None:
-            read = pane._read_for
             notes.put(store, study, MODEL, 1, Note(False, comment))
-            await until(pilot, lambda: pane._read_for != read)
+            await until(pilot, lambda: pane.tasks.rows[0].line.note.comment == comment)
 
         for number in range(3):
             await write(f"comment {number}")
