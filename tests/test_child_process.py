@@ -142,7 +142,7 @@ def test_in_a_checkout_that_is_not_installed_children_find_the_package(tmp_path:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     code = (
-        "import subprocess; from qtui import child_process\n"
+        "import subprocess; from qtui.processes import child_process\n"
         "command = child_process.code_command('import qtui; print(qtui.__file__)')\n"
         f"subprocess.run(command, env=child_process.environment(), cwd={str(elsewhere)!r}, check=True)"
     )

@@ -15,11 +15,11 @@ pytest.importorskip("huggingface_hub", reason="huggingface_hub is in the engines
 
 TOKEN = "hf_canary0123456789"
 
-WEIGHTS = "from qtui.engines import hub; hub.folder('org/model', print)"
+WEIGHTS = "from qtui.engines.weights import hub; hub.folder('org/model', print)"
 TASKS = "from qtui.tasks import load_task_set; load_task_set('hf:org/tasks')"
 ASK = """
 import sys
-from qtui import redaction
+from qtui.secrets import redaction
 from qtui.errors import UserError
 with redaction.guarded_streams():
     try:

@@ -1,12 +1,18 @@
-"""The wheel, used from elsewhere than the checkout and without the engines: the review side of qtui."""
+"""The sdist and the wheel: what is in them, and the wheel used elsewhere than in the checkout and without the engines.
+
+The wheel is built from the sdist, as a packager of a distribution does it and as a release is made.
+"""
 
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from qtui import __version__
 
 CHECKOUT = Path(__file__).parents[1]
 ENGINE_PACKAGES = ("accelerate", "gguf", "huggingface_hub", "llama_cpp", "sentencepiece", "torch", "transformers")
@@ -35,13 +41,39 @@ metadata.Distribution.from_name = staticmethod(from_name)
 """
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(CHECKOUT)]
+SHIPPED_FOLDERS = ("qtui", "data", "themes", "tests", "docs")
+SHIPPED_FILES = {
+    ".gitignore", "AGENTS.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO",
+    "README.md", "SECURITY.md", "constraints.txt", "pyproject.toml",
+}  # fmt: skip
+"""What the sdist has at its top. hatchling adds .gitignore and PKG-INFO itself."""
+
+
+def build(folder: Path, *options: str) -> None:
+    """Build with the backend that is installed; without options the sdist, and the wheel from the sdist."""
+    command = [sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", str(folder), str(CHECKOUT)]
     subprocess.run(command, check=True, capture_output=True)
-    [built] = folder.glob("*.whl")
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    [built] = dist.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def in_sdist(dist: Path) -> set[str]:
+    """The names of the sdist's files, from its top."""
+    [built] = dist.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        return {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +105,32 @@ class Elsewhere:
 
     def qtui(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return self.python("-m", "qtui", *arguments)
+
+
+def test_sdist_carries_every_source_test_and_data_file(in_sdist: set[str]) -> None:
+    files = [file for name in SHIPPED_FOLDERS for file in (CHECKOUT / name).rglob("*") if file.is_file()]
+    wanted = {str(file.relative_to(CHECKOUT)) for file in files if file.parent.name != "__pycache__"}
+    assert wanted - in_sdist == set()
+
+
+def test_sdist_carries_nothing_else(in_sdist: set[str]) -> None:
+    beside_the_folders = {name for name in in_sdist if name.partition("/")[0] not in SHIPPED_FOLDERS}
+    assert beside_the_folders == SHIPPED_FILES
+    assert not [name for name in in_sdist if name.endswith(".pyc")]
+
+
+def test_wheel_of_the_sdist_has_the_files_of_a_wheel_of_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    build(tmp_path, "--wheel")
+    [direct] = tmp_path.glob("*.whl")
+    assert zipfile.ZipFile(wheel).namelist() == zipfile.ZipFile(direct).namelist()
+
+
+def test_packages_and_program_have_the_version_of_the_one_file_that_states_it(
+    dist: Path, elsewhere: "Elsewhere"
+) -> None:
+    names = {file.name for file in dist.iterdir()}
+    assert names == {f"qtui-{__version__}.tar.gz", f"qtui-{__version__}-py3-none-any.whl"}
+    assert elsewhere.qtui("--version").stdout == f"qtui {__version__}\n"
 
 
 def test_wheel_carries_data_and_themes_and_no_tests(wheel: Path) -> None:

@@ -18,7 +18,7 @@ def failure(raised: str, limit: int | None = None, before: str = "") -> str:
     """The reason of a child that raises this; with a limit on its addresses, if one is given."""
     program = textwrap.dedent(f"""
         import resource
-        from qtui.engines import child
+        from qtui.engines.processes import child
         from qtui.errors import UserError
 
         class OutOfMemoryError(RuntimeError):
@@ -86,7 +86,7 @@ def test_free_memory_is_no_more_than_the_limit_on_addresses_leaves() -> None:
     pytest.importorskip("llama_cpp", reason="needs the engines extra")
     program = textwrap.dedent(f"""
         import resource
-        from qtui.engines.llama_context import free_memory
+        from qtui.engines.llama_cpp.context import free_memory
         resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
         print(free_memory())
     """)

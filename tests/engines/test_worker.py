@@ -85,8 +85,9 @@ def test_both_sides_of_a_model_are_asked_the_same(spm: Path, spm_gguf: Path, tmp
 def test_planning_loads_nothing_heavy(spm: Path, spm_gguf: Path) -> None:
     program = textwrap.dedent("""
         import sys
-        from qtui.engines import child, planning, worker
-        from qtui.engines.protocol import Job
+        from qtui.engines import planning
+        from qtui.engines.processes import child, worker
+        from qtui.engines.protocol.answering import Job
         planning.plan(child.read(sys.stdin.buffer, Job), print)
         print(*sys.modules)
     """)

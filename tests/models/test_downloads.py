@@ -21,7 +21,7 @@ PARTS = 3
 
 PROGRAM = """
 import json, sys
-from qtui.engines import hub
+from qtui.engines.weights import hub
 from qtui.errors import UserError
 fractions = []
 try:

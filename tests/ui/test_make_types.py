@@ -117,9 +117,9 @@ class _at_work:  # noqa: N801 - used as a function
 
     def __init__(self, store_path: Path) -> None:
         code = (
-            "import signal, sys; from pathlib import Path; from qtui.store import making, open_store\n"
+            "import signal, sys; from pathlib import Path; from qtui.store import open_store, quantization_jobs\n"
             "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
-            "store = open_store(Path(sys.argv[1])); making.begin(store, 'quantize', 'calm2-7b-chat', ['Q4_K_M'])\n"
+            "store = open_store(Path(sys.argv[1])); quantization_jobs.begin(store, 'quantize', 'calm2-7b-chat', ['Q4_K_M'])\n"
             "store.close(); print('ready', flush=True); signal.pause()"
         )
         self.process = subprocess.Popen(

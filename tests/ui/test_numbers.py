@@ -140,7 +140,7 @@ PROGRAM = textwrap.dedent(
     import asyncio, os, sys
     sys.path.insert(0, {tests!r})
     import test_numbers
-    from qtui.ui.numbers import Numbers
+    from qtui.ui.data.figures_process import Numbers
 
     async def main():
         numbers = Numbers()

@@ -1,4 +1,7 @@
-"""The process that answers, `python -m qtui.engines.processes.worker`: one per variant, with the messages of `protocol.answering`."""
+"""The process that answers, one per variant.
+
+`python -m qtui.engines.processes.worker`, with the messages of `protocol.answering`.
+"""
 
 from typing import BinaryIO
 

@@ -1,4 +1,4 @@
-"""What is said to the process that compares two variants token by token, and what it says; the form is that of `protocol.answering`.
+"""The messages between the runner and the process that compares two variants token by token, in the form of `protocol.answering`.
 
 runner  → Comparison
 process → Loading*
