@@ -178,7 +178,7 @@ if __name__ == "__main__":
 def test_the_panes_import_no_library_of_the_analysis_here(store_path: Path, study: int, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[4]
     ended = subprocess.run(
         [sys.executable, str(program), str(store_path), " ".join(LIBRARIES)],
         capture_output=True, text=True, timeout=120, check=False, cwd=root, env={"PYTHONPATH": str(root), "HOME": str(tmp_path)},

@@ -14,7 +14,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.tasks.pane import TasksPane
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
-from tests.ui.test_compare import MODEL, NARROW, WIDE
+from tests.ui.panes.compare.test_compare_pane import MODEL, NARROW, WIDE
 from tests.ui.waiting import screen_text, until, until_shown
 
 

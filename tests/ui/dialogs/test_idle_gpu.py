@@ -8,7 +8,7 @@ from qtui.engines import available
 from qtui.store import Store, runs
 from qtui.ui.app import QtuiApp
 from tests import fake_gpu
-from tests.ui.test_runs import begin
+from tests.ui.panes.runs.test_runs_pane import begin
 from tests.ui.waiting import screen_text, until, until_shown
 
 

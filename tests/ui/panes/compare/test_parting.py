@@ -9,7 +9,7 @@ from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import Store, divergences, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare.pane import ComparePane
-from tests.ui.test_compare import is_filled
+from tests.ui.panes.compare.test_compare_pane import is_filled
 from tests.ui.waiting import until
 
 PARTING = Parting(16, 3, TokenChoice("は\n", 0.41, 0.12), TokenChoice("", 0.2, 0.3))

@@ -9,7 +9,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.main_screen import MainScreen
 from qtui.ui.panes.pane import Pane
 from tests.ui.conftest import fill
-from tests.ui.test_runs import begin
+from tests.ui.panes.runs.test_runs_pane import begin
 from tests.ui.waiting import notices, screen_text, until, until_shown
 
 

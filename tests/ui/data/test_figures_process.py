@@ -139,13 +139,13 @@ PROGRAM = textwrap.dedent(
     """
     import asyncio, os, sys
     sys.path.insert(0, {tests!r})
-    import test_numbers
+    import test_figures_process
     from qtui.ui.data.figures_process import Numbers
 
     async def main():
         numbers = Numbers()
-        pid, _ = await numbers.ask(test_numbers.pid_and_niceness)
-        waiting = asyncio.create_task(numbers.ask(test_numbers.sleep_long))
+        pid, _ = await numbers.ask(test_figures_process.pid_and_niceness)
+        waiting = asyncio.create_task(numbers.ask(test_figures_process.sleep_long))
         numbers.warm()
         await asyncio.sleep(0.01)
         print(pid, flush=True)

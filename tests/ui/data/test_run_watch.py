@@ -7,7 +7,7 @@ from qtui.store import Store, runs
 from qtui.ui.data import run_watch
 from qtui.ui.data.run_watch import RunWatch
 from tests.ui.conftest import fill
-from tests.ui.test_runs import answer, begin
+from tests.ui.panes.runs.test_runs_pane import answer, begin
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_code_that_comes_with_a_folder_is_not_run_unasked(tmp_path: Path, spm: P
 def test_an_architecture_that_qtui_does_not_convert_is_the_same_model_through_the_converter(
     tmp_path: Path, request: pytest.FixtureRequest, needs_engines: None
 ) -> None:
-    from tests.engines.test_llama_folder import assert_same_logits
+    from tests.engines.conversion.test_llama_folder import assert_same_logits
 
     folder = qwen2(tmp_path / "tiny-qwen2")
     with pytest.raises(NeedsConverterError):
