@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format
+.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format pictures
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -39,6 +39,10 @@ gpu-bundle: .venv/installed
 # Pictures and tables of the README again; STUDY is the assets folder of a clone of gpt4-autoeval.
 docs: .venv/installed
 	$(BIN)/python docs/refresh.py $(STUDY)
+
+# Pictures of the screens that tests/pictures compares, taken anew; `git diff --stat` then says which have changed.
+pictures: .venv/installed
+	$(BIN)/pytest tests/pictures --snapshot-update
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -66,8 +66,6 @@ class VariantFacts:
     """Answers that the store had already when the worker planned."""
     answering_started: float | None = None
     """When answering began, in seconds since the epoch; moved by the length of each pause."""
-    eta_seconds: float | None = None
-    """The time that is left, as runners of older versions reckoned it."""
     active: int | None = None
     """Answers under way now."""
     rss_bytes: int | None = None

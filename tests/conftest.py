@@ -39,7 +39,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process knows the secrets of every endpoint that it has asked; tests share a process."""
-    monkeypatch.setattr(redaction, "_remembered", {})
+    monkeypatch.setattr(redaction, "remembered", {})
     monkeypatch.setenv(redaction.ANNOUNCED, "")
 
 

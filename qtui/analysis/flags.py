@@ -68,12 +68,6 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=answers.index)
 
 
-def looping(texts: Sequence[str]) -> Bools:
-    """For each text whether it loops, by the definition in `flag_answers`."""
-    found = [_loops(texts[a:b], [text.strip() for text in texts[a:b]]) for a, b in _blocks(texts)]
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.bool_)
-
-
 class _Known:
     """What a task already contains: its Latin words, and whether its reference is in Latin letters or has kana."""
 

@@ -14,8 +14,6 @@ from scipy import stats
 from qtui.analysis.lengths import student_interval
 from qtui.figures.scores import MARGIN, LengthCovariate
 
-Floats = npt.NDArray[np.float64]
-
 PASS_GRADE = 3.0
 """A flip is a task whose grade crosses this."""
 BIG = 2.0

@@ -16,7 +16,6 @@ Counts = npt.NDArray[np.int32]
 Shape = Literal["no-clear-peak", "slime", "pot", "flask", "unclassified"]
 
 SHAPES: tuple[Shape, ...] = ("no-clear-peak", "slime", "pot", "flask", "unclassified")
-JAPANESE: Mapping[Shape, str] = {"slime": "つぶれ型", "pot": "つぼ型", "flask": "フラスコ型"}
 CAVEAT = "shape thresholds were fitted to the labels of the 2024 study"
 
 _LIMITS = (80, 100, 180, 300, 500, 800)
@@ -59,7 +58,7 @@ def stability(lengths: npt.ArrayLike) -> ShapeStability:
     shape = classify(x)
     if shape is None:
         return ShapeStability(None, None, {})
-    drawn, before = _resamples(int(x.size))
+    drawn, before = resamples(int(x.size))
     below = {limit: before[:, np.searchsorted(x, limit)] for limit in _LIMITS}
     found = _name(below, _medians(x, drawn, below), x.size)
     counts = np.bincount(found, minlength=len(SHAPES))
@@ -90,7 +89,7 @@ def _medians(
 
 
 @lru_cache(maxsize=2)
-def _resamples(n: int) -> tuple[npt.NDArray[np.int32], Counts]:
+def resamples(n: int) -> tuple[npt.NDArray[np.int32], Counts]:
     """Drawn positions (resamples, n), and for each position p how many of a resample's draws lie below it (resamples, n + 1)."""
     rows = max(_FEWEST_RESAMPLES, min(RESAMPLES, _DRAWS // n))
     drawn = np.random.default_rng(0).integers(0, n, (rows, n)).astype(np.int32)

@@ -6,7 +6,6 @@ nothing is renormalised for it, so that two violins on one grid keep one scale.
 Source: Scott (1992), bandwidth n^(−1/5) · sd, by scipy.stats.gaussian_kde.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +24,6 @@ class Density:
     grid: Floats
     values: Floats
     note: str = ""
-
-
-def common_grid(samples: Iterable[npt.ArrayLike], points: int = 128) -> Floats:
-    """Evenly spaced points from 0 to the longest answer of all samples, shape (points,); 0 to 1 where there are none."""
-    highest = max((float(np.max(s)) for s in map(np.asarray, samples) if np.size(s)), default=1.0)
-    return np.linspace(0.0, max(highest, 1.0), points)
 
 
 def density(lengths: npt.ArrayLike, grid: npt.ArrayLike) -> Density:

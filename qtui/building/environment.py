@@ -21,7 +21,7 @@ from qtui.errors import UserError
 from qtui.processes import child_process
 
 RECORD = "llama_cpp/lib/qtui-build.json"
-_IMPORTS = """
+IMPORTS = """
 import torch, transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, GenerationConfig, BitsAndBytesConfig
 import gguf, openai, pandas, scipy.stats, textual.app, textual.widgets
@@ -206,11 +206,11 @@ class _Packages:
             self.failure = f"pip could not install the packages: {failures.last_line(''.join(lines))}"
         else:
             self.board.done("packages", "installed")
-            self._precompiling = threading.Thread(target=_precompile, daemon=True)
+            self._precompiling = threading.Thread(target=precompile, daemon=True)
             self._precompiling.start()
 
 
-def _precompile() -> None:
+def precompile() -> None:
     """Import the modules of a first run while the compilers work, so that Python stores their bytecode.
 
     PYTHONDONTWRITEBYTECODE is removed: without bytecode every process would need ten seconds more. The environment is qtui's own.
@@ -220,7 +220,7 @@ def _precompile() -> None:
     }
     quiet = subprocess.DEVNULL
     subprocess.run(
-        child_process.code_command(_IMPORTS), env=variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False
+        child_process.code_command(IMPORTS), env=variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False
     )
 
 

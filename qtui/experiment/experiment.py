@@ -6,13 +6,12 @@ hash `plan` identifies the run of an experiment.
 
 import os
 import tomllib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui import catalog, paths
+from qtui import catalog
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
 from qtui.experiment import (
@@ -332,8 +331,3 @@ def _check_variables(base_url: str | None, place: tuple[str | int, ...], problem
 def _near(text: str, names: list[str]) -> str:
     close = get_close_matches(text, names, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def shipped() -> Iterator[Path]:
-    """Experiments that come with qtui."""
-    yield from sorted((paths.data() / "experiments").glob("*.toml"))

@@ -166,7 +166,11 @@ def _address_space_in_words(memory: MemoryUse, *, is_the_cause: bool = False) ->
     if space is None or not (is_the_cause or space.is_nearly_used):
         return ""
     limit = f"Its address space is limited to {memory_size(space.limit)} (`ulimit -v`)"
-    return f"{limit}." if is_the_cause else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory."
+    return (
+        f"{limit}."
+        if is_the_cause
+        else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory."
+    )
 
 
 def _capital(text: str) -> str:

@@ -56,7 +56,8 @@ class Secret(NamedTuple):
     """The name that replaces it, e.g. `$OPENAI_API_KEY`."""
 
 
-_remembered: dict[str, str] = {}
+remembered: dict[str, str] = {}
+"""Value → label, of what this process was told to take for secret."""
 
 
 def redact(text: str) -> str:
@@ -64,7 +65,7 @@ def redact(text: str) -> str:
     parts: list[str] = []
     done = 0
     # If places overlap (user:password, and the password alone), the label is that of the first and longest.
-    for start, end, label in sorted(_places(text, _secrets()), key=lambda place: (place[0], -place[1])):
+    for start, end, label in sorted(_places(text, known_secrets()), key=lambda place: (place[0], -place[1])):
         if start >= done:
             parts += (text[done:start], f"[removed: {label}]")
         done = max(done, end)
@@ -79,7 +80,7 @@ def redact_message(text: str) -> str:
 def remember(label: str, value: str | None) -> None:
     """Treat a value as a secret until this process ends."""
     if value and value.strip():
-        _remembered.setdefault(value.strip(), label)
+        remembered.setdefault(value.strip(), label)
 
 
 def remember_url(label: str, url: str) -> None:
@@ -117,9 +118,10 @@ def _guarded(name: str) -> Iterator[None]:
             guard.flush()
 
 
-def _secrets() -> Iterator[Secret]:
+def known_secrets() -> Iterator[Secret]:
+    """Yield every secret that this process knows, one per value and variable."""
     named = {_KEY_BY_DEFAULT, *os.environ.get(ANNOUNCED, "").split()}
-    yield from (Secret(value, label) for value, label in _remembered.items())
+    yield from (Secret(value, label) for value, label in remembered.items())
     for name, value in os.environ.items():
         text = value.strip()
         if name in named or (_SECRET_NAME.search(name) and _is_secret_by_looks(text)):

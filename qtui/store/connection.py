@@ -81,7 +81,7 @@ class Store(sqlite3.Connection):
 
     def is_outdated(self) -> bool:
         """Whether a store that was taken for one that does not change did: it must be opened again, what it says may be wrong."""
-        return self.frozen_at is not None and self.frozen_at != _last_change(self.path)
+        return self.frozen_at is not None and self.frozen_at != last_change(self.path)
 
     def journal_mode(self) -> str:
         """`wal` or `delete`, as SQLite names it."""
@@ -172,7 +172,7 @@ def _for_reading(path: Path) -> Store:
                 f"{path}: its newest part is in {_wal(path).name}, which is of no use where nothing can be written. Copy both to a"
                 " folder of your own and name the copy with --store FILE."
             ) from None
-        frozen_at = _last_change(path)
+        frozen_at = last_change(path)
         store = _prepare(path, "immutable=1")
         store.frozen_at = frozen_at
         return store
@@ -187,8 +187,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _last_change(path: Path) -> tuple[int, int]:
-    """Of the store and of its newest part, which may come into being later."""
+def last_change(path: Path) -> tuple[int, int]:
+    """Return when the store last changed, in ns, and its bytes with those of its newest part; (0, 0) where it is gone."""
     try:
         known = path.stat()
     except OSError:

@@ -72,17 +72,6 @@ def commit_human(store: Store, place: Place, grade: int | None, comment: str = "
             )
 
 
-def forget_ungraded(store: Store, run_id: int) -> int:
-    """Drop the *ungraded* rows of a run so that they are asked again. How many there were."""
-    with store.writing():
-        cursor = store.execute(
-            "DELETE FROM grade WHERE grade IS NULL AND answer_id IN (SELECT va.answer_id FROM variant_answer va"
-            " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ?)",
-            (run_id,),
-        )
-    return cursor.rowcount
-
-
 def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
     """The places of a run's answers, by the answer's key and the 1-based task."""
     rows = store.execute(

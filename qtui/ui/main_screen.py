@@ -239,13 +239,6 @@ class MainScreen(Screen[None]):
         self.app.exit()
 
 
-class MissingPane(Pane):
-    """Stands where a pane's module is not there."""
-
-    def compose(self) -> ComposeResult:
-        yield Static(f"This qtui has no {self.id} pane.", markup=False)
-
-
 def _what_ends(active: Sequence[RunSummary], store_path: Path) -> Iterator[str]:
     """A line for each run that a job's end or a logout ends; with what helps, where that is this terminal's job or login."""
     for run in active:
@@ -256,13 +249,7 @@ def _what_ends(active: Sequence[RunSummary], store_path: Path) -> Iterator[str]:
 
 def _make(pane_id: str) -> Pane:
     module_name, class_name = PANES[pane_id].split(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
-            raise
-        return MissingPane(id=pane_id)
-    return cast(Pane, getattr(module, class_name)(id=pane_id))
+    return cast(Pane, getattr(importlib.import_module(module_name), class_name)(id=pane_id))
 
 
 def _values(scope: Scope) -> dict[str, Any]:

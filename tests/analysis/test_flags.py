@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtui.analysis.flags import flag_answers, looping
+from qtui.analysis.flags import flag_answers
 from tests.analysis.frames import answer_rows, task_rows
 
 LATIN = re.compile(r"[A-Za-z]{2,}")
@@ -36,6 +36,10 @@ def repetitive_texts(draw: st.DrawFn) -> str:
     prefix = draw(st.text(alphabet="cdえお ", max_size=90))
     end = draw(st.sampled_from(["", " ", "\n\n", "x", "。", "xyz", unit[: len(unit) // 2]]))
     return prefix + (unit * (size // len(unit) + 1))[:size] + end
+
+
+def looping(texts: list[str]) -> "pd.Series[bool]":
+    return flag_answers(answer_rows("v", texts), task_rows(len(texts)))["looping"]
 
 
 @given(st.lists(repetitive_texts(), min_size=1, max_size=12))

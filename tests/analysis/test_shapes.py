@@ -42,7 +42,7 @@ def test_each_shape_at_its_threshold(lengths: list[int], name: str) -> None:
 @settings(max_examples=15, deadline=None)
 def test_every_resample_is_named_by_the_same_rule(lengths: list[int]) -> None:
     x = np.sort(np.asarray(lengths))
-    drawn, _ = shapes._resamples(x.size)
+    drawn, _ = shapes.resamples(x.size)
     wanted = Counter(rule(x[row]) for row in drawn)
     assert shapes.stability(lengths).shares == {name: count / len(drawn) for name, count in wanted.items()}
 

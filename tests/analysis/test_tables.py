@@ -2,7 +2,6 @@
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtui.analysis.tables import DELTA_COLUMNS, flag_answers, length_table, score_table, task_deltas
+from qtui.analysis.tables import flag_answers, length_table, score_table
 from qtui.figures.scores import ScoreRow
 from tests.analysis.frames import (
     Frames,
@@ -310,7 +309,6 @@ def test_no_answers_at_all_are_an_empty_table() -> None:
     nothing = answer_rows("v", [])
     assert json_of(length_table(nothing, task_rows(0)))["pairs"] == []
     assert score_table(nothing, task_rows(0), no_grades(), condition_rows()).pairs == ()
-    assert list(task_deltas(nothing, task_rows(0), no_grades()).columns) == list(DELTA_COLUMNS)
 
 
 @pytest.mark.filterwarnings("error")
@@ -358,24 +356,6 @@ def test_swapping_baseline_and_candidate_negates(tasks: list[tuple[int, int]]) -
 def test_flags_handed_over_give_the_same_tables() -> None:
     flags = flag_answers(GRADED.answers, GRADED.tasks)
     assert length_table(GRADED.answers, GRADED.tasks, flags=flags) == length_table(GRADED.answers, GRADED.tasks)
-
-
-def test_task_deltas_are_the_rows_behind_the_score() -> None:
-    found = task_deltas(GRADED.answers, GRADED.tasks, GRADED.grades)
-    assert list(found.columns) == list(DELTA_COLUMNS)
-    assert found["d"].mean() == pytest.approx(-0.4)
-    second: Any = found.iloc[1]
-    assert (second["task"], second["baseline_grade"], second["candidate_grade"], second["length_ratio"]) == (2, 4, 3, 1)
-
-
-@pytest.mark.filterwarnings("error")
-def test_task_deltas_without_grades_or_with_empty_baselines_have_nan() -> None:
-    frames = two_variants(["", "あ"], ["あ", "ああ"])
-    found = task_deltas(frames.answers, frames.tasks, frames.grades)
-    assert found["judge"].tolist() == [None, None]
-    assert found["d"].isna().all()
-    assert np.isnan(found["length_ratio"][0])
-    assert found["length_ratio"][1] == 2
 
 
 FLOOR = [1.0] * 24 + [3.0] * 6

@@ -89,9 +89,9 @@ def _llama_cpp(name: str, path: Path, work: Work) -> Iterator[Ratio]:
 
     def unknowing() -> None:
         """By prompts alone, as where all answers have one limit: here the limits tell how long each will be."""
-        ours._longest_first = lambda request: (-len(ours.prompts[request.index]), request.index)
+        ours.longest_first = lambda request: (-len(ours.prompts[request.index]), request.index)
         idle.answer(LENGTHS_UNKNOWN)
-        del ours._longest_first
+        del ours.longest_first
 
     def one_by_one() -> None:
         for text, limit in work:
@@ -121,9 +121,9 @@ def _transformers(path: Path, work: Work) -> Iterator[Ratio]:
     idle = IdleShares(engine, requests)
 
     def unknowing() -> None:
-        engine._length = lambda request: len(engine.prompts[request.index])
+        engine.length = lambda request: len(engine.prompts[request.index])
         idle.answer(LENGTHS_UNKNOWN)
-        del engine._length
+        del engine.length
 
     def generate(texts: list[str], limit: int) -> None:
         ids = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")

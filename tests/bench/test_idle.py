@@ -37,7 +37,7 @@ def test_each_idle_share_is_that_of_its_own_case(engine: Any) -> None:
         return float(engine.facts().idle_slot_share)
 
     known = share(LIMITS_KNOWN)
-    engine._longest_first = lambda request: request.index
+    engine.longest_first = lambda request: request.index
     unknown = share(LENGTHS_UNKNOWN)
     assert known < unknown
     assert idle.by_case == {LIMITS_KNOWN: known, LENGTHS_UNKNOWN: unknown}

@@ -111,13 +111,13 @@ def test_bytecode_of_what_a_first_run_imports_is_kept_even_where_python_is_told_
     seen = tmp_path / "seen.json"
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(
-        environment, "_IMPORTS", f"import sys, json; json.dump(sys.dont_write_bytecode, open({str(seen)!r}, 'w'))"
+        environment, "IMPORTS", f"import sys, json; json.dump(sys.dont_write_bytecode, open({str(seen)!r}, 'w'))"
     )
-    environment._precompile()
+    environment.precompile()
     assert json.loads(seen.read_text()) is False
 
 
 def test_everything_that_is_imported_beside_the_compilers_can_be_imported() -> None:
     pytest.importorskip("transformers")
-    done = subprocess.run([sys.executable, "-c", environment._IMPORTS], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", environment.IMPORTS], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr

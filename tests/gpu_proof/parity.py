@@ -123,8 +123,9 @@ def llama_logits(engine: Any, requests: list[Any]) -> Any:
         batch = engine.batch
         batch.clear()
         batch.add_run(np.array(engine.prompts[asked.index], np.int32), 0, 0, wants_logits=True)
-        engine._compute()
-        rows.append(engine._logits(1)[0].copy())
+        assert llama_cpp.llama_decode(engine.cache.native, batch.native) == 0
+        logits = llama_cpp.llama_get_logits(engine.cache.native)
+        rows.append(np.ctypeslib.as_array(logits, (engine.model.size,)).copy())
     return np.stack(rows)
 
 

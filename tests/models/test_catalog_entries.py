@@ -10,7 +10,7 @@ from qtui.catalog import Entry
 from qtui.engines.weights.weights import open_weights
 from qtui.experiment import experiment
 from qtui.experiment.experiment import Experiment
-from tests.engines.test_llama_folder import logits_of_llama
+from tests.engines.conversion.test_llama_folder import logits_of_llama
 from tests.models.conftest import ENTRIES, MAX_TOKENS, TASKS, Kind, Side, heard, kind_of, written
 
 Sides = tuple[Experiment, list[Side]]

@@ -12,7 +12,7 @@ from qtui.engines.prompts import rendering
 from qtui.engines.weights import gguf_file
 from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
-from tests.engines.test_token_ids import HOSTILE, random_texts
+from tests.engines.prompts.test_token_ids import HOSTILE, random_texts
 from tests.models.conftest import Kind
 from tests.models.tiny_models import SIZES, WINDOW
 

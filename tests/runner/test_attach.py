@@ -151,7 +151,8 @@ def test_runner_that_finds_the_lease_taken_exits_with_its_own_status(held: Runs)
 
 def test_start_whose_runner_lost_the_race_names_the_winner(held: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if the other had taken the lease a moment after this one looked.
-    monkeypatch.setattr(start, "_refuse_running", lambda *_: None)
+    first_look, holder = [None], leases.holder
+    monkeypatch.setattr(leases, "holder", lambda *where: first_look.pop() if first_look else holder(*where))
     with pytest.raises(start.AlreadyRunningError, match=rf"pid {os.getpid()}") as raised:
         start.resume(1, held.store.path)
     assert raised.value.run_id == 1

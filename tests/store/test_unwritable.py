@@ -120,7 +120,7 @@ def test_store_of_another_user_who_writes_just_now_shows_the_newest(others_store
 def test_store_taken_for_unchanging_knows_when_it_changed(tmp_path: Path) -> None:
     fill(tmp_path / "s.sqlite")
     store = open_store(tmp_path / "s.sqlite")
-    store.frozen_at = connection._last_change(store.path)
+    store.frozen_at = connection.last_change(store.path)
     assert not store.is_outdated()
     with (tmp_path / "s.sqlite").open("ab") as file:
         file.write(b"more")

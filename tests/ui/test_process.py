@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.store import Store
-from tests.ui.test_runs import begin
+from tests.ui.panes.runs.test_runs_pane import begin
 
 HEAVY = (
     "torch",

@@ -10,7 +10,7 @@ from qtui.store import Store
 from qtui.ui import themes
 from qtui.ui.app import QtuiApp
 from qtui.ui.widgets.lines import Lines
-from tests.ui.waiting import until
+from tests.ui.waiting import notices, until
 
 GOOD = 'name = "mine"\nprimary = "#112233"\nbackground = "#000000"\n[variables]\nborder = "#445566 40%"\n'
 
@@ -55,7 +55,7 @@ async def test_the_workbench_starts_with_its_own_theme_where_the_users_is_broken
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.theme == "qtui-dark"
-        said = [notice.message for notice in app._notifications]
+        said = [notice.message for notice in notices(app)]
         assert len([text for text in said if str(path) in text]) == 1
         assert [text for text in said if text.startswith('no theme "mine"')]
 
@@ -69,7 +69,7 @@ async def test_the_theme_in_use_reloads_when_its_file_changes(store_path: Path, 
         path.write_text(GOOD.replace("#000000", "#101010"), encoding="utf-8")
         await until(pilot, lambda: app.screen.styles.background.hex == "#101010")
         path.write_text("name = ", encoding="utf-8")
-        await until(pilot, lambda: any(str(path) in notice.message for notice in app._notifications))
+        await until(pilot, lambda: any(str(path) in notice.message for notice in notices(app)))
         assert app.screen.styles.background.hex == "#101010"
 
 

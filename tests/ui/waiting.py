@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from textual.app import App
+from textual.notifications import Notification
 from textual.pilot import Pilot
 
 SECONDS = 20.0
@@ -22,8 +24,13 @@ async def until_shown(pilot: Pilot[Any], text: str) -> None:
     await until(pilot, lambda: text in screen_text(pilot))
 
 
+def notices(app: App[Any]) -> list[Notification]:
+    """The notices that the app shows now. Textual has no public name for them."""
+    return list(app._notifications)
+
+
 def screen_text(pilot: Pilot[Any]) -> str:
-    """What the terminal shows, a line per row."""
+    """What the terminal shows, a line per row. Textual has no public name for it."""
     screen = pilot.app.screen
     strips = screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)

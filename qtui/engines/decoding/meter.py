@@ -31,7 +31,8 @@ class Meter:
     _reported: float = 0.0
     _pure: _Speed = field(default_factory=_Speed)
     _mixed: _Speed = field(default_factory=_Speed)
-    _read: int = 0
+    tokens_read: int = 0
+    """Tokens of prompts that the model read: fewer than `prompt_tokens` where prompts begin alike."""
     gpu_bytes: Callable[[], int | None] | None = None
     """What the engine has on GPUs now; None asks torch, where it is in use."""
     peak_gpu_bytes: int = 0
@@ -46,7 +47,7 @@ class Meter:
         self.steps += 1
         self.slot_steps += slots
         self.idle_slot_steps += slots - active
-        self._read += read
+        self.tokens_read += read
         speed = self._mixed if read else self._pure
         speed.tokens += drawn
         speed.seconds += seconds
@@ -96,7 +97,7 @@ class Meter:
             return None, None
         generation_speed = self._pure.tokens / self._pure.seconds
         reading = self._mixed.seconds - self._mixed.tokens / generation_speed
-        return generation_speed, self._read / reading if reading > 0 else None
+        return generation_speed, self.tokens_read / reading if reading > 0 else None
 
 
 def peak_rss() -> int:

@@ -81,7 +81,7 @@ class LlamaCppEngine:
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter(gpu_bytes=self.gpu_bytes)
         # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
-        waiting = deque(sorted(requests, key=self._longest_first))
+        waiting = deque(sorted(requests, key=self.longest_first))
         free = list(range(self.cache.slots - 1, -1, -1))
         active: list[_Slot] = []
         self._share(requests)
@@ -136,7 +136,8 @@ class LlamaCppEngine:
             llama_cpp.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
         self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
 
-    def _longest_first(self, request: Request) -> tuple[int, int, int]:
+    def longest_first(self, request: Request) -> tuple[int, int, int]:
+        """Return the key that requests are sorted by before they are answered."""
         length = len(self.prompts[request.index])
         return -min(self.context, length + request.sampling.max_tokens), -length, request.index
 

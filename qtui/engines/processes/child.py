@@ -125,7 +125,9 @@ def _address_space_in_words(*, lacks_memory: bool) -> str:
     if space is None or not (lacks_memory or space.is_nearly_used):
         return ""
     limit = f"the address space of this process is limited to {memory_size(space.limit)} (`ulimit -v`)"
-    return limit if lacks_memory else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory"
+    return (
+        limit if lacks_memory else f"{limit} and it had used {memory_size(space.most)}: it may have run out of memory"
+    )
 
 
 def _protocol_on_real_stdout() -> Say:

@@ -111,7 +111,6 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 FromWorker = Planned | Loading | Loaded | Answered | Unanswered | Progress | Finished | Failed
-FromRunner = Job | Wanted
 
 Report = Callable[[FromWorker], None]
 

@@ -13,9 +13,6 @@ TOKENS = (1, 4, 17, 70)
 """Columns of the other factor: each number is computed by another kernel, on a CPU as on a GPU."""
 EXPERTS, EXPERTS_PER_TOKEN = 4, 2
 
-WHOLE = frozenset((0, 1, 30))
-"""ggml's numbers of F32, F16 and BF16."""
-
 _TOLERANCE = {0: 2e-3, 1: 5e-3, 30: 2e-2}
 _QUANTIZED_TOLERANCE = 3e-2
 """llama.cpp rounds the other factor too: to 8 bits with quantized weights, to half precision with F16 and BF16, and a

@@ -106,7 +106,7 @@ class TransformersEngine:
         prompt_tokens = completion_tokens = 0
         while left:
             # What takes longest first: the short ones then fill what it leaves, and no row waits long for the last answer.
-            waiting = sorted(left.values(), key=lambda asked: (-self._length(asked), asked.index))
+            waiting = sorted(left.values(), key=lambda asked: (-self.length(asked), asked.index))
             try:
                 for event in self._answer_rows(deque(waiting)) if self.refills else self._answer_batches(waiting):
                     yield event
@@ -123,7 +123,7 @@ class TransformersEngine:
                 gc.collect()
                 torch.cuda.empty_cache()
 
-    def _length(self, request: Request) -> int:
+    def length(self, request: Request) -> int:
         """Tokens that prompt and answer may have together, and then those of the prompt."""
         prompt = len(self.prompts[request.index])
         return min(self.context, prompt + request.sampling.max_tokens) * (1 << 32) + prompt

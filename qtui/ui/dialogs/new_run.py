@@ -159,7 +159,7 @@ class NewRunScreen(Dialog[int | None]):
             if path is None:
                 text = self.toml.text  # one text is checked and saved, whatever is typed meanwhile
                 await _check_text(text)  # or a password that somebody typed into an address would be saved with it
-                path = _save(text, self._draft().name or "experiment")
+                path = save(text, self._draft().name or "experiment")
             launched = await launch.start(path, self._store_path, allows_cpu=allows_cpu)
         except launch.CpuNotAllowedError as reasons:
             self._starting = False
@@ -242,7 +242,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _save(text: str, name: str) -> Path:
+def save(text: str, name: str) -> Path:
     """The experiment as a file of the user's; another one of the same name is not overwritten."""
     folder = paths.user_data() / "experiments"
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "experiment"

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from qtui import paths
 from qtui.engines import available, compute
 from qtui.engines.device.compute import Compute
 from qtui.engines.device.gpus import Gpu
@@ -73,7 +74,12 @@ def test_the_products_of_the_installed_library_are_right() -> None:
 def test_a_second_time_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     first = run([F16])
     told: list[str] = []
-    monkeypatch.setattr(testing, "_run", lambda *_: told.append("run"))
+
+    def no_test(module: str) -> list[str]:
+        told.append("run")
+        return ["true"]
+
+    monkeypatch.setattr("qtui.processes.child_process.command", no_test)
     assert run([F16]).outcomes == first.outcomes
     assert told == []
     run([F16], "another library")
@@ -82,7 +88,7 @@ def test_a_second_time_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_kept_and_damaged_is_tested_again() -> None:
     run([F16])
-    testing._file().write_text('{"version": 1, "outcomes": {"a library": {"devices": 7}}}')
+    (paths.cache() / "self-test.json").write_text('{"version": 1, "outcomes": {"a library": {"devices": 7}}}')
     assert {outcome.state for outcome in run([F16]).outcomes.values()} - {"not offered"} == {"right"}
 
 
@@ -233,7 +239,7 @@ def test_with_the_users_word_the_cpu_computes_and_the_reason_is_a_note(old_card:
 
 def test_a_gpu_that_llama_cpp_does_not_find_wants_the_users_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """Built for CUDA, on a machine whose driver does not answer, say."""
-    monkeypatch.setattr(available, "_llama_accelerator", lambda: "cuda")
+    monkeypatch.setattr(available, "accelerator", lambda engine: "cuda")
     with pytest.raises(UserError, match=r"finds no GPU that it can use.*--cpu"):
         chosen([Q4_K])
     found = chosen([Q4_K], allows_cpu=True)

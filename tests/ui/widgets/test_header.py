@@ -7,7 +7,7 @@ import pytest
 from qtui.store import Store
 from qtui.ui.app import QtuiApp
 from tests.ui.conftest import fill
-from tests.ui.test_runs import answer, begin
+from tests.ui.panes.runs.test_runs_pane import answer, begin
 from tests.ui.waiting import screen_text, until, until_shown
 
 LONG = "ELYZA-japanese-Llama-2-7b-instruct"

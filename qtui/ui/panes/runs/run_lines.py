@@ -207,12 +207,11 @@ def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
-    """As the runner says, else from the answers made since loading (those that the store had already took no time)."""
-    said = variant.facts.eta_seconds
+    """From the answers made since loading: those that the store had already took no time."""
     began = variant.facts.answering_started
     made = variant.answered - (variant.facts.known or 0)
-    if said is not None or began is None or made <= 0:
-        return said
+    if began is None or made <= 0:
+        return None
     return (variant.expected - variant.answered) * (now - began) / made
 
 
