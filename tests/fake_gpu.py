@@ -8,7 +8,7 @@ import pytest
 NAME = "NVIDIA Test Card"
 
 _CUSTOMIZE = f'''
-from qtui.engines.device import gpus as device
+from qtui.device import gpus as device
 
 device.gpus = lambda *_, **__: (device.Gpu("nvidia", "{NAME}", 80 << 30, "580.1", "9.0"),)
 '''
@@ -19,7 +19,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_CUSTOMIZE)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", ""))))
-    from qtui.engines.device import gpus as device
+    from qtui.device import gpus as device
 
     card = device.Gpu("nvidia", NAME, 80 << 30, "580.1", "9.0")
     monkeypatch.setattr(device, "gpus", lambda *_, **__: (card,))

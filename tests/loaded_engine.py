@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.available import untested
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.protocol.answering import Request
 from qtui.engines.weights.weights import open_weights
 from qtui.records import VariantSpec

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from qtui.building import advice, toolchain
-from qtui.engines.device import gpus
+from qtui.device import gpus
 from qtui.errors import UserError
 from qtui.processes import child_process
 

@@ -161,7 +161,7 @@ def _explain(error: Exception) -> str:
 
 
 def _out_of_memory() -> str:
-    from qtui.engines.device.memory import address_space, memory
+    from qtui.device.memory import address_space, memory
     from qtui.format import memory_size
 
     space = address_space()

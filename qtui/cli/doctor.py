@@ -76,7 +76,7 @@ def _engines() -> list[dict[str, Any]]:
 
 
 def _gpus() -> list[dict[str, Any]]:
-    from qtui.engines.device import gpus
+    from qtui.device import gpus
 
     return [asdict(gpu) for gpu in gpus.gpus()]
 
@@ -114,7 +114,7 @@ def _cpus() -> dict[str, int]:
 
 
 def _memory() -> dict[str, int | None]:
-    from qtui.engines.device.memory import memory
+    from qtui.device.memory import memory
 
     found = memory()
     return {"total_bytes": found.total, "available_bytes": found.available, "limit_bytes": found.limit}
@@ -197,7 +197,7 @@ def _print(found: dict[str, Any]) -> None:
             _say(page, "", engine["idle_gpu"])
     if found["self_test"]:
         _say(page, "self test", _self_test_words(found["self_test"]))
-    from qtui.engines.device.gpus import Gpu
+    from qtui.device.gpus import Gpu
     from qtui.processes.header import gpu_in_words
 
     _say(page, "GPU", "; ".join(gpu_in_words(Gpu(**gpu)) for gpu in found["gpus"]) or "none")

@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui.engines.device import gpus
-from qtui.engines.device.compute import Compute
+from qtui.device import gpus
+from qtui.engines.device_choice import Compute
 from qtui.errors import UserError
 from qtui.records import EngineName
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qtui.device import gpus, processor
 from qtui.engines import available
-from qtui.engines.device import gpus, processor
-from qtui.engines.device.compute import ENDPOINT, Compute
+from qtui.engines.device_choice import ENDPOINT, Compute
 from qtui.engines.protocol.answering import Loading
 from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import Outcome

@@ -13,7 +13,7 @@ import msgspec
 from qtui.engines import available, compute
 from qtui.engines.conversion import llama_settings
 from qtui.engines.decoding import slot_count
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.prompts import rendering
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
 from qtui.engines.weights import precision, quantized_checkpoint

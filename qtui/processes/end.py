@@ -8,7 +8,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui.engines.device.memory import AddressSpace
+from qtui.device.memory import AddressSpace
 from qtui.format import memory_size
 from qtui.processes import log_end
 

@@ -11,10 +11,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from qtui.engines.device import gpus as device_gpus
-from qtui.engines.device.gpus import Gpu
-from qtui.engines.device.memory import Memory, address_space, memory
-from qtui.engines.device.processor import Processor, processor
+from qtui.device import gpus as device_gpus
+from qtui.device.gpus import Gpu
+from qtui.device.memory import Memory, address_space, memory
+from qtui.device.processor import Processor, processor
 from qtui.format import memory_size
 from qtui.records import Sampling, VariantSpec
 

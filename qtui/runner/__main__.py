@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui import paths
-from qtui.engines.device.memory import address_space
+from qtui.device.memory import address_space
 from qtui.errors import UserError
 from qtui.format import memory_size
 from qtui.processes import log, log_end

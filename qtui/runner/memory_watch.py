@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from qtui.engines.device.memory import (
+from qtui.device.memory import (
     AddressSpace,
     Memory,
     OomKills,

@@ -29,7 +29,8 @@ from qtui.ui.data.most_changed import MostChanged
 from qtui.ui.data.reader import StoreGoneError
 from qtui.ui.data.run_watch import WHOLE_SECONDS, RunWatch
 from qtui.ui.data.scope import Scope, judges, models, resolve
-from qtui.ui.panes.pane import Pane, Workbench
+from qtui.ui.data.workbench import Workbench
+from qtui.ui.panes.pane import Pane
 from qtui.ui.widgets.header import HeaderLine, TabLine
 
 PANES = {

@@ -133,7 +133,7 @@ def _transformers_parity(place: Place, precision: str) -> Facts:
     import torch
 
     from qtui import paths
-    from qtui.engines.device.compute import Compute
+    from qtui.engines.device_choice import Compute
 
     requests = models.demo_requests()
     # Half precision crawls on a CPU, so float32 is what it is held against.
@@ -221,7 +221,7 @@ def _cpu_logits(path: Path, ids: list[int], rearranges: bool, cache: str) -> Any
     import llama_cpp
     import numpy as np
 
-    from qtui.engines.device.compute import Compute
+    from qtui.engines.device_choice import Compute
     from qtui.engines.llama_cpp.model import LlamaModel
 
     model = LlamaModel(open_weights(path), compute=Compute("cpu", rearranges_weights=rearranges))

@@ -79,7 +79,7 @@ def llama_engine(
     rearranges: bool = True,
     context: int | None = None,
 ) -> Any:
-    from qtui.engines.device.compute import Compute
+    from qtui.engines.device_choice import Compute
 
     spec = variant("llama.cpp", path, name, slots, context=context)
     return loaded_engine(spec, path, requests, Compute(accelerator, rearranges_weights=rearranges))

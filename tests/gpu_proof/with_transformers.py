@@ -26,7 +26,7 @@ def machine(place: Place) -> Facts:
     import torch
     import transformers
 
-    from qtui.engines.device import gpus, memory, processor
+    from qtui.device import gpus, memory, processor
 
     here = processor.processor()
     return {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.device.memory import AddressSpace
+from qtui.device.memory import AddressSpace
 from qtui.processes import log_end
 from qtui.processes.end import End, MemoryUse, Subject, in_words
 from tests.processes.log_ends import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qtui import __version__, paths
-from qtui.engines.device.gpus import Gpu
+from qtui.device.gpus import Gpu
 from qtui.processes import header
 from qtui.processes.log import rotate_if_large
 from qtui.records import Sampling, VariantSpec

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui import config, paths
-from qtui.engines.device.memory import (
+from qtui.device.memory import (
     OomKills,
     address_space,
     memory,

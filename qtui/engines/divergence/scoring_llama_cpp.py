@@ -8,7 +8,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.divergence.scoring import CHUNK, ROWS, Piece
 from qtui.engines.llama_cpp import loading, native_log
 from qtui.engines.llama_cpp.context import physical_cores

@@ -12,7 +12,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.divergence.scoring import Piece
 from qtui.engines.protocol.answering import Prompt, Report, Request
 from qtui.engines.transformers import loading

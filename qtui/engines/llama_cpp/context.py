@@ -7,7 +7,7 @@ from typing import Any
 import llama_cpp
 import psutil
 
-from qtui.engines.device import memory as device_memory
+from qtui.device import memory as device_memory
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.llama_cpp.model import LlamaModel
 from qtui.errors import UserError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from qtui.engines.decoding import answer_text, slot_count
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.llama_cpp import context as llama_context
 from qtui.engines.llama_cpp import gpu_memory
 from qtui.engines.llama_cpp.batch import LlamaBatch

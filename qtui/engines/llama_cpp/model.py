@@ -8,7 +8,7 @@ from typing import Any
 import llama_cpp
 
 from qtui.engines.available import untested
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.protocol.answering import Prompt
 from qtui.engines.weights.gguf_file import GgufHeader

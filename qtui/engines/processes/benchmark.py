@@ -15,7 +15,7 @@ import psutil
 
 from qtui.engines import available, compute
 from qtui.engines.decoding import meter
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished, Loading

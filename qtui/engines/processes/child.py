@@ -15,8 +15,8 @@ from typing import BinaryIO, NoReturn, TypeVar
 import msgspec
 import psutil
 
+from qtui.device.memory import address_space, memory
 from qtui.engines.available import INSTALL
-from qtui.engines.device.memory import address_space, memory
 from qtui.engines.protocol.answering import Failed, encode
 from qtui.errors import UserError
 from qtui.format import memory_size

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from qtui.engines.decoding import answer_text, slot_count
-from qtui.engines.device.compute import Compute
+from qtui.engines.device_choice import Compute
 from qtui.engines.prompts.end_tokens import find_end_tokens
 from qtui.engines.protocol.answering import Report, Request
 from qtui.engines.transformers import few_rows, own_code, row_attention, row_cache

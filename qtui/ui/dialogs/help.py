@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 
 from qtui.text import width, wrap
 from qtui.ui import keys, stylesheet
+from qtui.ui.data.workbench import Workbench
 from qtui.ui.dialogs.dialog import Dialog
-from qtui.ui.panes.pane import Workbench
 from qtui.ui.widgets.lines import Lines
 
 WORDS = (

@@ -18,29 +18,12 @@ from textual.widget import Widget
 from qtui.errors import UserError
 from qtui.ui.data.reader import StoreGoneError, StoreReader
 from qtui.ui.data.scope import Scope
+from qtui.ui.data.workbench import Workbench
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from qtui.config import Config
     from qtui.records import RunSummary
-    from qtui.ui.data.figures_process import Numbers
 
 SECONDS_BETWEEN_READS = 0.5
-
-
-class Workbench(Protocol):
-    """What a pane may use of the app."""
-
-    store_path: "Path"
-    config: "Config"
-    reader: StoreReader
-    exit_lines: list[str]
-
-    @property
-    def numbers(self) -> "Numbers": ...
-
-    def store_changed(self, version: tuple[int, ...]) -> None: ...
 
 
 class MainView(Protocol):

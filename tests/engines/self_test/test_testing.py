@@ -8,9 +8,9 @@ from typing import Protocol
 import pytest
 
 from qtui import paths
+from qtui.device.gpus import Gpu
 from qtui.engines import available, compute
-from qtui.engines.device.compute import Compute
-from qtui.engines.device.gpus import Gpu
+from qtui.engines.device_choice import Compute
 from qtui.engines.self_test import testing
 from qtui.engines.self_test.messages import CaseName
 from qtui.engines.weights.gguf_file import TENSOR_TYPES

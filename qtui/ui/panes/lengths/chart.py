@@ -18,7 +18,7 @@ from qtui.charts.lines import Role
 from qtui.charts.plots import RGB, Canvas, Ink
 from qtui.errors import UserError
 from qtui.ui import stylesheet
-from qtui.ui.panes.pane import Workbench
+from qtui.ui.data.workbench import Workbench
 from qtui.ui.widgets import drawing
 
 RESIZE_SECONDS = 0.1

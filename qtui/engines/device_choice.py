@@ -1,4 +1,4 @@
-"""What a model is computed on: the outcome that `qtui.engines.compute` decides on, once per process."""
+"""What a model is computed on: the outcome that `compute` decides on, once per process."""
 
 from dataclasses import dataclass, field
 

@@ -188,7 +188,7 @@ def _of_apple() -> tuple[Gpu, ...]:
     """The GPU of an Apple chip shares the machine's memory. Older Macs have none that an engine uses."""
     if system_platform.machine() != "arm64":
         return ()
-    from qtui.engines.device.processor import processor
+    from qtui.device.processor import processor
 
     return (Gpu("apple", processor().model or "Apple GPU", int(psutil.virtual_memory().total), "Metal"),)
 

@@ -1,7 +1,7 @@
 """Processors that are described by their system files, and this one."""
 
-from qtui.engines.device.processor import processor
-from tests.engines.device.machine import Machine
+from qtui.device.processor import processor
+from tests.device.machine import Machine
 
 XEON = """processor\t: 0
 vendor_id\t: GenuineIntel

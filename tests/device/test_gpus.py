@@ -2,9 +2,9 @@
 
 import pytest
 
-from qtui.engines.device import gpus as module
-from qtui.engines.device.gpus import Gpu, gpus
-from tests.engines.device.machine import Machine
+from qtui.device import gpus as module
+from qtui.device.gpus import Gpu, gpus
+from tests.device.machine import Machine
 
 TWO = """echo "0, GPU-8932f937-d72c-4106-c12f-20bd9faed9f6, NVIDIA A100-SXM4-80GB, 81920, 550.54.15, 8.0"
 echo "1, GPU-1111f937-d72c-4106-c12f-20bd9faed9f6, NVIDIA GeForce RTX 3090, 24576, 550.54.15, 8.6"
@@ -161,7 +161,7 @@ def test_this_machine_is_looked_at_without_torch() -> None:
     import sys
 
     program = (
-        "import sys; from qtui.engines.device.gpus import gpus; gpus(); "
+        "import sys; from qtui.device.gpus import gpus; gpus(); "
         "sys.exit('torch' in sys.modules or 'llama_cpp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.device.machine import Machine
+from tests.device.machine import Machine
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import textwrap
 import psutil
 import pytest
 
-from qtui.engines.device.memory import (
+from qtui.device.memory import (
     Memory,
     address_space,
     memory,
@@ -16,7 +16,7 @@ from qtui.engines.device.memory import (
     oom_kills_again,
     was_killed_for_memory,
 )
-from tests.engines.device.machine import Machine
+from tests.device.machine import Machine
 
 GIB = 1 << 30
 NONE_IN_1 = 9223372036854771712
@@ -136,7 +136,7 @@ def test_limit_on_addresses_is_read_of_a_process() -> None:
     assert address_space(os.getpid()) is None
     program = textwrap.dedent("""
         import resource
-        from qtui.engines.device.memory import address_space
+        from qtui.device.memory import address_space
         resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
         found = address_space()
         print(found.limit, found.used <= found.most < found.limit, found.is_nearly_used)
