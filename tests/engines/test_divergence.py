@@ -96,7 +96,7 @@ def test_log_probabilities_are_those_of_the_model_fed_token_by_token(spm: Path, 
     form = open_weights(spm).prompt_format
     tokenizer = HubTokenizer(open_weights(spm), space_after_special=form.space_after_special)
     (asked,) = rendering.render([text[0]], form)
-    before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.own.eos_token_id]
+    before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.library.eos_token_id]
     model = LlamaForCausalLM.from_pretrained(spm, dtype=torch.float32)
     with torch.inference_mode():
         expected = [
