@@ -1,6 +1,6 @@
-"""The catalog: models that qtui knows by name (`data/models.toml`), and the user's own in a file of the same form.
+"""The catalog: models that qtui knows by name (`data/models.toml`), and those of the user in a file of the same format.
 
-An entry says where weights are, how the model wants to be asked, and what is known of how it was made.
+An entry has the place of the weights, the model's prompt, and facts about its training.
 """
 
 import functools
@@ -21,7 +21,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model. Texts that are not known say `unknown`; None means that there is no such thing."""
+    """One model. Unknown texts are `unknown`; None means that the model has no such thing."""
 
     name: str
     hf_repo: str
@@ -33,24 +33,24 @@ class Entry:
     gguf_bytes: int | None = None
     architecture: str = UNKNOWN
     trust_remote_code: bool = False
-    """The checkpoint brings modelling code of its own, which runs only if an experiment asks for it."""
+    """Whether the checkpoint needs Python code in its repository, which runs only if an experiment allows it."""
     dtype: str = UNKNOWN
-    """What the study ran the original in; of a model that it did not say this of, what its config says."""
+    """The precision in which the study ran the original; if not published, that of its config."""
     context_length: int | None = None
     sliding_window: int | None = None
-    """How far back a token attends. llama.cpp attends to everything: keep prompt and answer within it."""
+    """How many tokens back a token attends. llama.cpp ignores this: keep prompt and answer within it."""
     vocab_size: int | None = None
     license: str = UNKNOWN
     prompt: str | None = None
     """The prompt's format with the slots {system} and {input}; None: the tokenizer's chat template, or the bare input."""
     prompt_without_system: str | None = None
-    """The same where there is no system prompt; a `prompt` without {system} is that already."""
+    """The format without a system prompt. Not needed if `prompt` has no {system}."""
     system: str | None = None
     bos: bool | None = None
     stop: tuple[str, ...] = ()
-    """Texts that end an answer, beside the end tokens of the tokenizer."""
+    """Texts that end an answer, besides the end tokens of the tokenizer."""
     study_prompt: Literal["official", "own", "unknown"] = "unknown"
-    """Whether the study asked as the model's card does. Its own prompts are no part of qtui."""
+    """Whether the study used the prompt of the model's card (`official`) or its `own`, which is not part of qtui."""
     study_sampling: str = UNKNOWN
     base_model: str = UNKNOWN
     tokenizer: str = UNKNOWN
@@ -61,29 +61,31 @@ class Entry:
 
     @property
     def template(self) -> str | None:
-        """The format as a Jinja chat template for one turn, as engines want it."""
+        """The format as a Jinja chat template for one turn, which engines need."""
         return None if self.prompt is None else prompt_slots.template(self.prompt, self.prompt_without_system)
 
     def weights_for(self, engine: str) -> str:
-        """What to load: the hub's checkpoint, or `repo:file.gguf` for llama.cpp where there is one."""
+        """The weights to load: the checkpoint on the hub, or for llama.cpp `repo:file.gguf` if there is one."""
         if engine == "llama.cpp" and self.gguf_repo and self.gguf_file:
             return f"{self.gguf_repo}:{self.gguf_file}"
         return self.hf_repo
 
 
 def entries() -> tuple[Entry, ...]:
-    """All entries; one of the user's replaces one of the same name. Raises UserError naming file, line and key."""
-    own = paths.user_catalog()
-    found = {entry.name: entry for entry in _read(paths.data() / "models.toml", _changed(paths.data() / "models.toml"))}
-    if own.exists():
-        found |= {entry.name: entry for entry in _read(own, _changed(own))}
-    return tuple(found.values())
+    """All entries. The user's replace those of the same name. Raises UserError with file, line and key."""
+    user_file = paths.user_catalog()
+    by_name = {
+        entry.name: entry for entry in _read(paths.data() / "models.toml", _changed(paths.data() / "models.toml"))
+    }
+    if user_file.exists():
+        by_name |= {entry.name: entry for entry in _read(user_file, _changed(user_file))}
+    return tuple(by_name.values())
 
 
 def find(name: str) -> Entry | None:
-    """The entry of that name or hub repository, upper and lower case alike."""
-    wanted = name.casefold()
-    return next((e for e in entries() if wanted in (e.name.casefold(), e.hf_repo.casefold())), None)
+    """The entry of that name or hub repository, ignoring case."""
+    folded = name.casefold()
+    return next((e for e in entries() if folded in (e.name.casefold(), e.hf_repo.casefold())), None)
 
 
 def names() -> list[str]:
@@ -106,28 +108,28 @@ def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
         raise UserError(f"{path}: is not valid TOML: {error}") from None
     for key in tables:
         if key != "model":
-            raise UserError(f"{path}:{line_of(text, (key,))}: {key}: no such table; entries are [[model]].")
+            raise UserError(f"{path}:{line_of(text, (key,))}: {key}: no such table; write entries as [[model]].")
     return tuple(_entry(table, path, text, i) for i, table in enumerate(tables.get("model", [])))
 
 
 def _entry(table: dict[str, Any], path: Path, text: str, index: int) -> Entry:
-    def problem(key: str, what: str) -> UserError:
-        return UserError(f"{path}:{line_of(text, ('model', index, key))}: {key}: {what}.")
+    def problem(key: str, message: str) -> UserError:
+        return UserError(f"{path}:{line_of(text, ('model', index, key))}: {key}: {message}.")
 
-    known = {field.name: field.type for field in fields(Entry)}
+    types_by_key = {field.name: field.type for field in fields(Entry)}
     for key, value in table.items():
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f" (keys: {', '.join(known)})"
+        if key not in types_by_key:
+            near = get_close_matches(key, types_by_key, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f" (keys: {', '.join(types_by_key)})"
             raise problem(key, f"no such key{hint}".removesuffix("."))
-        if not _is_a(value, known[key]):
-            raise problem(key, f"{value!r} is not valid: should be {_in_words(known[key])}")
+        if not _is_a(value, types_by_key[key]):
+            raise problem(key, f"{value!r} is not valid: should be {_in_words(types_by_key[key])}")
     for key in ("name", "hf_repo"):
         if key not in table:
             raise UserError(f"{path}:{line_of(text, ('model', index))}: {key}: is missing.")
     for key in ("prompt", "prompt_without_system"):
         if "{input}" not in table.get(key, "{input}"):
-            raise problem(key, "has no {input}, where the task's text goes")
+            raise problem(key, "has no {input}, the slot for the task's text")
     if "{system}" in table.get("prompt_without_system", ""):
         raise problem("prompt_without_system", "has {system}")
     if table.get("system") and "{system}" not in table.get("prompt", "{system}"):

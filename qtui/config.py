@@ -1,6 +1,6 @@
-"""config.toml: what a user may set once instead of each time. A mistake in it is named with file, line and key.
+"""config.toml: the user's permanent settings. Errors in it are reported with file, line and key.
 
-Every key has a default; the file need not exist. Nothing secret belongs here: keys of an API come from the environment.
+Every key has a default, and the file is optional. It has no secrets: API keys come from the environment.
 """
 
 import difflib
@@ -21,23 +21,25 @@ MARGIN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Config:
+    """The settings, each with its default."""
+
     theme: str = "qtui-dark"
-    """Name of a theme: one of qtui's, of the user's folder, or of Textual."""
+    """Name of a theme: one of qtui, of the user's folder, or of Textual."""
     margin: float = MARGIN
-    """Δ of the verdict, in grades: differences smaller than this do not matter to the user."""
+    """Δ of the verdict, in grades: the user accepts smaller losses."""
     mouse: bool = True
-    """False leaves the mouse to the terminal, for its own selection."""
+    """False leaves the mouse to the terminal, so that it selects text."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Key id → keys separated by commas."""
     converter: Path | None = None
-    """A folder with llama.cpp's sources, for models that qtui does not convert itself; None fetches it. Relative to the file."""
+    """A folder with llama.cpp's sources, for models that qtui does not convert itself; None downloads it. Relative to the file."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
-    """The user's configuration (default: `paths.config_file()`), or the defaults where there is no file.
+    """Read the user's configuration (default: `paths.config_file()`). Without a file it has the defaults.
 
     Raises UserError with every problem, a line each: `config.toml:3: no key "them" (nearest: theme)`. The ids in `[keymap]` are
-    checked where `key_ids` is given.
+    checked if `key_ids` is not empty.
     """
     path = path or paths.config_file()
     try:
@@ -62,28 +64,28 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
     return Config(**values)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """` (nearest: theme)` for a message about an unknown word, or the known words where none is near."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """` (nearest: theme)` for a message about an unknown word, or up to 12 valid words if none is near."""
+    valid = list(valid)
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
     if close:
         return f" (nearest: {close[0]})"
-    return f" (known: {', '.join(known)})" if len(known) <= 12 else ""
+    return f" (known: {', '.join(valid)})" if len(valid) <= 12 else ""
 
 
 def _syntax(path: Path, error: tomllib.TOMLDecodeError) -> str:
-    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-    what = str(error).split(" (at ")[0]
-    where = f"{path}:{found[1]}" if found else str(path)
-    return f"{where}: not TOML: {what}"
+    position = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    problem = str(error).split(" (at ")[0]
+    where = f"{path}:{position[1]}" if position else str(path)
+    return f"{where}: not TOML: {problem}"
 
 
 def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
-    known = [f.name for f in fields(Config)]
+    keys = [f.name for f in fields(Config)]
     for key, value in values.items():
         where = _place(path, text, key)
-        if key not in known:
-            yield f'{where}: no key "{key}"{nearest(key, known)}'
+        if key not in keys:
+            yield f'{where}: no key "{key}"{nearest(key, keys)}'
         elif key == "theme" and not isinstance(value, str):
             yield f'{where}: "theme" is a name in quotes, not {value!r}'
         elif key == "margin" and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 4):
@@ -110,7 +112,7 @@ def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...
 
 def _place(path: Path, text: str, *location: str) -> str:
     if location[0] == "keymap" and len(location) == 2:
-        # An id is one name in quotes or several with dots between them.
+        # An id is one quoted key, or several keys with dots between them.
         line = line_of(text, ("keymap", *location[1].split(".")))
     else:
         line = line_of(text, location)
@@ -118,7 +120,7 @@ def _place(path: Path, text: str, *location: str) -> str:
 
 
 def _flat(keymap: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Ids have dots; without quotes TOML reads `compare.next = "n"` as a table in a table, which is meant the same."""
+    """Yield (id, keys). Ids have dots: unquoted, TOML reads `compare.next = "n"` as nested tables, which are joined here."""
     for name, value in keymap.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")

@@ -1,7 +1,7 @@
-"""Which characters of two answers differ, for a reader: where they part, how alike they are, what only one of them has.
+"""Which characters of two answers differ: where they begin to differ, their similarity, and what only one of them has.
 
-An exact alignment of two Japanese answers is confetti (の and を match everywhere), so short equal runs between larger changes
-count as changed. rapidfuzz does the aligning, a hundred times faster than difflib; it is imported when first needed.
+An exact alignment of two Japanese answers is unreadable (の and を match everywhere), so short equal runs between larger changes
+count as changed. rapidfuzz aligns a hundred times faster than difflib; it is imported at the first use.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SHORT_EQUAL = 4
 """Equal runs below this many characters are merged into the changes around them if one of those is longer."""
 MOST_COMPARED = 16_000 * 16_000
-"""Product of the lengths up to which characters are aligned (about a tenth of a second); beyond, only both ends are compared."""
+"""Largest product of the lengths for an alignment (about 0.1 s). Longer texts are compared only at both ends."""
 EQUAL_SHOWN = 24
 """Characters of an equal run that `unified` keeps on each side of a change."""
 
@@ -19,7 +19,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch of both texts: equal, or changed (either part may be empty)."""
+    """A stretch of both texts, equal or changed. If changed, one part may be empty."""
 
     equal: bool
     left: Span
@@ -28,13 +28,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Spans are (start, stop) in characters of the texts compared."""
+    """The comparison of two texts. Spans are (start, stop) in characters."""
 
     runs: tuple[Run, ...]
     divergence: int | None
-    """The first character in which the texts differ (in both: they are equal before it); None where they are equal."""
+    """Index of the first different character, the same in both texts; None if they are equal."""
     similarity: float
-    """2 · (characters in common, in order) / (characters of both), as `rapidfuzz.fuzz.ratio` has it, from 0 to 1."""
+    """2 · (characters in common, in order) / (characters of both), from 0 to 1, as `rapidfuzz.fuzz.ratio`."""
 
     @property
     def left(self) -> tuple[Span, ...]:
@@ -55,18 +55,18 @@ def differences(left: str, right: str) -> Differences:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of the unified text. `kind`: equal, left (only there), right (only there), skipped (equal and left out)."""
+    """A part of the unified text. `kind`: equal, left (only in the left text), right, skipped (equal and not shown)."""
 
     kind: str
     text: str
 
 
-def unified(left: str, right: str, found: Differences) -> list[Piece]:
-    """Both texts as one, around their differences: long equal stretches are left out, `skipped` says how many characters."""
+def unified(left: str, right: str, difference: Differences) -> list[Piece]:
+    """Both texts as one list of pieces. The middle of a long equal stretch is a `skipped` piece."""
     pieces: list[Piece] = []
-    for index, run in enumerate(found.runs):
+    for index, run in enumerate(difference.runs):
         if run.equal:
-            pieces.extend(_shortened(left[slice(*run.left)], index == 0, index == len(found.runs) - 1))
+            pieces.extend(_shortened(left[slice(*run.left)], index == 0, index == len(difference.runs) - 1))
             continue
         if run.left[0] < run.left[1]:
             pieces.append(Piece("left", left[slice(*run.left)]))
@@ -89,7 +89,7 @@ def _shortened(text: str, first: bool, last: bool) -> Iterator[Piece]:
 
 def _aligned(left: str, right: str) -> Iterator[Run]:
     if len(left) * len(right) > MOST_COMPARED:
-        yield from _ends(left, right)
+        yield from _compared_ends(left, right)
         return
     from rapidfuzz.distance import Levenshtein
 
@@ -97,8 +97,8 @@ def _aligned(left: str, right: str) -> Iterator[Run]:
         yield Run(code.tag == "equal", (code.src_start, code.src_end), (code.dest_start, code.dest_end))
 
 
-def _ends(left: str, right: str) -> Iterator[Run]:
-    """The equal beginning, everything between, the equal end."""
+def _compared_ends(left: str, right: str) -> Iterator[Run]:
+    """The equal beginning, the changed middle, the equal end."""
     start = _common_prefix(left, right)
     end = _common_prefix(left[start:][::-1], right[start:][::-1])
     yield Run(True, (0, start), (0, start))
@@ -107,13 +107,13 @@ def _ends(left: str, right: str) -> Iterator[Run]:
 
 
 def _readable(runs: Iterable[Run]) -> Iterator[Run]:
-    """Neighbouring changes as one, short equal runs between larger changes merged into them, nothing empty."""
+    """Join neighbouring changes, merge short equal runs into larger changes around them, drop empty runs."""
     joined = list(_joined(run for run in runs if run.left[0] < run.left[1] or run.right[0] < run.right[1]))
-    kept = [
+    merged = [
         joined[i] if not _is_noise(joined, i) else Run(False, joined[i].left, joined[i].right)
         for i in range(len(joined))
     ]
-    return _joined(kept)
+    return _joined(merged)
 
 
 def _is_noise(runs: list[Run], index: int) -> bool:
@@ -142,7 +142,7 @@ def _joined(runs: Iterable[Run]) -> Iterator[Run]:
 
 
 def _common_prefix(left: str, right: str) -> int:
-    """By halves, since comparing slices is done in C."""
+    """Length of the common prefix. Found by bisection, because Python compares slices in C."""
     low, high = 0, min(len(left), len(right))
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,6 +1,6 @@
-"""Where files live: the one place that knows. Folders follow the platform's conventions (XDG on Linux).
+"""The paths of qtui's files and folders. Folders follow the platform's conventions (XDG on Linux).
 
-`data/` and `themes/` are found beside the package in a checkout and inside it in an installed wheel.
+`data/` and `themes/` are beside the package in a checkout and inside it in an installed wheel.
 """
 
 import os
@@ -47,12 +47,12 @@ def user_themes() -> Path:
 
 
 def user_catalog() -> Path:
-    """Models of the user's own, in the form of data/models.toml."""
+    """The user's catalog, in the format of data/models.toml."""
     return user_config() / "models.toml"
 
 
 def cache() -> Path:
-    """What can be made again: quantized files, fingerprints."""
+    """The folder of files that can be computed again: quantized files, fingerprints."""
     return Path(platformdirs.user_cache_dir(APP))
 
 
@@ -61,7 +61,7 @@ def logs() -> Path:
 
 
 def run_log(run_id: int) -> Path:
-    """Of the runner; its workers have logs of their own beside it."""
+    """The log of a run's runner. The logs of its workers are beside it."""
     return logs() / f"run-{run_id}.log"
 
 

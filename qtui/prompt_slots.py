@@ -1,7 +1,6 @@
-"""Prompt formats as people write them, a text with the slots {system} and {input}, as Jinja chat templates for one turn.
+"""Converting prompt formats, texts with the slots {system} and {input}, to Jinja chat templates for one turn.
 
-Everything else in such a text is taken literally, to the last blank: a trailing space or newline is part of how a model was
-trained to be asked.
+All other text is literal, including spaces and newlines at the end: a model was trained with them.
 """
 
 import re
@@ -10,11 +9,11 @@ SLOTS = {"{input}": "{{ messages[-1]['content'] }}", "{system}": "{{ messages[0]
 
 
 def template(form: str, without_system: str | None = None) -> str:
-    """`without_system` is the format where there is no system prompt; None means that `form` serves both ways."""
+    """The template for `form`. `without_system` is the format without a system prompt; None uses `form` for both."""
     if without_system is None:
-        # Jinja drops one newline at the end of a template.
+        # Jinja removes one newline at the end of a template.
         return _jinja(form) + ("\n" if form.endswith("\n") else "")
-    # The plus signs keep Jinja from taking blanks and newlines beside its blocks.
+    # The plus signs keep Jinja from removing spaces and newlines beside its blocks.
     return (
         "{%+ if messages[0]['role'] == 'system' +%}"
         + _jinja(form)
@@ -25,9 +24,9 @@ def template(form: str, without_system: str | None = None) -> str:
 
 
 def _jinja(form: str) -> str:
-    return re.sub(r"\{input\}|\{system\}|\{[{%#]|\r", lambda found: SLOTS.get(found[0]) or _literal(found[0]), form)
+    return re.sub(r"\{input\}|\{system\}|\{[{%#]|\r", lambda match: SLOTS.get(match[0]) or _literal(match[0]), form)
 
 
 def _literal(text: str) -> str:
-    """What Jinja would take for its own, or turn into a newline."""
+    """Text that Jinja would interpret, or turn into a newline, as a string literal of Jinja."""
     return "{{ '" + text.replace("\r", "\\r") + "' }}"

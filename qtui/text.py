@@ -1,9 +1,9 @@
-"""Text from outside made fit for a screen: made harmless, measured in cells, cut, and wrapped as Japanese is.
+"""Preparing foreign text for a screen: removing control characters, measuring in cells, cutting, and wrapping Japanese.
 
-Model output is hostile: an escape sequence drives the terminal, a bidi override turns a line round, an emoji's variation selector
-moves everything after it by a cell. `safe` is the one way onto the screen; the other functions take what it returns. Widths are
-Rich's, which are also Textual's; after `safe` the width of a text is the sum of its characters' (no joiners, no selectors).
-No wrapper at hand knows kinsoku, the rules by which a line begins with no 、。」 and ends with no （「, so this one does.
+Model output is hostile: an escape sequence controls the terminal, a bidi override reverses a line, an emoji's variation selector
+shifts the rest of the line by a cell. All text reaches the screen through `safe`; the other functions take its result. Widths are
+those of Rich and Textual; after `safe` the width of a text is the sum of its characters' widths (no joiners, no selectors).
+Available wrappers do not know kinsoku, the rules that no line begins with 、。」 or ends with （「; this one does.
 """
 
 import re
@@ -15,12 +15,12 @@ from rich.cells import cell_len, get_character_cell_size
 
 TAB = 4
 MARKS_SHOWN = 8
-"""Zero-width characters kept on one base; a model that stacks thousands of them would make a line of endless bytes."""
+"""Zero-width characters kept after one base character; a model may stack thousands of them."""
 ELLIPSIS = "…"
-PARTINGS_AT_MOST = 3
-"""Names that differ in one place, and some of them in another: so often they are looked at anew."""
+MOST_SPLITS = 3
+"""How often names that still look the same are cut again, at the next place where they differ."""
 WORD_ENDS, WORD_AT_MOST = " -_/.,", 8
-"""What a name that is cut in its middle goes on behind, if that is so near."""
+"""After the cut in its middle a name continues at a word, if one begins within this many characters."""
 
 SPACES = " \u3000"
 CLOSERS = (
@@ -29,11 +29,11 @@ CLOSERS = (
     "’”）〕］｝〉》」』】〙〗〛〟｠»）｡､･ｰﾞﾟｧｨｩｪｫｬｭｮｯ｣"
     ")]},.!?:;"
 )
-"""What no line may begin with."""
+"""Characters that must not begin a line."""
 OPENERS = "‘“（〔［｛〈《「『【〘〖〚〝｟«｢([{"
-"""What no line may end with."""
+"""Characters that must not end a line."""
 PUSHED_AT_MOST = 8
-"""Characters that a hard break moves down for kinsoku's sake; beyond that (a loop of ーーー) the rule gives way."""
+"""Most characters that a hard break moves to the next line for kinsoku; for more (a loop of ーーー) the rule is ignored."""
 
 _LATIN = r"!-~\u00a1-\u10ff\u1e00-\u1fff’\u2212"  # the minus sign: no number is parted from it
 
@@ -49,9 +49,9 @@ _UNSHOWN = re.compile(
 
 
 def safe(text: str) -> str:
-    """The text as it may be shown: no control, no character that hides or reorders others, every line end a newline.
+    """The text without control characters and characters that hide or reorder others; all line ends are newlines.
 
-    Tabs become spaces, lone surrogates and noncharacters U+FFFD. Of an escape sequence the escape goes and the rest stays, visible.
+    Tabs become spaces, lone surrogates and noncharacters U+FFFD. Of an escape sequence only the escape character is removed.
     Idempotent.
     """
     if _UNSHOWN.search(text):
@@ -62,12 +62,12 @@ def safe(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Cells that one line of safe text takes."""
+    """Width of one line of safe text in cells."""
     return cell_len(text)
 
 
 def cut(text: str, cells: int) -> str:
-    """Safe text on one line in at most `cells` cells, `…` where something was left out; a newline counts as a space."""
+    """Safe text cut to at most `cells` cells, with `…` at the cut; newlines become spaces."""
     used = fitting = 0
     for index, character in enumerate(text):
         if index - fitting > MARKS_SHOWN * 2 + 2:
@@ -83,9 +83,9 @@ def cut(text: str, cells: int) -> str:
 
 
 def tell_apart(texts: Sequence[str], cells: int) -> list[str]:
-    """Every safe text cut to `cells`; of those that would then look the same what they differ in is kept: `japanese…gamma-7b`."""
+    """Every safe text cut to `cells` cells, so that different texts look different: `japanese…gamma-7b`."""
     shown = [cut(text, cells) for text in texts]
-    for _ in range(PARTINGS_AT_MOST):
+    for _ in range(MOST_SPLITS):
         alike: dict[str, set[str]] = {}
         for text, short in zip(texts, shown, strict=True):
             alike.setdefault(short, set()).add(text)
@@ -100,15 +100,15 @@ def tell_apart(texts: Sequence[str], cells: int) -> list[str]:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Safe text as lines of at most `cells` cells. Every newline ends a line; spaces where a line was broken are left out."""
+    """Safe text as lines of at most `cells` cells. Every newline ends a line; spaces at a break are left out."""
     return [text[start:stop] for start, stop in line_spans(text, cells)]
 
 
 def line_spans(text: str, cells: int) -> list[tuple[int, int]]:
-    """The lines of `wrap` as (start, stop) in `text`, for who must know which character stands where.
+    """The lines of `wrap` as (start, stop) in `text`.
 
-    Words between spaces stay whole in Latin script; Japanese breaks anywhere that kinsoku allows. Only what is wider than a whole
-    line is broken without regard to words. Where `cells` is 1 a wide character has a line of its own, wider than asked.
+    Latin words stay whole; Japanese breaks wherever kinsoku allows. Only a word that is wider than a line is broken inside. If
+    `cells` is 1, a wide character gets a line of its own, which is wider than `cells`.
     """
     spans: list[tuple[int, int]] = []
     start = 0
@@ -125,15 +125,15 @@ def line_spans(text: str, cells: int) -> list[tuple[int, int]]:
 
 
 def _parting(texts: set[str]) -> int:
-    """Where texts begin to differ, moved back to the beginning of a word if that is near."""
+    """The index at which texts begin to differ, moved back to the start of the word if that is near."""
     columns = enumerate(zip(*texts, strict=False))
-    at = next((i for i, letters in columns if len(set(letters)) > 1), min(map(len, texts)))
-    start = max(next(iter(texts)).rfind(sign, 0, at) for sign in WORD_ENDS) + 1
-    return start if at - start <= WORD_AT_MOST else at
+    first_different = next((i for i, letters in columns if len(set(letters)) > 1), min(map(len, texts)))
+    start = max(next(iter(texts)).rfind(sign, 0, first_different) for sign in WORD_ENDS) + 1
+    return start if first_different - start <= WORD_AT_MOST else first_different
 
 
 def _from_parting(text: str, parting: int, cells: int) -> str:
-    """The text's beginning as far as there is room, `…`, and all from where it parts."""
+    """As much of the beginning as fits, `…`, and the text from `parting` on."""
     rest = text[parting:]
     room = cells - width(rest) - 1
     head = cut(text[:parting], room + 1).removesuffix(ELLIPSIS) if room > 0 else ""
@@ -152,7 +152,7 @@ def _shown(match: re.Match[str]) -> str:
 
 
 def _expand_tabs(line: str) -> str:
-    """By cells and not by characters, so that columns behind Japanese line up."""
+    """Replace tabs by cells, not by characters, so that columns after Japanese text line up."""
     shown, column = [], 0
     for part in re.split("(\t)", line):
         piece = " " * (TAB - column % TAB) if part == "\t" else part
@@ -180,7 +180,7 @@ def _paragraph(text: str, start: int, stop: int, cells: int) -> Iterator[tuple[i
 
 
 def _hard_breaks(text: str, line: int, unit: int, after: int, cells: int) -> tuple[list[int], int]:
-    """Where to break a unit that is wider than a line, beginning on the line that is under way; and the cells of its last line."""
+    """Break positions of a unit that is wider than a line and starts in the current line; and the cells of its last line."""
     breaks: list[int] = []
     used = cell_len(text[line:unit])
     for index in range(unit, after):
@@ -188,7 +188,7 @@ def _hard_breaks(text: str, line: int, unit: int, after: int, cells: int) -> tup
         if used + needed > cells and index > line:
             pushed = _pushed(text, line, index)
             used = cell_len(text[pushed:index])
-            # In a line of a few cells what was pushed may leave no room: then it stays where it was.
+            # In a very narrow line the pushed characters may leave no room: then they are not pushed.
             line, used = (index, 0) if used + needed > cells else (pushed, used)
             breaks.append(line)
         used += needed
@@ -196,7 +196,7 @@ def _hard_breaks(text: str, line: int, unit: int, after: int, cells: int) -> tup
 
 
 def _pushed(text: str, line: int, position: int) -> int:
-    """The break before `position` moved back until it parts nothing that kinsoku holds together, if that is near."""
+    """The break at `position`, moved back until kinsoku allows it, if such a place is near."""
     for candidate in range(position, max(line, position - PUSHED_AT_MOST), -1):
         if text[candidate] not in CLOSERS and text[candidate - 1] not in OPENERS and _cells(text[candidate]):
             return candidate
@@ -215,7 +215,7 @@ def _cells(character: str) -> int:
 
 @cache
 def _zero_width() -> str:
-    """The inside of a regular expression's class: what Rich counts as no cell. Taken from its table, so that both agree."""
+    """The zero-width characters by Rich's table, as the inside of a character class of a regular expression."""
     ranges = load_cell_table("auto").widths
     return "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b, cells in ranges if cells == 0 and a >= 0x300)
 
@@ -227,7 +227,7 @@ def _stacked_marks() -> re.Pattern[str]:
 
 @cache
 def _units() -> re.Pattern[str]:
-    """What is not broken if it fits a line: openers, then a Latin word or any one character, then closers and marks; or spaces."""
+    """Units that stay whole if they fit a line: openers, a Latin word or one character, closers and marks; or spaces."""
     openers, marks = re.escape(OPENERS), _zero_width()
     latin, opening = rf"(?:(?![{openers}])[{_LATIN}])", rf"(?:(?=[{openers}])[{_LATIN}])"
     closers = re.escape(CLOSERS) + marks

@@ -58,7 +58,7 @@ def test_a_secret_in_an_address_is_refused_without_repeating_it(
     address: str, write: Callable[..., str], tmp_path: Path
 ) -> None:
     with pytest.raises(
-        UserError, match=r"e\.toml:\d+: .*base_url: has a password or key in it.*\$\{JUDGE_PASSWORD\}@host"
+        UserError, match=r"e\.toml:\d+: .*base_url: contains a password or key.*\$\{JUDGE_PASSWORD\}@host"
     ) as refused:
         experiment.parse(write(address), tmp_path / "e.toml")
     assert not any(
@@ -97,7 +97,7 @@ def test_a_variable_of_an_address_that_is_not_set_is_named(write: Callable[..., 
 
 
 def test_what_is_no_name_of_a_variable_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no name of an environment variable"):
+    with pytest.raises(UserError, match="not the name of an environment variable"):
         experiment.parse(text("https://u:${hunter2-pw!}@h/v1"), tmp_path / "e.toml")
 
 
@@ -143,7 +143,7 @@ def test_a_key_in_the_place_of_its_variables_name_is_refused_without_repeating_i
     key: str, write: Callable[..., str], tmp_path: Path
 ) -> None:
     with pytest.raises(
-        UserError, match=r"e\.toml:\d+: .*api_key_env: is .*environment variable.*export MY_API_KEY"
+        UserError, match=r"e\.toml:\d+: .*api_key_env: must be .*environment variable.*export MY_API_KEY"
     ) as refused:
         experiment.parse(write("http://localhost/v1", key), tmp_path / "e.toml")
     assert key not in str(refused.value)
@@ -171,7 +171,7 @@ def test_a_secret_elsewhere_in_the_file_is_refused_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123")
-    with pytest.raises(UserError, match=r"e\.toml: line 1 has the value of \$OPENAI_API_KEY in it") as refused:
+    with pytest.raises(UserError, match=r"e\.toml: line 1 contains the value of \$OPENAI_API_KEY") as refused:
         experiment.parse(text("http://h/v1").replace('name = "e"', 'name = "sk-canary-0123"'), tmp_path / "e.toml")
     assert "canary" not in str(refused.value)
 
@@ -215,12 +215,12 @@ def test_a_password_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: 
 async def test_an_address_that_cannot_be_read_is_said_without_its_password(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qtui.judges import Question, make
+    from qtui.judges import Question, create_judge
     from qtui.records import JudgeSpec
 
     monkeypatch.setattr("qtui.judges.openai.REQUEST_TRIES", 1)
-    with pytest.raises(UserError, match=r"address cannot be asked|cannot be reached") as refused:
-        judge = make(JudgeSpec("openai", model="j", base_url=address))
+    with pytest.raises(UserError, match=r"address is not valid|cannot be reached") as refused:
+        judge = create_judge(JudgeSpec("openai", model="j", base_url=address))
         await judge.grade(Question("a", "b", "c", "d"), 1)
     assert "ss@" not in str(refused.value)
     assert "'p'" not in str(refused.value)
@@ -228,18 +228,18 @@ async def test_an_address_that_cannot_be_read_is_said_without_its_password(
 
 def test_a_key_with_characters_that_none_has_is_said_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAME", "ключ-canary")
-    with pytest.raises(UserError, match="NAME is no key") as refused:
+    with pytest.raises(UserError, match="NAME is not a key") as refused:
         endpoint.key("NAME")
     assert "canary" not in str(refused.value)
 
 
 async def test_a_key_with_a_line_break_at_its_end_is_sent_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qtui.judges import Question, make
+    from qtui.judges import Question, create_judge
     from qtui.records import JudgeSpec
 
     monkeypatch.setenv("NAME", "sk-canary\n")
     with judging_endpoint(lambda *_: '{"grade": 3}') as served:
-        judge = make(JudgeSpec("openai", model="j", base_url=served.base_url, api_key_env="NAME"))
+        judge = create_judge(JudgeSpec("openai", model="j", base_url=served.base_url, api_key_env="NAME"))
         await judge.grade(Question("a", "b", "c", "d"), 1)
         await judge.close()
     sent = {name.lower(): value for name, value in served.headers[0].items()}

@@ -70,7 +70,7 @@ def test_what_only_shows_when_resolved_is_reported_at_once_too(tmp_path: Path) -
     text = GOOD.replace('baseline = "B"', 'baseline = "C"').replace('weights = "demo"', 'weights = "./none.gguf"', 1)
     found = problems(text.replace('tasks = "demo"', 'tasks = "none.jsonl"'), tmp_path)
     assert [line.split(": ")[0] for line in found] == ["e.toml:3", "e.toml:8", "e.toml:12"]
-    assert 'no variant is called "C" (variants: Q4_K_M, B)' in found[1]
+    assert 'no variant is named "C" (variants: Q4_K_M, B)' in found[1]
 
 
 def test_invalid_toml_names_the_line(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_studys_prompt_is_the_official_one_where_it_was(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("youri-7b-chat", "words of its own"), ("EvoLLM-JP-v1-7B", "is not known"), ("mine", "is not known")],
+    [("youri-7b-chat", "is its own"), ("EvoLLM-JP-v1-7B", "is not known"), ("mine", "is not known")],
 )
 def test_the_studys_prompt_is_a_problem_where_qtui_does_not_have_it(tmp_path: Path, name: str, said: str) -> None:
     assert said in problem(tmp_path, name, 'prompt = "study"')
@@ -106,7 +106,7 @@ def test_a_format_without_a_place_for_the_task_is_a_problem(tmp_path: Path) -> N
 
 def test_a_format_whose_system_prompt_is_missing_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "f.txt").write_text("{system} {input}")
-    assert "there is none" in problem(tmp_path, "mine", 'prompt = "f.txt"')
+    assert "there is no system prompt" in problem(tmp_path, "mine", 'prompt = "f.txt"')
 
 
 def test_any_other_file_is_a_jinja_template_that_writes_its_own_bos(tmp_path: Path) -> None:

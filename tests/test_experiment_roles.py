@@ -76,7 +76,7 @@ def test_a_run_is_found_again_after_its_control_arm_was_marked_but_not_after_one
 
 def test_a_baseline_on_llama_cpp_has_no_other_engine_to_control_for(tmp_path: Path) -> None:
     said = problem(tmp_path, "control = true", LISTED, QUANTIZED)
-    assert said.startswith('the baseline "whole" runs on llama.cpp itself')
+    assert said.startswith('the baseline "whole" also runs on llama.cpp')
     assert "remove this line" in said
 
 
@@ -88,7 +88,7 @@ def test_an_endpoint_gives_no_weights_but_may_have_a_listed_control_arm(tmp_path
 
 def test_a_model_with_code_of_its_own_has_no_control_arm(tmp_path: Path) -> None:
     own = BASE | {"weights": "EvoLLM-JP-v1-10B", "trust_remote_code": True}
-    assert "code of its own" in problem(tmp_path, "control = true", own, name="EvoLLM-JP-v1-10B")
+    assert "Python code in its repository" in problem(tmp_path, "control = true", own, name="EvoLLM-JP-v1-10B")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_model_with_code_of_its_own_has_no_control_arm(tmp_path: Path) -> None
 )
 def test_a_name_that_is_taken_is_said(tmp_path: Path, line: str, name: str) -> None:
     said = problem(tmp_path, line, BASE, QUANTIZED | {"name": name, "precision": "Q4_K_M"})
-    assert said.startswith(f'a variant is called "{name}" already')
+    assert said.startswith(f'a variant named "{name}" exists')
 
 
 @pytest.mark.parametrize(("slots", "other", "said"), [(None, 1, "1 slot"), (8, 1, "1 slot"), (1, 2, "2 slots")])

@@ -1,5 +1,5 @@
-"""How llama.cpp is built for this machine: compiler flags, targets, GPU back end. The one place that knows.
+"""Building llama.cpp for this machine: compiler flags, targets, GPU back end.
 
-`make`, `qtui engines` and the GPU proof all build through here, because a library that pip builds by its own defaults
-crashes on some processors and leaves the GPU idle.
+`make`, `qtui engines` and the GPU proof all use this package, because a library that pip builds with its defaults crashes on some
+processors and does not use the GPU.
 """

@@ -1,9 +1,8 @@
-"""What `make` runs to set up an environment: pip installs the packages while llama.cpp compiles beside it, both shown
-on the screen.
+"""The command that `make` runs to set up an environment: pip installs the packages while llama.cpp compiles.
 
     python -m qtui.building --constraints constraints.txt '.[engines,dev]'
 
-It runs before qtui's dependencies are there, so it needs rich, platformdirs and psutil alone.
+It runs before qtui's dependencies are installed, so it imports only rich, platformdirs and psutil.
 """
 
 import argparse
@@ -16,10 +15,10 @@ from qtui.errors import UserError
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m qtui.building", description=__doc__)
-    parser.add_argument("requirement", help="What pip installs, e.g. '.[engines,dev]'.")
+    parser.add_argument("requirement", help="The requirement to install, e.g. '.[engines,dev]'.")
     parser.add_argument("--constraints", help="pip's constraints file.")
     parser.add_argument("--backend", choices=("auto", *BACKENDS), default="auto")
-    parser.add_argument("--jobs", type=int, help="Compilers at once.")
+    parser.add_argument("--jobs", type=int, help="Number of compilers at once.")
     arguments = parser.parse_args()
     try:
         notice = _set_up(arguments)
@@ -34,7 +33,7 @@ def main() -> int:
 
 
 def _set_up(arguments: argparse.Namespace) -> str:
-    """What a person should know of the back end that was chosen."""
+    """Set up the environment. Returns a notice about the chosen back end; empty if there is none."""
     if needs_packages_first():
         environment.install_packages(arguments.requirement, arguments.constraints)
     choice = choose()

@@ -1,9 +1,9 @@
-"""What to install or do where llama.cpp cannot be built: one sentence per cause, with the package's name."""
+"""Messages for causes why llama.cpp cannot be built: what is missing, and which package to install."""
 
 AGAIN = "run the same command again"
 
 NO_COMPILER = (
-    "llama.cpp is compiled on this machine, and there is no working C++ compiler. Install one (Debian, Ubuntu: "
+    "llama.cpp must be compiled on this machine, and there is no working C++ compiler. Install one (Debian, Ubuntu: "
     f"sudo apt install g++; Fedora, RHEL: sudo dnf install gcc-c++; a cluster: module load gcc) and {AGAIN}."
 )
 NO_C_LIBRARY = (
@@ -24,7 +24,7 @@ NO_BUILD_BACKEND = (
 NO_NVCC = (
     "There is no CUDA compiler (nvcc). Install NVIDIA's CUDA toolkit (Debian, Ubuntu: sudo apt install "
     "nvidia-cuda-toolkit; a cluster: module load cuda), then run `make engines` (without make: `qtui engines`). A wheel "
-    "that llama-cpp-python publishes for your CUDA version works, too."
+    "that llama-cpp-python publishes for your CUDA version also works."
 )
 NO_CUBLAS = (
     "The CUDA toolkit has no cuBLAS. Install it (Debian, Ubuntu with NVIDIA's packages: sudo apt install "
@@ -32,7 +32,7 @@ NO_CUBLAS = (
 )
 OLD_NVCC = "nvcc is too old for this card. Install a newer CUDA toolkit, then run `make engines` (without make: `qtui engines`)."
 NEW_HOST_COMPILER = (
-    "nvcc does not accept the C++ compiler of this machine, which is too new for it. Install an older one (Debian, "
+    "The C++ compiler of this machine is too new for nvcc. Install an older one (Debian, "
     "Ubuntu: sudo apt install g++-13) and run again with NVCC_PREPEND_FLAGS='-ccbin g++-13' before the command."
 )
 NO_HIP = (
@@ -52,7 +52,7 @@ NO_SPACE = (
     "qtui's cache."
 )
 NO_EXECUTION = (
-    "Programs cannot be run from the folder for temporary files (is it mounted noexec?). Name another with TMPDIR=… and "
+    "Programs cannot run in the folder for temporary files (is it mounted noexec?). Name another with TMPDIR=… and "
     f"{AGAIN}."
 )
 NO_CONNECTION = (

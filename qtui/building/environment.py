@@ -1,6 +1,6 @@
-"""A whole environment set up at once: pip installs the packages in one process while llama.cpp compiles in others.
+"""Setting up an environment: pip installs the packages in one process while llama.cpp compiles in others.
 
-On two cores that takes as long as the longer of the two and not their sum, and a person sees both go on.
+On two cores this takes as long as the longer of the two, not their sum. The terminal shows the progress of both.
 """
 
 import json
@@ -24,14 +24,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, 
 import gguf, openai, pandas, scipy.stats, textual.app, textual.widgets
 import qtui.cli, qtui.ui.app
 """
-"""What a first run loads."""
+"""The modules that a first run imports."""
 
 
 def set_up(recipe: Recipe, requirement: str, constraints: str | None, jobs: int | None = None) -> None:
     """Install `requirement` and llama.cpp built to `recipe` into this environment.
 
-    Raises UserError with the cause if either fails; packages that were installed stay, so the same command goes on
-    where it stopped.
+    Raises UserError with the cause if either fails. Installed packages stay, so the same command continues where it
+    stopped.
     """
     with Board() as board:
         packages = _Packages(requirement, constraints, board)
@@ -54,13 +54,13 @@ def install_packages(requirement: str, constraints: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where llama.cpp comes from and how it is built, beside the recipe."""
+    """Where llama.cpp comes from, and options of its build besides the recipe."""
 
     path: str | None = None
     """A folder or archive with llama-cpp-python's sources; None is the released version."""
     is_offline: bool = False
     is_forced: bool = False
-    """Build even where this very build is installed or cached."""
+    """Build even if the same build is installed or cached."""
     jobs: int | None = None
 
 
@@ -70,10 +70,10 @@ RELEASE = Source()
 def install_llama_cpp(
     recipe: Recipe, board: Board, source: Source = RELEASE, *, wait_for: "_Packages | None" = None
 ) -> None:
-    """Build llama.cpp to `recipe` unless this environment has that very build. Raises UserError as `wheel.build` does."""
+    """Build and install llama.cpp to `recipe`, unless the same build is installed. Raises UserError as `wheel.build` does."""
     label = f"llama.cpp for {recipe.backend}"
     if installed_fingerprint() == recipe.fingerprint and not source.is_forced:
-        board.done(label, "is installed")
+        board.done(label, "already installed")
         return
     built = None if source.is_forced else wheel.cached(recipe)
     if built is None:
@@ -86,7 +86,7 @@ def install_llama_cpp(
         )
         board.done(label, "built")
     else:
-        board.done(label, "taken from the cache of an earlier build")
+        board.done(label, "copied from the build cache")
     if wait_for:
         # Two pips must not write to one environment at the same time.
         wait_for.wait()
@@ -94,7 +94,7 @@ def install_llama_cpp(
 
 
 def installed_record() -> dict[str, object]:
-    """What qtui's own build of llama.cpp says of itself; empty where somebody else built it, or none is installed."""
+    """The record that qtui's build of llama.cpp installs; empty if qtui did not build it, or none is installed."""
     try:
         text = distribution(DISTRIBUTION).read_text(f"../{RECORD}")
     except (PackageNotFoundError, OSError):
@@ -112,7 +112,7 @@ def installed_fingerprint() -> str:
 
 @dataclass
 class _Packages:
-    """pip at work in the background."""
+    """pip installing packages in the background."""
 
     requirement: str
     constraints: str | None
@@ -122,7 +122,7 @@ class _Packages:
 
     def start(self) -> None:
         words = child_process.command("pip", "install", "--disable-pip-version-check", "--no-input")
-        # Compiling 30,000 modules that nobody imports takes longer than compiling the few that are, when they are.
+        # Compiling all 30,000 modules takes longer than compiling the few imported ones later.
         words += ["--no-compile", "--progress-bar", "off"]
         words += ["--constraint", self.constraints] if self.constraints else []
         self._process = subprocess.Popen(
@@ -139,7 +139,7 @@ class _Packages:
         self._thread.start()
 
     def wait(self) -> None:
-        """Until pip has ended. Raises UserError if it failed."""
+        """Wait until pip has ended. Raises UserError if it failed."""
         self._thread.join()
         if self.failure:
             raise UserError(self.failure)
@@ -168,9 +168,9 @@ class _Packages:
 
 
 def _precompile() -> None:
-    """Import once, beside the compilers, what a first run imports: Python keeps the bytecode.
+    """Import the modules of a first run while the compilers work, so that Python stores their bytecode.
 
-    Where Python is told to keep none, every process would spend ten seconds on that, in an environment that is qtui's own.
+    PYTHONDONTWRITEBYTECODE is removed: without bytecode every process would need ten seconds more. The environment is qtui's own.
     """
     variables = {
         name: value for name, value in child_process.environment().items() if name != "PYTHONDONTWRITEBYTECODE"
@@ -182,7 +182,7 @@ def _precompile() -> None:
 
 
 def _words(line: str) -> str:
-    """A line of pip's as something to look at while it works."""
+    """The progress that a line of pip's output shows; empty if it shows none."""
     word, _, rest = line.strip().partition(" ")
     if word in ("Collecting", "Downloading", "Installing", "Preparing", "Building"):
         if word == "Installing":

@@ -1,4 +1,4 @@
-"""Why a build failed, in a sentence that says what to install or do. The compilers' own output is long and names no package."""
+"""Messages about failed builds: the cause and what to install. The output of the compilers is long and names no package."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ERROR_LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A failure that is known by a pattern in the output from the first error on. `backend` None: of any build."""
+    """A failure that `pattern` finds in the output after the first error. `backend` None applies to every back end."""
 
     pattern: str
     sentence: str
@@ -58,7 +58,7 @@ _CAUSES = (
 
 
 def explain(output: str, backend: Backend, jobs: int) -> str:
-    """A sentence on the cause, from the output of pip, CMake and the compilers."""
+    """A message with the cause, from the output of pip, CMake and the compilers."""
     errors = _from_first_error(output)
     for cause in _CAUSES:
         if cause.backend in (None, backend) and re.search(cause.pattern, errors):
@@ -67,7 +67,7 @@ def explain(output: str, backend: Backend, jobs: int) -> str:
 
 
 def last_line(output: str) -> str:
-    """The line that tells most: the first with an error's own words, else the first that speaks of one, else the last."""
+    """The most informative line: the first with an error's text, else the first that mentions an error, else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     lines = [line for line in lines if "subprocess-exited" not in line]
     for pattern in (_ERROR_MESSAGE, _ERROR_LINE):
@@ -82,7 +82,7 @@ def _cut(text: str) -> str:
 
 
 def _from_first_error(output: str) -> str:
-    """What a build prints before its first error names every tool that it looked for, found or not."""
+    """The output from the first error on. Before it a build names every tool that it looks for, also missing ones."""
     lines = output.splitlines(keepends=True)
     first = next((place for place, line in enumerate(lines) if _ERROR_LINE.search(line)), 0)
     return "".join(lines[first:])

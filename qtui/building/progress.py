@@ -1,5 +1,4 @@
-"""What goes on while an environment is set up: bars on a terminal; elsewhere a line whenever something begins, and
-every half minute."""
+"""Progress while an environment is set up: bars on a terminal; elsewhere a line at every new step and every half minute."""
 
 import threading
 import time
@@ -14,13 +13,13 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Board:
-    """Use as a context. One line per piece of work; may be written to from several threads."""
+    """A context with one line per piece of work. Several threads may write to it."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._lock = threading.Lock()
         self._began = time.monotonic()
-        self._told: dict[str, float] = {}
+        self._line_times: dict[str, float] = {}
         self._words: dict[str, str] = {}
         self._bars: dict[str, TaskID] = {}
         self._progress: Progress | None = None
@@ -40,7 +39,7 @@ class Board:
             self._progress.stop()
 
     def show(self, label: str, words: str, fraction: float | None) -> None:
-        """What a piece of work is doing. `fraction` is 0 to 1, None where nobody knows."""
+        """Show the current step of a piece of work. `fraction` is 0 to 1, or None if unknown."""
         with self._lock:
             if self._progress:
                 self._bar(label, words, fraction)
@@ -67,9 +66,9 @@ class Board:
     def _line(self, label: str, words: str, *, is_new: bool) -> None:
         now = time.monotonic()
         # pip names a package many times a second.
-        if label == "packages" and self._told.get(label) and words != "installed":
+        if label == "packages" and self._line_times.get(label) and words != "installed":
             is_new = False
-        if not is_new and now - self._told.get(label, 0.0) < SECONDS_BETWEEN_LINES:
+        if not is_new and now - self._line_times.get(label, 0.0) < SECONDS_BETWEEN_LINES:
             return
-        self._told[label] = now
+        self._line_times[label] = now
         self._console.print(Text(f"{now - self._began:4.0f} s  {label}: {words}"), soft_wrap=True)

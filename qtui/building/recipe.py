@@ -1,7 +1,7 @@
 """The flags, targets and GPU back end with which llama.cpp is built for this machine.
 
-Compiling is asked of llama-cpp-python's own build through CMake definitions, so the same values serve `make`, `qtui
-engines` and somebody who runs pip by hand (`pip_command`).
+The build of llama-cpp-python takes them as CMake definitions, so the same values work for `make`, `qtui engines` and a
+pip command typed by hand (`pip_command`).
 """
 
 import hashlib
@@ -35,14 +35,14 @@ _BACKEND_DEFINITIONS: dict[Backend, dict[str, str]] = {
     "metal": {"GGML_METAL": "ON", "GGML_METAL_EMBED_LIBRARY": "ON"},
 }
 _LEFT_OUT = ("include/**", "lib/**", "llama_cpp/lib/libggml-*.so", "llama_cpp/lib/lib*.so.*.*")
-"""Headers would land in the environment's own folders; a wheel holds no links, so each library would be in it three times."""
+"""Headers, which would go into the environment's folders, and copies of libraries: wheels cannot contain links."""
 _GIGABYTES_PER_JOB: dict[Backend, float] = {"cpu": 1.0, "cuda": 2.5, "rocm": 2.5, "vulkan": 1.5, "metal": 1.0}
-"""What one compiler takes at most; ggml's CUDA kernels take the most."""
+"""Largest memory use of one compiler; ggml's CUDA kernels need the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides what the built library is. Two equal recipes give the same library."""
+    """Everything that determines the built library. Equal recipes give the same library. Field names are part of `fingerprint`."""
 
     backend: Backend
     version: str
@@ -66,7 +66,7 @@ class Recipe:
         return toolchain.jobs(_GIGABYTES_PER_JOB[self.backend])
 
     def record(self) -> str:
-        """JSON that is installed beside the library and says what it is."""
+        """JSON that is installed beside the library to identify its build."""
         return json.dumps(asdict(self) | {"fingerprint": self.fingerprint}, indent=1, sort_keys=True)
 
     def config_settings(self, record: Path | None = None) -> list[str]:
@@ -80,7 +80,7 @@ class Recipe:
 
 
 def for_machine(backend: Backend, *, portable: bool = False, version: str = VERSION) -> Recipe:
-    """The recipe for a back end on this machine. Raises UserError naming what to install where a compiler is missing."""
+    """The recipe for a back end on this machine. Raises UserError with what to install if a compiler is missing."""
     cxx, c = toolchain.cxx_compiler(), toolchain.c_compiler()
     if cxx is None or c is None:
         raise UserError(advice.NO_COMPILER)
@@ -116,7 +116,7 @@ def for_machine(backend: Backend, *, portable: bool = False, version: str = VERS
         cmake_file=hashlib.sha256(CMAKE_FILE.read_bytes()).hexdigest()[:12],
         compilers=tuple(compilers),
         processor="" if portable else toolchain.processor(),
-        gpus=tuple(sorted(names_of("nvidia"))) if backend == "cuda" else (),
+        gpus=tuple(sorted(gpu_names("nvidia"))) if backend == "cuda" else (),
         platform=f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}",
     )
 
@@ -125,40 +125,40 @@ def for_machine(backend: Backend, *, portable: bool = False, version: str = VERS
 class Choice:
     backend: Backend
     notice: str
-    """What a person with a GPU should know about this choice; empty where there is nothing to say."""
+    """Why a GPU of this machine is not used, and what to do; empty if there is nothing to say."""
 
 
 def choose() -> Choice:
-    """The back end for the GPU that is here, where its compiler is here too; the CPU otherwise, with the reason."""
+    """Choose the back end for this machine's GPU if its compiler is installed, else the CPU with the reason."""
     if sys.platform == "darwin":
         return Choice("metal", "")
-    nvidia = names_of("nvidia")
+    nvidia = gpu_names("nvidia")
     if nvidia:
         nvcc = toolchain.cuda_compiler()
         if nvcc and toolchain.cuda_libraries(nvcc.path).has_cublas:
             return Choice("cuda", "")
         missing = advice.NO_CUBLAS if nvcc else advice.NO_NVCC
         return Choice("cpu", f"This machine has a GPU ({nvidia[0]}), but llama.cpp is built for the CPU. {missing}")
-    if names_of("amd"):
+    if gpu_names("amd"):
         if toolchain.hip_compiler():
             return Choice("rocm", "")
         return Choice("cpu", f"This machine has an AMD GPU, but llama.cpp is built for the CPU. {advice.NO_HIP}")
     return Choice("cpu", "")
 
 
-def names_of(vendor: gpus.Vendor) -> list[str]:
-    """The GPUs of a maker in this machine, hidden ones too: what is built is used with other settings later."""
+def gpu_names(vendor: gpus.Vendor) -> list[str]:
+    """This machine's GPUs of one vendor, hidden ones too: the build may be used later with other settings."""
     return [gpu.name for gpu in gpus.gpus() if gpu.vendor == vendor]
 
 
 def needs_packages_first() -> bool:
-    """Whether the CUDA toolkit lacks cuBLAS, which then comes with torch's packages."""
-    nvcc = toolchain.cuda_compiler() if names_of("nvidia") else None
+    """Whether the CUDA toolkit lacks cuBLAS, which torch's packages then provide."""
+    nvcc = toolchain.cuda_compiler() if gpu_names("nvidia") else None
     return nvcc is not None and not toolchain.cuda_libraries(nvcc.path).has_cublas
 
 
 def pip_command(recipe: Recipe) -> str:
-    """The same build by hand, as one line for a shell."""
+    """A line for a shell that builds the same with pip."""
     words = child_process.command("pip", "install", "--force-reinstall", "--no-deps", "--no-cache-dir")
     words += ["--no-binary", DISTRIBUTION, *recipe.config_settings(), f"{DISTRIBUTION}=={recipe.version}"]
     return shlex.join(words)

@@ -1,4 +1,4 @@
-"""The compilers and GPU libraries that a build can use on this machine, found before qtui's dependencies are installed."""
+"""The compilers and GPU libraries of this machine. Used before qtui's dependencies are installed."""
 
 import os
 import platform
@@ -23,11 +23,11 @@ VERSION_SECONDS = 20
 class Compiler:
     path: Path
     version: str
-    """The line of its own report that names the release."""
+    """The line of its `--version` output that has the version."""
 
 
 def cxx_compiler() -> Compiler | None:
-    """The C++ compiler that CMake would take: `$CXX`, else the first of the usual names on the path."""
+    """The C++ compiler that CMake would use: `$CXX`, else the first of the usual names on the path."""
     return _first_working([os.environ.get("CXX", ""), "c++", "g++", "clang++"])
 
 
@@ -53,27 +53,27 @@ def shader_compiler() -> Compiler | None:
 
 
 def processor() -> str:
-    """The processor's model and instruction sets: code that is built for one may be illegal on another."""
+    """The processor's model and instruction sets: code built for one may use instructions that another lacks."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+    names = ("model name", "flags", "Features", "CPU implementer", "CPU part")
     values = dict(line.partition(":")[::2] for line in reversed(lines) if ":" in line)
-    return " | ".join(value.strip() for name, value in sorted(values.items()) if name.strip() in wanted)
+    return " | ".join(value.strip() for name, value in sorted(values.items()) if name.strip() in names)
 
 
 @dataclass(frozen=True, slots=True)
 class CudaLibraries:
-    """Where cuBLAS and the driver's library are, as far as the toolkit does not know itself."""
+    """Where cuBLAS and the driver's library are, if CMake would not find them in the toolkit."""
 
     definitions: dict[str, str]
-    """For CMake; empty where the toolkit is complete."""
+    """CMake definitions; empty if the toolkit is complete."""
     has_cublas: bool
 
 
 def cuda_libraries(nvcc: Path) -> CudaLibraries:
-    """A toolkit may come without cuBLAS or the driver's stub. torch's packages bring the first, the driver the second."""
+    """Find cuBLAS and the driver's library. If the toolkit lacks them, torch's packages and the driver provide them."""
     root = nvcc.resolve().parent.parent
     definitions: dict[str, str] = {}
     has_cublas = bool(_library("cublas", [root, *map(Path, CUDA_FOLDERS)]))
@@ -89,7 +89,7 @@ def cuda_libraries(nvcc: Path) -> CudaLibraries:
 
 
 def jobs(gigabytes_per_job: float) -> int:
-    """Compilers at once: as many as there are processors to use, and as memory holds."""
+    """Number of compilers at once: limited by usable processors and by free memory."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, int(_free_bytes() / 2**30 / gigabytes_per_job)))
 
@@ -159,7 +159,7 @@ def _packaged_cublas() -> dict[str, str]:
 
 
 def _header_folder(headers: list[Path]) -> Path:
-    """cuBLAS's headers alone: those of the runtime beside them may be of another release than the toolkit's."""
+    """A folder with only cuBLAS's headers: the runtime headers beside them may be of another release than the toolkit."""
     folder = paths.cache() / "cublas-headers"
     private_files.private_folder(folder)
     for header in headers:

@@ -1,7 +1,7 @@
-"""llama-cpp-python built to a recipe, kept as a wheel under the recipe's fingerprint.
+"""Building llama-cpp-python to a recipe, and a cache of the wheels by the recipe's fingerprint.
 
-pip's own cache of wheels is not asked: it knows a wheel by name and version alone and would give back one that was
-built with other flags, for another processor or without the GPU.
+pip's cache of wheels is not used: it identifies a wheel only by name and version, and would return one built with other
+flags, for another processor or without the GPU.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ KEPT_WHEELS = 3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a build is doing. `fraction` is 0 to 1 of compiling, None before and after."""
+    """A step of a build. `fraction` is 0 to 1 while compiling, else None."""
 
     words: str
     fraction: float | None = None
@@ -39,18 +39,18 @@ Report = Callable[[Step], None]
 
 
 def cached(recipe: Recipe) -> Path | None:
-    """The wheel of this very recipe, if it was built before."""
+    """The cached wheel of this recipe, or None."""
     return next(iter(_folder(recipe).glob("llama_cpp_python-*.whl")), None)
 
 
 def build(
     recipe: Recipe, report: Report, *, source: str | None = None, is_offline: bool = False, jobs: int | None = None
 ) -> Path:
-    """Compile the wheel of a recipe, and keep it. Takes minutes.
+    """Compile the wheel of a recipe and put it into the cache. Takes minutes.
 
     `source` is a folder or archive with llama-cpp-python's sources in place of the released version; `is_offline` uses the
-    build tools that are installed instead of fetching them; `jobs` is how many compilers run at once. Raises UserError
-    saying what to install or do where the build fails.
+    installed build tools instead of downloading them; `jobs` is the number of compilers at once. Raises UserError with what
+    to install or do if the build fails.
     """
     folder = _folder(recipe)
     private_files.private_folder(folder)
@@ -64,12 +64,12 @@ def build(
         built = next(iter(Path(scratch).glob("*.whl")))
         wheel = folder / built.name
         built.replace(wheel)
-    _forget_old_wheels(folder)
+    _delete_old_wheels(folder)
     return wheel
 
 
 def install(wheel: Path) -> None:
-    """Put a wheel into this environment, whatever version is there now."""
+    """Install a wheel into this environment, replacing the version that is there."""
     words = child_process.command("pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall")
     done = subprocess.run(
         [*words, "--no-deps", str(wheel)],
@@ -88,9 +88,9 @@ def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None,
 
 
 def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: int) -> None:
-    """Run pip, with its output in the log and its progress reported."""
+    """Run pip, write its output to the log and report its steps."""
     environment = child_process.environment(CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
-    report(Step("fetching the sources of llama.cpp"))
+    report(Step("downloading the sources of llama.cpp"))
     private_files.private_folder(log.parent)
     with io.TextIOWrapper(private_files.create(log), encoding="utf-8") as out:
         out.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n{recipe.record()}\n")
@@ -105,12 +105,12 @@ def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: in
             code = process.wait()
     if code:
         text = log.read_text(encoding="utf-8", errors="replace")
-        raise UserError(f"{failures.explain(text, recipe.backend, jobs)} The whole output: {log}")
+        raise UserError(f"{failures.explain(text, recipe.backend, jobs)} Full output: {log}")
 
 
 @contextlib.contextmanager
 def _process(command: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """pip with all its compilers in a group of their own, which ends with this block."""
+    """Start pip and its compilers in a process group, which is ended when the block is left."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -137,9 +137,9 @@ def _step(line: str) -> Step | None:
         count, total = int(compiled[1]), int(compiled[2])
         return Step(f"compiling llama.cpp: {count} of {total} steps", count / total)
     if "Installing build dependencies" in line:
-        return Step("fetching the build tools")
+        return Step("downloading the build tools")
     if "Configuring CMake" in line:
-        return Step("looking at the compilers")
+        return Step("configuring with CMake")
     return None
 
 
@@ -147,10 +147,10 @@ def _folder(recipe: Recipe) -> Path:
     return paths.cache() / "wheels" / recipe.fingerprint
 
 
-def _forget_old_wheels(kept: Path) -> None:
-    """Each is tens of megabytes, and with CUDA hundreds."""
-    folders = sorted(kept.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in [each for each in folders if each != kept][KEPT_WHEELS - 1 :]:
+def _delete_old_wheels(newest: Path) -> None:
+    """Keep the last KEPT_WHEELS wheels. One has tens of megabytes, with CUDA hundreds."""
+    folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in [each for each in folders if each != newest][KEPT_WHEELS - 1 :]:
         for wheel in folder.glob("*.whl"):
             wheel.unlink()
         with contextlib.suppress(OSError):

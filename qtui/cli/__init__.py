@@ -153,14 +153,10 @@ def _harmless(text: str) -> str:
 
 def _explain(error: Exception) -> str:
     """The machine's own refusals as they are; anything else is a defect of ours and goes to the log."""
-    import sqlite3
-
     if isinstance(error, MemoryError):
         return _out_of_memory()
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    if isinstance(error, sqlite3.Error):
-        return f"the store: {error}"
     return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log()}"
 
 

@@ -71,17 +71,17 @@ def bench(
     alone: what loading it and reading a prompt added to the process. Speeds are medians of the repeats.
     """
     from qtui.runner import benchmark as runner
-    from qtui.runner.quantization import Made, Step, Wish
+    from qtui.runner.quantization import QuantizationJob, QuantizedType, Step
 
     wanted = tuple(dict.fromkeys(name.strip().upper() for name in (types or "").split(",") if name.strip()))
-    wish = Wish(source=source, types=wanted, **options)
+    wish = QuantizationJob(source=source, types=wanted, **options)
     amount = runner.Amount(prompt_tokens, new_tokens, repeats, wish.threads)
     with recorded(store, "bench", source, model, wanted) as record, shown_progress(_said) as talk:
 
-        def tell(news: Step | Made | runner.Outcome) -> None:
+        def tell(news: Step | QuantizedType | runner.Outcome) -> None:
             if isinstance(news, Step):
                 record.step(news)
-            elif isinstance(news, Made):
+            elif isinstance(news, QuantizedType):
                 if news.path is not None:
                     record.made(news)
                 return
@@ -91,7 +91,7 @@ def bench(
                 record.reasons.append(f"{news.type}: {news.reason}")
             talk(news)
 
-        found = asyncio.run(runner.bench(wish, amount, tell))
+        found = asyncio.run(runner.measure_types(wish, amount, tell))
     if as_json:
         print_json(_json(found))
     else:

@@ -175,7 +175,7 @@ def _measure_all(store: Store, wanted: list[PairName], named: bool) -> list[str]
                     model=pair.model,
                     baseline=pair.baseline,
                     candidate=pair.candidate,
-                    tell=tell,
+                    report=tell,
                 )
         except UserError as error:
             problems[str(error)] = None
@@ -195,7 +195,7 @@ def _progress(label: str) -> Iterator[Callable[[Step], None]]:
         ]
         with Progress(*columns, console=console, expand=True, transient=True) as progress:
             bar = progress.add_task(safe(label), total=None, state="")
-            yield lambda step: progress.update(bar, completed=step.done, total=step.of, state=safe(_state(step)))
+            yield lambda step: progress.update(bar, completed=step.done, total=step.total, state=safe(_state(step)))
         return
     lines = _Lines(label)
     yield lines.hear
@@ -209,7 +209,7 @@ class _Lines:
 
     def hear(self, step: Step) -> None:
         if self.last is None:
-            click.echo(f"{safe(self.label)}: {count(step.of, 'answer')} to measure", err=True)
+            click.echo(f"{safe(self.label)}: {count(step.total, 'answer')} to measure", err=True)
         self.last = step
 
     def end(self) -> None:

@@ -17,9 +17,9 @@ import click
 from qtui import __version__, paths, session_end
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Page, count, print_json
-from qtui.errors import UserError
-from qtui.store import open_store
+from qtui.store import open_store, runs
 from qtui.store.connection import NETWORK_FILE_SYSTEMS, file_system
+from qtui.store.errors import StoreError
 from qtui.text import safe
 
 KEYS = ("OPENAI_API_KEY", "HF_TOKEN")
@@ -144,7 +144,7 @@ def _terminal() -> dict[str, Any]:
 
 def _session() -> list[dict[str, Any]]:
     """What ends a run that is started here although nobody cancels it."""
-    notices = session_end.what_ends_runs(os.environ, session_end.ROOT)
+    notices = session_end.find_notices(os.environ, session_end.ROOT)
     return [asdict(notice) for notice in notices]
 
 
@@ -160,11 +160,11 @@ def _store(path: Path, problems: list[str]) -> dict[str, Any]:
         return found
     try:
         with closing(open_store(path, create=False, must_write=False)) as store:
-            found["journal_mode"] = store.execute("PRAGMA journal_mode").fetchone()[0]
-            found["runs"] = store.execute("SELECT count(*) FROM run").fetchone()[0]
+            found["journal_mode"] = store.journal_mode()
+            found["runs"] = runs.count(store)
             found["bytes"] = path.stat().st_size
             found["mode"] = f"{path.stat().st_mode & 0o777:o}"
-    except UserError as error:
+    except StoreError as error:
         problems.append(str(error))
     if not os.access(path, os.W_OK):
         problems.append(f"{path}: cannot be written. Check its permissions, or name another with --store FILE.")
@@ -214,9 +214,11 @@ def _print(found: dict[str, Any]) -> None:
     )
     for name, is_set in found["keys"].items():
         _say(page, name, "set" if is_set else "not set")
-    runs = f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not there yet"
+    stored_runs = (
+        f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not there yet"
+    )
     kind = store["file_system"] or "an unknown file system"
-    _say(page, "store", f"{store['path']}{runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
+    _say(page, "store", f"{store['path']}{stored_runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
     for problem in found["problems"]:
         page.line(f"problem: {safe(problem)}", style="bold red")
 

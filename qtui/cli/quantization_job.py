@@ -1,7 +1,6 @@
 """What `qtui quantize` and `qtui bench` share: options, progress on stderr, and the word in the store on what is going on."""
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +14,10 @@ from rich.table import Column
 
 from qtui import catalog
 from qtui.errors import UserError
-from qtui.runner.quantization import Made, Step
+from qtui.runner.quantization import QuantizedType, Step
 from qtui.store import open_store, quantization_jobs
 from qtui.store.connection import Store
+from qtui.store.errors import StoreError
 from qtui.store.quantization_jobs import Kind
 from qtui.text import safe
 
@@ -96,7 +96,7 @@ class Record:
             phase = f"{step.type}: {step.phase}" if step.type and step.type not in step.phase else step.phase
             self._write(lambda: quantization_jobs.report(self.store, self.id, phase, step.fraction))
 
-    def made(self, made: Made) -> None:
+    def made(self, made: QuantizedType) -> None:
         if made.path is None:
             self.reasons.append(f"{made.type}: {made.reason}")
             return
@@ -115,7 +115,7 @@ class Record:
     def _write(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except sqlite3.Error as error:
+        except StoreError as error:
             Console(stderr=True).print(safe(f"the store cannot be written ({error}); the work goes on"), markup=False)
 
 

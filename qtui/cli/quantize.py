@@ -48,22 +48,22 @@ def quantize(
     (exit code 1). What is there is kept. Types below 3 bits mostly need an importance matrix.
     """
     from qtui.runner import quantization
-    from qtui.runner.quantization import Wish
+    from qtui.runner.quantization import QuantizationJob
 
     if as_list:
         return _list(source, as_json, options)
     if source is None or not types:
         raise click.UsageError("name a SOURCE and a --type (`qtui quantize --list` shows the types)")
-    wish = Wish(source=source, types=tuple(_unlike(types)), **options)
+    wish = QuantizationJob(source=source, types=tuple(_unlike(types)), **options)
     with recorded(store, "quantize", source, model, wish.types) as record, shown_progress(_said) as talk:
 
-        def tell(news: quantization.Step | quantization.Made) -> None:
+        def tell(news: quantization.Step | quantization.QuantizedType) -> None:
             talk(news)
             record.step(news) if isinstance(news, quantization.Step) else record.made(news)
 
-        async def work() -> tuple[Any, list[quantization.Made]]:
-            found = await quantization.find_source(wish, tell)
-            return found, await quantization.make(wish, found, tell)
+        async def work() -> tuple[Any, list[quantization.QuantizedType]]:
+            found = await quantization.prepare_source(wish, tell)
+            return found, await quantization.quantize(wish, found, tell)
 
         found, outcomes = asyncio.run(work())
     if as_json:
@@ -120,10 +120,12 @@ def _list(source: str | None, as_json: bool, options: dict[str, Any]) -> int:
 
 def _forecasts(source: str, names: list[str], options: dict[str, Any]) -> dict[str, Any]:
     from qtui.runner import quantization
-    from qtui.runner.quantization import Wish
+    from qtui.runner.quantization import QuantizationJob
 
     with shown_progress(lambda _: None) as talk:
-        found = asyncio.run(quantization.find_source(Wish(source=source, types=tuple(names), **options), talk))
+        found = asyncio.run(
+            quantization.prepare_source(QuantizationJob(source=source, types=tuple(names), **options), talk)
+        )
     return {each.type: each for each in found.types}
 
 

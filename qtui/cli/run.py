@@ -110,7 +110,7 @@ def start_or_attach(
     try:
         return Started(start(allows_cpu))
     except AlreadyRunningError as error:
-        return Started(error.run_id, error.what)
+        return Started(error.run_id, error.problem)
     except CpuNotAllowedError as error:
         if is_for_program:
             print_json({"idle_gpus": list(error.reasons)})

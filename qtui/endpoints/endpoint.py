@@ -1,8 +1,8 @@
-"""An endpoint as a person names it: its address, and the environment variable with its key.
+"""The address of an endpoint, and the environment variable with its key, as the user writes them.
 
-Both are kept in the store, in the experiment's text and in a judge's settings, so neither may hold a secret. A password of an
-address is written as `${NAME}`, and takes its value from the environment only when the endpoint is asked. Runs of an older qtui may
-have an address with the password itself: they still work, and it is hidden wherever the address is shown.
+Both are stored, in the experiment's text and in a judge's settings, so neither may contain a secret. A password in an address is
+written as `${NAME}` and is read from the environment only when a request is sent. Runs of an older qtui may have an address with
+the password itself: they still work, and the password is hidden wherever the address is shown.
 """
 
 import os
@@ -23,34 +23,34 @@ _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 
 
 def address_problem(address: str) -> str | None:
-    """What is wrong with a `base_url` that a person has written where there is a secret in it. The secret is not repeated."""
+    """What is wrong with a `base_url` that contains a secret, without quoting the secret; None if it contains none."""
     if all(url_secrets.is_placeholder(address[start:end]) for start, end in url_secrets.spans(address)):
         return None
     return (
-        "has a password or key in it, which would be kept in the store. Put it into an environment variable and write the name of "
-        "that in its place, e.g. https://user:${JUDGE_PASSWORD}@host/v1 (on a command line in single quotes)."
+        "contains a password or key, which would be stored. Put it into an environment variable and write the variable's "
+        "name in its place, e.g. https://user:${JUDGE_PASSWORD}@host/v1 (on a command line in single quotes)."
     )
 
 
 def unset_variables(address: str) -> Iterator[str]:
-    """What is wrong with the placeholders of an address, a sentence for each."""
+    """Yield what is wrong with each placeholder of an address."""
     for name in _variables(address):
         if not _NAME.fullmatch(name):
-            yield "has a ${…} in it that is no name of an environment variable."
+            yield "contains a ${…} that is not the name of an environment variable."
         elif not os.environ.get(name):
             yield f"the environment variable {name} is not set (export {name}=…)."
 
 
 def key_name_problem(name: str) -> str | None:
-    """What is wrong with an `api_key_env` that a person has written. The value is not repeated: it may be a key."""
+    """What is wrong with an `api_key_env`; None if it is valid. The value is not quoted, because it may be a key."""
     if _NAME.fullmatch(name) and (name in os.environ or not url_secrets.looks_like_key(name)):
         return None
     if url_secrets.looks_like_key(name):
         return (
-            "is the name of an environment variable, and what stands there looks like a key itself, which would be kept in the "
-            "store. Export the key, e.g. export MY_API_KEY=…, and write MY_API_KEY here."
+            "must be the name of an environment variable, but it looks like a key, which would be stored. "
+            "Export the key, e.g. export MY_API_KEY=…, and write MY_API_KEY here."
         )
-    return "is no name of an environment variable. Export the key, e.g. export MY_API_KEY=…, and write MY_API_KEY here."
+    return "must be the name of an environment variable. Export the key, e.g. export MY_API_KEY=…, and write MY_API_KEY here."
 
 
 def shown(address: str | None) -> str:
@@ -59,9 +59,9 @@ def shown(address: str | None) -> str:
 
 
 def resolved(address: str | None) -> str | None:
-    """The address to ask, with the values of its variables. Raises UserError where one is not set.
+    """The address with the values of its variables. Raises UserError if one is not set.
 
-    Its secrets are known to `redaction` from here on.
+    Announces its secrets to `redaction`.
     """
     if address is None:
         return None
@@ -76,25 +76,27 @@ def resolved(address: str | None) -> str | None:
 
 
 def secret_variables(address: str | None) -> Iterator[str]:
-    """The names of the variables that stand in the place of an address's secrets."""
+    """Yield the names of the variables in an address that hold its secrets."""
     for start, end in url_secrets.spans(address or ""):
         yield from _variables((address or "")[start:end])
 
 
 def key(name: str) -> str:
-    """The key in a variable, empty where it is not set. Raises UserError where it cannot be one.
+    """The key in a variable; empty if it is not set. Raises UserError if its value cannot be a key.
 
-    It is known to `redaction` from here on.
+    Announces the key to `redaction`.
     """
-    know_key(name)
+    announce_key(name)
     value = os.environ.get(name, "").strip()
     if not (value.isascii() and value.isprintable()):
-        raise UserError(f"the value of the environment variable {name} is no key: it has characters that no key has.")
+        raise UserError(
+            f"the value of the environment variable {name} is not a key: it contains characters that keys cannot have."
+        )
     return value
 
 
-def know_key(name: str) -> None:
-    """Let `redaction` know the variable of a key; in a run of an older qtui its name may be a key itself."""
+def announce_key(name: str) -> None:
+    """Announce the variable of a key to `redaction`. In a run of an older qtui the name itself may be a key."""
     if key_name_problem(name):
         redaction.remember("api_key_env", name)
     else:
@@ -102,18 +104,18 @@ def know_key(name: str) -> None:
 
 
 def client(kind: Callable[..., Client], address: str | None, key_name: str, **settings: Any) -> Client:
-    """A client of the openai library of this kind. Raises UserError where there can be none for this address."""
+    """A client of the openai library, made by `kind`. Raises UserError if the library does not accept the address."""
     where = shown(address)
     base_url = resolved(address)
-    # A server of one's own usually wants no key, and the library wants one.
+    # Other servers than OpenAI's usually need no key, but the library requires one.
     api_key = key(key_name) or "none"
     try:
         return kind(api_key=api_key, base_url=base_url, **settings)
     except Exception as error:
-        # What the library says of an address that it cannot read may be a part of the password.
+        # The library's message about an invalid address may contain a part of the password.
         reason = "" if type(error).__name__ == "InvalidURL" else f" ({error})"
         raise UserError(
-            f"{where}: this address cannot be asked{reason}; check base_url, e.g. http://localhost:8000/v1, and proxies."
+            f"{where}: the address is not valid{reason}; check base_url, e.g. http://localhost:8000/v1, and proxies."
         ) from None
 
 
@@ -122,7 +124,7 @@ def _variables(address: str) -> Iterator[str]:
 
 
 def _value(placeholder: "re.Match[str]", address: str) -> str:
-    """Of user and password encoded, so that they may have any character."""
+    """The value of a placeholder, URL-encoded if it belongs to user or password."""
     value = os.environ[placeholder[1]]
     place = url_secrets.userinfo(address)
     if not place.start <= placeholder.start() < place.stop:

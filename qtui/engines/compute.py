@@ -66,7 +66,7 @@ def verified(weights: Weights, chosen: Compute, say: Callable[[Loading], None]) 
     """
     tested = for_file(weights, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
     if chosen.accelerator not in ("cpu", tested.accelerator):
-        raise UserError(f"{weights.path}: {'; '.join(tested.notes)}. To run on the CPU all the same, start with --cpu")
+        raise UserError(f"{weights.path}: {'; '.join(tested.notes)}. To run on the CPU anyway, start with --cpu")
     return replace(tested, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *tested.notes))))
 
 
@@ -181,7 +181,7 @@ def _machine() -> list[object]:
 def _leave_gpu(reason: str, allows_cpu: bool, notes: list[str]) -> None:
     """Raises UserError unless the user allowed the CPU; then it is a note."""
     if not allows_cpu:
-        raise UserError(f"{reason}. To run on the CPU all the same, start with --cpu")
+        raise UserError(f"{reason}. To run on the CPU anyway, start with --cpu")
     notes.append(f"computed on the CPU: {reason}")
 
 

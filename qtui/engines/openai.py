@@ -37,7 +37,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
     """The engine with a client that is ready to ask. Raises UserError where the key is not set."""
     key_name = variant.api_key_env or "OPENAI_API_KEY"
     where = endpoint.shown(variant.base_url)
-    endpoint.know_key(key_name)
+    endpoint.announce_key(key_name)
     if not os.environ.get(key_name) and (variant.base_url is None or variant.api_key_env):
         raise UserError(
             f"the environment variable {key_name} with the key for {where} is not set (export {key_name}=…)"
@@ -50,7 +50,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
             openai.OpenAI, variant.base_url, key_name, max_retries=REQUEST_TRIES - 1, timeout=TIMEOUT_SECONDS
         ),
         slots=slots,
-        dialect=openai_dialect.of(variant.base_url),
+        dialect=openai_dialect.initial_dialect(variant.base_url),
         loaded_facts=VariantFacts(slots=slots, device=where),
     )
 

@@ -104,30 +104,19 @@ def _write_grades(
     store: Store, run_id: int, study: Study, keyed: dict[tuple[str, str], list[Answer]]
 ) -> tuple[int, int]:
     """(grades that are new, grades that the store has with another value)."""
-    places = _places(store, run_id)
+    places = grades.places(store, run_id)
     graded = [
         (places[answer.key, position], _grade(take, position, answer.key, study))
         for variant in study.variants
         for take in variant.takes
         for position, answer in enumerate(keyed[variant.model, variant.name], start=1)
     ]
-    known = {row["key"]: row["grade"] for row in store.execute("SELECT key, grade FROM grade")}
+    known = grades.values_by_key(store, [grade.key for _, grade in graded])
     missing = [(place, grade) for place, grade in graded if known.get(grade.key) is None]
     grades.commit(store, [pair for pair in missing if pair[1].grade is not None or pair[1].key not in known])
     new = sum(grade.key not in known for _, grade in graded)
     kept = sum(known.get(grade.key) not in (None, grade.grade) for _, grade in graded)
     return new, kept
-
-
-def _places(store: Store, run_id: int) -> dict[tuple[str, int], grades.Place]:
-    """Where an answer (by key and 1-based task) is in the store."""
-    rows = store.execute(
-        "SELECT answer.key, answer.id AS answer_id, task.id AS task_id, task.position FROM variant"
-        " JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
-        " JOIN task ON task.id = va.task_id WHERE variant.run_id = ?",
-        (run_id,),
-    )
-    return {(row["key"], row["position"]): grades.Place(row["answer_id"], row["task_id"]) for row in rows}
 
 
 def _grade(take: Take, position: int, answer_key: str, study: Study) -> Grade:

@@ -18,7 +18,7 @@ from qtui.exchange.folder_names import FULL_PRECISION, VariantName, sounds_like_
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
 from qtui.tasks.jsonl import Record, records, storable
-from qtui.tasks.load import recognised
+from qtui.tasks.load import recognize
 
 FIRST_JUDGE = "gpt-4"
 BASELINE_ORDER = (FULL_PRECISION, "F32", "BF16", "F16")
@@ -91,7 +91,7 @@ def read(top: Path, skip: Sequence[str] = ()) -> Study:
     takes: dict[Path, list[Take]] = {folder.path: [] for folder in own}
     for folder in folders:
         takes[folder.answers_in] += _takes(folder, texts[folder.answers_in])
-    return Study(top, recognised(task_set), tuple(_variants(own, texts, takes, top)))
+    return Study(top, recognize(task_set), tuple(_variants(own, texts, takes, top)))
 
 
 def _found(top: Path, skip: Sequence[str]) -> list[Path]:

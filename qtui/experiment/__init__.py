@@ -1,1 +1,1 @@
-"""Experiments: what a person asks to be run, as a TOML file, checked whole before anything starts."""
+"""Experiments: TOML files that describe what to run. A file is checked completely before anything starts."""

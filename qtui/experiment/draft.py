@@ -1,4 +1,4 @@
-"""An experiment's TOML from a few fields: what the form of a new run writes, and a person may go on editing."""
+"""Writing an experiment's TOML from a few fields: the dialog of a new run writes it, and the user may edit it."""
 
 import json
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from qtui.records import CONTROL_ARM, NOISE_FLOOR
 TRANSFORMERS_PRECISIONS = ("fp16", "fp32", "bf16", "float16", "float32", "bfloat16")
 
 YARDSTICKS = {CONTROL_ARM: "control", "control": "control", NOISE_FLOOR: "noise_floor"}
-"""What may be typed for a variant → the key of the model's table."""
+"""Text typed as a variant → key of the model's table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields as typed; empty ones take the defaults of the experiment's form."""
+    """The fields as typed. Empty ones get the defaults of the experiment's form."""
 
     name: str = ""
     tasks: str = "demo"
     model: str = ""
     weights: str = ""
     variants: str = "FP16, Q4_K_M"
-    """Names separated by commas, the baseline first; `NAME=WEIGHTS` where one has weights of its own. `control arm` and
-    `noise floor` among them are the experiment's lines of that name."""
+    """Names separated by commas, the baseline first; `NAME=WEIGHTS` for one with other weights. `control arm` and
+    `noise floor` among them set these keys of the model."""
     judge: str = "reference"
     """`reference`, `none`, or `MODEL` or `MODEL@BASE_URL` of an OpenAI-compatible endpoint."""
     max_tokens: str = "1024"
 
 
 def to_toml(draft: Draft, folder: Path) -> str:
-    """The experiment as TOML. `folder` is where relative paths in the fields begin: they are written absolute."""
+    """The experiment as TOML. Paths relative to `folder` are written as absolute ones."""
     model = draft.model or draft.weights or "model"
     parts = [part.strip() for part in draft.variants.split(",") if part.strip()]
     variants = [_variant(part, draft.weights or model, folder) for part in parts if part.casefold() not in YARDSTICKS]
@@ -47,8 +47,8 @@ def to_toml(draft: Draft, folder: Path) -> str:
     ]
     if variants:
         lines.append(f"baseline = {_text(variants[0][0])}")
-    asked = (YARDSTICKS[part.casefold()] for part in parts if part.casefold() in YARDSTICKS)
-    lines += [f"{key} = true" for key in dict.fromkeys(asked)]
+    keys = (YARDSTICKS[part.casefold()] for part in parts if part.casefold() in YARDSTICKS)
+    lines += [f"{key} = true" for key in dict.fromkeys(keys)]
     for name, engine, weights in variants:
         lines += [
             "",
@@ -62,8 +62,8 @@ def to_toml(draft: Draft, folder: Path) -> str:
 
 def _variant(part: str, weights: str, folder: Path) -> tuple[str, str, str]:
     """(name, engine, weights) of `Q4_K_M` or `Q4_K_M=file.gguf`."""
-    name, _, own = (piece.strip() for piece in part.partition("="))
-    weights = own or weights
+    name, _, other_weights = (piece.strip() for piece in part.partition("="))
+    weights = other_weights or weights
     is_checkpoint = name.casefold() in TRANSFORMERS_PRECISIONS and not weights.endswith(".gguf")
     return name, "transformers" if is_checkpoint else "llama.cpp", _absolute(weights, folder)
 
@@ -79,11 +79,11 @@ def _judge(judge: str) -> list[str]:
 
 
 def _absolute(name: str, folder: Path) -> str:
-    """A path where there is a file or folder of that name, else the name as it is (a catalog name, a hub id)."""
+    """An absolute path if there is a file or folder of that name, else the name unchanged (a catalog name, a hub id)."""
     path = folder / Path(name).expanduser()
     return str(path) if name and name != "demo" and path.exists() else name
 
 
 def _text(value: str) -> str:
-    # JSON's strings are TOML's basic strings, but for DEL, which TOML wants escaped.
+    # JSON's strings are TOML's basic strings, except for DEL, which must be escaped in TOML.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

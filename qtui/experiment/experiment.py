@@ -1,7 +1,7 @@
-"""Experiments: the TOML file that a person writes, checked whole before anything starts, all problems reported at once.
+"""Reading an experiment's TOML file: it is checked completely, and all problems are reported at once.
 
-What comes out is resolved: paths are absolute (relative ones are relative to the file), the task set is loaded, defaults are
-filled in. Its `plan` is the hash by which a run is found again.
+Paths in the result are absolute (relative ones start at the file's folder), the task set is loaded, defaults are filled in. The
+hash `plan` identifies the run of an experiment.
 """
 
 import os
@@ -41,14 +41,14 @@ class ModelPlan:
     prompt: PromptSource
     variants: tuple[VariantSpec, ...]
     stop: tuple[str, ...] = ()
-    """Texts that end this model's answers, beside those of the experiment's sampling."""
+    """Texts that end this model's answers, besides those of the experiment's sampling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
     name: str
     origin: Path
-    """The file; for text from elsewhere, the file that relative paths in it are relative to."""
+    """The file; for a text from the store, the file at which its relative paths start."""
     text: str
     task_set: TaskSet
     sampling: Sampling
@@ -57,7 +57,7 @@ class Experiment:
 
     @property
     def plan(self) -> str:
-        """Hash of what decides the answers. Judges are not in it: another judge grades the same run."""
+        """Hash of everything that decides the answers. Judges are not included: another judge grades the same run."""
         models = [[m.name, asdict(m.prompt), [_decisive(v) for v in m.variants], m.stop] for m in self.models]
         return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
 
@@ -67,17 +67,17 @@ class Experiment:
 
     def sampling_of(self, model: str) -> Sampling:
         """The sampling of one model's answers: the experiment's, with the stop texts of the model."""
-        own = next(each.stop for each in self.models if each.name == model)
-        return replace(self.sampling, stop=tuple(dict.fromkeys((*self.sampling.stop, *own))))
+        model_stops = next(each.stop for each in self.models if each.name == model)
+        return replace(self.sampling, stop=tuple(dict.fromkeys((*self.sampling.stop, *model_stops))))
 
     def sampling_for(self, variant: VariantSpec) -> Sampling:
-        """The sampling of one variant's answers: its model's, but for a seed of its own where it has one."""
+        """The sampling of one variant's answers: that of its model, with the variant's seed offset."""
         sampling = self.sampling_of(variant.model)
         return replace(sampling, seed=sampling.seed + variant.seed_offset)
 
 
 def load(path: Path) -> Experiment:
-    """Read and check an experiment's file. Raises UserError with every problem, one per line, `file:line: key: what`."""
+    """Read and check an experiment's file. Raises UserError with all problems, one per line: `file:line: key: problem`."""
     try:
         text = input_file.read_text(path, encoding="utf-8-sig")
     except FileNotFoundError:
@@ -92,9 +92,9 @@ def load(path: Path) -> Experiment:
 
 
 def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
-    """The same for text at hand; `origin` is named in errors and is where relative paths begin.
+    """Check the text of an experiment. `origin` is named in errors, and relative paths start at its folder.
 
-    A text of the store is not refused for a secret that an older qtui let in.
+    A stored text is not refused for a secret that an older qtui accepted.
     """
     try:
         table = tomllib.loads(text)
@@ -106,16 +106,16 @@ def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
     assert form is not None
     if not is_stored:
         experiment_secrets.check(form, text, table, problems.add)
-        text = experiment_secrets.without_those_in_comments(text, table)
+        text = experiment_secrets.without_secrets_in_comments(text, table)
     experiment = _resolve(form, text, origin.absolute(), problems)
     problems.raise_any()
     return experiment
 
 
 def named_judges(text: str) -> tuple[JudgeSpec, ...]:
-    """The judges that an experiment's text names, without their prompt templates. Nothing else of it is read.
+    """The judges that an experiment's text names, without their prompt templates. Nothing else is read.
 
-    Raises UserError where the text is no experiment.
+    Raises UserError if the text is not an experiment.
     """
     from pydantic import ValidationError
 
@@ -129,7 +129,7 @@ def named_judges(text: str) -> tuple[JudgeSpec, ...]:
 
 
 def _decisive(variant: VariantSpec) -> dict[str, Any]:
-    """What of a variant decides its answers. What an older qtui did not know is left out at its default: it finds its run again."""
+    """The fields that decide a variant's answers. Newer fields are left out at their default: hashes of older runs stay."""
     values = asdict(variant) | {"is_baseline": variant.is_baseline}
     del values["role"]
     if not variant.seed_offset:
@@ -138,7 +138,7 @@ def _decisive(variant: VariantSpec) -> dict[str, Any]:
 
 
 class _Problems:
-    """Collects what is wrong, each with its place in the file."""
+    """Collects problems, each with its line in the file."""
 
     def __init__(self, text: str, origin: Path) -> None:
         self._text = text
@@ -180,7 +180,8 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
     sampling = Sampling(**form.sampling.model_dump())
     if sampling.samples > 1 and sampling.temperature == 0:
         problems.add(
-            ("sampling", "samples"), "several samples need a temperature above 0: greedy answers are all the same."
+            ("sampling", "samples"),
+            "several samples need a temperature above 0, because greedy answers are all the same.",
         )
     model_names = [model.name for model in form.models]
     for i, name in enumerate(model_names):
@@ -190,7 +191,7 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
     labels = [judge.label for judge in judges]
     for i, label in enumerate(labels):
         if label in labels[:i]:
-            problems.add(("judges", i), f"is the judge {label} a second time; for more gradings set takes.")
+            problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
     return Experiment(
         name=form.name,
         origin=origin,
@@ -218,7 +219,7 @@ def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, proble
             problems.add((*place, "variants", i, "name"), f'"{name}" is the name of another variant of this model.')
     baseline = form.baseline if form.baseline is not None else names[0]
     if baseline not in names:
-        problems.add((*place, "baseline"), f'no variant is called "{baseline}" (variants: {", ".join(names)}).')
+        problems.add((*place, "baseline"), f'no variant is named "{baseline}" (variants: {", ".join(names)}).')
     variants = [
         _variant(
             variant,
@@ -256,7 +257,7 @@ def _variant(
             (*place, "base_url"), "the openai engine needs the endpoint's address, e.g. http://localhost:8000/v1"
         )
     if form.api_key_env:
-        endpoint.know_key(form.api_key_env)
+        endpoint.announce_key(form.api_key_env)
         if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
             problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     _check_variables(form.base_url, place, problems)
@@ -265,7 +266,7 @@ def _variant(
 
 
 def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
-    """An absolute path where the text is one, else the hub id or catalog name as it stands."""
+    """An absolute path if the text is a path, else the hub id or the catalog's weights."""
     text = form.weights
     if form.engine == "openai" or text == "demo":
         return text
@@ -281,25 +282,27 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
         if "/" not in text:
             problems.add(
                 (*place, "weights"),
-                f'"{text}" is no file here, no hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
+                f'"{text}" is not a file here, not a hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
             )
         return text
-    _check_own_code(entry, form, place, problems)
+    _check_remote_code(entry, form, place, problems)
     return text if "/" in text else entry.weights_for(form.engine)
 
 
-def _check_own_code(
+def _check_remote_code(
     entry: catalog.Entry, form: "VariantForm", place: tuple[str | int, ...], problems: _Problems
 ) -> None:
     if not entry.trust_remote_code:
         return
     if form.engine == "llama.cpp":
-        problems.add((*place, "engine"), f"{entry.name} is computed by code of its own, which llama.cpp does not have.")
+        problems.add(
+            (*place, "engine"), f"{entry.name} needs the Python code in its repository, which llama.cpp cannot run."
+        )
     elif not form.trust_remote_code:
         problems.add(
             (*place, "weights"),
-            f"{entry.name} brings Python code of its own from {entry.hf_repo}, which would run on this machine: read it there, "
-            "and if you trust it set trust_remote_code = true here.",
+            f"{entry.name} needs Python code from {entry.hf_repo}, which would run on this machine: read that code, "
+            "and if you trust it, set trust_remote_code = true here.",
         )
 
 
@@ -326,8 +329,8 @@ def _check_variables(base_url: str | None, place: tuple[str | int, ...], problem
         problems.add((*place, "base_url"), problem)
 
 
-def _near(text: str, known: list[str]) -> str:
-    close = get_close_matches(text, known, n=1)
+def _near(text: str, names: list[str]) -> str:
+    close = get_close_matches(text, names, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -1,4 +1,4 @@
-"""The form of an experiment's TOML file as pydantic models. Kept apart so that pydantic is imported only when a file is read."""
+"""The structure of an experiment's TOML file as pydantic models. A module of its own, because importing pydantic is slow."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -70,7 +70,7 @@ class ExperimentForm(_Form):
 
 
 MAY_BE_SECRET = ("base_url", "api_key_env")
-"""Keys whose values are not repeated in messages: somebody may have written a password or a key there."""
+"""Keys whose values are not quoted in messages, because they may be a password or a key."""
 
 _FORM_OF_TABLE: dict[str, type[_Form]] = {
     "sampling": SamplingForm,
@@ -81,12 +81,12 @@ _FORM_OF_TABLE: dict[str, type[_Form]] = {
 
 
 def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Each problem as (location, what is wrong and what would be right)."""
+    """Yield each problem as (location, message with what is wrong and what is valid)."""
     problems = error.errors(include_url=False)
     for problem in problems:
         location = problem["loc"]
         if any(other["loc"][: len(location)] == location and other is not problem for other in problems):
-            # A list also counts as too short when its items are wrong: the items say what is.
+            # A list with invalid items is also reported as too short: only the items' problems are shown.
             continue
         if problem["type"] == "extra_forbidden":
             yield location, f"no such key{_nearest(location)}."
@@ -94,13 +94,13 @@ def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
             yield location, "is missing."
         else:
             message = problem["msg"].removeprefix("Input should be ")
-            given = "what stands there" if location[-1] in MAY_BE_SECRET else repr(problem["input"])
-            yield location, f"{given} is not valid: should be {message}."
+            value = "its value" if location[-1] in MAY_BE_SECRET else repr(problem["input"])
+            yield location, f"{value} is not valid: should be {message}."
 
 
 def _nearest(location: tuple[str | int, ...]) -> str:
     tables = [part for part in location[:-1] if isinstance(part, str)]
     form = _FORM_OF_TABLE[tables[-1]] if tables else ExperimentForm
-    known = list(form.model_fields)
-    close = get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(known)})"
+    keys = list(form.model_fields)
+    close = get_close_matches(str(location[-1]), keys, n=1)
+    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(keys)})"

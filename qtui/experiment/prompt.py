@@ -1,7 +1,6 @@
-"""How the models of an experiment are asked: which prompt was chosen, with which system prompt, BOS and stop texts.
+"""Choosing the prompt of a model: its format, system prompt, BOS and stop texts.
 
-The choice is made once per model and holds for all its variants, because a comparison is only about quantization when both
-sides were asked the same.
+All variants of a model get the same prompt, because a comparison is only about quantization if both sides see the same prompts.
 """
 
 from collections.abc import Callable
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 OFFICIAL, TOKENIZER, PLAIN, STUDY = "official", "tokenizer", "plain", "study"
 
 Problem = Callable[[str, str], None]
-"""Called with the key and what is wrong with it."""
+"""Called with a key and what is wrong with its value."""
 
 
 def choose(form: "ModelForm", entry: Entry | None, weights: str, base: Path, problem: Problem) -> PromptSource:
-    """The prompt that `form.prompt` names; without one the catalog's, else the tokenizer's.
+    """The prompt that `form.prompt` names; by default the catalog's, else the tokenizer's.
 
-    `weights` are the baseline's: where the prompt is left to a tokenizer, it is theirs.
+    `weights` are the baseline's: a prompt that a tokenizer decides comes from their tokenizer.
     """
     if form.prompt == STUDY:
         _check_study(form.name, entry, problem)
@@ -36,13 +35,13 @@ def choose(form: "ModelForm", entry: Entry | None, weights: str, base: Path, pro
         return PromptSource(None, weights, form.system or None, form.bos)
     if form.prompt == PLAIN:
         if form.system:
-            problem("system", "a plain prompt is the task's text alone, with no place for a system prompt.")
+            problem("system", "a plain prompt is only the task's text, without a place for a system prompt.")
         return PromptSource("", weights, None, form.bos)
-    return _of_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem)
+    return _from_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem)
 
 
 def stops(form: "ModelForm", entry: Entry | None) -> tuple[str, ...]:
-    """Texts that end this model's answers, beside those of the sampling: as the experiment says, else as the catalog does."""
+    """Texts that end this model's answers, besides those of the sampling: from the experiment, else from the catalog."""
     if form.stop is not None:
         return form.stop
     return entry.stop if entry else ()
@@ -59,8 +58,8 @@ def _official(form: "ModelForm", entry: Entry | None, weights: str, problem: Pro
     return PromptSource(entry.template, weights, system or None, entry.bos if form.bos is None else form.bos)
 
 
-def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem) -> PromptSource:
-    """A `.txt` is a format with slots; anything else a Jinja chat template, which writes its BOS itself or leaves it out."""
+def _from_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem) -> PromptSource:
+    """A `.txt` file is a format with slots; other files are Jinja chat templates, which write their BOS themselves."""
     try:
         text = input_file.read_text(path)
     except UserError as error:
@@ -69,7 +68,7 @@ def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, p
     except (OSError, UnicodeDecodeError):
         words = ", ".join((OFFICIAL, TOKENIZER, PLAIN, STUDY))
         problem(
-            "prompt", f"{path}: no such file (a .txt with {{input}}, or a Jinja chat template), and none of {words}."
+            "prompt", f"{path}: no such file (a .txt with {{input}}, or a Jinja chat template), and not one of {words}."
         )
         return PromptSource()
     if path.suffix != ".txt":
@@ -77,27 +76,27 @@ def _of_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, p
     # An editor ends a file with a newline, which no format ends with.
     text = text.removesuffix("\n")
     if "{input}" not in text:
-        problem("prompt", f"{path}: has no {{input}}, where the task's text goes.")
+        problem("prompt", f"{path}: has no {{input}}, the slot for the task's text.")
     system = entry.system if entry and form.system is None and "{system}" in text else form.system
     _check_system(str(path), text, None, system, problem)
     bos = entry.bos if entry and form.bos is None else form.bos
     return PromptSource(prompt_slots.template(text), weights, system or None, bos)
 
 
-def _check_system(what: str, form: str, without_system: str | None, system: str | None, problem: Problem) -> None:
+def _check_system(name: str, form: str, without_system: str | None, system: str | None, problem: Problem) -> None:
     if system and "{system}" not in form:
-        problem("system", f"{what} has no place for a system prompt.")
+        problem("system", f"{name} has no place for a system prompt.")
     if not system and "{system}" in form and without_system is None:
-        problem("system", f"{what} has a place for a system prompt, and there is none.")
+        problem("system", f"{name} has a place for a system prompt, and there is no system prompt.")
 
 
 def _check_study(name: str, entry: Entry | None, problem: Problem) -> None:
-    known = entry.study_prompt if entry else "unknown"
-    if known == "unknown":
-        problem("prompt", f"it is not known what the study asked {name} with.")
-    elif known == "own":
+    study_prompt = entry.study_prompt if entry else "unknown"
+    if study_prompt == "unknown":
+        problem("prompt", f"the study's prompt for {name} is not known.")
+    elif study_prompt == "own":
         problem(
             "prompt",
-            f"the study asked {name} in words of its own, which are no part of qtui: write its prompt, from its notebook, into a "
+            f"the study's prompt for {name} is its own and not part of qtui: write the prompt, from its notebook, into a "
             ".txt file with {input} for the task and name that file here.",
         )

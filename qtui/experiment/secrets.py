@@ -1,7 +1,7 @@
-"""No secret in an experiment's file: its text is kept in the store and copied with it.
+"""Refusing secrets in an experiment's file: its text is stored, and the store may be copied.
 
-A password in an address and a key in the place of a variable's name are refused. So is the value of a variable that holds a secret,
-wherever it stands in the file, unless that is a comment: from comments it is left out.
+Refused are a password in an address, a key in place of a variable's name, and the value of a secret environment variable anywhere
+in the file. In a comment such a value is removed instead.
 """
 
 import re
@@ -19,11 +19,11 @@ _REMOVED = re.compile(r"\[removed: ([^\]]+)\]")
 
 Location = tuple[str | int, ...]
 Problem = Callable[[Location, str], None]
-"""Called with the place and what is wrong there."""
+"""Called with a location and what is wrong there."""
 
 
 def check(form: "ExperimentForm", text: str, table: dict[str, Any], problem: Problem) -> None:
-    """Tell `problem` of every secret in an experiment's file."""
+    """Call `problem` for every secret in an experiment's file."""
     is_refused = False
     for place, spec in _endpoints(form):
         if message := endpoint.address_problem(spec.base_url or ""):
@@ -33,11 +33,11 @@ def check(form: "ExperimentForm", text: str, table: dict[str, Any], problem: Pro
             problem((*place, "api_key_env"), message)
             is_refused = True
     if not is_refused and not _is_same(redaction.redact(text), table):
-        problem((), f"{_where(text)}, which is a secret and would be kept in the store. Remove it from the file.")
+        problem((), f"{_where(text)}, which is a secret and would be stored. Remove it from the file.")
 
 
-def without_those_in_comments(text: str, table: dict[str, Any]) -> str:
-    """The text for the store. `table` is what it says, and what it still says afterwards."""
+def without_secrets_in_comments(text: str, table: dict[str, Any]) -> str:
+    """The text for the store, without secrets in comments. `table` is the parsed text, which does not change."""
     for clean in (redaction.redact, url_secrets.mask):
         cleaned = clean(text)
         if _is_same(cleaned, table):
@@ -54,11 +54,11 @@ def _endpoints(form: "ExperimentForm") -> Iterator[tuple[Location, "VariantForm 
 
 
 def _where(text: str) -> str:
-    """The first line with a secret, by its number and by the name of the secret."""
+    """The first line with a secret: its number and the name of the secret."""
     for number, line in enumerate(text.splitlines(), start=1):
         if removed := _REMOVED.search(redaction.redact(line)):
-            return f"line {number} has the value of {removed[1]} in it"
-    return "it has the value of an environment variable in it"
+            return f"line {number} contains the value of {removed[1]}"
+    return "it contains the value of an environment variable"
 
 
 def _is_same(text: str, table: dict[str, Any]) -> bool:

@@ -1,1 +1,1 @@
-"""Files that a person names, and files that qtui writes for itself."""
+"""Reading files that the user names, and writing private files of qtui."""

@@ -1,11 +1,11 @@
-"""The rights of what qtui writes for itself: files 0600 and folders 0700, whatever the umask.
+"""Permissions of qtui's private files: files 0600 and folders 0700, whatever the umask.
 
-Answers, prompts and logs are the user's own business, also on a machine that several people share. What qtui writes for itself lies
-in its own folders (data, configuration, cache and state, each named `qtui`) or is a store or a log. A folder, log or store in its
-own folders that others may open, as an older qtui left some, is narrowed when it is opened.
+Answers, prompts and logs are private, also on a machine that several people share. Private files are in qtui's folders (data,
+configuration, cache, state), or are stores or logs. If an older qtui left a folder, log or store in its folders
+open to others, its permissions are narrowed when it is opened.
 
-What the user asked for by name (`qtui quantize --out`, `qtui export --output`) follows the user's umask. A folder that is neither
-made by qtui nor its own is never changed, and neither is what a symbolic link points to.
+Files whose path the user names (`qtui quantize --out`, `qtui export --output`) follow the user's umask. Folders that qtui neither
+created nor owns are never changed, and neither are the targets of symbolic links.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from qtui import paths
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 UMASK = 0o077
-"""For child processes that write nothing but files of qtui's own."""
+"""The umask of child processes that write only private files."""
 
 _MODE_BY_UMASK = 0o666
 
@@ -30,7 +30,7 @@ def belongs_to_qtui(path: Path) -> bool:
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder that is for its user alone, with what is missing above it. Existing folders of qtui's own are narrowed."""
+    """Create a private folder and its missing parents. The permissions of existing folders of qtui are narrowed."""
     for folder in _qtui_folders(path):
         _narrow(folder)
     for folder in reversed([each for each in (path, *path.parents) if not each.exists()]):
@@ -38,7 +38,7 @@ def private_folder(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with what is missing above it: private where it is qtui's own, else as the umask says."""
+    """Create a folder and its missing parents: private in qtui's folders, else by the umask."""
     if belongs_to_qtui(path):
         private_folder(path)
     else:
@@ -46,7 +46,7 @@ def make_folder(path: Path) -> None:
 
 
 def create(path: Path) -> BinaryIO:
-    """Open a file for writing from its beginning: private where it is qtui's own, else as the umask says."""
+    """Create or truncate a file and open it for writing: private in qtui's folders, else by the umask."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     if belongs_to_qtui(path):
         return os.fdopen(_open_private(path, flags), "wb")
@@ -54,13 +54,13 @@ def create(path: Path) -> BinaryIO:
 
 
 def open_private_log(path: Path) -> BinaryIO:
-    """Open a log for appending, with its folder made if need be; nobody else may read it."""
+    """Open a private log for appending. Creates its folder if needed."""
     private_folder(path.parent)
     return os.fdopen(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC), "ab")
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that is for its user alone, with its folder; an existing file is left as it is."""
+    """Create an empty private file and its folder. An existing file is not changed."""
     private_folder(path.parent)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
@@ -73,7 +73,7 @@ def make_private(path: Path) -> None:
 
 
 def narrow(path: Path) -> None:
-    """Make an existing file private, and the folders above it, where it is qtui's own."""
+    """Make an existing file and its folders private, if they are in qtui's folders."""
     for folder in _qtui_folders(path.parent):
         _narrow(folder)
     if belongs_to_qtui(path):
@@ -81,7 +81,7 @@ def narrow(path: Path) -> None:
 
 
 def narrow_tree(folder: Path) -> None:
-    """Make everything in a folder of qtui's own private, e.g. what an archive was unpacked to."""
+    """Make a folder of qtui and everything in it private, e.g. after unpacking an archive."""
     for path in (folder, *folder.rglob("*")):
         _narrow(path)
 
@@ -93,7 +93,7 @@ def _qtui_root(path: Path) -> Path | None:
 
 
 def _qtui_folders(path: Path) -> Iterator[Path]:
-    """The existing folders from qtui's own one down to `path`, but not beyond a symbolic link."""
+    """Yield the existing folders from qtui's root folder down to `path`, up to the first symbolic link."""
     root = _qtui_root(path)
     if root is None:
         return
@@ -111,8 +111,8 @@ def _make_private(folder: Path) -> None:
     except FileExistsError:
         if not folder.is_dir():
             raise
-        return  # another process has made it meanwhile
-    folder.chmod(FOLDER_MODE)  # where the umask takes rights from the user, too
+        return  # another process has created it meanwhile
+    folder.chmod(FOLDER_MODE)  # in case the umask removes permissions of the user, too
 
 
 def _open_private(path: Path, flags: int) -> int:
@@ -123,9 +123,9 @@ def _open_private(path: Path, flags: int) -> int:
 
 
 def _narrow(path: Path) -> None:
-    """What cannot be changed, on a disk that cannot be written, say, stays as it is.
+    """Remove the permissions of group and others. On failure, for instance on a read-only disk, they stay.
 
-    By its path and without opening it: to close a file gives up all locks that this process has on it, those of SQLite too.
+    Works by path, because closing a file releases all locks of this process on it, also those of SQLite.
     """
     with contextlib.suppress(OSError):
         state = path.lstat()
@@ -142,5 +142,5 @@ def _change_mode(descriptor: int, mode: int) -> None:
 
 
 def _is_changeable(state: os.stat_result) -> bool:
-    """A file or folder of this user; no device, no symbolic link, nothing that belongs to somebody else."""
+    """Whether this is a regular file or folder of this user: no device, no symbolic link, no other user's file."""
     return (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)) and state.st_uid == os.geteuid()

@@ -1,7 +1,7 @@
-"""Which line of a TOML file a key stands on. The standard parser keeps no positions, and an error without a line is a search.
+"""Finding the line of a key in a TOML file, for errors: the standard parser keeps no positions.
 
-Reads the forms that people write (tables, arrays of tables, keys on lines of their own); where it does not find a key it says
-so with None, and the error names the key alone.
+Reads the usual forms (tables, arrays of tables, keys on lines of their own). If a key is not found, the result is None, and the
+error names only the key.
 """
 
 import re
@@ -16,14 +16,14 @@ Location = tuple[str | int, ...]
 def line_of(text: str, location: Sequence[str | int]) -> int | None:
     """The 1-based line of the key at `location` (as pydantic names it: `("models", 0, "variants", 1, "engine")`).
 
-    A key that is not in the file (a missing one) gets the line of the nearest table around it.
+    A key that is missing in the file gets the line of the nearest table around it.
     """
     lines = _key_lines(text)
-    wanted: Location = tuple(location)
-    while wanted:
-        if wanted in lines:
-            return lines[wanted]
-        wanted = wanted[:-1]
+    nearest: Location = tuple(location)
+    while nearest:
+        if nearest in lines:
+            return lines[nearest]
+        nearest = nearest[:-1]
     return None
 
 
@@ -46,7 +46,7 @@ def _key_lines(text: str) -> dict[Location, int]:
 
 
 def _enter(names: Location, is_array: bool, counts: dict[Location, int]) -> Location:
-    """The location of a table header, with the index of each array of tables on the way."""
+    """The location of a table header, with an index for each array of tables in it."""
     table: Location = ()
     for name in names[:-1]:
         table += (name,)
@@ -55,7 +55,7 @@ def _enter(names: Location, is_array: bool, counts: dict[Location, int]) -> Loca
     table += names[-1:]
     if is_array:
         counts[table] = counts.get(table, 0) + 1
-        for inner in [known for known in counts if known[: len(table)] == table and len(known) > len(table)]:
+        for inner in [each for each in counts if each[: len(table)] == table and len(each) > len(table)]:
             if inner[len(table)] == counts[table] - 1:
                 del counts[inner]
         table += (counts[table] - 1,)
@@ -67,7 +67,7 @@ def _names(dotted: str) -> Location:
 
 
 def _open_string(value: str) -> str:
-    """The quotes that a multi-line string still waits for at the end of the line."""
+    """The quotes that must still close a multi-line string after this line; empty if none is open."""
     for quotes in ('"""', "'''"):
         if value.count(quotes) == 1:
             return quotes

@@ -1,9 +1,9 @@
 """A chat model behind any OpenAI-compatible endpoint as the judge.
 
-The library retries what is worth retrying (rate limits, server faults, broken connections), with growing pauses. A reply that
-cannot be read is asked again; after that the answer is *ungraded*, never a low grade. What will not get better by itself (no key,
-no quota, no such model, nobody there) stops the judge with a message that says what to do. Defaults of a server are switched off as
-they are where a variant answers: a grade is not to depend on which server the judge's model runs in.
+The openai library retries temporary failures (rate limits, server errors, broken connections) with growing pauses. After a reply
+that cannot be read the question is asked again; if no reply can be read, the answer is *ungraded*, never given a low grade. Lasting
+failures (no key, no quota, no such model, no server) stop the judge with a message that says what to do. The server's sampling
+defaults are switched off, as for variants: a grade must not depend on the server that runs the judge's model.
 """
 
 import os
@@ -34,7 +34,7 @@ class OpenAIJudge:
         self._template = spec.prompt if spec.prompt is not None else default_template()
         self.fingerprint = fingerprint(spec)
         self._client = _client(spec)
-        self._dialect = openai_dialect.of(spec.base_url)
+        self._dialect = openai_dialect.initial_dialect(spec.base_url)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
@@ -47,19 +47,19 @@ class OpenAIJudge:
                 return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
         if text is None:
             raise UserError(
-                f"{_where(self._spec)}: what answers there does not speak OpenAI's protocol. Does base_url lack a /v1?"
+                f"{_where(self._spec)}: the server there does not speak OpenAI's protocol. Does base_url lack a /v1?"
                 " Grades so far are kept."
             )
         shown = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
         return Reply(
-            None, f"no readable grade in {REPLY_TRIES} replies; the last: {shown!r}", time.perf_counter() - began
+            None, f"no readable grade in {REPLY_TRIES} replies; last reply: {shown!r}", time.perf_counter() - began
         )
 
     async def close(self) -> None:
         await self._client.close()
 
     async def _ask(self, text: str) -> str | None:
-        """The reply's text, or None where what came is no reply of the protocol (a proxy's page, a body cut off)."""
+        """The reply's text; None if the response does not follow the protocol (a proxy's page, a truncated body)."""
         import openai
 
         try:
@@ -75,7 +75,7 @@ class OpenAIJudge:
 
         sampling = Sampling(max_tokens=self._spec.max_tokens, temperature=self._spec.temperature)
         create: Any = self._client.chat.completions.create
-        dialect = self._dialect  # other questions learn at the same time
+        dialect = self._dialect  # concurrent questions may replace self._dialect meanwhile
         while True:
             try:
                 return await create(
@@ -91,7 +91,7 @@ class OpenAIJudge:
 
 
 def _content(completion: object) -> str | None:
-    """The library checks nothing of a body: it may be any JSON, or a page's text."""
+    """The text of a completion, or None. The library does not check the body: it may be any JSON, or the text of a page."""
     try:
         choices = completion.choices  # type: ignore[attr-defined]
         content = choices[0].message.content if choices else ""
@@ -101,9 +101,9 @@ def _content(completion: object) -> str | None:
 
 
 def check(spec: JudgeSpec) -> None:
-    """Raises UserError if the prompt has no place for the answer, or the cloud's key is not set."""
+    """Raises UserError if the prompt has no slot for the answer, or if the key for OpenAI's own server is not set."""
     prompt.check(spec.prompt if spec.prompt is not None else default_template())
-    endpoint.know_key(spec.api_key_env)
+    endpoint.announce_key(spec.api_key_env)
     if spec.base_url is None and not os.environ.get(spec.api_key_env):
         raise UserError(
             f"judge {spec.label}: the environment variable {spec.api_key_env} is not set (export {spec.api_key_env}=…)."
@@ -127,9 +127,9 @@ def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
 
     where = _where(spec)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return f"{where}: the key in {spec.api_key_env} was refused ({error.status_code}). Set another and start again."
+        return f"{where}: the key in {spec.api_key_env} was refused ({error.status_code}). Set another key and start again."
     if isinstance(error, openai.RateLimitError):
-        return f"{where}: no quota left, or too many requests for too long. Grades so far are kept; start again later."
+        return f"{where}: the quota is used up, or the rate limit lasts too long. Grades so far are kept; start again later."
     if isinstance(error, openai.NotFoundError):
         return f'{where}: no model "{spec.model}" there (404). Check model and base_url.'
     if isinstance(error, openai.APITimeoutError):
@@ -142,7 +142,7 @@ def _explain(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
 
 
 def _shown(error: "openai.APIStatusError") -> str:
-    """Cleaned before it is cut: half a key is no longer found."""
+    """The start of an error's message. Secrets are removed before it is cut, because half a key would not be recognized."""
     return redact_message(error.message)[:SHOWN_CHARACTERS]
 
 

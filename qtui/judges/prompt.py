@@ -1,7 +1,7 @@
-"""The judge's prompt: a template file with {input_text} {output_text} {eval_aspect} {pred}, and reading the reply.
+"""The judge's prompt, a template with the slots {input_text} {output_text} {eval_aspect} {pred}, and reading the grade in a reply.
 
-The slots have the names that the study's grading script uses, so a file made for that script works as it is. They are filled in one
-pass over the template: braces in an answer, or an answer that contains `{pred}`, stay what they are.
+The study's grading script uses the same slot names, so its template files work unchanged. All slots are filled in one pass over the
+template, so braces in an answer, or an answer that contains `{pred}`, stay unchanged.
 """
 
 import json
@@ -17,9 +17,9 @@ LOWEST, HIGHEST = 1, 5
 
 
 def check(template: str) -> None:
-    """Raises UserError if the template cannot hold an answer."""
+    """Raises UserError if the template has no slot for the answer."""
     if "{pred}" not in template:
-        raise UserError("the judge's prompt template has no {pred}: the answer would not be in it.")
+        raise UserError("the judge's prompt template has no {pred}, the slot for the answer.")
 
 
 def fill(template: str, question: Question) -> str:
@@ -33,18 +33,18 @@ def fill(template: str, question: Question) -> str:
 
 
 def read(text: str) -> Reply | None:
-    """The grade in a reply: the last JSON object with a whole `grade` from 1 to 5. None where there is none.
+    """The grade in a reply: the last JSON object with an integer `grade` from 1 to 5; None if there is none.
 
-    Models wrap JSON in prose and code fences, or write the grade as "4"; nothing else is guessed.
+    The JSON may be inside prose or code fences, and the grade may be a string such as "4". Nothing else is accepted.
     """
-    for found in reversed(list(_objects(text))):
-        grade = found.get("grade")
+    for candidate in reversed(list(_objects(text))):
+        grade = candidate.get("grade")
         if isinstance(grade, str) and len(grade.strip()) == 1 and grade.strip().isdecimal():
             grade = int(grade)
         if isinstance(grade, float) and grade.is_integer():
             grade = int(grade)
         if isinstance(grade, int) and not isinstance(grade, bool) and LOWEST <= grade <= HIGHEST:
-            return Reply(grade, storable(str(found.get("reason", ""))))
+            return Reply(grade, storable(str(candidate.get("reason", ""))))
     return None
 
 

@@ -1,7 +1,7 @@
-"""The offline judge: overlap of an answer with the task's reference, as chrF, mapped to 1–5. Overlap is not quality.
+"""The offline judge: chrF overlap of an answer with the task's reference, mapped to 1–5. Overlap is not quality.
 
 chrF (Popović 2015, character n-gram F-score) by sacrebleu with its defaults: n-grams up to 6, β = 2, no word n-grams, white space
-ignored; 0–100. The bands below are equal fifths, so a grade says in which fifth the overlap lies and nothing else.
+ignored; 0–100. Grades are equal fifths of that range: a grade says only in which fifth the overlap is.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ BAND = 20.0
 
 
 class ReferenceJudge:
-    """Deterministic: every take is the same."""
+    """A judge without a model. It is deterministic: all takes give the same grade."""
 
     concurrency = 1
 
@@ -24,7 +24,7 @@ class ReferenceJudge:
         if not question.answer.strip():
             return Reply(1, EMPTY_REASON)
         if not question.reference.strip():
-            return Reply(None, "the task has no reference to overlap with")
+            return Reply(None, "the task has no reference to compare with")
         return await asyncio.to_thread(_overlap, question)
 
     async def close(self) -> None:

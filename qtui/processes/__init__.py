@@ -1,5 +1,5 @@
-"""The processes of qtui: what each leaves in its log without being asked, and how the end of one is put into words.
+"""The processes of qtui: starting children, their logs, and messages about how a process ended.
 
-Native code crashes without a message, and the kernel kills without one. So every process opens its log with what is needed to
-understand a crash, has the place of every thread written when it crashes, and is described from outside when it is gone.
+Native code crashes without a message, and so does a process that the kernel kills. So every process begins its log with the facts
+needed to understand a crash, writes the stacks of all threads when it crashes, and its parent describes how it ended.
 """

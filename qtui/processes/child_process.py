@@ -1,11 +1,11 @@
 """How qtui starts Python processes of its own: the command and the environment of a child.
 
-`python -m` and `python -c` look for modules in the current folder first. The current folder is the user's, and a `json.py` or a
-`typing_extensions.py` that lies in it would run in place of the real module, in every child of qtui. So each child is started with
-`-P`, which leaves the current folder out, and with an environment that says the same to its own children. In PYTHONPATH an empty or
-a relative entry means the current folder too: children do not inherit such entries.
+`python -m` and `python -c` search the current folder for modules first. It belongs to the user, and a `json.py` or
+`typing_extensions.py` in it would replace the real module in every child of qtui. So each child is started with `-P`, which leaves
+the current folder out, and with an environment that does the same for its own children. An empty or relative entry of PYTHONPATH
+also means the current folder: children do not inherit such entries.
 
-This is the only module that names `sys.executable`; a test holds that.
+Only this module uses `sys.executable`; a test checks that.
 """
 
 import os
@@ -18,7 +18,7 @@ from qtui import paths
 
 _SEARCH_PATH = "PYTHONPATH"
 _RELATIVE_TO_CURRENT_FOLDER = ("PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
-"""Folders with modules, too, which Python takes relative to the current folder."""
+"""Variables with folders of modules, which Python resolves relative to the current folder."""
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -32,9 +32,9 @@ def code_command(code: str) -> list[str]:
 
 
 def environment(*, first: Sequence[Path] = (), **changes: str) -> dict[str, str]:
-    """The environment of a child: this process's, with `changes`, and without a way to the modules of the current folder.
+    """The environment of a child: this process's, with `changes`, and without access to modules of the current folder.
 
-    `first` are absolute folders where the child looks for modules before all others.
+    `first` are absolute folders that the child searches for modules before all others.
     """
     variables = {**os.environ, **changes, "PYTHONSAFEPATH": "1"}
     for name in _RELATIVE_TO_CURRENT_FOLDER:
@@ -48,9 +48,9 @@ def environment(*, first: Sequence[Path] = (), **changes: str) -> dict[str, str]
 
 
 def make_spawning_safe() -> None:
-    """Prepare this process for `multiprocessing`, which writes the command of a child itself and hands on `sys.path`.
+    """Prepare this process for `multiprocessing`, which builds the commands of its children itself and passes on `sys.path`.
 
-    Its children get `os.environ` as it is when they start, so this must come before the first of them.
+    Children get `os.environ` as it is when they start, so call this before the first one.
     """
     safe = environment()
     for name in set(os.environ) - set(safe):
@@ -60,7 +60,7 @@ def make_spawning_safe() -> None:
 
 
 def _is_current_folder(entry: str, *, is_first: bool) -> bool:
-    """Whether an entry of `sys.path` is there only because the process was started in that folder."""
+    """Whether an entry of `sys.path` is the folder in which the process was started."""
     if not Path(entry).is_absolute():
         return True
     if not is_first or sys.flags.safe_path or entry == str(paths.PACKAGE.parent):
@@ -72,10 +72,10 @@ def _is_current_folder(entry: str, *, is_first: bool) -> bool:
 
 
 def _package_folder() -> Iterator[str]:
-    """The folder that holds qtui, where a child would not find it by itself: in a checkout that is not installed.
+    """The folder that contains qtui, if a child would not find it there: in a checkout that is not installed.
 
-    What `site` finds for every process, site-packages and what is installed as editable, stands behind the standard library on
-    `sys.path`. It is left there: in PYTHONPATH it would come before the standard library.
+    Folders that `site` adds in every process (site-packages, editable installs) come after the standard library on `sys.path`.
+    They are not yielded, because an entry of PYTHONPATH would come before the standard library.
     """
     folder = str(paths.PACKAGE.parent.absolute())
     standard_library = sysconfig.get_path("stdlib")

@@ -1,6 +1,6 @@
-"""The lines of a log's header: what is needed to understand a crash on a machine that one cannot look at.
+"""The lines of a log's header: the facts needed to understand a crash on another person's machine.
 
-Nothing secret is among them: no environment, and no password of an endpoint's address.
+They contain no secrets: no environment variables, and no password of an endpoint's address.
 """
 
 import importlib.metadata
@@ -20,7 +20,7 @@ from qtui.records import Sampling, VariantSpec
 PACKAGES = (
     "llama-cpp-python", "gguf", "torch", "transformers", "accelerate", "sentencepiece", "openai", "numpy", "huggingface_hub",
 )  # fmt: skip
-"""Whose versions decide what native code runs."""
+"""Packages whose versions decide which native code runs."""
 GIB = 1 << 30
 
 
@@ -36,24 +36,24 @@ def machine() -> list[str]:
 
 def gpus(*, asks_tools: bool) -> str:
     """A line on the GPUs."""
-    found = device_gpus.gpus(asks_tools=asks_tools)
-    return "GPUs: " + ("; ".join(gpu_in_words(gpu) for gpu in found) or "none")
+    gpus_here = device_gpus.gpus(asks_tools=asks_tools)
+    return "GPUs: " + ("; ".join(gpu_in_words(gpu) for gpu in gpus_here) or "none")
 
 
 def variant(spec: VariantSpec, sampling: Sampling, where: str = "") -> list[str]:
-    """Lines on a variant's settings. `where` says of what it is a part, e.g. `run 3, variant 7`."""
+    """Lines on a variant's settings. `where` names the variant, e.g. `run 3, variant 7`."""
     return [f"{where or 'variant'}: {settings(spec)}", f"sampling: {settings(sampling)}"]
 
 
 def weights(path: Path | None, file_bytes: int | None) -> str:
-    """A line on the file or folder of the weights; with an endpoint they are not here."""
+    """A line on the file or folder of the weights. `path` is None if an endpoint has them."""
     if path is None:
         return "weights: with the endpoint"
     return f"weights: {path}" + (f", {gib(file_bytes)}" if file_bytes is not None else "")
 
 
 def settings(record: Any) -> str:
-    """The fields of a record that are set, as `name value`; the address of an endpoint without what is secret in it."""
+    """The fields of a record that are set, as `name value`; the address of an endpoint is shown without its secrets."""
     values = ((field.name, getattr(record, field.name)) for field in fields(record))
     return ", ".join(
         f"{name} {without_secrets(value) if name == 'base_url' else value}"
@@ -73,17 +73,21 @@ def without_secrets(url: str) -> str:
     return f"{scheme}{separator}{place}{question}{'***' if question else ''}"
 
 
-def processor_in_words(found: Processor) -> str:
-    cores = f"{found.count} cores" + (f" ({found.usable} usable)" if found.usable != found.count else "")
+def processor_in_words(processor: Processor) -> str:
+    cores = f"{processor.count} cores" + (
+        f" ({processor.usable} usable)" if processor.usable != processor.count else ""
+    )
     return ", ".join(
-        part for part in (found.model or "unknown", found.architecture, cores, " ".join(found.flags)) if part
+        part
+        for part in (processor.model or "unknown", processor.architecture, cores, " ".join(processor.flags))
+        if part
     )
 
 
-def memory_in_words(found: Memory) -> str:
-    parts = [f"{gib(found.total)}, {gib(found.free)} free"]
-    if found.limit is not None:
-        parts.append(f"limit of the container {gib(found.limit)}")
+def memory_in_words(memory: Memory) -> str:
+    parts = [f"{gib(memory.total)}, {gib(memory.free)} free"]
+    if memory.limit is not None:
+        parts.append(f"container limit {gib(memory.limit)}")
     if space := address_space():
         parts.append(f"address space limited to {gib(space.limit)} (ulimit -v)")
     return ", ".join(parts)
@@ -109,7 +113,7 @@ def gib(number: float) -> str:
 
 
 def _system() -> str:
-    """`platform.platform` would start a process."""
+    """The operating system and C library. `platform.platform` is not used, because it would start a process."""
     system = os.uname()
     try:
         library = os.confstr("CS_GNU_LIBC_VERSION") or ""

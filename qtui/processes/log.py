@@ -1,7 +1,7 @@
-"""What every process writes to its log without being asked: a header at its start, and where it was when it crashed.
+"""The log of a process: a header at its start, and the stacks of all threads when it crashes.
 
-Lines of qtui's own begin with `# `, so that they are told from what libraries print. Everything is written at once and past
-Python's buffers: what is still in a buffer when native code crashes is lost.
+qtui's lines begin with `# ` to distinguish them from the output of libraries. All is written without Python's buffers, because
+their content is lost when native code crashes.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from qtui.files import private_files
 MARK = "# "
 _STDERR = 2
 _LARGEST_BYTES = 8 << 20
-"""A log that many processes add to is begun anew beyond this; what it had is kept once more beside it."""
+"""A larger log is renamed to `NAME.old` before a process appends to it; an older `NAME.old` is replaced."""
 
 
 @dataclass(slots=True)
 class _Log:
-    """Where a process writes. `is_screen`: its stderr is a person's terminal, so that only crashes and its header go here."""
+    """The log of this process. With `is_screen` its stderr is a terminal, and only crashes and the header go to the log."""
 
     descriptor: int
     is_screen: bool = False
@@ -35,18 +35,18 @@ class _Log:
 
 _log: _Log | None = None
 _writing_head = threading.Lock()
-"""A thread may describe the machine while the process ends."""
+"""Held while the header is written: a thread may describe the machine while the process ends."""
 
 
-def begin(what: str, *, describes_machine: bool = True, asks_gpu_tools: bool = False) -> None:
-    """Make stderr the log of this process: traces of crashes go there, and the header, with what this machine is.
+def begin(title: str, *, describes_machine: bool = True, asks_gpu_tools: bool = False) -> None:
+    """Make stderr the log of this process, for crash traces and a header that describes the machine.
 
-    `asks_gpu_tools`: nvidia-smi is asked too, in a thread, and the GPUs follow the header.
+    `asks_gpu_tools`: also run nvidia-smi, in a thread, and write its GPUs after the header.
     """
     global _log  # noqa: PLW0603 - a process has one log
     trace(_STDERR)
     _log = _Log(_STDERR)
-    note(_title(what), _how_to_ask())
+    note(_title(title), _stacks_hint())
     if describes_machine and asks_gpu_tools:
         describe_machine(with_gpus=False)
         threading.Thread(target=_describe_gpus, daemon=True, name="gpus").start()
@@ -54,10 +54,10 @@ def begin(what: str, *, describes_machine: bool = True, asks_gpu_tools: bool = F
         describe_machine()
 
 
-def begin_command(file: Path, what: str) -> None:
+def begin_command(file: Path, title: str) -> None:
     """Make `file` the log of a process whose stderr is a person's terminal.
 
-    Where the file cannot be written, traces of crashes go to the terminal.
+    If the file cannot be written, crash traces go to the terminal.
     """
     global _log  # noqa: PLW0603 - a process has one log
     try:
@@ -68,11 +68,11 @@ def begin_command(file: Path, what: str) -> None:
         return
     trace(descriptor)
     _log = _Log(descriptor, is_screen=True)
-    _head(_title(what), _how_to_ask())
+    _head(_title(title), _stacks_hint())
 
 
 def end_command() -> None:
-    """Take the header back where nothing followed it: so `file` has commands that crashed, were killed, or had a defect."""
+    """Remove the header if nothing follows it, so that the log has only commands that crashed, were killed, or had a defect."""
     global _log
     if _log is None or not _log.is_screen:
         return
@@ -85,43 +85,43 @@ def end_command() -> None:
 
 
 def describe_machine(*, with_gpus: bool = True) -> None:
-    """Add to the header what this machine is. Takes some milliseconds."""
-    _head(*_described(lambda header: [*header.machine(), *([header.gpus(asks_tools=False)] if with_gpus else [])]))
+    """Add a description of the machine to the header. Takes some milliseconds."""
+    _head(*_description(lambda header: [*header.machine(), *([header.gpus(asks_tools=False)] if with_gpus else [])]))
 
 
 def opened(file: Path) -> int:
-    """A descriptor that adds to a log, whose folder is made. Raises OSError where that cannot be."""
-    begin_anew_if_large(file)
+    """Open a log for appending and return its descriptor; makes its folder. Raises OSError if that fails."""
+    rotate_if_large(file)
     with private_files.open_private_log(file) as opened_log:
         return os.dup(opened_log.fileno())
 
 
-def begin_anew_if_large(file: Path) -> None:
-    """Put a log that has grown large aside as `NAME.old`. A process that is writing to it goes on there."""
+def rotate_if_large(file: Path) -> None:
+    """Rename a large log to `NAME.old`. A process that has it open continues to write to the renamed file."""
     with contextlib.suppress(OSError):
         if file.stat().st_size > _LARGEST_BYTES:
             file.replace(file.with_name(f"{file.name}.old"))
 
 
 def trace(descriptor: int) -> None:
-    """Have the place of every thread written when native code crashes, and whenever SIGUSR1 asks for it."""
+    """Write the stacks of all threads to `descriptor` when native code crashes, and on SIGUSR1."""
     faulthandler.enable(file=descriptor, all_threads=True)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, file=descriptor, all_threads=True)
 
 
-def is_kept() -> bool:
-    """Whether what this process prints goes to a log, so that what would disturb a screen can be written down."""
+def is_open() -> bool:
+    """Whether the output of this process goes to a log and not to a screen, which more lines would disturb."""
     return _log is not None and not _log.is_screen
 
 
 def note(*lines: str) -> None:
-    """Add lines of qtui's own to the log of this process, if what it prints goes to one."""
+    """Add lines of qtui to the log of this process, if it has one."""
     write(_bytes(*lines))
 
 
 def write(data: bytes) -> None:
-    """Add to the log of this process, if what it prints goes to one. On a full disk it is left out."""
+    """Add bytes to the log of this process, if it has one. On a full disk they are lost."""
     if _log is not None and not _log.is_screen:
         _write(_log, data)
 
@@ -140,11 +140,11 @@ def _head(*lines: str) -> None:
 
 
 def _describe_gpus() -> None:
-    note(*_described(lambda header: [header.gpus(asks_tools=True)]))
+    note(*_description(lambda header: [header.gpus(asks_tools=True)]))
 
 
-def _described(lines: Callable[[Any], list[str]]) -> list[str]:
-    """What the module `header` has to say. No process fails because its machine cannot be described."""
+def _description(lines: Callable[[Any], list[str]]) -> list[str]:
+    """Lines from the module `header`, or the reason why there are none. It never fails, so that no process does because of it."""
     try:
         from qtui.processes import header
 
@@ -153,12 +153,12 @@ def _described(lines: Callable[[Any], list[str]]) -> list[str]:
         return [f"this machine could not be described ({type(error).__name__}: {error})"]
 
 
-def _title(what: str) -> str:
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S %z')} qtui {__version__}: {what}, process {os.getpid()}"
+def _title(title: str) -> str:
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S %z')} qtui {__version__}: {title}, process {os.getpid()}"
 
 
-def _how_to_ask() -> str:
-    return f"`kill -USR1 {os.getpid()}` writes here where every thread of this process is"
+def _stacks_hint() -> str:
+    return f"`kill -USR1 {os.getpid()}` writes the stacks of all threads of this process here"
 
 
 def _bytes(*lines: str) -> bytes:

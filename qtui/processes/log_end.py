@@ -1,7 +1,7 @@
-"""The end of a log, read for the one line that says why its process died.
+"""Finding the line at the end of a log that says why its process died.
 
-A crash leaves pages there: traces of threads, of the debugger that ggml starts, the header of qtui, information of llama.cpp. Among
-the few other lines at the end is the cause, if anything has named one.
+A crash writes pages: stacks of threads, output of the debugger that ggml starts, information of llama.cpp. If the log names a
+cause, it is among the few other lines at the end.
 """
 
 import re
@@ -11,7 +11,7 @@ from qtui.processes.log import MARK
 
 _READ_BYTES = 1 << 18
 _NEAR_LINES = 6
-"""Those that count as the last, traces left out."""
+"""How many lines count as the end of the log, traces left out."""
 _LONGEST = 200
 
 _TRACE = re.compile(
@@ -26,7 +26,7 @@ _TRACE = re.compile(
     r"|\(lldb\)|\* thread #|Process \d+ (stopped|detached)|Executable binary set|Architecture set"
     r"|WARNING: Using native backtrace|See: https?://"
 )
-_WHAT = re.compile(r"\s+what\(\):\s+(.*)")
+_EXCEPTION_MESSAGE = re.compile(r"\s+what\(\):\s+(.*)")
 _INFORMATION = re.compile(r"I ")
 _ALWAYS_FATAL = re.compile(
     r"GGML_ASSERT\(|Assertion .*failed|^\S+\.(c|cc|cpp|cu|cuh|h|hpp|m|mm):\d+: "
@@ -35,15 +35,15 @@ _ALWAYS_FATAL = re.compile(
     r"|^double free or corruption|^corrupted (size|double-linked list)|^break adjusted to free|^\*\*\* .* \*\*\*"
     r"|^Fatal glibc error|^Fatal Python error: |\b(CUDA|HIP|ROCm|MUSA|SYCL|Vulkan) error"
 )
-"""A process that printed this did not live on, however many lines of traces follow."""
+"""Messages of a process that is about to die, however many lines of traces follow."""
 _CAUSE = re.compile(
     r"^E |^error: |^[\w.]*(Error|Exception|Interrupt|Exit)(: |$)"
     r"|libgomp: |OMP: Error|OpenBLAS blas_thread_init|ErrorOutOfDeviceMemory|cudaMalloc failed"
     r"|error while loading shared libraries|symbol lookup error|undefined symbol"
 )
-"""A cause if it is among the last lines: what is further up was survived."""
+"""Messages that are the cause only among the last lines: the process survived earlier ones."""
 _ONLY_WHERE = re.compile(r":\d+: \w+ error$")
-"""Where ggml gave up on a GPU's error, which stands above."""
+"""Lines that show only where ggml stopped after a GPU error; the error itself is above."""
 
 _LACK_OF_MEMORY = re.compile(
     r"out of memory|std::bad_alloc|cannot allocate memory|can't allocate memory|insufficient memory|not enough memory"
@@ -58,7 +58,7 @@ _SOURCE = re.compile(r"(?:[\w.+~-]*/)+([\w.+-]+\.(?:c|cc|cpp|cu|cuh|h|hpp|m|mm|p
 
 
 def written_since(file: Path, start: int) -> str:
-    """The last part of what was added to a log after its first `start` bytes; empty where it cannot be read."""
+    """The last part of what was added to a log after its first `start` bytes; empty if it cannot be read."""
     try:
         with file.open("rb") as log:
             size = log.seek(0, 2)
@@ -69,7 +69,7 @@ def written_since(file: Path, start: int) -> str:
 
 
 def cause(text: str) -> str:
-    """The line that names a cause, shortened; empty where none does."""
+    """The line that names a cause, shortened; empty if none does."""
     lines = _lines(text)
     fatal = [line for line in lines if _is_fatal(line)]
     named = [line for line in fatal if not _ONLY_WHERE.search(line)] or fatal
@@ -78,18 +78,18 @@ def cause(text: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """The line that names a cause, else the last one that is neither a trace nor information; empty where there is none."""
+    """The line that names a cause, else the last one that is neither a trace nor information; empty if there is none."""
     last = _last(_lines(text))
     return cause(text) or (_short(last[-1]) if last else "")
 
 
 def lacks_memory(text: str) -> bool:
-    """Whether a message or the end of a log says that memory could not be had."""
+    """Whether a message or the end of a log says that memory could not be allocated."""
     return any(_LACK_OF_MEMORY.search(line) for line in _causes(text))
 
 
 def lacks_gpu_memory(text: str) -> bool:
-    """Whether it says so of a GPU's memory."""
+    """Whether it says that GPU memory could not be allocated."""
     return any(_LACK_OF_MEMORY.search(line) and _OF_GPU.search(line) for line in _causes(text))
 
 
@@ -103,16 +103,16 @@ def _is_fatal(line: str) -> bool:
 
 
 def _last(lines: list[str]) -> list[str]:
-    """Information counts as lines, so that an error before much of it is known to have been survived."""
+    """The last lines without information. Information counts too: an error with much information after it was survived."""
     return [line for line in lines[-_NEAR_LINES:] if not _INFORMATION.match(line)]
 
 
 def _lines(text: str) -> list[str]:
-    """Those that are no trace and not qtui's own. What a C++ exception says stands behind what was thrown."""
+    """The lines without traces and without qtui's. A C++ exception's type and its message become one line."""
     lines: list[str] = []
     for line in text.splitlines():
-        if (what := _WHAT.match(line)) and lines and lines[-1].startswith("terminate called"):
-            lines[-1] = f"{lines[-1]}: {what[1]}"
+        if (message := _EXCEPTION_MESSAGE.match(line)) and lines and lines[-1].startswith("terminate called"):
+            lines[-1] = f"{lines[-1]}: {message[1]}"
         elif not (_TRACE.match(line) or line.startswith(MARK)):
             lines.append(line.rstrip())
     return lines

@@ -1,4 +1,4 @@
-"""A child of qtui ends when the process that started it ends, however that ends."""
+"""Ending a child of qtui when its parent ends, also if the parent is killed."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """The kernel kills this process when the thread that started it ends. On other systems the end of stdin has to do."""
+    """Have Linux kill this process when the thread that started it ends. On other systems the end of stdin ends it."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()

@@ -1,4 +1,4 @@
-"""One task with the answers of a model's variants and their grades, straight from the store: no analysis, no pandas."""
+"""One task with the answers of a pair of variants and their grades, straight from the store: no analysis, no pandas."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -6,15 +6,8 @@ from pathlib import Path
 
 from qtui.errors import UserError
 from qtui.records import Task, VariantProgress
-from qtui.store import Store, grades, open_store, runs
-
-
-@dataclass(frozen=True, slots=True)
-class TakeGrade:
-    judge: str
-    take: int
-    grade: int | None
-    reason: str
+from qtui.store import open_store, runs, task_answers
+from qtui.store.task_answers import GradeLine, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +18,8 @@ class VariantAnswer:
     prompt_tokens: int | None
     completion_tokens: int | None
     seconds: float | None
-    grades: tuple[TakeGrade, ...]
+    grades: tuple[GradeLine, ...]
+    """The current ones, by judge and take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,43 +72,34 @@ def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> 
     """Both answers to one task. Raises UserError where the run has no such task."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         run = runs.summaries(store, [pair.run_id])[0]
-        tasks = runs.tasks(store, pair.run_id)
-        if not 1 <= task <= len(tasks):
-            raise UserError(f"there is no task {task}: run {pair.run_id} has the tasks 1 to {len(tasks)}")
-        task_id, content = tasks[task - 1]
-        variants = {variant.name: variant for variant in run.variants if variant.model == pair.model}
-        return Comparison(
-            run_id=pair.run_id,
-            experiment=run.experiment,
-            model=pair.model,
-            task=task,
-            tasks=len(tasks),
-            sample=sample,
-            content=content,
-            baseline=_answer(store, variants.get(pair.baseline), task_id, sample),
-            candidate=_answer(store, variants.get(pair.candidate), task_id, sample),
-            baseline_name=pair.baseline,
-            candidate_name=pair.candidate,
-        )
+        sides = task_answers.sides(store, pair.run_id, pair.model, task)
+    if sides is None:
+        raise UserError(f"there is no task {task}: run {pair.run_id} has the tasks 1 to {run.tasks}")
+    return Comparison(
+        run_id=pair.run_id,
+        experiment=run.experiment,
+        model=pair.model,
+        task=task,
+        tasks=run.tasks,
+        sample=sample,
+        content=sides.task,
+        baseline=_answer(sides.side(pair.baseline), sample),
+        candidate=_answer(sides.side(pair.candidate), sample),
+        baseline_name=pair.baseline,
+        candidate_name=pair.candidate,
+    )
 
 
-def _answer(store: Store, variant: VariantProgress | None, task_id: int, sample: int) -> VariantAnswer | None:
-    if variant is None:
+def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
+    answer = next((answer for answer in side.answers if answer.sample == sample), None) if side else None
+    if side is None or answer is None:
         return None
-    row = store.execute(
-        "SELECT answer.* FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
-        " WHERE va.variant_id = ? AND va.task_id = ? AND va.sample = ?",
-        (variant.id, task_id, sample),
-    ).fetchone()
-    if row is None:
-        return None
-    graded = grades.of_answers(store, variant.run_id, task_id, [row["id"]])
     return VariantAnswer(
-        variant=variant.name,
-        text=row["text"],
-        finish_reason=row["finish_reason"],
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-        seconds=row["seconds"],
-        grades=tuple(TakeGrade(each["judge"], each["take"], each["grade"], each["reason"]) for each in graded),
+        variant=side.variant,
+        text=answer.text,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        seconds=answer.seconds,
+        grades=answer.grades,
     )

@@ -1,10 +1,9 @@
-"""Entry of the runner's process. Its stdout and stderr are a log file; nobody may be there to read a terminal."""
+"""Entry point of the runner's process. Its stdout and stderr go to a log file, because no terminal may be left to write to."""
 
 import argparse
 import asyncio
 import contextlib
 import os
-import sqlite3
 import sys
 import traceback
 from pathlib import Path
@@ -18,7 +17,8 @@ from qtui.processes.header import gib
 from qtui.runner import LEASE_IS_HELD
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
-from qtui.store import Store, leases, open_store, runs
+from qtui.store import Store, open_store, runs
+from qtui.store.errors import LeaseHeldError, StoreConflictError
 
 
 def main() -> int:
@@ -35,30 +35,34 @@ def _run(path: Path, run_id: int) -> int:
     store = open_store(path, create=False)
     try:
         finished = asyncio.run(_execute(store, run_id))
-    except leases.LeaseHeldError as error:
+    except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD
+    except StoreConflictError as error:
+        return _fail(store, run_id, error)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    except sqlite3.OperationalError as error:
-        sys.stderr.write(f"error: {path}: {error}. What was written is safe; start the run again.\n")
-        return 1
     except Exception as error:
-        traceback.print_exc()
-        reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
-        runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
-        return 1
+        return _fail(store, run_id, error)
     return 0 if finished == "done" else 1
+
+
+def _fail(store: Store, run_id: int, error: Exception) -> int:
+    """Write a defect into the log with its traceback, and its sentence into the store. Returns the exit status."""
+    traceback.print_exc()
+    reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
+    runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
+    return 1
 
 
 async def _execute(store: Store, run_id: int) -> str:
     def end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What fails in the loop itself is tried again for ever; without memory it never succeeds."""
+        """End the process on MemoryError: asyncio would otherwise retry a failed callback of the loop for ever."""
         loop.default_exception_handler(context)
         error = context.get("exception")
         if isinstance(error, MemoryError):
-            with contextlib.suppress(Exception):  # there may be no memory for this either: then the run is interrupted
+            with contextlib.suppress(Exception):  # if memory is missing for this too, the run counts as interrupted
                 runs.set_state(store, run_id, "failed", f"{_in_words(error)}. Its log: {paths.run_log(run_id)}")
             os._exit(1)
 
@@ -67,7 +71,7 @@ async def _execute(store: Store, run_id: int) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Of several at once the first."""
+    """The error as a sentence for the user; of a group the first error."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, MemoryError) or log_end.lacks_memory(str(error)):

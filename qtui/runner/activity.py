@@ -1,10 +1,10 @@
-"""What a worker is at, in the words that follow "while": `loading weights (87 %)`, `answering (32 of 104 answers, 16 at once)`."""
+"""What a worker is doing, as words to follow "while": `loading weights (87 %)`, `answering (32 of 104 answers, 16 at once)`."""
 
 from qtui.engines.protocol.answering import Loading
 
 
 def loading(message: Loading, about: str = "") -> str:
-    """The phase of loading, with `about` (a type of weights, say) where the phase does not name it, and how far it is."""
+    """The loading phase and its percentage, with `about` (for instance a quantization type) if the phase does not name it."""
     percent = f"{message.fraction * 100:.0f} %" if message.fraction is not None else ""
     return _with_details(message.phase or "loading", "" if about in message.phase else about, percent)
 
@@ -18,5 +18,5 @@ def comparing(done: int, expected: int) -> str:
 
 
 def _with_details(words: str, *details: str) -> str:
-    given = ", ".join(detail for detail in details if detail)
-    return f"{words} ({given})" if given else words
+    joined = ", ".join(detail for detail in details if detail)
+    return f"{words} ({joined})" if joined else words

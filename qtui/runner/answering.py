@@ -1,4 +1,4 @@
-"""One variant: a worker plans, the store links what it has, the worker answers the rest, each answer committed as it comes."""
+"""One variant: a worker plans, the store links the answers it has, the worker answers the rest, and each is committed at once."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ SHOWN_REASONS = 3
 
 @dataclass(slots=True)
 class VariantRun:
-    """One variant on its way, with what the worker has said so far."""
+    """One variant in progress, with the state that the worker has reported so far."""
 
     store: Store
     run_id: int
@@ -46,24 +46,24 @@ class VariantRun:
     experiment: Experiment
     keys: list[str] = field(default_factory=list)
     unanswered: dict[int, str] = field(default_factory=dict)
-    ended: str | None = None
-    """`done`, or the reason of a failure, once the worker said so."""
+    outcome: str | None = None
+    """`done`, or the reason of a failure; None until the worker has reported one of them."""
     answered: int = 0
-    """Answers that are there, those of earlier runs included."""
+    """Number of answers in the store, those of earlier runs included."""
     at_once: int | None = None
-    """How many the worker answers at once."""
+    """How many answers the worker generates at once."""
     progress_written: float = 0.0
 
     @property
     def places(self) -> list[answers.Link]:
-        """The place of each item of the job, in its order."""
+        """The place of each item of the job, in the order of its items."""
         tasks = runs.tasks(self.store, self.run_id)
         samples = range(self.experiment.sampling.samples)
         return [answers.Link(self.variant_id, task_id, sample) for task_id, _ in tasks for sample in samples]
 
 
 async def answer_variant(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
-    """Do what is missing of a variant. Returns why it failed, or an empty text. `answered` is set whenever a row was written."""
+    """Compute the missing answers of a variant. Returns why it failed, or an empty text. Sets `answered` after every new row."""
     _set(variant, state="preparing", phase="", reason="")
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
     async with WorkerProcess(log) as worker:
@@ -73,10 +73,10 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
         try:
             await listening
         except msgspec.DecodeError as error:
-            variant.ended = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
+            variant.outcome = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
-        reason = await _reason(variant, worker, control)
+        reason = await _failure_reason(variant, worker, control)
     if control.cancelled.is_set() and reason:
         _set(variant, state="cancelled", phase="")
         return ""
@@ -106,32 +106,32 @@ async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.
     places = variant.places
     async for message in worker.messages():
         if isinstance(message, Planned):
-            await worker.send(Wanted(_link_known(variant, places, message)))
+            await worker.send(Wanted(_link_stored(variant, places, message)))
             answered.set()
         elif isinstance(message, Answered):
             answers.commit(variant.store, places[message.index], _answer(variant, message))
             variant.answered += 1
             answered.set()
         else:
-            _note(variant, message)
-        worker.doing = _doing(variant, message) or worker.doing
+            _record(variant, message)
+        worker.activity = _activity(variant, message) or worker.activity
 
 
-def _link_known(variant: VariantRun, places: list[answers.Link], planned: Planned) -> list[int]:
-    """Link what the store has; the indices that are missing."""
+def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Planned) -> list[int]:
+    """Link the answers that the store has already. Returns the indices of the missing ones."""
     variant.keys = planned.keys
-    known = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
-    variant.answered = len(known)
+    linked = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
+    variant.answered = len(linked)
     conditions = {
         "prompt": planned.prompt_hash,
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
     }
-    facts = replace(planned.facts, known=len(known))
+    facts = replace(planned.facts, known=len(linked))
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
-    # Two items may share a key (the same prompt twice): the answer is made once and linked to both.
+    # Two items may share a key (the same prompt twice): one answer is generated and linked to both.
     first = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
-    return sorted(i for key, i in first.items() if i not in known)
+    return sorted(i for key, i in first.items() if i not in linked)
 
 
 def _answer(variant: VariantRun, message: Answered) -> Answer:
@@ -146,8 +146,8 @@ def _answer(variant: VariantRun, message: Answered) -> Answer:
     )
 
 
-def _doing(variant: VariantRun, message: FromWorker) -> str:
-    """What the worker is at after it has said this; empty where the message does not tell."""
+def _activity(variant: VariantRun, message: FromWorker) -> str:
+    """What the worker does after sending this message; empty if the message does not show it."""
     if isinstance(message, Planned):
         return "starting the engine"
     if isinstance(message, Loading):
@@ -159,7 +159,7 @@ def _doing(variant: VariantRun, message: FromWorker) -> str:
     return ""
 
 
-def _note(variant: VariantRun, message: FromWorker) -> None:
+def _record(variant: VariantRun, message: FromWorker) -> None:
     if isinstance(message, Loading):
         facts = VariantFacts(loading_fraction=message.fraction)
         _set(variant, state="loading", phase=message.phase, facts=facts, cleared=["loading_fraction"])
@@ -167,18 +167,18 @@ def _note(variant: VariantRun, message: FromWorker) -> None:
         facts = replace(message.facts, answering_started=time.time())
         _set(variant, state="answering", phase="", facts=facts, cleared=["loading_fraction"])
     elif isinstance(message, Progress):
-        _note_progress(variant, message)
+        _record_progress(variant, message)
     elif isinstance(message, Unanswered):
         variant.unanswered[message.index] = message.reason
     elif isinstance(message, Finished):
-        variant.ended = "done"
+        variant.outcome = "done"
         _set(variant, facts=message.facts)
     elif isinstance(message, Failed):
-        variant.ended = message.reason
+        variant.outcome = message.reason
 
 
-def _note_progress(variant: VariantRun, progress: Progress) -> None:
-    """The newest figures, at most twice a second: they are read by people."""
+def _record_progress(variant: VariantRun, progress: Progress) -> None:
+    """Write the newest figures, at most twice a second: people read them."""
     now = time.monotonic()
     if now - variant.progress_written < PROGRESS_SECONDS:
         return
@@ -195,14 +195,14 @@ def _note_progress(variant: VariantRun, progress: Progress) -> None:
     _set(variant, facts=facts, cleared=["gpu_bytes"])
 
 
-async def _reason(variant: VariantRun, worker: WorkerProcess, control: Control) -> str:
-    """Why the variant is not whole; empty if it is."""
-    if control.cancelled.is_set() and variant.ended is None:
+async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: Control) -> str:
+    """Why answers of the variant are missing; empty if it is complete."""
+    if control.cancelled.is_set() and variant.outcome is None:
         return control.reason
-    if variant.ended is None:
-        return await worker.how_it_ended()
-    if variant.ended != "done":
-        return variant.ended
+    if variant.outcome is None:
+        return await worker.describe_end()
+    if variant.outcome != "done":
+        return variant.outcome
     _link_same_keys(variant)
     return _unanswered_in_words(variant)
 
@@ -218,20 +218,20 @@ def _unanswered_in_words(variant: VariantRun) -> str:
     shown = [f"task {i // per_task + 1}: {reason}" for i, reason in sorted(variant.unanswered.items())[:SHOWN_REASONS]]
     more = len(variant.unanswered) - len(shown)
     return (
-        f"{len(variant.unanswered)} answers could not be made: "
+        f"{len(variant.unanswered)} answers could not be generated: "
         + "; ".join(shown)
         + (f"; and {more} more" if more else "")
     )
 
 
 async def _obey(worker: WorkerProcess, control: Control) -> None:
-    """Stop and continue the worker as the user asks. A held worker keeps its memory and goes on where it was."""
+    """Pause, resume and stop the worker as the user requests. A paused worker keeps its memory and continues where it was."""
     while not control.cancelled.is_set():
-        await first_of(control.cancelled, control.held)
-        if control.held.is_set():
+        await first_of(control.cancelled, control.paused)
+        if control.paused.is_set():
             worker.pause()
-            await control.going.wait()
-            worker.go_on()
+            await control.running.wait()
+            worker.resume()
     await worker.stop()
 
 

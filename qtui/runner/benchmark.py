@@ -1,6 +1,6 @@
-"""Size, memory and speed of a model's types: files that are missing are made first, then each is measured in its own process.
+"""Size, memory and speed of a model's types. Missing files are quantized first; then each file is measured in its own process.
 
-What is measured goes to the store at once, so that the Models pane shows it and an interrupted bench keeps what it has.
+Every outcome is reported at once, so that the Models pane shows it and an interrupted benchmark keeps its results.
 """
 
 import statistics
@@ -16,7 +16,7 @@ from qtui.engines.protocol.benchmark import BenchWanted, Measured, decode
 from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
 from qtui.runner import activity, quantization
-from qtui.runner.quantization import Made, Step, Wish
+from qtui.runner.quantization import QuantizationJob, QuantizedType, Step
 from qtui.runner.worker_process import WorkerProcess
 
 PROMPT_TOKENS, NEW_TOKENS, REPEATS = 512, 64, 5
@@ -24,6 +24,8 @@ PROMPT_TOKENS, NEW_TOKENS, REPEATS = 512, 64, 5
 
 @dataclass(frozen=True, slots=True)
 class Amount:
+    """How much is measured: tokens of the prompt, tokens after it, repeats."""
+
     prompt_tokens: int = PROMPT_TOKENS
     new_tokens: int = NEW_TOKENS
     repeats: int = REPEATS
@@ -32,7 +34,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One type's. Speeds in tokens per second, the median of the repeats with the slowest and fastest; sizes in bytes."""
+    """The measurements of one type. Speeds in tokens per second: median of the repeats, (slowest, fastest). Sizes in bytes."""
 
     type: str
     path: Path
@@ -61,90 +63,95 @@ class NotMeasured:
 
 
 Outcome = Figures | NotMeasured
-Tell = Callable[[Step | Made | Outcome], None]
+Report = Callable[[Step | QuantizedType | Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Benched:
-    """`name` is the model's by its files."""
+class Benchmark:
+    """The outcomes of all types. `name` is the model's name, taken from its files."""
 
     name: str
     outcomes: tuple[Outcome, ...]
 
 
-async def bench(wish: Wish, amount: Amount, tell: Tell) -> Benched:
-    """Measure the types of the wish; where it names none, the source itself and the ladder, of a quantized file that alone.
+async def measure_types(job: QuantizationJob, amount: Amount, report: Report) -> Benchmark:
+    """Measure the types that the job names. Without names: a quantized file itself; else the source and the types of LADDER.
 
-    Raises UserError where there is no source, or too little room for the files.
+    Raises UserError if there is no source, or too little room for the files.
     """
-    if not wish.types and _is_quantized(wish.source):
-        only = await _told(await _measured(None, wish.source, amount, tell), tell)
-        return Benched(Path(wish.source.rsplit(":", 1)[-1]).stem, (only,))
-    source = await quantization.find_source(replace(wish, types=wish.types or LADDER), tell)
+    if not job.types and _is_quantized(job.source):
+        only = await _measure(None, job.source, amount, report)
+        return Benchmark(Path(job.source.rsplit(":", 1)[-1]).stem, (only,))
+    source = await quantization.prepare_source(replace(job, types=job.types or LADDER), report)
     types = [each.type for each in source.types]
     outcomes: list[Outcome] = []
-    if not wish.types or source.precision in types:
-        outcomes.append(await _told(await _measured(source.precision, source.path, amount, tell), tell))
+    if not job.types or source.precision in types:
+        outcomes.append(await _measure(source.precision, source.path, amount, report))
         source = msgspec.structs.replace(source, types=[t for t in source.types if t.type != source.precision])
-    for made in await quantization.make(wish, source, tell):
-        if made.path is None:
-            outcomes.append(await _told(NotMeasured(made.type, made.reason), tell))
+    for quantized in await quantization.quantize(job, source, report):
+        if quantized.path is None:
+            outcomes.append(NotMeasured(quantized.type, quantized.reason))
+            report(outcomes[-1])
         else:
-            outcomes.append(await _told(await _measured(made.type, str(made.path), amount, tell), tell))
-    return Benched(source.name, tuple(outcomes))
-
-
-async def _told(outcome: Outcome, tell: Tell) -> Outcome:
-    tell(outcome)
-    return outcome
+            outcomes.append(await _measure(quantized.type, str(quantized.path), amount, report))
+    return Benchmark(source.name, tuple(outcomes))
 
 
 def _is_quantized(source: str) -> bool:
-    """A GGUF file of the hub is taken for one: who has the whole model names its folder."""
+    """Whether the source is a quantized GGUF file. One on the hub is assumed to be: of a whole model the user names the folder."""
     path = Path(source).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return gguf_file.read_header(path).values.get("general.file_type") not in (0, 1, 32)
     return source.endswith(".gguf") and ":" in source
 
 
-async def _measured(type_: str | None, path: str, amount: Amount, tell: Tell) -> Outcome:
-    """`type_` None: as the file says. Whatever happens to the process is that file's misfortune alone."""
-    wanted = BenchWanted(path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads, allows_cpu=True)
-    found: Measured | None = None
+async def _measure(type_: str | None, path: str, amount: Amount, report: Report) -> Outcome:
+    """Measure one file and report its outcome. `type_` None takes the type from the file."""
+    outcome = await _run_process(type_, path, amount, report)
+    report(outcome)
+    return outcome
+
+
+async def _run_process(type_: str | None, path: str, amount: Amount, report: Report) -> Outcome:
+    """Measure one file in a process of its own, so that a crash affects only this file."""
+    request = BenchWanted(
+        path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads, allows_cpu=True
+    )
+    measured: Measured | None = None
     async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.processes.benchmark") as process:
-        await process.send(wanted)
+        await process.send(request)
         async for line in process.lines():
             message = decode(line)
             if isinstance(message, Loading):
-                process.doing = activity.loading(message, type_ or Path(path).name)
-                tell(Step(type_ or "", message.phase, message.fraction))
+                process.activity = activity.loading(message, type_ or Path(path).name)
+                report(Step(type_ or "", message.phase, message.fraction))
             elif isinstance(message, Failed):
                 return NotMeasured(type_ or path, message.reason)
             elif isinstance(message, Measured):
-                found = message
-        if found is None:
-            return NotMeasured(type_ or path, await process.how_it_ended())
-    return _figures(type_ or found.precision, found, amount)
+                measured = message
+        if measured is None:
+            return NotMeasured(type_ or path, await process.describe_end())
+    return _figures(type_ or measured.precision, measured, amount)
 
 
-def _figures(type_: str, found: Measured, amount: Amount) -> Figures:
+def _figures(type_: str, measured: Measured, amount: Amount) -> Figures:
     return Figures(
         type=type_,
-        path=Path(found.path),
-        file_bytes=found.file_bytes,
-        parameters=found.parameters,
-        bits=found.bits,
-        memory_bytes=found.memory_bytes,
-        gpu_bytes=found.gpu_bytes,
-        load_seconds=found.load_seconds,
-        prompt_speed=statistics.median(found.prompt_speeds),
-        prompt_range=(min(found.prompt_speeds), max(found.prompt_speeds)),
-        speed=statistics.median(found.speeds),
-        speed_range=(min(found.speeds), max(found.speeds)),
-        repeats=len(found.speeds),
+        path=Path(measured.path),
+        file_bytes=measured.file_bytes,
+        parameters=measured.parameters,
+        bits=measured.bits,
+        memory_bytes=measured.memory_bytes,
+        gpu_bytes=measured.gpu_bytes,
+        load_seconds=measured.load_seconds,
+        prompt_speed=statistics.median(measured.prompt_speeds),
+        prompt_range=(min(measured.prompt_speeds), max(measured.prompt_speeds)),
+        speed=statistics.median(measured.speeds),
+        speed_range=(min(measured.speeds), max(measured.speeds)),
+        repeats=len(measured.speeds),
         prompt_tokens=amount.prompt_tokens,
         new_tokens=amount.new_tokens,
-        threads=found.threads,
-        device=found.device,
-        engine_version=found.engine_version,
+        threads=measured.threads,
+        device=measured.device,
+        engine_version=measured.engine_version,
     )

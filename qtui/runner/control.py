@@ -1,4 +1,4 @@
-"""What the user wants of a run that is going on: cancel, hold, go on. Parts of the runner wait on it."""
+"""The user's requests to a running run: cancel, pause, resume. Parts of the runner wait for them."""
 
 import asyncio
 
@@ -6,25 +6,25 @@ import asyncio
 class Control:
     def __init__(self) -> None:
         self.cancelled = asyncio.Event()
-        self.going = asyncio.Event()
-        self.held = asyncio.Event()
-        """The opposite of `going`, to be waited for."""
+        self.running = asyncio.Event()
+        self.paused = asyncio.Event()
+        """The opposite of `running`, so that code can wait for either."""
         self.reason = ""
-        self.going.set()
+        self.running.set()
 
     def cancel(self, reason: str) -> None:
-        """Ends everything; a held run is let go so that it can end."""
+        """Cancel the run. A paused run is resumed, so that it can end."""
         self.reason = self.reason or reason
         self.cancelled.set()
-        self.go_on()
+        self.resume()
 
-    def hold(self) -> None:
-        self.going.clear()
-        self.held.set()
+    def pause(self) -> None:
+        self.running.clear()
+        self.paused.set()
 
-    def go_on(self) -> None:
-        self.held.clear()
-        self.going.set()
+    def resume(self) -> None:
+        self.paused.clear()
+        self.running.set()
 
 
 async def first_of(*events: asyncio.Event) -> None:

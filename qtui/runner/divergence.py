@@ -1,7 +1,7 @@
-"""Holding a candidate against the baseline's answers, token by token: what is missing is measured and committed answer by answer.
+"""Measuring a candidate's divergence on the baseline's answers, token by token. Each measured answer is committed at once.
 
-Not part of a run: it needs both models at once, and is asked for when somebody wants to know. No lease either: two at the same work
-write the same rows.
+This is not part of a run, because it needs both models in memory and runs only on request. It takes no lease: two processes that
+measure the same pair write the same rows.
 """
 
 import asyncio
@@ -37,20 +37,20 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far it is: answers done of those that were missing, what the process does, tokens per second through both models."""
+    """Progress: answers done, answers missing at the start, what the process does, tokens per second through both models."""
 
     done: int
-    of: int
+    total: int
     phase: str = ""
     tokens_per_second: float | None = None
 
 
 def measure(
-    store: Store, run_id: int, *, model: str, baseline: str, candidate: str, tell: Callable[[Step], None]
+    store: Store, run_id: int, *, model: str, baseline: str, candidate: str, report: Callable[[Step], None]
 ) -> None:
-    """Measure what is missing of a pair; nothing is started where nothing is. Ending it at any moment loses one answer at most.
+    """Measure the missing answers of a pair; starts no process if none is missing. An interruption loses one answer at most.
 
-    Raises UserError where the models cannot be run here, have changed since the run, or do not share a tokenizer.
+    Raises UserError if the models cannot run here, have changed since the run, or have different tokenizers.
     """
     run = runs.summaries(store, [run_id])[0]
     sides = [_variant(run, model, name) for name in (baseline, candidate)]
@@ -60,7 +60,7 @@ def measure(
         raise UserError(f"{model} {baseline} has not answered anything in run {run_id} yet.")
     if missing:
         experiment = _experiment(store, run)
-        measuring = _Measuring(store, run, pair, (sides[0], sides[1]), missing, tell)
+        measuring = _Measuring(store, run, pair, (sides[0], sides[1]), missing, report)
         asyncio.run(measuring.run(_comparison(store, run_id, experiment, (sides[0], sides[1]), missing)))
 
 
@@ -68,15 +68,15 @@ def _variant(run: RunSummary, model: str, name: str) -> VariantProgress:
     for variant in run.variants:
         if (variant.model, variant.name) == (model, name):
             return variant
-    known = ", ".join(f"{v.model} {v.name}" for v in run.variants)
-    raise UserError(f"run {run.id} has no {model} {name} (variants: {known})")
+    present = ", ".join(f"{v.model} {v.name}" for v in run.variants)
+    raise UserError(f"run {run.id} has no {model} {name} (variants: {present})")
 
 
 def _experiment(store: Store, run: RunSummary) -> Experiment:
     if run.source == "import":
         raise UserError(
-            f"run {run.id} ({run.experiment}) was imported: the models that answered are not on this machine, and divergence "
-            "is computed by running them. Run the experiment here for it."
+            f"run {run.id} ({run.experiment}) was imported: its models are not on this machine, and divergence is measured "
+            "by running them. Run the experiment here first."
         )
     return parse(runs.definition(store, run.id), Path(run.origin), is_stored=True)
 
@@ -100,7 +100,7 @@ def _comparison(
         for position, (_, task) in enumerate(runs.tasks(store, run_id), start=1)
         for sample in range(samples)
     ]
-    given = [
+    baseline_answers = [
         Given(
             item=(each.task - 1) * samples + each.place.sample,
             key=each.key,
@@ -117,26 +117,26 @@ def _comparison(
         sampling,
         plan.prompt,
         items,
-        given,
+        baseline_answers,
         allows_cpu=runs.allows_cpu(store, run_id),
     )
 
 
 @dataclass(slots=True)
 class _Measuring:
-    """One process at work for one pair."""
+    """One process that measures one pair."""
 
     store: Store
     summary: RunSummary
     pair: divergences.Pair
     sides: tuple[VariantProgress, VariantProgress]
     missing: list[divergences.BaselineAnswer]
-    tell: Callable[[Step], None]
+    report: Callable[[Step], None]
     weights: divergences.Weights | None = None
     done: int = 0
     pace: float | None = None
-    ended: str | None = None
-    """`done`, or the reason of a failure, once the process said so."""
+    outcome: str | None = None
+    """`done`, or the reason of a failure; None until the process has reported one of them."""
 
     async def run(self, comparison: Comparison) -> None:
         log = paths.logs() / f"divergence-{self.summary.id}-{self.pair.baseline_id}-{self.pair.candidate_id}.log"
@@ -144,65 +144,65 @@ class _Measuring:
             await process.send(comparison)
             try:
                 async for line in process.lines():
-                    await self._hear(decode(line), process)
+                    await self._receive(decode(line), process)
             except msgspec.DecodeError as error:
                 raise UserError(f"the process sent a message that cannot be read ({error}). Its log: {log}") from None
-            if self.ended is None:
-                self.ended = await process.how_it_ended()
-        if self.ended != "done":
-            raise UserError(f"{self._names()}: {self.ended}")
+            if self.outcome is None:
+                self.outcome = await process.describe_end()
+        if self.outcome != "done":
+            raise UserError(f"{self._names()}: {self.outcome}")
 
-    async def _hear(self, message: FromDivergence, process: WorkerProcess) -> None:
+    async def _receive(self, message: FromDivergence, process: WorkerProcess) -> None:
         if isinstance(message, Keyed):
-            self._check(message)
-            process.doing = "starting the engines"
-            await process.send(Wanted(self._link_known(message)))
+            self._check_unchanged(message)
+            process.activity = "starting the engines"
+            await process.send(Wanted(self._link_stored(message)))
         elif isinstance(message, Measured):
             assert self.weights is not None
             divergences.commit(self.store, self.pair, self.missing[message.index], self.weights, message.divergence)
             self.done += 1
-            process.doing = activity.comparing(self.done, len(self.missing))
-            self._tell()
+            process.activity = activity.comparing(self.done, len(self.missing))
+            self._report()
         elif isinstance(message, Pace):
             self.pace = message.tokens / message.seconds if message.seconds > 0 else None
-            self._tell()
+            self._report()
         elif isinstance(message, ModelsLoaded):
-            process.doing = activity.comparing(self.done, len(self.missing))
+            process.activity = activity.comparing(self.done, len(self.missing))
         elif isinstance(message, Loading):
-            process.doing = activity.loading(message)
-            self._tell(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
+            process.activity = activity.loading(message)
+            self._report(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
         elif isinstance(message, AllMeasured):
-            self.ended = "done"
+            self.outcome = "done"
         elif isinstance(message, Failed):
-            self.ended = message.reason
+            self.outcome = message.reason
 
-    def _tell(self, phase: str = "") -> None:
-        self.tell(Step(self.done, len(self.missing), phase, self.pace))
+    def _report(self, phase: str = "") -> None:
+        self.report(Step(self.done, len(self.missing), phase, self.pace))
 
-    def _check(self, keyed: Keyed) -> None:
-        """The answers were made by these weights to these prompts, as far as the run knows."""
+    def _check_unchanged(self, keyed: Keyed) -> None:
+        """Raises UserError if the weights or prompts differ from those that the run recorded for its answers."""
         for side, fingerprint in zip(
             self.sides, (keyed.baseline_fingerprint, keyed.candidate_fingerprint), strict=True
         ):
             if (side.facts.weights_fingerprint or fingerprint) != fingerprint:
                 raise UserError(
-                    f"{side.model} {side.name}: the weights at {side.weights} have changed since run {self.summary.id} answered "
-                    f"with them. `qtui resume {self.summary.id}` answers anew; then ask again."
+                    f"{side.model} {side.name}: the weights at {side.weights} have changed since they answered in run "
+                    f"{self.summary.id}. Answer again with `qtui resume {self.summary.id}`, then repeat this command."
                 )
-        asked = runs.conditions_of(self.store, self.pair.baseline_id).get("prompt", UNKNOWN)
-        if asked not in (UNKNOWN, keyed.prompt_hash):
+        prompt_hash = runs.conditions_of(self.store, self.pair.baseline_id).get("prompt", UNKNOWN)
+        if prompt_hash not in (UNKNOWN, keyed.prompt_hash):
             raise UserError(
-                f"{self.sides[0].model}: run {self.summary.id} asked with other prompts than the model's files and the experiment "
-                f"give now. `qtui resume {self.summary.id}` answers anew; then ask again."
+                f"{self.sides[0].model}: the prompts have changed since run {self.summary.id} answered (from the model's files or "
+                f"the experiment). Answer again with `qtui resume {self.summary.id}`, then repeat this command."
             )
         self.weights = divergences.Weights(keyed.baseline_fingerprint, keyed.candidate_fingerprint)
 
-    def _link_known(self, keyed: Keyed) -> list[int]:
-        """Link what another run has measured already; the indices that are still missing."""
+    def _link_stored(self, keyed: Keyed) -> list[int]:
+        """Link answers that another run has measured. Returns the indices of those that are still missing."""
         keys = {answer.place: key for answer, key in zip(self.missing, keyed.keys, strict=True)}
-        known = divergences.link_known(self.store, self.pair, keys)
-        self.done = len(known)
-        return [index for index, answer in enumerate(self.missing) if answer.place not in known]
+        linked = divergences.link_known(self.store, self.pair, keys)
+        self.done = len(linked)
+        return [index for index, answer in enumerate(self.missing) if answer.place not in linked]
 
     def _names(self) -> str:
         return f"{self.sides[0].model}, {self.sides[0].name} and {self.sides[1].name}"

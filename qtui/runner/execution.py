@@ -1,8 +1,8 @@
-"""One run from its lease to its end: the variants one after another, the judges beside them.
+"""One run from taking its lease to its final state: variants one after another, judges at the same time.
 
-Variants run one at a time because each wants the whole machine; ending the worker is what frees the GPU for the next.
+Variants run one at a time because each uses the whole machine; the GPU is free for the next one when the worker has ended.
 
-A full disk ends a run: nothing more could be kept of it. For the last words there is a reserve.
+A full disk ends a run, because no more rows could be written. A reserve leaves room to write the final state.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from qtui import session_end
 from qtui.endpoints import endpoint
-from qtui.errors import NO_SPACE, NoSpaceError
+from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
@@ -24,16 +24,17 @@ from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
+from qtui.store.errors import NoSpaceError
 from qtui.store.reserve import Reserve
 
 REQUEST_POLL_SECONDS = 0.4
 
 
 async def execute(store: Store, run_id: int) -> str:
-    """Do what is missing of a run: answers and grades, or the grades alone where the answers were imported.
+    """Compute the missing answers and grades of a run, or the grades alone if the answers were imported.
 
     Returns the final state: done, failed or cancelled. Raises UserError if another runner has the run, its experiment can no longer
-    be read, or the disk is full before it begins.
+    be read, or the disk is full at the start.
     """
     run = runs.summaries(store, [run_id])[0]
     experiment = None
@@ -53,10 +54,10 @@ async def execute(store: Store, run_id: int) -> str:
 
 
 def _take_lease(store: Store, run_id: int) -> None:
-    """With what ends this process besides: others may look from another machine, which cannot see it."""
-    notices = session_end.what_ends_runs(os.environ, session_end.ROOT)
+    """Take the lease and write into it when a job or logout will end this process: a reader on another machine cannot see that."""
+    notices = session_end.find_notices(os.environ, session_end.ROOT)
     ends_at = min((notice.ends_at for notice in notices if notice.ends_at is not None), default=None)
-    leases.take(store, run_id, [notice.ends for notice in notices], ends_at)
+    leases.take(store, run_id, [notice.when for notice in notices], ends_at)
 
 
 async def _run(store: Store, run_id: int, experiment: Experiment | None) -> str:
@@ -68,7 +69,7 @@ async def _run(store: Store, run_id: int, experiment: Experiment | None) -> str:
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
-    """Of the store, or of another file (a log). Raises the error again where it is about something else."""
+    """The error as a NoSpaceError, of the store or of another file (a log). Raises any other error again."""
     if isinstance(error, NoSpaceError):
         return error
     if error.errno in NO_SPACE and error.filename:
@@ -77,11 +78,11 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 
 
 async def _work(store: Store, run_id: int, experiment: Experiment | None, control: Control) -> list[str]:
-    """Answer and grade. What failed, one text each."""
+    """Answer and grade. Returns one text per variant and judge that failed."""
     answered = asyncio.Event()
     finished = asyncio.Event()
     judges = _distinct([*(experiment.judges if experiment else ()), *added_judges.judges_of(store, run_id)])
-    _know_secrets([*(experiment.variants if experiment else ()), *judges])
+    _announce_secrets([*(experiment.variants if experiment else ()), *judges])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
     try:
         failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
@@ -94,16 +95,16 @@ async def _work(store: Store, run_id: int, experiment: Experiment | None, contro
     return failed + await grading
 
 
-def _know_secrets(specs: Sequence[VariantSpec | JudgeSpec]) -> None:
-    """The secrets of every endpoint of the run are known to this process and to the workers: one server may be behind several."""
+def _announce_secrets(specs: Sequence[VariantSpec | JudgeSpec]) -> None:
+    """Announce the secrets of all endpoints of the run to this process and to every worker: endpoints may share one server."""
     for spec in specs:
         redaction.announce(endpoint.secret_variables(spec.base_url))
         if spec.api_key_env:
-            endpoint.know_key(spec.api_key_env)
+            endpoint.announce_key(spec.api_key_env)
 
 
 def _distinct(judges: Sequence[JudgeSpec]) -> list[JudgeSpec]:
-    """The experiment's judge, where a person added the same one."""
+    """The judges without duplicates: of an experiment's judge and an equal added one, the experiment's."""
     return list({(judge.label, fingerprint(judge)): judge for judge in reversed(judges)}.values())[::-1]
 
 
@@ -135,7 +136,7 @@ def _end(store: Store, run_id: int, control: Control, failed: list[str]) -> str:
 
 @contextlib.asynccontextmanager
 async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterator[None]:
-    """Heartbeat and requests for as long as the work goes on; SIGTERM and SIGINT cancel."""
+    """Send heartbeats and obey requests while the block runs; SIGTERM and SIGINT cancel the run."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.cancel, f"the runner was stopped ({number.name})")
@@ -150,7 +151,7 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
 
 async def _beat(store: Store, run_id: int, control: Control) -> None:
     while True:
-        # On a full disk the next row that cannot be kept ends the run, not its heart.
+        # On a full disk the next answer or grade that cannot be written ends the run, not this heartbeat.
         with contextlib.suppress(NoSpaceError):
             if not leases.beat(store, run_id):
                 control.cancel("another runner took the run over")
@@ -160,12 +161,12 @@ async def _beat(store: Store, run_id: int, control: Control) -> None:
 async def _obey(store: Store, run_id: int, control: Control) -> None:
     paused = False
     while True:
-        wish = runs.requested(store, run_id)
-        if wish == "cancel" and not control.cancelled.is_set():
+        request = runs.requested(store, run_id)
+        if request == "cancel" and not control.cancelled.is_set():
             control.cancel("cancelled by the user")
-        elif (wish == "pause") != paused and not control.cancelled.is_set():
+        elif (request == "pause") != paused and not control.cancelled.is_set():
             paused = not paused
-            (control.hold if paused else control.go_on)()
+            (control.pause if paused else control.resume)()
             with contextlib.suppress(NoSpaceError):
                 runs.set_state(store, run_id, "paused" if paused else "running")
         await asyncio.sleep(REQUEST_POLL_SECONDS)

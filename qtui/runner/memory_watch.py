@@ -1,6 +1,6 @@
-"""How much memory a child process has, looked at about once a second while it lives: when the kernel has killed it, it is too late.
+"""The memory use of a child process, sampled once a second while it lives: after the kernel has killed it, it cannot be read.
 
-A look reads a few files of the system and takes less than a millisecond, so it may be taken on the event loop.
+A sample reads a few files of the system in less than a millisecond, so it may run on the event loop.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from qtui.engines.device.memory import (
     oom_kills_again,
     was_killed_for_memory,
 )
-from qtui.processes.end import MemoryHad
+from qtui.processes.end import MemoryUse
 
-LOOK_SECONDS = 1.0
+SAMPLE_SECONDS = 1.0
 _GREW_BYTES = 64 << 20
-"""A process that was larger by this at its end than at the last look took memory after it."""
+"""A process whose peak exceeds its last sample by more than this grew after free memory was sampled."""
 
 
 @dataclass(slots=True)
 class MemoryWatch:
-    """Of one child process, from the moment that it was started. `rss` and `peak` are of its own pages, in bytes."""
+    """The memory of one child process since its start. `rss` and `peak` count its resident pages, in bytes."""
 
     pid: int
     rss: int | None = None
@@ -44,44 +44,44 @@ class MemoryWatch:
         self._largest_before = _largest_child()
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Take samples until cancelled."""
         while True:
-            self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            self.sample()
+            await asyncio.sleep(SAMPLE_SECONDS)
 
-    def look(self) -> None:
-        """Take the figures of now. Those of a process that is gone stay as they were."""
+    def sample(self) -> None:
+        """Read the current figures. After the end of the process the last ones stay."""
         with contextlib.suppress(psutil.Error, OSError):
             rss = int(psutil.Process(self.pid).memory_info().rss)
             if not rss:
-                return  # it has ended, and nobody has waited for it yet
+                return  # a zombie: it has ended, and nobody has waited for it yet
             self.rss, self.peak = rss, max(rss, self.peak or 0)
             self.memory = memory(process=self.pid)
             self.address_space = address_space(self.pid)
             kills = oom_kills(process=self.pid)
             if self._kills is None or kills.file != self._kills.file:
-                self._kills = kills  # counts of another control group say nothing of this one
+                self._kills = kills  # counts of another control group cannot be compared
 
-    def at_end(self) -> MemoryHad:
-        """What is known once the process has been waited for."""
+    def at_end(self) -> MemoryUse:
+        """The memory use of the process after it has ended and been waited for."""
         killed = was_killed_for_memory(self._kills, oom_kills_again(self._kills)) if self._kills else None
-        had, grew = self.peak, False
+        peak, grew = self.peak, False
         largest = _largest_child()
-        # The system keeps the peak of the largest child that was waited for: of this one, if it has changed.
-        if largest > self._largest_before and largest > (had or 0):
-            had, grew = largest, largest > (self.rss or 0) + _GREW_BYTES
-        return MemoryHad(
-            had=had,
+        # The system keeps only the peak of the largest child waited for. If that has grown, it is the peak of this one.
+        if largest > self._largest_before and largest > (peak or 0):
+            peak, grew = largest, largest > (self.rss or 0) + _GREW_BYTES
+        return MemoryUse(
+            peak=peak,
             free=self.memory.free if self.memory else None,
             limit=self.memory.limit if self.memory else None,
             total=self.memory.total if self.memory else None,
             address_space=self.address_space,
             killed_for_memory=killed,
-            free_is_older=grew,
+            grew_after_sample=grew,
         )
 
 
 def _largest_child() -> int:
-    """Bytes. Linux counts in KiB, macOS in bytes."""
+    """Peak resident bytes of the largest child waited for. Linux counts in KiB, macOS in bytes."""
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

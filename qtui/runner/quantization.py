@@ -1,6 +1,6 @@
-"""GGUF files of several types from one source: checked whole first, then made one after the other, each in a process of its own.
+"""Quantizing one source to GGUF files of several types. The whole job is checked first; then each type has a process of its own.
 
-One that fails does not stop the others. Ending this at any moment leaves no unfinished file.
+A type that fails does not stop the others. No unfinished file is left, whenever the job is interrupted.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 
 SLACK_BYTES = 1 << 16
-"""By how much a forecast may be off: it is given in hundredths of a MiB, and another version writes another header."""
+"""Tolerance of a size forecast: it is rounded to hundredths of a MiB, and versions of llama.cpp write different headers."""
 
 _Result = TypeVar("_Result", SourceFound, TypeMade)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What to make. `source` is anything that may be written as weights, or a name of the catalog."""
+class QuantizationJob:
+    """What to quantize to which types. `source` is anything that can be written as weights, or a catalog name."""
 
     source: str
     types: tuple[str, ...]
@@ -40,8 +40,8 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One type's outcome. `reason` is empty where the file is there; `kept` says that it was before."""
+class QuantizedType:
+    """The outcome for one type. `reason` is empty if the file is there; `kept` is true if it was there before."""
 
     type: str
     path: Path | None = None
@@ -55,100 +55,110 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is going on. `type` None is the source; `fraction` None where nobody knows."""
+    """Progress of the job. `type` is None for the source, `fraction` None if it is not known."""
 
     type: str | None
     phase: str
     fraction: float | None = None
 
 
-Tell = Callable[[Step | Made], None]
+Report = Callable[[Step | QuantizedType], None]
 
 
-async def find_source(wish: Wish, tell: Tell) -> SourceFound:
-    """The source, fetched and converted if need be, with what each type would take. Raises UserError where there is none."""
-    wanted = SourceWanted(
-        source=weights_of(wish.source),
-        types=list(wish.types),
-        imatrix=str(wish.imatrix) if wish.imatrix else None,
-        converter=str(wish.converter) if wish.converter else None,
-        trust_remote_code=wish.trust_remote_code,
+async def prepare_source(job: QuantizationJob, report: Report) -> SourceFound:
+    """Find the source; download and convert it if needed. Returns it with a size forecast for each type.
+
+    Raises UserError if there is no such source.
+    """
+    request = SourceWanted(
+        source=weights_of(job.source),
+        types=list(job.types),
+        imatrix=str(job.imatrix) if job.imatrix else None,
+        converter=str(job.converter) if job.converter else None,
+        trust_remote_code=job.trust_remote_code,
     )
-    return await _ask("qtui.engines.processes.quantization_source", wanted, SourceFound, tell, None)
+    return await _run_process("qtui.engines.processes.quantization_source", request, SourceFound, report, None)
 
 
-async def make(wish: Wish, source: SourceFound, tell: Tell) -> list[Made]:
-    """Every type that can be made; outcomes in the order of the wish. Raises UserError where the disk has too little room."""
-    out = wish.out or Path(source.home)
+async def quantize(job: QuantizationJob, source: SourceFound, report: Report) -> list[QuantizedType]:
+    """Quantize to every possible type. Returns outcomes in the order of the job.
+
+    Raises UserError if the disk has too little room.
+    """
+    out = job.out or Path(source.home)
     targets = {each.type: out / f"{source.name}-{each.type}.gguf" for each in source.types}
-    missing = [each for each in source.types if not each.reason and (wish.force or not targets[each.type].exists())]
+    missing = [each for each in source.types if not each.reason and (job.force or not targets[each.type].exists())]
     check_room(out, sum(each.file_bytes for each in missing), ", ".join(targets[each.type].name for each in missing))
     outcomes = []
     for each in source.types:
-        outcome = await _one(wish, source, each, targets[each.type], tell)
+        outcome = await _quantize_type(job, source, each, targets[each.type], report)
         outcomes.append(outcome)
-        tell(outcome)
+        report(outcome)
     return outcomes
 
 
 def weights_of(source: str) -> str:
-    """A name of the catalog is its checkpoint on the hub, unless something on this disk is called that."""
+    """The weights that a source names: an existing path, else for a catalog name its checkpoint on the hub, else a hub id."""
     if Path(source).expanduser().exists():
         return source
     entry = catalog.find(source)
     return entry.hf_repo if entry else source
 
 
-async def _one(wish: Wish, source: SourceFound, forecast: TypeForecast, target: Path, tell: Tell) -> Made:
+async def _quantize_type(
+    job: QuantizationJob, source: SourceFound, forecast: TypeForecast, target: Path, report: Report
+) -> QuantizedType:
     name = forecast.type
     if forecast.reason:
-        return Made(name, reason=forecast.reason)
+        return QuantizedType(name, reason=forecast.reason)
     try:
-        if _stays(target, Path(source.path), force=wish.force):
-            return _kept(name, target, forecast)
-        wanted = TypeWanted(
-            source.path, str(target), name, str(wish.imatrix) if wish.imatrix else None, threads=wish.threads
+        if _keeps(target, Path(source.path), force=job.force):
+            return _check_kept(name, target, forecast)
+        request = TypeWanted(
+            source.path, str(target), name, str(job.imatrix) if job.imatrix else None, threads=job.threads
         )
-        made = await _ask("qtui.engines.processes.quantization_type", wanted, TypeMade, tell, name)
+        result = await _run_process("qtui.engines.processes.quantization_type", request, TypeMade, report, name)
     except UserError as error:
-        return Made(name, reason=str(error))
+        return QuantizedType(name, reason=str(error))
     finally:
         unfinished.clear(target)
-    return Made(name, target, made.file_bytes, made.bits, made.fallback, made.seconds)
+    return QuantizedType(name, target, result.file_bytes, result.bits, result.fallback, result.seconds)
 
 
-def _stays(target: Path, source: Path, *, force: bool) -> bool:
-    """A target that is there is kept unless it is to be replaced, and the source itself in any case."""
+def _keeps(target: Path, source: Path, *, force: bool) -> bool:
+    """Whether an existing target is kept: always if it is the source itself, else unless `force` replaces it."""
     return target.exists() and (not force or target.samefile(source))
 
 
-def _kept(name: str, target: Path, forecast: TypeForecast) -> Made:
-    """What lies there is kept if it is what was asked for. Raises UserError where it is something else."""
+def _check_kept(name: str, target: Path, forecast: TypeForecast) -> QuantizedType:
+    """The outcome for an existing file. Raises UserError if the file is not a whole one of this type."""
     size = target.stat().st_size
     try:
         stored = gguf_file.read_header(target).values.get("general.file_type")
     except UserError as error:
-        raise UserError(f"{error}; --force replaces it") from None
+        raise UserError(f"{error}; replace it with --force") from None
     if stored != forecast.number or size < forecast.file_bytes - SLACK_BYTES:
-        raise UserError(f"{target}: is there already and is not a whole {name}; --force replaces it")
-    return Made(name, target, size, forecast.bits, kept=True)
+        raise UserError(f"{target}: already exists and is not a complete {name} file; replace it with --force")
+    return QuantizedType(name, target, size, forecast.bits, kept=True)
 
 
-async def _ask(module: str, wanted: msgspec.Struct, kind: type[_Result], tell: Tell, name: str | None) -> _Result:
-    """What the process answers. Raises UserError with its reason, or how it died."""
-    found: _Result | None = None
+async def _run_process(
+    module: str, request: msgspec.Struct, kind: type[_Result], report: Report, name: str | None
+) -> _Result:
+    """Run a process and return its result. Raises UserError with the reason of its failure, or with how it died."""
+    result: _Result | None = None
     log = paths.logs() / "quantize.log"
     async with WorkerProcess(log, module) as process:
-        await process.send(wanted)
+        await process.send(request)
         async for line in process.lines():
             message = decode(line)
             if isinstance(message, Loading):
-                process.doing = activity.loading(message, name or "")
-                tell(Step(name, message.phase, message.fraction))
+                process.activity = activity.loading(message, name or "")
+                report(Step(name, message.phase, message.fraction))
             elif isinstance(message, Failed):
                 raise UserError(message.reason)
             elif isinstance(message, kind):
-                found = message
-        if found is None:
-            raise UserError(await process.how_it_ended())
-    return found
+                result = message
+        if result is None:
+            raise UserError(await process.describe_end())
+    return result

@@ -1,8 +1,7 @@
-"""Starting a run as a process of its own, from the command line and from the workbench alike.
+"""Starting a run as a process of its own, from the command line and from the workbench.
 
-The experiment is checked and written to the store first, so what is wrong with it is said at once, and the runner needs nothing
-but the store. The child has a session of its own and a log file for its output: neither a closed terminal nor a killed parent
-reaches it.
+The experiment is checked and written to the store first, so that the user sees its problems at once and the runner needs only the
+store. The runner has a session of its own and writes to a log file, so it survives a closed terminal and a killed parent.
 """
 
 import subprocess
@@ -17,7 +16,7 @@ from qtui.errors import UserError
 from qtui.experiment import experiment as experiments
 from qtui.experiment.experiment import Experiment
 from qtui.files import private_files
-from qtui.judges import check, fingerprint
+from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
@@ -30,33 +29,36 @@ POLL_SECONDS = 0.05
 
 
 class AlreadyRunningError(UserError):
-    """Another process runs the run, or did so while this one tried to. The caller may follow that run instead."""
+    """Another process holds the run, or held it while this one tried to start. The caller may attach to that run instead."""
 
     def __init__(self, run_id: int, holder: leases.Holder | None) -> None:
         self.run_id = run_id
-        self.what = f"Run {run_id} is already running ({holder})" if holder else f"Run {run_id} just ran elsewhere"
-        """The sentence without its full stop and without what to do."""
+        self.problem = (
+            f"Run {run_id} is already running ({holder})" if holder else f"Run {run_id} was just run by another process"
+        )
+        """The first sentence of the message without its full stop."""
         advice = (
             f"Attach with `qtui`, or stop it with `qtui cancel {run_id}`."
             if holder
-            else "`qtui runs` says how it ended."
+            else "`qtui runs` shows how it ended."
         )
-        super().__init__(f"{self.what}. {advice}")
+        super().__init__(f"{self.problem}. {advice}")
 
 
 class CpuNotAllowedError(UserError):
-    """A GPU would stand idle while the run computes on the CPU. The caller may ask the user, and start with `allows_cpu`."""
+    """The run would compute on the CPU while a GPU is idle. The caller may ask the user and start again with `allows_cpu`."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__(f"{'; '.join(reasons)}. To run on the CPU all the same, start with --cpu.")
+        super().__init__(f"{'; '.join(reasons)}. To run on the CPU anyway, start with --cpu.")
 
 
 def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
-    """Check the experiment in `path` and start a runner for it. Returns the run's id; a run of the same plan goes on.
+    """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    Takes up to seconds (imports, task files): never on the event loop. Raises UserError with every problem of the experiment, or
-    if the runner did not come up; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU would stand idle.
+    Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
+    experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
+    would be idle.
     """
     experiment = experiments.load(path)
     store = open_store(store_path)
@@ -70,15 +72,15 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
 
 
 def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
-    """Start a runner for what is missing of a run that the store has. Raises UserError as `start` does."""
+    """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
-        known = runs.summaries(store, [run_id])
-        if not known:
-            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
-        if known[0].source == "run":
+        summaries = runs.summaries(store, [run_id])
+        if not summaries:
+            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
+        if summaries[0].source == "run":
             definition = runs.definition(store, run_id)
-            experiment = experiments.parse(definition, Path(known[0].origin), is_stored=True)
+            experiment = experiments.parse(definition, Path(summaries[0].origin), is_stored=True)
             _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)
     finally:
@@ -87,12 +89,12 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
 
 
 def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
-    """Have answers that are there (run or imported) graded by another judge: a runner for each run.
+    """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
-    Raises UserError as `start` does, and if the judge cannot work here (its key is not set, say). Where one of the runs is running,
-    none of them gets the judge.
+    Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
+    running, the judge is added to none of them.
     """
-    check(spec)
+    check_judge(spec)
     store = open_store(store_path, create=False)
     try:
         for run_id in run_ids:
@@ -105,7 +107,7 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
 
 
 def add(store: Store, experiment: Experiment) -> int:
-    """Write an experiment to the store as a run, or find the run that it is."""
+    """Write an experiment to the store as a run, unless a run of the same plan exists. Returns the run's id."""
     per_variant = len(experiment.task_set.tasks) * experiment.sampling.samples
     variants = [
         runs.NewVariant(
@@ -138,13 +140,13 @@ def add(store: Store, experiment: Experiment) -> int:
 
 
 def idle_gpus(experiment: Experiment) -> list[str]:
-    """What keeps a GPU of this machine from being used by an engine of the experiment, a sentence for each engine."""
+    """Reasons why engines of the experiment cannot use a GPU of this machine, one sentence per engine."""
     engines = dict.fromkeys(variant.engine for variant in experiment.variants)
     return [reason for engine in engines if (reason := available.idle_gpu(engine))]
 
 
 def _check_cpu(store: Store, run_id: int, experiment: Experiment, allows_cpu: bool) -> None:
-    """Raises CpuNotAllowedError where answers are missing, a GPU would stand idle, and nobody said that this is right."""
+    """Raises CpuNotAllowedError if answers are missing, a GPU would be idle, and the user has not allowed the CPU."""
     if allows_cpu:
         runs.allow_cpu(store, run_id)
     run = runs.summaries(store, [run_id])[0]
@@ -156,7 +158,7 @@ def _check_cpu(store: Store, run_id: int, experiment: Experiment, allows_cpu: bo
 
 
 def _conditions(experiment: Experiment, variant: VariantSpec) -> dict[str, str]:
-    """What is known of how a variant will be asked before any worker has rendered its prompts."""
+    """The conditions of a variant that are known before a worker has rendered its prompts."""
     return {
         "sampling": experiment.sampling_for(variant).conditions(),
         "task_set": experiment.task_set.hash,
@@ -171,7 +173,7 @@ def log_file(run_id: int) -> Path:
 def _launch(store: Store, run_id: int) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
-        pass  # the runner wants as much: that it is missing is better said here, at once
+        pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
     with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
@@ -191,7 +193,7 @@ def _refuse_running(store: Store, run_id: int) -> None:
 
 
 def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until the runner holds the lease or has ended: a short run may do both between two looks.
+    """Wait until the runner holds the lease or has ended; a short run may do both between two polls.
 
     Raises AlreadyRunningError if another runner took the lease first.
     """
@@ -205,13 +207,14 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() is not None:
             if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
                 return
-            raise UserError(f"the runner of run {run_id} did not start: {_why(child, log).rstrip('.')}. Log: {log}")
+            reason = _exit_reason(child, log).rstrip(".")
+            raise UserError(f"the runner of run {run_id} did not start: {reason}. Log: {log}")
         time.sleep(POLL_SECONDS)
     raise UserError(f"the runner of run {run_id} did not start within {START_SECONDS:.0f} s. Log: {log}")
 
 
-def _why(child: "subprocess.Popen[bytes]", log: Path) -> str:
-    """By the signal that ended it, else by the last message in its log."""
+def _exit_reason(child: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Why the runner ended: the signal that ended it, else the last message in its log."""
     written = log_end.written_since(log, 0)
     if child.returncode < 0:
         return in_words(Subject("its process"), End(child.returncode, written=written))

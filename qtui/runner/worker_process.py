@@ -1,4 +1,4 @@
-"""A worker as the runner sees it: a child process that reads and writes lines, and may die at any moment in any way."""
+"""A worker process seen from the runner: a child that reads and writes lines and may die at any moment."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,8 @@ import msgspec
 from qtui.engines.protocol.answering import FromWorker, decode_from_worker, encode
 from qtui.files import private_files
 from qtui.processes import child_process, log_end
-from qtui.processes.end import End, MemoryHad, Subject, in_words
-from qtui.processes.log import MARK, begin_anew_if_large
+from qtui.processes.end import End, MemoryUse, Subject, in_words
+from qtui.processes.log import MARK, rotate_if_large
 from qtui.runner.memory_watch import MemoryWatch
 
 # An answer of a million characters is one line.
@@ -29,17 +29,17 @@ SUBJECTS = {
     "qtui.engines.processes.benchmark": Subject("the measuring process"),
     "qtui.engines.processes.divergence": Subject("the comparing process"),
 }
-"""What the process of a module is called in messages, and what to do where its memory is short."""
+"""For each module: what messages call its process, and the advice if it runs out of memory."""
 
 
 class WorkerProcess:
-    """Use as an async context: at its end the process is gone. `module` is what it runs.
+    """An async context that starts `module` as a process and ends it on exit.
 
-    `doing` is what is going on in it, for the message if it dies: whoever reads its lines keeps it up to date.
+    `activity` is what the process is doing, for the message if it dies. The code that reads its lines keeps it up to date.
     """
 
     def __init__(self, log: Path, module: str = "qtui.engines.processes.worker") -> None:
-        self.doing = "starting"
+        self.activity = "starting"
         self._log = log
         self._log_start = 0
         self._module = module
@@ -48,7 +48,7 @@ class WorkerProcess:
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        begin_anew_if_large(self._log)
+        rotate_if_large(self._log)
         with private_files.open_private_log(self._log) as log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
@@ -74,31 +74,31 @@ class WorkerProcess:
         return self._process
 
     async def send(self, message: msgspec.Struct) -> None:
-        """A worker that is gone already is noticed where its lines are read."""
+        """Send a message. A worker that has died raises nothing here: the reader of its lines notices it."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.process.stdin.write(encode(message))
             await self.process.stdin.drain()
 
     async def messages(self) -> AsyncIterator[FromWorker]:
-        """What a worker that answers says, until it closes its end."""
+        """The messages of an answering worker, until it closes its stdout."""
         async for line in self.lines():
             yield decode_from_worker(line)
 
     async def lines(self) -> AsyncIterator[bytes]:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            if line.endswith(b"\n"):  # who dies while it writes a line leaves a part of it
+            if line.endswith(b"\n"):  # a process that dies while writing leaves an incomplete line
                 yield line
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     async def stop(self) -> None:
-        """Ask, wait, kill. Returns when the process is gone."""
+        """Send SIGTERM, wait, send SIGKILL. Returns when the process has ended."""
         if self.process.returncode is None:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)
@@ -108,11 +108,11 @@ class WorkerProcess:
                 self._signal(signal.SIGKILL)
         await self.process.wait()
 
-    async def how_it_ended(self) -> str:
-        """Why a worker that said neither Finished nor Failed is gone, for the user. It is added to the log, too."""
+    async def describe_end(self) -> str:
+        """Describe for the user why a process ended without sending Finished or Failed. The text is also added to the log."""
         code = await self.process.wait()
-        memory = self._memory.at_end() if self._memory else MemoryHad()
-        end = End(code, self.doing, self._log, log_end.written_since(self._log, self._log_start), memory)
+        memory = self._memory.at_end() if self._memory else MemoryUse()
+        end = End(code, self.activity, self._log, log_end.written_since(self._log, self._log_start), memory)
         words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
         # A process that was killed could not write anything itself.
         with contextlib.suppress(OSError), private_files.open_private_log(self._log) as log:

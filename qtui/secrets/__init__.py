@@ -1,1 +1,1 @@
-"""Secrets in texts and URLs: recognized and removed before a text is stored, shown or logged."""
+"""Recognizing secrets in texts and URLs, and removing them before a text is stored, shown or logged."""

@@ -1,8 +1,8 @@
-"""Where a secret stands in a text, in whatever form it travels.
+"""Finding a secret in a text, also if it is escaped or encoded.
 
-A server that repeats a header may put it into JSON, into a page of HTML, into a URL, or send it on as Base64. Each writes some
-characters in its own way, and which ones is up to the server. So a text is looked through as it is and with its escapes resolved,
-several times over, since JSON may be in JSON; what is found there has its place in the text as it was.
+A server that repeats a header may put it into JSON, HTML or a URL, or encode it as Base64. Each escapes some characters, and
+servers differ in which. So the search covers the text as it is and with its escapes resolved, several times, because JSON may be
+inside JSON. Matches are returned as positions in the original text.
 """
 
 import base64
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 ROUNDS = 3
-"""How often escapes are resolved: of JSON in JSON in a URL."""
+"""How often escapes are resolved: enough for JSON in JSON in a URL."""
 
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # JSON: two halves of one character
@@ -28,15 +28,15 @@ _FOR_URLS = str.maketrans("+/", "-_")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A text with its escapes resolved. Its character `i` stands in the original from `starts[i]` to `ends[i]`."""
+    """A text with its escapes resolved. Its character `i` is the original's slice from `starts[i]` to `stops[i]`."""
 
     text: str
     starts: Sequence[int]
-    ends: Sequence[int]
+    stops: Sequence[int]
 
 
 def views(text: str) -> Iterator[View]:
-    """The text as it is, then with its escapes resolved once, twice, …, as long as there are any."""
+    """Yield the text as it is, then with its escapes resolved once, twice, …, while there are any."""
     view: View | None = View(text, range(len(text)), range(1, len(text) + 1))
     for _ in range(ROUNDS + 1):
         if view is None:
@@ -46,16 +46,16 @@ def views(text: str) -> Iterator[View]:
 
 
 def anywhere(view: View, value: str) -> Iterator[tuple[int, int]]:
-    """Places in the original of a value as it is, in Base64 and in hexadecimal."""
+    """Yield the places in the original of a value as it is, in Base64 and in hexadecimal."""
     for form in _forms(value):
         place = view.text.find(form)
         while place >= 0:
-            yield view.starts[place], view.ends[place + len(form) - 1]
+            yield view.starts[place], view.stops[place + len(form) - 1]
             place = view.text.find(form, place + len(form))
 
 
 def as_credential(view: View, value: str) -> Iterator[tuple[int, int]]:
-    """Places of a value where nothing but a credential stands: after `Bearer` or `Basic`, or in `user:value@`."""
+    """Yield the places where a value can only be a credential: after `Bearer` or `Basic`, or in `user:value@`."""
     encoded = base64.b64encode(_bytes(value)).decode().rstrip("=")
     end = r"(?![\w-])"
     pattern = (
@@ -64,29 +64,29 @@ def as_credential(view: View, value: str) -> Iterator[tuple[int, int]]:
     )
     for match in re.finditer(pattern, view.text):
         group = match.lastindex or 0
-        yield view.starts[match.start(group)], view.ends[match.end(group) - 1]
+        yield view.starts[match.start(group)], view.stops[match.end(group) - 1]
 
 
 def _resolved(view: View) -> View | None:
-    """None where there is no escape."""
+    """The view with its escapes resolved; None if it has none."""
     pieces: list[str] = []
-    starts, ends = array("Q"), array("Q")
+    starts, stops = array("Q"), array("Q")
     done = 0
     for escape in _ESCAPE.finditer(view.text):
         first, last = escape.span()
         character = _meaning(escape[0])
         pieces += (view.text[done:first], character)
         starts.extend(view.starts[done:first])
-        ends.extend(view.ends[done:first])
+        stops.extend(view.stops[done:first])
         starts.extend([view.starts[first]] * len(character))
-        ends.extend([view.ends[last - 1]] * len(character))
+        stops.extend([view.stops[last - 1]] * len(character))
         done = last
     if not done:
         return None
     pieces.append(view.text[done:])
     starts.extend(view.starts[done:])
-    ends.extend(view.ends[done:])
-    return View("".join(pieces), starts, ends)
+    stops.extend(view.stops[done:])
+    return View("".join(pieces), starts, stops)
 
 
 def _meaning(escape: str) -> str:
@@ -106,7 +106,7 @@ def _meaning(escape: str) -> str:
 
 @lru_cache(maxsize=64)
 def _forms(value: str) -> tuple[str, ...]:
-    """What to look for in a view; the longest first."""
+    """The forms of a value to search for in a view."""
     data = _bytes(value)
     cores = [core for core in _base64_cores(data) if core]
     forms = (value, value.replace(" ", "+"), data.hex(), data.hex().upper(), *cores)
@@ -114,9 +114,9 @@ def _forms(value: str) -> tuple[str, ...]:
 
 
 def _base64_cores(data: bytes) -> Iterator[str]:
-    """What Base64 of every text with `data` in it contains, by whether it begins at the 1st, 2nd or 3rd byte of a group of three.
+    """Yield the part of `data` in Base64 that is the same in every text, if it starts at the 1st, 2nd or 3rd byte of a group.
 
-    The characters that it shares with its neighbours are left out.
+    Characters that also encode neighbouring bytes are left out.
     """
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + data).decode()

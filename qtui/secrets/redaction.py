@@ -1,19 +1,19 @@
-"""Secrets out of texts: what an endpoint sends is cleaned here before it is stored, shown or logged.
+"""Removing secrets from texts: responses of endpoints are redacted before they are stored, shown or logged.
 
-An endpoint gets a key with every request, and may repeat it: in an answer, an error, a page of a proxy. What qtui keeps is a file
-that people copy and exports that they publish, so no secret may get there. A secret is
+An endpoint gets a key with every request and may repeat it in an answer, an error or a proxy's page. People copy the store and
+publish exports, so neither may contain a secret. A secret is
 
 - the value of an environment variable whose name ends in API_KEY, TOKEN, SECRET, PASSWORD and the like, or that an experiment names
   as `api_key_env` or in the password of a `base_url`;
 - the password in a URL that an environment variable holds (HTTPS_PROXY, OPENAI_BASE_URL).
 
-It is found in every form in which it travels (`forms`), and `[removed: $NAME]` takes its place.
+Every encoded form of a secret is found (`forms`) and replaced by `[removed: $NAME]`.
 
-Short values need care: `none`, `x` and `1234` are words of ordinary answers, and an answer must not be changed without need. So a
-value of fewer than 8 characters is removed only where it stands as a credential: after `Bearer` or `Basic`, or as `user:value@`. A
-variable that only its name makes a secret is passed over where its value is none by its looks: fewer than 8 characters, fewer than
-12 letters and nothing else (`DB_PASSWORD=postgres`), or a special token of a model (`EOS_TOKEN=<|endoftext|>`). So is a word that
-stands for having no key (`OPENAI_API_KEY=not-needed`).
+Short values need care: `none`, `x` and `1234` are words of ordinary answers, and answers must not be changed without need. So a
+value of fewer than 8 characters is removed only as a credential: after `Bearer` or `Basic`, or in `user:value@`. A variable that
+is secret only by its name is ignored if its value does not look like a secret: fewer than 8 characters, fewer than 12 characters
+that are all letters (`DB_PASSWORD=postgres`), or a special token of a model (`EOS_TOKEN=<|endoftext|>`). Words that mean "no key"
+are ignored, too (`OPENAI_API_KEY=not-needed`).
 """
 
 import io
@@ -30,40 +30,40 @@ from qtui.secrets import forms as secret_forms
 from qtui.secrets import url_secrets
 
 SHORTEST = 8
-"""Characters from which on a secret is removed wherever it stands."""
+"""Secrets of at least so many characters are removed anywhere in a text."""
 SHORTEST_OF_LETTERS = 12
 ANNOUNCED = "QTUI_SECRET_VARIABLES"
-"""The environment variable that names those which hold secrets by what an experiment says, for the children of a process."""
+"""The environment variable with the names of secret variables from experiments. Child processes inherit it."""
 
 _SECRET_NAME = re.compile(
     r"(API_?KEY|ADMIN_KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$", re.IGNORECASE
 )
 _SENT_WITH_REQUESTS = re.compile(r"(^|_)(PROXY|BASE_URL|ENDPOINT)$", re.IGNORECASE)
-"""Variables with a URL whose password goes over the network."""
+"""Variables with a URL whose password is sent over the network."""
 _KEY_BY_DEFAULT = "OPENAI_API_KEY"
 _HEADERS = "OPENAI_CUSTOM_HEADERS"
 """Lines of `Name: value` that the openai library adds to every request."""
 _NO_KEYS = frozenset(
     ("not-needed", "not-required", "no-key-required", "placeholder", "changeme", "localhost", "lm-studio", "llama.cpp")
 )
-_LONGEST_HELD = 1 << 16
-"""Characters of a line that is not at its end; a longer one is written in pieces."""
+_LONGEST_PENDING = 1 << 16
+"""Characters of an unfinished line; a longer one is written in pieces."""
 
 
 class Secret(NamedTuple):
     value: str
     label: str
-    """What is written in its place, e.g. `$OPENAI_API_KEY`."""
+    """The name that replaces it, e.g. `$OPENAI_API_KEY`."""
 
 
 _remembered: dict[str, str] = {}
 
 
 def redact(text: str) -> str:
-    """The text without the secrets that this process knows. For answers and grades: nothing else of them is changed."""
+    """The text without the secrets that this process knows. For answers and grades: nothing else is changed."""
     parts: list[str] = []
     done = 0
-    # Where places overlap (a user with its password, and the password), the one that begins first and is the longest is named.
+    # If places overlap (user:password, and the password alone), the label is that of the first and longest.
     for start, end, label in sorted(_places(text, _secrets()), key=lambda place: (place[0], -place[1])):
         if start >= done:
             parts += (text[done:start], f"[removed: {label}]")
@@ -72,31 +72,31 @@ def redact(text: str) -> str:
 
 
 def redact_message(text: str) -> str:
-    """The same for messages and logs, and without the password of any URL."""
+    """The text without the secrets that this process knows and without passwords in URLs. For messages and logs."""
     return url_secrets.mask(redact(text))
 
 
 def remember(label: str, value: str | None) -> None:
-    """Take a value for a secret for as long as this process lives."""
+    """Treat a value as a secret until this process ends."""
     if value and value.strip():
         _remembered.setdefault(value.strip(), label)
 
 
 def remember_url(label: str, url: str) -> None:
-    """The same for what is secret in a URL."""
-    for secret in _of_url(url, label):
+    """Treat the secrets in a URL as secrets until this process ends."""
+    for secret in _secrets_of_url(url, label):
         remember(secret.label, secret.value)
 
 
 def announce(names: Iterable[str]) -> None:
-    """Take the values of these environment variables for secrets, in this process and in those that it starts."""
-    known = os.environ.get(ANNOUNCED, "").split()
-    os.environ[ANNOUNCED] = " ".join(dict.fromkeys((*known, *names)))
+    """Treat the values of these environment variables as secrets, in this process and its children."""
+    announced = os.environ.get(ANNOUNCED, "").split()
+    os.environ[ANNOUNCED] = " ".join(dict.fromkeys((*announced, *names)))
 
 
 @contextmanager
 def guarded_streams(*, stdout: bool = True) -> Iterator[None]:
-    """What Python code writes to stderr meanwhile, and to stdout if that is a log, goes through `redact_message` line by line."""
+    """Pass all that Python code writes to stderr, and to stdout if that is a log, through `redact_message`, line by line."""
     with _guarded("stderr"), _guarded("stdout") if stdout else nullcontext():
         yield
 
@@ -104,7 +104,7 @@ def guarded_streams(*, stdout: bool = True) -> Iterator[None]:
 @contextmanager
 def _guarded(name: str) -> Iterator[None]:
     stream = getattr(sys, name)
-    if stream is None:  # closed by whoever started this process
+    if stream is None:  # the parent process closed it
         yield
         return
     guard = _Guard(stream)
@@ -113,7 +113,7 @@ def _guarded(name: str) -> Iterator[None]:
         yield
     finally:
         setattr(sys, name, stream)
-        with suppress(OSError):  # nobody may be there to read it
+        with suppress(OSError):  # the reader may have gone
             guard.flush()
 
 
@@ -126,7 +126,7 @@ def _secrets() -> Iterator[Secret]:
             if text and text.casefold() not in _NO_KEYS:
                 yield Secret(text, f"${name}")
         elif "://" in text:
-            yield from _of_urls_in(name, text)
+            yield from _secrets_of_urls(name, text)
         elif name == _HEADERS:
             values = (line.partition(":")[2].split() for line in text.splitlines())
             yield from (Secret(part, f"${name}") for parts in values for part in parts if len(part) >= SHORTEST)
@@ -138,18 +138,18 @@ def _is_secret_by_looks(value: str) -> bool:
     return not value.isalpha() or len(value) >= SHORTEST_OF_LETTERS
 
 
-def _of_urls_in(name: str, text: str) -> Iterator[Secret]:
-    """Of a variable whose value is a URL, or several; not of one in whose text a URL happens to be."""
+def _secrets_of_urls(name: str, text: str) -> Iterator[Secret]:
+    """The secrets of a variable whose value is one or several URLs; not of a text that merely contains a URL."""
     is_sent = _SENT_WITH_REQUESTS.search(name)
     parts = text.split()
     for url in parts if all("://" in part for part in parts) else ():
-        for secret in _of_url(url, f"password of ${name}"):
+        for secret in _secrets_of_url(url, f"password of ${name}"):
             if is_sent or _is_secret_by_looks(secret.value):
                 yield secret
 
 
-def _of_url(url: str, label: str) -> Iterator[Secret]:
-    """As they stand in it and as they are once decoded; with the user too, as `Basic` sends them."""
+def _secrets_of_url(url: str, label: str) -> Iterator[Secret]:
+    """The secrets of a URL, literal and decoded, and `user:password`, which `Basic` sends."""
     parts = [url[start:end] for start, end in url_secrets.spans(url)]
     pair = url[url_secrets.userinfo(url)]
     for part in (*parts, *([pair] if ":" in pair else [])):
@@ -158,16 +158,16 @@ def _of_url(url: str, label: str) -> Iterator[Secret]:
 
 
 def _places(text: str, secrets: Iterable[Secret]) -> Iterator[tuple[int, int, str]]:
-    """(start, end, label) of every secret in the text, in any order; places may overlap."""
-    known = list(secrets)
-    for view in secret_forms.views(text) if known else ():
-        for secret in known:
+    """Yield (start, end, label) of every secret in the text, in any order; places may overlap."""
+    candidates = list(secrets)
+    for view in secret_forms.views(text) if candidates else ():
+        for secret in candidates:
             find = secret_forms.anywhere if len(secret.value) >= SHORTEST else secret_forms.as_credential
             yield from ((start, end, secret.label) for start, end in find(view, secret.value))
 
 
 class _Guard(io.TextIOBase):
-    """Writes whole lines to a stream, and what there is of one when it is flushed."""
+    """A stream that passes redacted whole lines on; flushing also passes on an unfinished line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -182,7 +182,7 @@ class _Guard(io.TextIOBase):
             lines, newline, self._pending = (self._pending + text).rpartition("\n")
             if newline:
                 self._stream.write(redact_message(lines + newline))
-            if len(self._pending) > _LONGEST_HELD:
+            if len(self._pending) > _LONGEST_PENDING:
                 self.flush()
         return len(text)
 

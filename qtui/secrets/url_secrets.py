@@ -1,4 +1,4 @@
-"""What in a URL is secret: its password, a user that is a key itself, and parameters that are called `key` or `token`."""
+"""Secrets in URLs: passwords, user names that are keys, and parameters named `key`, `token` and the like."""
 
 import re
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ _LONG_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{32,}")
 
 
 def mask(text: str) -> str:
-    """The text with the secrets of all its URLs hidden, `https://user:***@host`. A password that is `${NAME}` stays."""
+    """The text with the secrets of its URLs hidden, as in `https://user:***@host`. A password `${NAME}` stays visible."""
     return _URL.sub(lambda url: masked(url[0]), text) if "://" in text else text
 
 
 def masked(url: str, *, placeholders: bool = False) -> str:
-    """One URL with its secrets hidden; with `placeholders` those that are `${NAME}` too."""
+    """One URL with its secrets hidden; with `placeholders` also those of the form `${NAME}`."""
     for start, end in reversed(list(spans(url))):
         if placeholders or not is_placeholder(url[start:end]):
             url = f"{url[:start]}{HIDDEN}{url[end:]}"
@@ -29,7 +29,7 @@ def masked(url: str, *, placeholders: bool = False) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a part of a URL is `${NAME}` and nothing else."""
+    """Whether a part of a URL consists only of placeholders `${NAME}`."""
     return _PLACEHOLDERS.fullmatch(text) is not None
 
 
@@ -39,7 +39,7 @@ def has_placeholder(text: str) -> bool:
 
 
 def spans(url: str) -> Iterator[tuple[int, int]]:
-    """Where in a URL its secrets stand, from left to right."""
+    """Yield (start, end) of the secrets in a URL, from left to right."""
     place = userinfo(url)
     user, colon, password = url[place].partition(":")
     if looks_like_key(user) or (is_placeholder(user) and not password):
@@ -53,21 +53,21 @@ def spans(url: str) -> Iterator[tuple[int, int]]:
 
 
 def userinfo(url: str) -> slice:
-    """Where `user:password` stands in a URL; empty where it names no user."""
+    """The slice of `user:password` in a URL; empty if it has no user."""
     start = url.find("://") + 3 if "://" in url else 0
-    at = url.rfind("@", start, _authority_end(url, start))
-    return slice(start, max(at, start))
+    at_sign = url.rfind("@", start, _authority_end(url, start))
+    return slice(start, max(at_sign, start))
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether what should be a name is likely a key: it begins as keys of services do, or is longer and more mixed than names."""
+    """Whether a name is probably a key: it has the prefix of a service's keys, or is longer and more mixed than names are."""
     if _KEY.match(text) or _LONG_HEXADECIMAL.fullmatch(text):
         return True
     return len(text) >= _LONG and all(re.search(kind, text) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
 
 
 def _authority_end(url: str, start: int) -> int:
-    """Where host and port end. Of a password with a slash that should have been encoded, what follows the colon is no port."""
+    """Where user, host and port end. A slash does not end them if no port precedes it: then it is part of a password."""
     match = _AUTHORITY_END.search(url, start)
     end = match.start() if match else len(url)
     authority = url[start:end]

@@ -1,6 +1,6 @@
-"""The control group of this process, which says to whom it belongs: to a login session, a user manager, a service, or a Slurm job.
+"""The control group of this process: it belongs to a login session, a user manager, a service, or a Slurm job.
 
-The environment is inherited by what has long left a session or job; the control group is what logind and Slurm themselves go by.
+A process that has left its session or job still has that environment; logind and Slurm themselves use the control group.
 """
 
 import re
@@ -13,19 +13,19 @@ _SESSION = re.compile(r"/user-(\d+)\.slice/session-[^/]+\.scope(?:/|$)")
 _USER_MANAGER = re.compile(r"/user@(\d+)\.service(?:/|$)")
 _SLURM_STEP = re.compile(r"slurm[^/]*/(?:[^/]+/)*?job_(\d+)/step_([^/]+)")
 _SYSTEMD_HIERARCHIES = ("", "name=systemd")
-"""Of version 2, and the one that systemd keeps for itself beside version 1."""
+"""Names of systemd's hierarchy: with version 2 of control groups, and with version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlGroup:
-    """What the paths in /proc/self/cgroup tell."""
+    """The facts in the paths of /proc/self/cgroup."""
 
     is_known: bool = False
-    """False without systemd, and in a container that hides its place."""
+    """False without systemd, and in a container that hides the path."""
     session_of: int | None = None
-    """The user whose login session this is (uid); in a shell of `sudo` still the one who logged in."""
+    """uid of the user whose login session this is; in a shell of `sudo` the user who logged in."""
     user_manager_of: int | None = None
-    """The user whose manager (`user@UID.service`) this process runs under (uid)."""
+    """uid of the user under whose manager (`user@UID.service`) this process runs."""
     slurm_job: str = ""
     slurm_step: str = ""
     """`batch`, `interactive`, `extern` (an SSH connection to the job's node) or a number."""

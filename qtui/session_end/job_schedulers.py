@@ -1,6 +1,6 @@
 """Jobs of Slurm, PBS, LSF and Grid Engine: the scheduler ends every process of a job when the job's shell or script ends.
 
-Which job this is, and whether a person sits at its shell, stands in variables that the schedulers document:
+Documented variables of the schedulers show which job this is and whether its shell is interactive:
 srun(1), salloc(1) and sbatch(1); qsub(1) of PBS; "Environment variables set for job execution" of LSF; submit(1) of Grid Engine.
 """
 
@@ -17,9 +17,9 @@ from qtui.session_end.notice import LONGEST_LIMIT_SECONDS, Commands, Notice, lat
 _SHELLS = frozenset(
     ("interactive", "bash", "sh", "zsh", "fish", "dash", "ksh", "csh", "tcsh", "tmux", "screen")
 )  # fmt: skip
-"""Names of jobs that are shells: salloc calls its job `interactive`, srun by the program."""
+"""Names of jobs that are shells: salloc calls its job `interactive`, srun calls it by its program."""
 _INTERACTIVE_STEP = "4294967290"
-"""The step in which salloc runs its shell on the job's node, where a cluster is set up so."""
+"""The step in which salloc runs its shell on the job's node, if the cluster is configured so."""
 _GRID_ENGINE_SHELLS = frozenset(("QLOGIN", "QRLOGIN", "QRSH", "QSH", "INTERACTIVE"))
 
 
@@ -28,12 +28,12 @@ class _Job:
     scheduler: str
     id: str
     is_batch: bool
-    """False where a person sits at a shell."""
+    """False if the job is an interactive shell."""
     ends_at: float | None = None
 
 
 def notice(environment: Mapping[str, str], root: Path, commands: Commands, now: float | None) -> Notice | None:
-    """The notice for the job that this process belongs to; None outside of jobs."""
+    """The notice for the job to which this process belongs; None outside of jobs."""
     job = _slurm(environment, root, now) or _pbs(environment) or _lsf(environment) or _grid_engine(environment)
     if job is None:
         return None
@@ -41,8 +41,8 @@ def notice(environment: Mapping[str, str], root: Path, commands: Commands, now: 
     if job.is_batch:
         line = shlex.join(commands.followed)
         text = (
-            f"This is {job.scheduler} batch job {job.id}: {end} In a job's script leave out --detach, so that the job lasts as long"
-            f" as the run: {line}"
+            f"This is {job.scheduler} batch job {job.id}: {end} Leave out --detach in the job's script, so that the job lasts as"
+            f" long as the run: {line}"
         )
     else:
         line = _submission(job.scheduler, commands.followed)
@@ -69,7 +69,7 @@ def _has_slurm_terminal(environment: Mapping[str, str], group: ControlGroup) -> 
 
 
 def _is_slurm_script(environment: Mapping[str, str], root: Path, group: ControlGroup) -> bool:
-    """Started by sbatch, or by srun as a command that is no shell."""
+    """Whether sbatch started this, or srun with a command that is no shell."""
     if group.slurm_step == "batch" or environment.get("ENVIRONMENT") == "BATCH":
         return True
     name = environment.get("SLURM_JOB_NAME", "").rpartition("/")[2]
@@ -77,7 +77,7 @@ def _is_slurm_script(environment: Mapping[str, str], root: Path, group: ControlG
 
 
 def _is_where_submitted(environment: Mapping[str, str], root: Path) -> bool:
-    """The shell of salloc on the login node. Scripts and steps have SLURMD_NODENAME from their node."""
+    """Whether this is the shell of salloc on the login node. Scripts and steps have SLURMD_NODENAME from their node."""
     submitted_on = environment.get("SLURM_SUBMIT_HOST", "").partition(".")[0]
     return (
         bool(submitted_on)
@@ -87,7 +87,7 @@ def _is_where_submitted(environment: Mapping[str, str], root: Path) -> bool:
 
 
 def _slurm_end(environment: Mapping[str, str], now: float | None) -> float | None:
-    """When the time limit is reached; None where the job has none or an older Slurm does not tell."""
+    """When the time limit is reached; None if the job has none, or with an older Slurm that does not set it."""
     try:
         ends_at = int(environment.get("SLURM_JOB_END_TIME", ""))
     except ValueError:
@@ -107,7 +107,7 @@ def _lsf(environment: Mapping[str, str]) -> _Job | None:
 
 
 def _grid_engine(environment: Mapping[str, str]) -> _Job | None:
-    """`JOB_ID` alone could be anybody's: Grid Engine sets the queue, too."""
+    """The job of Grid Engine, which sets `JOB_ID` and `QUEUE`; other programs use `JOB_ID`, too."""
     job_id = environment.get("JOB_ID", "")
     if not job_id.isdigit() or not environment.get("QUEUE"):
         return None
@@ -116,7 +116,7 @@ def _grid_engine(environment: Mapping[str, str]) -> _Job | None:
 
 
 def _submission(scheduler: str, command: tuple[str, ...]) -> str:
-    """The line for a shell that gives the scheduler a job of its own for this command, in this folder and environment."""
+    """A line for a shell that submits this command as a job, in this folder and environment."""
     line = shlex.join(command)
     if scheduler == "Slurm":
         return f"sbatch --wrap {_quoted(line)}"

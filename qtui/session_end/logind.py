@@ -1,9 +1,9 @@
-"""Whether logind ends a run at a logout, and what outlives one.
+"""Whether logind ends a run at a logout, and how to start a run that survives it.
 
-A session's processes are in its scope, `session-N.scope`. logind ends all that is left in it where `KillUserProcesses=yes`; whether
-the user lingers plays no part in that. What runs under the user manager, `user@UID.service`, is not in the scope, but the manager
-itself ends after the user's last logout, unless the user lingers. So what outlives every logout is a scope of the user manager
-(`systemd-run --user --scope`) of a user who lingers. See logind.conf(5), systemd-run(1) and loginctl(1).
+A session's processes are in its scope, `session-N.scope`. With `KillUserProcesses=yes` logind ends all of them at logout, whether
+the user lingers or not. Processes under the user manager, `user@UID.service`, are not in the scope, but the manager itself ends
+after the user's last logout, unless the user lingers. So only a scope of the user manager (`systemd-run --user --scope`) of a user
+who lingers survives every logout. See logind.conf(5), systemd-run(1) and loginctl(1).
 """
 
 import pwd
@@ -16,7 +16,7 @@ from qtui.session_end import control_group, system_files
 from qtui.session_end.notice import Commands, Notice
 
 _FOLDERS = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd", "lib/systemd")
-"""Of logind's configuration, the one that counts most first."""
+"""Folders of logind's configuration, highest priority first."""
 _TRUE, _FALSE = ("1", "yes", "y", "true", "t", "on"), ("0", "no", "n", "false", "f", "off")
 _LINGER = "loginctl enable-linger"
 ROOT_UID = 0
@@ -24,7 +24,7 @@ ROOT_UID = 0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What logind's configuration says of logouts. The defaults are those of the distributions."""
+    """The settings of logind about logouts. The defaults are those of the distributions."""
 
     kills: bool = False
     """`KillUserProcesses`"""
@@ -36,9 +36,9 @@ class Settings:
     """`UserStopDelaySec=infinity`"""
 
     def reason(self, user: str) -> str:
-        """The setting because of which this user's session is ended at logout; empty where it is not.
+        """The setting that makes logind end this user's session at logout; empty if none does.
 
-        A list of users in `KillOnlyUsers` counts whatever `KillUserProcesses` says.
+        A list of users in `KillOnlyUsers` overrides `KillUserProcesses`.
         """
         if user in self.excluded:
             return ""
@@ -48,7 +48,7 @@ class Settings:
 
 
 def notice(environment: Mapping[str, str], root: Path, commands: Commands) -> Notice | None:
-    """The notice for this process's login session or user manager; None where a logout ends nothing."""
+    """The notice for this process's login session or user manager; None if a logout ends nothing."""
     group = control_group.of_this_process(root)
     if group.session_of is not None:
         return _of_session(root, _user_name(root, group.session_of, environment), commands)
@@ -59,48 +59,48 @@ def notice(environment: Mapping[str, str], root: Path, commands: Commands) -> No
     return None
 
 
-def settings(root: Path) -> Settings:
-    """The configuration in effect. A setting that logind would not understand counts as little here as there."""
-    found = Settings()
+def read_settings(root: Path) -> Settings:
+    """The configuration in effect. Values that logind does not understand are ignored, as logind does."""
+    settings = Settings()
     excluded: tuple[str, ...] = ()
     for key, value in _assignments(root):
         words = tuple(value.replace('"', " ").replace("'", " ").split())
         if key == "KillUserProcesses" and value.lower() in (*_TRUE, *_FALSE):
-            found = replace(found, kills=value.lower() in _TRUE)
+            settings = replace(settings, kills=value.lower() in _TRUE)
         elif key == "KillOnlyUsers":
-            found = replace(found, only=found.only + words if words else ())
+            settings = replace(settings, only=settings.only + words if words else ())
         elif key == "KillExcludeUsers":
-            # Any value takes root's place, which is the default; an empty one takes back what came before, too.
+            # Any value replaces the default, root; an empty value also clears the earlier ones.
             excluded = excluded + words if words else ()
-            found = replace(found, excluded=excluded)
+            settings = replace(settings, excluded=excluded)
         elif key == "UserStopDelaySec" and value:
-            found = replace(found, keeps_user_managers=value == "infinity")
-    return found
+            settings = replace(settings, keeps_user_managers=value == "infinity")
+    return settings
 
 
 def _of_session(root: Path, user: str, commands: Commands) -> Notice | None:
-    reason = settings(root).reason(user)
+    reason = read_settings(root).reason(user)
     if not reason:
         return None
     outside = f"systemd-run --user --scope {shlex.join(commands.detached)}"
     lines = (outside,) if _lingers(root, user) else (_LINGER, outside)
-    ends = f"when you log out{_of_host(root)}"
+    when = f"when you log out{_of_host(root)}"
     text = (
-        f"The run ends {ends} or lose the connection: logind ends what a session leaves behind ({reason})."
+        f"The run ends {when} or lose the connection: logind ends all processes of a session ({reason})."
         f" {commands.advice('start it outside of the session', ' && '.join(lines))}"
     )
-    return Notice(ends, text, lines)
+    return Notice(when, text, lines)
 
 
 def _of_user_manager(root: Path, user: str) -> Notice | None:
-    if _lingers(root, user) or settings(root).keeps_user_managers:
+    if _lingers(root, user) or read_settings(root).keeps_user_managers:
         return None
-    ends = f"after your last logout{_of_host(root)}"
+    when = f"after your last logout{_of_host(root)}"
     text = (
-        f"The run ends {ends}: it belongs to your user manager (user@.service), which ends then."
+        f"The run ends {when}: it belongs to your user manager (user@.service), which ends then."
         f" Keep the user manager: {_LINGER}"
     )
-    return Notice(ends, text, (_LINGER,))
+    return Notice(when, text, (_LINGER,))
 
 
 def _of_host(root: Path) -> str:
@@ -113,7 +113,7 @@ def _lingers(root: Path, user: str) -> bool:
 
 
 def _user_name(root: Path, uid: int | None, environment: Mapping[str, str]) -> str:
-    """By the system's list of users, else (of a user from a directory service, where that is not asked) by the environment."""
+    """The user's name: from the system's list of users, else from the environment (for users of a directory service)."""
     if uid is not None:
         if name := _name_in_passwd(root, uid):
             return name
@@ -136,9 +136,9 @@ def _name_in_passwd(root: Path, uid: int) -> str:
 
 
 def _assignments(root: Path) -> Iterator[tuple[str, str]]:
-    """(key, value) of the section [Login], in the order in which logind reads them: a later one replaces an earlier one.
+    """(key, value) of the section [Login], in the order in which logind reads them: a later value replaces an earlier one.
 
-    The main file comes first, then the drop-ins by their names; each is taken from the first folder that has it.
+    The main file comes first, then the drop-ins by name; each is read from the first folder that has it.
     """
     main = next((path for folder in _FOLDERS if (path := root / folder / "logind.conf").exists()), None)
     if main is not None:

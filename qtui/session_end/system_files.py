@@ -1,10 +1,10 @@
-"""Reading the system's files below a root folder, so that a test can give a root of its own."""
+"""Reading system files below a root folder, which tests replace by a folder of their own."""
 
 from pathlib import Path
 
 
 def read(path: Path) -> str:
-    """A file's text; empty where there is none or it cannot be read, and of a link to /dev/null."""
+    """A file's text; empty if the file is missing, cannot be read, or is a link to /dev/null."""
     try:
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     except OSError:
@@ -12,5 +12,5 @@ def read(path: Path) -> str:
 
 
 def host_name(root: Path) -> str:
-    """The name of this machine; empty where it cannot be read."""
+    """The name of this machine; empty if it cannot be read."""
     return read(root / "proc/sys/kernel/hostname").strip()

@@ -7,17 +7,20 @@ What only reads works where nothing can be written, too (a read-only disk, anoth
 write nothing, and if even that needs a file that is not there (the shared memory of WAL), that the store does not change.
 """
 
+import contextlib
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from qtui import paths
-from qtui.errors import UserError
 from qtui.files import private_files
-from qtui.store import refusal
+from qtui.store import errors
+from qtui.store.cursor import StoreCursor
+from qtui.store.errors import NoSpaceError, StoreBusyError, StoreError, UnwritableError
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -32,31 +35,42 @@ MEMORY_PAGE_CACHE_KIB = 8192
 
 
 class Store(sqlite3.Connection):
-    """A connection to a store. One per thread; rows come as `sqlite3.Row`."""
+    """A connection to a store. One per thread; rows come as `sqlite3.Row`. What SQLite refuses is raised as StoreError."""
 
     path: Path
     frozen_at: tuple[int, int] | None = None
     """Of a store that was opened as one that does not change: when it last had, and its size then."""
 
+    def execute(self, sql: str, parameters: Any = (), /) -> StoreCursor:
+        return self.cursor(StoreCursor).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> StoreCursor:
+        return self.cursor(StoreCursor).executemany(sql, parameters)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction that takes the write lock at once, so that what it reads cannot change before it writes.
 
-        Raises NoSpaceError on a full disk, and UserError where the store cannot be written; then nothing of it is done.
+        Raises NoSpaceError on a full disk, and another StoreError where the store cannot be written; then nothing of it is done.
         """
+        self.execute("BEGIN IMMEDIATE")
         try:
-            self.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.commit()
-            except BaseException:
-                self.rollback()
-                raise
-        except sqlite3.OperationalError as error:
-            refused = refusal.of(error, self.path)
-            if refused is None:
-                raise
-            raise refused from error
+            yield
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        except sqlite3.Error as error:
+            errors.raise_translated(error, self.path)
+
+    def interrupt(self) -> None:
+        """End the statement that runs now in another thread; nothing where the store is closed already."""
+        with contextlib.suppress(sqlite3.ProgrammingError):
+            super().interrupt()
 
     def changes_seen(self) -> tuple[int, int]:
         """Differs from an earlier value exactly when any connection has changed the file since. Costs microseconds."""
@@ -69,31 +83,42 @@ class Store(sqlite3.Connection):
         """Whether a store that was taken for one that does not change did: it must be opened again, what it says may be wrong."""
         return self.frozen_at is not None and self.frozen_at != _last_change(self.path)
 
+    def journal_mode(self) -> str:
+        """`wal` or `delete`, as SQLite names it."""
+        return str(self.execute("PRAGMA journal_mode").fetchone()[0])
+
+    def empty_journal(self) -> bool:
+        """Move the content of the write-ahead log into the store. Returns whether the log is empty now."""
+        try:
+            busy, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except StoreError:
+            return self.frozen_at is not None
+        return not busy
+
 
 def open_store(path: Path | None = None, *, create: bool = True, must_write: bool = True) -> Store:
     """Open the store at `path` (default: `paths.default_store()`), making it 0600 and up to date.
 
-    Where it cannot be written, it is opened for reading alone if `must_write` is false. Raises UserError where the file is missing
+    Where it cannot be written, it is opened for reading alone if `must_write` is false. Raises StoreError where the file is missing
     and `create` is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
     """
     path = (path or paths.default_store()).expanduser().absolute()
     if not path.exists():
         if not create:
-            raise UserError(f"{path}: no store there. Run `qtui demo` or `qtui import`, or name one with --store FILE.")
+            raise StoreError(
+                f"{path}: no store there. Run `qtui demo` or `qtui import`, or name one with --store FILE."
+            )
         _create_private(path)
     elif path.is_dir():
-        raise UserError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
+        raise StoreError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
     else:
         for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
             private_files.narrow(file)
-    try:
-        if _is_writable(path):
-            return _for_writing(path, must_write)
-        if os.access(path, os.R_OK) and must_write:
-            raise refusal.unwritable(path)
-        return _for_reading(path)
-    except sqlite3.DatabaseError as error:
-        raise refusal.at_opening(error, path) from error
+    if _is_writable(path):
+        return _for_writing(path, must_write)
+    if os.access(path, os.R_OK) and must_write:
+        raise UnwritableError(path)
+    return _for_reading(path)
 
 
 def file_system(path: Path) -> str:
@@ -116,7 +141,7 @@ def _create_private(path: Path) -> None:
     try:
         private_files.make_private(path)
     except OSError as error:
-        raise UserError(
+        raise StoreError(
             f"{path}: cannot make the store there: {error.strerror}. Name another with --store FILE."
         ) from error
 
@@ -130,8 +155,8 @@ def _is_writable(path: Path) -> bool:
 def _for_writing(path: Path, must_write: bool) -> Store:
     try:
         return _prepare(path)
-    except sqlite3.OperationalError as error:
-        if must_write or refusal.of(error, path) is None:
+    except (NoSpaceError, UnwritableError):
+        if must_write:
             raise
         return _for_reading(path)
 
@@ -139,9 +164,11 @@ def _for_writing(path: Path, must_write: bool) -> Store:
 def _for_reading(path: Path) -> Store:
     try:
         return _prepare(path, "mode=ro")
-    except sqlite3.OperationalError:
+    except StoreError as error:
+        if not isinstance(error.__cause__, sqlite3.OperationalError):
+            raise
         if _size(_wal(path)):
-            raise UserError(
+            raise StoreError(
                 f"{path}: its newest part is in {_wal(path).name}, which is of no use where nothing can be written. Copy both to a"
                 " folder of your own and name the copy with --store FILE."
             ) from None
@@ -171,14 +198,17 @@ def _last_change(path: Path) -> tuple[int, int]:
 
 def _prepare(path: Path, only: str = "") -> Store:
     """A connection to a store of this schema, brought up to date unless `only` says how SQLite is to open it for reading alone."""
-    store = sqlite3.connect(
-        f"{path.resolve().as_uri()}?{only}" if only else path,
-        uri=bool(only),
-        timeout=BUSY_SECONDS,
-        factory=Store,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    try:
+        store = sqlite3.connect(
+            f"{path.resolve().as_uri()}?{only}" if only else path,
+            uri=bool(only),
+            timeout=BUSY_SECONDS,
+            factory=Store,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        errors.raise_translated(error, path)
     store.path = path
     store.row_factory = sqlite3.Row
     try:
@@ -199,15 +229,15 @@ def _check(store: Store, *, read_only: bool) -> None:
     version = store.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         if has_tables:
-            raise UserError(f"{path}: is a database of another program. Name another file with --store FILE.")
+            raise StoreError(f"{path}: is a database of another program. Name another file with --store FILE.")
     elif store.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise UserError(f"{path}: is a database of another program. Name another file with --store FILE.")
+        raise StoreError(f"{path}: is a database of another program. Name another file with --store FILE.")
     if version > len(MIGRATIONS):
-        raise UserError(
+        raise StoreError(
             f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui."
         )
     if version < len(MIGRATIONS) and read_only:
-        raise UserError(
+        raise StoreError(
             f"{path}: was made by an older qtui and would have to be brought up to date, but cannot be written. Copy it to a folder"
             " of your own and name the copy with --store FILE."
         )
@@ -223,8 +253,8 @@ def _choose_journal(store: Store, journal: str) -> None:
     while True:
         try:
             store.execute(f"PRAGMA journal_mode = {journal}")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+        except StoreBusyError:
+            if time.monotonic() > end:
                 raise
             time.sleep(BUSY_POLL_SECONDS)
         else:

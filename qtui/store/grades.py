@@ -1,15 +1,20 @@
-"""Grades: one judge's 1–5 for one answer to one task and one take, or *ungraded* (NULL) where no reply could be read."""
+"""Grades: one judge's 1–5 for one answer to one task and one take, or *ungraded* (NULL) where no reply could be read.
+
+Which grade of an answer, a judge and a take is *current* in a run is decided here and nowhere else, by `_is_current`: a person's
+grade, and that of a current judge of the run (see `judges.current`). `rows` (scores, exports, commands) and `of_answers` (panes,
+`qtui compare`) are the two ways to read grades.
+"""
 
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from qtui.records import Grade, content_hash
 from qtui.store import judges
 from qtui.store.connection import Store
-from qtui.store.judges import StoredJudge
 
 COLUMNS = (
     "experiment",
@@ -24,6 +29,7 @@ COLUMNS = (
     "fingerprint",
 )
 HUMAN = "human"
+KEYS_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,46 +83,60 @@ def forget_ungraded(store: Store, run_id: int) -> int:
     return cursor.rowcount
 
 
-def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
-    """Every grade that counts of the runs' answers, in the order of `COLUMNS`.
+def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
+    """The places of a run's answers, by the answer's key and the 1-based task."""
+    rows = store.execute(
+        "SELECT answer.key, answer.id AS answer_id, task.id AS task_id, task.position FROM variant"
+        " JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
+        " JOIN task ON task.id = va.task_id WHERE variant.run_id = ?",
+        (run_id,),
+    )
+    return {(row["key"], row["position"]): Place(row["answer_id"], row["task_id"]) for row in rows}
 
-    What counts are a person's grades and those of the run's judges. Of a judge whose settings have changed (two fingerprints under
-    one label) only the newest counts: they are two scales. One that failed without a single grade is no scale.
-    """
-    scales = _scales(store, run_ids)
+
+def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
+    """The grades that the store has under these keys; None is *ungraded*, a key that is not there is left out."""
+    known: dict[str, int | None] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        found = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
+        known |= {row["key"]: row["grade"] for row in found}
+    return known
+
+
+def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
+    """The current grades of the runs' answers, in the order of `COLUMNS`."""
+    is_current, values = _is_current(store, run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
         " grade.reason, grade.fingerprint FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
         " JOIN run ON run.id = variant.run_id JOIN task ON task.id = va.task_id"
         " JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
-        f" AND (grade.judge = '{HUMAN}' OR (run.id, grade.judge, grade.fingerprint) IN ({_places(scales)}))"
+        f" AND {is_current.format(run='run.id')}"
         " ORDER BY run.id, variant.position, task.position, va.sample, grade.judge, grade.take",
-        (*run_ids, *chain.from_iterable(scales)),
+        (*run_ids, *values),
     ).fetchall()
 
 
 def of_answers(store: Store, run_id: int, task_id: int, answer_ids: Collection[int]) -> list[sqlite3.Row]:
-    """The grades of answers to one task that count in the run, as (answer_id, judge, take, grade, reason), by judge and take."""
-    scales = _scales(store, [run_id])
+    """The run's current grades of answers to one task, as (answer_id, judge, take, grade, reason), by judge and take."""
+    is_current, values = _is_current(store, [run_id])
     return store.execute(
         "SELECT grade.answer_id, grade.judge, grade.take, grade.grade, grade.reason FROM grade"
         f" WHERE grade.task_id = ? AND grade.answer_id IN ({','.join('?' * len(answer_ids))})"
-        f" AND (grade.judge = '{HUMAN}' OR (?, grade.judge, grade.fingerprint) IN ({_places(scales)}))"
+        f" AND {is_current.format(run='?')}"
         " ORDER BY grade.judge, grade.take, grade.id",
-        (task_id, *answer_ids, run_id, *chain.from_iterable(scales)),
+        (task_id, *answer_ids, run_id, *values),
     ).fetchall()
 
 
-def _scales(store: Store, run_ids: Sequence[int]) -> list[tuple[int, str, str]]:
-    """(run, judge's label, fingerprint) whose grades count."""
-    newest: dict[tuple[int, str], StoredJudge] = {}
-    for judge in (judge for run_id in run_ids for judge in judges.of_run(store, run_id)):
-        place = judge.run_id, judge.label
-        if place not in newest or judge.state != "failed" or judges.has_graded(store, judge):
-            newest[place] = judge
-    return [(run_id, label, judge.fingerprint) for (run_id, label), judge in newest.items()]
+def _is_current(store: Store, run_ids: Sequence[int]) -> tuple[str, tuple[Any, ...]]:
+    """SQL that says whether a row of `grade` is current in the run `{run}`, one of these runs, and the values of its parameters.
 
-
-def _places(scales: Sequence[tuple[int, str, str]]) -> str:
-    return f"VALUES {','.join(['(?,?,?)'] * len(scales))}" if scales else "SELECT 0, '', '' WHERE 0"
+    The fingerprints are part of the statement, so that a list over all answers looks no judge up for every row.
+    """
+    current = judges.current(store, run_ids)
+    scales = f"VALUES {','.join(['(?,?,?)'] * len(current))}" if current else "SELECT 0, '', '' WHERE 0"
+    values = chain.from_iterable((judge.run_id, judge.label, judge.fingerprint) for judge in current)
+    return f"(grade.judge = '{HUMAN}' OR ({{run}}, grade.judge, grade.fingerprint) IN ({scales}))", tuple(values)

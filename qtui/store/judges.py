@@ -1,4 +1,4 @@
-"""The judges of a run as the store has them, which of them have graded anything, and taking one from the run.
+"""The judges of a run as the store has them: which are current, how far they are, adding and removing one.
 
 Grades belong to answers, not to runs: a judge that is taken from a run leaves its grades in the store, where no run shows them. The
 same judge, asked again, finds them.
@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qtui.records import JudgeProgress
+from qtui.secrets import url_secrets
 from qtui.store.connection import Store
+
+ADDED = "added"
+"""The key in the settings of a judge that a person added to a run; the judges of its experiment have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,57 @@ def of_run(store: Store, run_id: int) -> list[StoredJudge]:
     return [StoredJudge(**(dict(row) | {"settings": json.loads(row["settings"])})) for row in rows]
 
 
-def ask(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
-    """The judge waits to be asked, with these settings; one that the run has gets the greater number of takes.
+def current(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
+    """The judges whose grades are current in the runs, one of each label.
 
-    Part of the caller's transaction.
+    A judge whose settings changed (another prompt, say) has several fingerprints under one label, and each is a scale of its own:
+    only the newest is current. One that failed without a single grade has no scale and leaves the one before it current.
+    """
+    newest: dict[tuple[int, str], StoredJudge] = {}
+    for judge in (judge for run_id in run_ids for judge in of_run(store, run_id)):
+        place = judge.run_id, judge.label
+        if place not in newest or judge.state != "failed" or has_graded(store, judge):
+            newest[place] = judge
+    return list(newest.values())
+
+
+def put(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
+    """Give the run a judge. One that it has gets these settings and the greater number of takes, and keeps its state.
+
+    Where a person had added the same judge to the run, it is the experiment's from now on. Part of the caller's transaction.
     """
     store.execute(
         "INSERT INTO judge (run_id, label, fingerprint, takes, settings) VALUES (?,?,?,?,?)"
         " ON CONFLICT (run_id, label, fingerprint) DO UPDATE"
-        " SET takes = max(takes, excluded.takes), settings = excluded.settings, state = 'waiting', reason = ''",
+        " SET takes = max(takes, excluded.takes), settings = excluded.settings",
         (run_id, label, fingerprint, takes, json.dumps(settings, ensure_ascii=False, sort_keys=True)),
     )
+
+
+def ask(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
+    """As `put`; the judge waits to be asked and is the newest of its label. Part of the caller's transaction."""
+    put(store, run_id, label, fingerprint, takes=takes, settings=settings)
+    store.execute(
+        "UPDATE judge SET state = 'waiting', reason = '' WHERE run_id = ? AND label = ? AND fingerprint = ?",
+        (run_id, label, fingerprint),
+    )
+    make_newest(store, run_id, label, fingerprint)
+
+
+def make_newest(store: Store, run_id: int, label: str, fingerprint: str, *, before_added: bool = True) -> None:
+    """Put the judge after the others of its label: settings that are used again are current again.
+
+    `before_added` false leaves it where it is if a person added a newer one. No runner may be at work on the run: it knows the
+    judge by its id. Part of the caller's transaction.
+    """
+    row = store.execute(
+        "SELECT own.id, count(newer.id) AS newer, coalesce(sum(json_extract(newer.settings, ?)), 0) AS added FROM judge own"
+        " LEFT JOIN judge newer ON newer.run_id = own.run_id AND newer.label = own.label AND newer.id > own.id"
+        " WHERE own.run_id = ? AND own.label = ? AND own.fingerprint = ?",
+        (f"$.{ADDED}", run_id, label, fingerprint),
+    ).fetchone()
+    if row["newer"] and (before_added or not row["added"]):
+        store.execute("UPDATE judge SET id = (SELECT max(id) + 1 FROM judge) WHERE id = ?", (row["id"],))
 
 
 def count_grades(store: Store, judge: StoredJudge) -> int:
@@ -59,6 +104,42 @@ def has_graded(store: Store, judge: StoredJudge) -> bool:
 def remove(store: Store, judges: Sequence[StoredJudge]) -> None:
     """Take judges from their runs. Part of the caller's transaction."""
     store.executemany("DELETE FROM judge WHERE id = ?", [(judge.id,) for judge in judges])
+
+
+def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
+    """How far every judge is, by run (None is all runs); earlier settings of a judge have an entry of their own."""
+    where = "" if run_ids is None else f"WHERE judge.run_id IN ({','.join('?' * len(run_ids))})"
+    rows = store.execute(
+        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"
+        " coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
+        " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
+        "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
+        " AS expected"
+        " FROM judge LEFT JOIN variant ON variant.run_id = judge.run_id"
+        " LEFT JOIN variant_answer va ON va.variant_id = variant.id"
+        " LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
+        "  AND grade.judge = judge.label AND grade.fingerprint = judge.fingerprint AND grade.take <= judge.takes"
+        f" {where} GROUP BY judge.id ORDER BY judge.id",
+        tuple(run_ids or ()),
+    )
+    by_run: dict[int, list[JudgeProgress]] = {}
+    for row in rows:
+        by_run.setdefault(row["run_id"], []).append(
+            JudgeProgress(
+                id=row["id"],
+                run_id=row["run_id"],
+                label=row["label"],
+                takes=row["takes"],
+                fingerprint=row["fingerprint"],
+                state=row["state"],
+                reason=url_secrets.mask(row["reason"]),
+                expected=row["expected"],
+                graded=row["asked"] - row["ungraded"],
+                ungraded=row["ungraded"],
+                last_graded=row["last_graded"],
+            )
+        )
+    return by_run
 
 
 _GRADES_OF_JUDGE = (

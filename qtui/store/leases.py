@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import psutil
 
-from qtui.errors import UserError
 from qtui.store import attempts
 from qtui.store.connection import Store
+from qtui.store.errors import LeaseHeldError
 
 HEARTBEAT_SECONDS = 2.0
 STALE_SECONDS = 30.0
@@ -29,13 +29,6 @@ class Holder:
 
     def __str__(self) -> str:
         return f"pid {self.pid} on {self.host}"
-
-
-class LeaseHeldError(UserError):
-    """Another living process is the runner of the run."""
-
-    def __init__(self, run_id: int, holder: Holder) -> None:
-        super().__init__(f"Run {run_id} is already running ({holder}).")
 
 
 def holder(store: Store, run_id: int) -> Holder | None:
@@ -54,7 +47,7 @@ def take(store: Store, run_id: int, ends: Sequence[str] = (), ends_at: float | N
     with store.writing():
         now = holder(store, run_id)
         if now and (now.host, now.pid) != (socket.gethostname(), os.getpid()):
-            raise LeaseHeldError(run_id, now)
+            raise LeaseHeldError(run_id, str(now))
         store.execute(
             "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat, ends, ends_at) VALUES (?,?,?,?,?,?,?)",
             (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time(),

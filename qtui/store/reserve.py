@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, Self
 
-from qtui.errors import NO_SPACE, NoSpaceError
+from qtui.errors import NO_SPACE
+from qtui.store.errors import NoSpaceError
 
 ROOM_BYTES = 256 * 1024
 """Some dozens of pages of the store; its last words take about ten, and as many in its journal."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui import paths, variant_facts
-from qtui.records import JudgeProgress, Role, RunSummary, Task, TaskSet, VariantProgress
+from qtui.records import Role, RunSummary, Task, TaskSet, VariantProgress
 from qtui.secrets import url_secrets
-from qtui.store import attempts, leases
+from qtui.store import attempts, judges, leases
 from qtui.store.connection import Store
 from qtui.variant_facts import VariantFacts
 
@@ -73,7 +73,9 @@ def add(store: Store, new: NewRun) -> int:
                  variant.role or ("baseline" if variant.is_baseline else "candidate")),
             )  # fmt: skip
         for judge in new.judges:
-            _insert_judge(store, run_id, judge)
+            judges.put(store, run_id, judge.label, judge.fingerprint, takes=judge.takes, settings=judge.settings)
+            if new.source == "run" and not leases.holder(store, run_id):
+                judges.make_newest(store, run_id, judge.label, judge.fingerprint, before_added=False)
     return run_id
 
 
@@ -205,7 +207,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         " ORDER BY run.created DESC, run.id DESC",
         values,
     ).fetchall()
-    variants, judges = _variants(store, run_ids), _judges(store, run_ids)
+    variants, judges_by_run = _variants(store, run_ids), judges.progress(store, run_ids)
     states = [_effective_state(row) for row in rows]
     attempts_by_run = attempts.of_runs(store, run_ids)
     return [
@@ -223,7 +225,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             started=row["started"],
             ended=row["ended"],
             variants=tuple(variants.get(row["id"], ())),
-            judges=tuple(judges.get(row["id"], ())),
+            judges=tuple(judges_by_run.get(row["id"], ())),
             attempts=tuple(attempts_by_run.get(row["id"], ())),
             ends=tuple(json.loads(row["ends"])),
             ends_at=row["ends_at"],
@@ -236,6 +238,11 @@ def states(store: Store) -> list[tuple[int, str]]:
     """(id, state as it was written) of every run, in the order of `summaries`: cheap enough to ask at every change."""
     rows = store.execute("SELECT id, state FROM run ORDER BY created DESC, id DESC")
     return [(int(row["id"]), str(row["state"])) for row in rows]
+
+
+def count(store: Store) -> int:
+    """Return the number of runs."""
+    return int(store.execute("SELECT count(*) FROM run").fetchone()[0])
 
 
 def latest_of_each_experiment(store: Store, experiment: str | None = None) -> list[int]:
@@ -271,16 +278,6 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
         " ORDER BY run.id, variant.position",
         values,
     ).fetchall()
-
-
-def _insert_judge(store: Store, run_id: int, judge: NewJudge) -> None:
-    """Where a person had added the same judge to the run, it is the experiment's from now on."""
-    store.execute(
-        "INSERT INTO judge (run_id, label, takes, fingerprint, settings) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (run_id, label, fingerprint) DO UPDATE"
-        " SET takes = max(takes, excluded.takes), settings = excluded.settings",
-        (run_id, judge.label, judge.takes, judge.fingerprint, _to_json(judge.settings)),
-    )
 
 
 def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
@@ -353,41 +350,6 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 facts=variant_facts.from_json(row["facts"]),
                 last_answered=row["last_answered"],
                 broke_off=row["broke_off"],
-            )
-        )
-    return found
-
-
-def _judges(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
-    where, values = _among("judge.run_id", run_ids)
-    rows = store.execute(
-        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"
-        " coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
-        " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
-        "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
-        " AS expected"
-        " FROM judge LEFT JOIN variant ON variant.run_id = judge.run_id"
-        " LEFT JOIN variant_answer va ON va.variant_id = variant.id"
-        " LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
-        "  AND grade.judge = judge.label AND grade.fingerprint = judge.fingerprint AND grade.take <= judge.takes"
-        f" {where} GROUP BY judge.id ORDER BY judge.id",
-        values,
-    )
-    found: dict[int, list[JudgeProgress]] = {}
-    for row in rows:
-        found.setdefault(row["run_id"], []).append(
-            JudgeProgress(
-                id=row["id"],
-                run_id=row["run_id"],
-                label=row["label"],
-                takes=row["takes"],
-                fingerprint=row["fingerprint"],
-                state=row["state"],
-                reason=url_secrets.mask(row["reason"]),
-                expected=row["expected"],
-                graded=row["asked"] - row["ungraded"],
-                ungraded=row["ungraded"],
-                last_graded=row["last_graded"],
             )
         )
     return found

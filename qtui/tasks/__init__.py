@@ -1,4 +1,4 @@
-"""Task sets: from a name, a file or the hub to a checked, ordered list of tasks."""
+"""Task sets: loading a checked, ordered list of tasks by name, from a file or from the hub."""
 
 from qtui.tasks.load import load_task_set
 

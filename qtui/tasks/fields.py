@@ -1,7 +1,7 @@
-"""The names that task sets use for input, reference and criteria, and one record's way to a `Task`.
+"""Making a `Task` from a record: the keys for input, reference and criteria.
 
-Three conventions are in use: ELYZA-tasks-100 on the hub (input, output, eval_aspect), the 2024 study (input_text, output_text,
-eval_aspect), and our own words (input, reference, criteria).
+Three conventions are supported: ELYZA-tasks-100 on the hub (input, output, eval_aspect), the 2024 study (input_text, output_text,
+eval_aspect), and that of qtui (input, reference, criteria).
 """
 
 from qtui.errors import UserError
@@ -14,7 +14,7 @@ CRITERIA = ("eval_aspect", "criteria")
 
 
 def task(record: Record) -> Task:
-    """Raises UserError where there is no input, or where a field is something else than text."""
+    """The task in a record. Raises UserError if it has no input, or if a field is not text."""
     text = _text(record, INPUT)
     if text is None:
         raise record.missing("input")
@@ -24,7 +24,7 @@ def task(record: Record) -> Task:
 
 
 def _text(record: Record, names: tuple[str, ...]) -> str | None:
-    """The first of the names that the record has. null counts as absent, as in a table with empty cells."""
+    """The value of the first of these keys that the record has. null counts as absent, like an empty cell of a table."""
     for name in names:
         value = record.values.get(name)
         if isinstance(value, str):

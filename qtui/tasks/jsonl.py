@@ -1,7 +1,7 @@
-"""JSON lines as they come from elsewhere: every line either a JSON object with a place to name, or an error that names the place.
+"""Reading JSON Lines files: every line is a JSON object, or a UserError names its file and line.
 
-Read as bytes and split at line feeds only: `str.splitlines` would also split at U+2028 and U+0085, which JSON allows inside a
-string and Japanese web text contains.
+Files are split only at line feeds: `str.splitlines` would also split at U+2028 and U+0085, which JSON allows inside strings and
+Japanese web text contains.
 """
 
 import json
@@ -24,15 +24,15 @@ class Record:
     where: str
     values: dict[str, Any]
 
-    def missing(self, wanted: str) -> UserError:
-        return UserError(f'{self.where}: no "{wanted}" (keys: {_listed(self.values)})')
+    def missing(self, key: str) -> UserError:
+        return UserError(f'{self.where}: no "{key}" (keys: {_listed(self.values)})')
 
-    def wrong_type(self, key: str, wanted: str) -> UserError:
-        return UserError(f'{self.where}: "{key}" is {_type_name(self.values[key])}, not {wanted}')
+    def wrong_type(self, key: str, expected: str) -> UserError:
+        return UserError(f'{self.where}: "{key}" is {_type_name(self.values[key])}, not {expected}')
 
 
 def records(path: Path) -> Iterator[Record]:
-    """The objects of a file in its order; blank lines are passed over. Raises UserError with file and line."""
+    """The objects of a file in order; blank lines are skipped. Raises UserError with file and line."""
     for number, line in enumerate(read_bytes(path).removeprefix(BYTE_ORDER_MARK).split(b"\n"), start=1):
         if line.strip():
             where = f"{path}:{number}"
@@ -51,7 +51,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def storable(text: str) -> str:
-    """The text with lone surrogates replaced: JSON escapes can spell them, UTF-8 and so the store cannot hold them."""
+    """The text with lone surrogates replaced: JSON escapes can contain them, but UTF-8, and so the store, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -69,14 +69,14 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{where}: not JSON that can be read: a number too long or nesting too deep") from None
+        raise UserError(f"{where}: JSON that cannot be read: a number is too long or nesting is too deep") from None
     if not isinstance(value, dict):
-        raise UserError(f"{where}: {_type_name(value)}, not an object: one {{…}} per line is expected")
+        raise UserError(f"{where}: {_type_name(value)}, not an object. Every line must be one {{…}}")
     return value
 
 
 def _listed(values: dict[str, Any]) -> str:
-    """Key names as JSON would escape them where they are not printable: they come from outside."""
+    """The keys for a message, escaped as in JSON if not printable: they come from a foreign file."""
     names = [name if name.isprintable() else json.dumps(name) for name in values]
     more = f", and {len(names) - KEYS_SHOWN} more" if len(names) > KEYS_SHOWN else ""
     return (", ".join(names[:KEYS_SHOWN]) or "none") + more

@@ -1,4 +1,4 @@
-"""The files that hold tasks, each read into records that know their place: JSON lines, CSV, Parquet."""
+"""Reading task files into records that know their place: JSON Lines, CSV, Parquet."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ LONGEST_CELL = 2**31 - 1
 
 
 def csv_records(path: Path) -> Iterator[Record]:
-    """Rows of a comma-separated file with a header. A line end inside a cell becomes a newline, as the cell was typed."""
+    """Rows of a comma-separated file with a header. Line ends inside a cell become newlines."""
     csv.field_size_limit(LONGEST_CELL)
     rows = _csv_rows(path)
     header = next(rows, (1, []))[1]
@@ -26,22 +26,22 @@ def csv_records(path: Path) -> Iterator[Record]:
 
 
 def parquet_records(path: Path) -> Iterator[Record]:
-    """Rows of a Parquet file; only the columns that matter are read."""
+    """Rows of a Parquet file; only the columns of task fields are read."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         input_file.check(path)
     except OSError:
-        read_bytes(path)  # says what is wrong
+        read_bytes(path)  # raises a UserError with the reason
     try:
         columns = pyarrow.parquet.read_schema(path).names
-        wanted = [name for name in columns if name in (*fields.INPUT, *fields.REFERENCE, *fields.CRITERIA)]
-        if not set(wanted) & set(fields.INPUT):
+        used = [name for name in columns if name in (*fields.INPUT, *fields.REFERENCE, *fields.CRITERIA)]
+        if not set(used) & set(fields.INPUT):
             raise Record(str(path), dict.fromkeys(columns)).missing("input")
-        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=wanted).to_pylist()
+        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=used).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
     for number, row in enumerate(rows, start=1):
         yield Record(f"{path}: row {number}", row)
 
@@ -64,7 +64,7 @@ def _text(path: Path) -> str:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line on which the row begins, its cells); blank lines are passed over."""
+    """Yield (first line of the row, its cells); blank lines are skipped."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     while True:
         line = reader.line_num + 1

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from qtui.judges import Question, make
+from qtui.judges import Question, create_judge
 from qtui.records import JudgeSpec
 from tests.bench.ratio import Ratio, measure
 from tests.judges.endpoint import endpoint
@@ -30,7 +30,7 @@ def ratios() -> Iterator[Ratio]:
 
 
 async def _grade(spec: JudgeSpec, at_once: int) -> None:
-    judge = make(spec)
+    judge = create_judge(spec)
     gate = asyncio.Semaphore(at_once)
 
     async def one(number: int) -> None:

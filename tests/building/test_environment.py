@@ -55,8 +55,8 @@ def test_a_build_that_is_installed_or_kept_is_not_made_again(
         environment.install_llama_cpp(wanted, board, RELEASE)
     assert installed == [tmp_path / "kept.whl"]
     assert lines(capsys) == [
-        "llama.cpp for cpu: is installed",
-        "llama.cpp for cpu: taken from the cache of an earlier build",
+        "llama.cpp for cpu: already installed",
+        "llama.cpp for cpu: copied from the build cache",
     ]
 
 

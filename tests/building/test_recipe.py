@@ -23,7 +23,7 @@ def compilers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def has_gpu(monkeypatch: pytest.MonkeyPatch, **names: str) -> None:
     """The machine has these GPUs, by maker."""
-    monkeypatch.setattr(recipe, "names_of", lambda vendor: [names[vendor]] if vendor in names else [])
+    monkeypatch.setattr(recipe, "gpu_names", lambda vendor: [names[vendor]] if vendor in names else [])
 
 
 def with_nvcc(monkeypatch: pytest.MonkeyPatch, *, cublas: bool = True) -> None:

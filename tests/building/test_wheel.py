@@ -85,7 +85,7 @@ def test_a_wheel_is_found_again_by_its_own_recipe_alone(source: Path) -> None:
 def test_a_build_that_fails_says_why_names_its_log_and_leaves_no_wheel(source: Path) -> None:
     (source / "llama.cpp").write_text("this is no C++;\n")
     wanted = recipe.for_machine("cpu")
-    with pytest.raises(UserError, match=r"error.*The whole output: .*build\.log"):
+    with pytest.raises(UserError, match=r"error.*Full output: .*build\.log"):
         build(source, wanted)
     assert wheel.cached(wanted) is None
 

@@ -33,7 +33,7 @@ def import_it(store_path: Path) -> None:
 def test_imported_run_says_that_its_models_are_not_here(store_path: Path, invoke: Invoke) -> None:
     import_it(store_path)
     done = invoke("divergence")
-    assert "run 1 (pets) was imported: the models that answered are not on this machine" in str(done.exception)
+    assert "run 1 (pets) was imported: its models are not on this machine" in str(done.exception)
 
 
 def test_unknown_names_are_answered_with_those_there_are(store_path: Path, invoke: Invoke) -> None:

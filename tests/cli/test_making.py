@@ -113,7 +113,7 @@ def test_another_file_in_the_way_is_not_overwritten_unasked(store_path: Path, tm
     (tmp_path / "demo-Q8_0.gguf").write_text("my notes")
     refused = qtui("quantize", "demo", "--type", "Q8_0", "--out", tmp_path, store=store_path)
     assert refused.returncode == 1
-    assert "--force replaces it" in refused.stderr
+    assert "replace it with --force" in refused.stderr
     assert (tmp_path / "demo-Q8_0.gguf").read_text() == "my notes"
 
 

@@ -29,10 +29,10 @@ def test_the_processes_that_quantize_import_nothing_from_the_current_folder(
 ) -> None:
     from qtui.runner import quantization
 
-    async def make() -> list[quantization.Made]:
-        wish = quantization.Wish("demo", ("Q8_0",), out=tmp_path)
-        source = await quantization.find_source(wish, lambda _: None)
-        return await quantization.make(wish, source, lambda _: None)
+    async def make() -> list[quantization.QuantizedType]:
+        wish = quantization.QuantizationJob("demo", ("Q8_0",), out=tmp_path)
+        source = await quantization.prepare_source(wish, lambda _: None)
+        return await quantization.quantize(wish, source, lambda _: None)
 
     assert [made.reason for made in asyncio.run(make())] == [""]
     assert here.imported() == []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qtui.errors import UserError
-from qtui.judges import Question, Reply, make
+from qtui.judges import Question, Reply, create_judge
 from qtui.judges.openai import REPLY_TRIES
 from qtui.records import JudgeSpec
 from tests.judges.endpoint import Failure, Say, endpoint
@@ -19,7 +19,7 @@ def spec(base_url: str, **changes: object) -> JudgeSpec:
 
 async def ask(say: Say, question: Question = QUESTION, **changes: object) -> tuple[Reply, list[str]]:
     with endpoint(say) as served:
-        judge = make(spec(served.base_url, **changes))
+        judge = create_judge(spec(served.base_url, **changes))
         try:
             return await judge.grade(question, 1), served.prompts
         finally:
@@ -86,7 +86,7 @@ async def test_nobody_at_the_address_stops_the_judge(monkeypatch: pytest.MonkeyP
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        judge = make(spec(address))
+        judge = create_judge(spec(address))
         with pytest.raises(UserError, match="cannot be reached"):
             await judge.grade(QUESTION, 1)
         await judge.close()
@@ -94,18 +94,18 @@ async def test_nobody_at_the_address_stops_the_judge(monkeypatch: pytest.MonkeyP
 
 def test_missing_key_for_the_cloud_is_said_before_anything_is_asked() -> None:
     with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
-        make(JudgeSpec("openai", model="gpt"))
+        create_judge(JudgeSpec("openai", model="gpt"))
 
 
 def test_template_without_a_place_for_the_answer_is_refused() -> None:
     with pytest.raises(UserError, match=r"has no \{pred\}"):
-        make(spec("http://127.0.0.1:1/v1", prompt="no slot"))
+        create_judge(spec("http://127.0.0.1:1/v1", prompt="no slot"))
 
 
 def test_fingerprint_changes_with_model_and_template_and_not_with_concurrency() -> None:
-    one = make(spec("http://127.0.0.1:1/v1"))
-    assert one.fingerprint == make(spec("http://127.0.0.1:2/v1", concurrency=1)).fingerprint
-    assert one.fingerprint != make(spec("http://127.0.0.1:1/v1", prompt="{pred}")).fingerprint
+    one = create_judge(spec("http://127.0.0.1:1/v1"))
+    assert one.fingerprint == create_judge(spec("http://127.0.0.1:2/v1", concurrency=1)).fingerprint
+    assert one.fingerprint != create_judge(spec("http://127.0.0.1:1/v1", prompt="{pred}")).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ SWITCHED_OFF = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.
 
 async def bodies(say: Say, questions: int = 1) -> list[dict[str, Any]]:
     with endpoint(say) as served:
-        judge = make(spec(served.base_url))
+        judge = create_judge(spec(served.base_url))
         for number in range(questions):
             await judge.grade(Question("a", "b", "c", f"d{number}"), 1)
         await judge.close()

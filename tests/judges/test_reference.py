@@ -1,9 +1,9 @@
-from qtui.judges import Question, make
+from qtui.judges import Question, create_judge
 from qtui.records import JudgeSpec
 
 
 async def grade(answer: str, reference: str = "東京は日本の首都です。人口は約千四百万人です。") -> int | None:
-    return (await make(JudgeSpec("reference")).grade(Question("問い", reference, "", answer), 1)).grade
+    return (await create_judge(JudgeSpec("reference")).grade(Question("問い", reference, "", answer), 1)).grade
 
 
 async def test_the_reference_itself_has_the_highest_grade() -> None:
@@ -27,5 +27,5 @@ async def test_a_task_without_a_reference_is_ungraded() -> None:
 
 
 async def test_the_reason_names_overlap_not_quality() -> None:
-    reply = await make(JudgeSpec("reference")).grade(Question("", "abc", "", "abc"), 1)
+    reply = await create_judge(JudgeSpec("reference")).grade(Question("", "abc", "", "abc"), 1)
     assert "not quality" in reply.reason

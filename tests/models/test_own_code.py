@@ -89,6 +89,6 @@ def test_an_experiment_that_does_not_ask_is_told_before_anything_is_fetched(tmp_
 
 
 def test_llama_cpp_is_refused_asked_or_not(tmp_path: Path) -> None:
-    assert "code of its own, which llama.cpp does not have" in problem(
+    assert "needs the Python code in its repository, which llama.cpp cannot run" in problem(
         tmp_path, "llama.cpp", "trust_remote_code = true"
     )

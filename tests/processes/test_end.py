@@ -9,7 +9,7 @@ import pytest
 
 from qtui.engines.device.memory import AddressSpace
 from qtui.processes import log_end
-from qtui.processes.end import End, MemoryHad, Subject, in_words
+from qtui.processes.end import End, MemoryUse, Subject, in_words
 from tests.processes.log_ends import (
     ALLOCATION_FAILED,
     ASKED,
@@ -31,8 +31,8 @@ LOG = Path("/logs/run-1-3.log")
 DOING = "loading weights (87 %)"
 
 
-def told(code: int, written: str = "", memory: MemoryHad | None = None, doing: str = DOING) -> str:
-    return in_words(WORKER, End(code, doing, LOG, written, memory or MemoryHad()))
+def told(code: int, written: str = "", memory: MemoryUse | None = None, doing: str = DOING) -> str:
+    return in_words(WORKER, End(code, doing, LOG, written, memory or MemoryUse()))
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def told(code: int, written: str = "", memory: MemoryHad | None = None, doing: s
         (
             signal.SIGBUS,
             "Bus error",
-            "(SIGBUS) while loading weights (87 %). A file that it reads may have been cut off",
+            "(SIGBUS) while loading weights (87 %). A file that it reads may be truncated",
         ),
         (signal.SIGILL, "Illegal instruction", "(SIGILL) while loading weights (87 %). Reinstall llama-cpp-python"),
-        (signal.SIGTERM, "", "was ended (SIGTERM) by another process or a person while loading weights (87 %)."),
+        (signal.SIGTERM, "", "was stopped (SIGTERM) by another process or a person while loading weights (87 %)."),
         (signal.SIGSYS, "", "made a system call that is forbidden here (SIGSYS) while"),
         (signal.SIGXCPU, "", "used up its limit of processor time (SIGXCPU, `ulimit -t`) while"),
-        (signal.SIGUSR2, "", "was ended by a signal (SIGUSR2) while"),
-        (signal.SIGRTMIN + 3, "", f"was ended by a signal (signal {signal.SIGRTMIN + 3}) while"),
+        (signal.SIGUSR2, "", "was stopped by a signal (SIGUSR2) while"),
+        (signal.SIGRTMIN + 3, "", f"was stopped by a signal (signal {signal.SIGRTMIN + 3}) while"),
     ],
 )
 def test_signal_is_told_in_words_with_what_was_going_on_and_the_log(number: int, trace: str, words: str) -> None:
@@ -118,45 +118,45 @@ def test_signal_of_another_process_is_not_explained_by_an_error_before_it() -> N
 
 
 def test_limit_on_addresses_is_named_with_lack_of_memory() -> None:
-    had = MemoryHad(address_space=AddressSpace(2 * GIB, GIB, GIB))
+    had = MemoryUse(address_space=AddressSpace(2 * GIB, GIB, GIB))
     assert "Its address space is limited to 2.0 GiB (`ulimit -v`)." in told(-6, crashed("Aborted", BAD_ALLOC), had)
 
 
 def test_crash_that_names_no_cause_near_the_limit_on_addresses_may_come_of_it() -> None:
-    near = told(-11, "", MemoryHad(address_space=AddressSpace(2 * GIB, GIB, 2 * GIB - 5)))
-    far = told(-11, "", MemoryHad(address_space=AddressSpace(2 * GIB, GIB, GIB)))
-    assert "limited to 2.0 GiB (`ulimit -v`) and it had taken 2.0 GiB: it may have run out of memory" in near
+    near = told(-11, "", MemoryUse(address_space=AddressSpace(2 * GIB, GIB, 2 * GIB - 5)))
+    far = told(-11, "", MemoryUse(address_space=AddressSpace(2 * GIB, GIB, GIB)))
+    assert "limited to 2.0 GiB (`ulimit -v`) and it had used 2.0 GiB: it may have run out of memory" in near
     assert "memory" not in far
 
 
 def test_limit_on_addresses_is_no_limit_of_a_gpu() -> None:
-    had = MemoryHad(address_space=AddressSpace(2 * GIB, GIB, 2 * GIB))
+    had = MemoryUse(address_space=AddressSpace(2 * GIB, GIB, 2 * GIB))
     assert "ulimit" not in told(-6, crashed("Aborted", CUDA), had)
 
 
 def test_kernel_that_kills_for_memory_is_told_with_what_was_had_and_free() -> None:
-    had = MemoryHad(int(21.3 * GIB), int(0.2 * GIB), 24 * GIB, 64 * GIB, killed_for_memory=True)
+    had = MemoryUse(int(21.3 * GIB), int(0.2 * GIB), 24 * GIB, 64 * GIB, killed_for_memory=True)
     assert told(-9, memory=had, doing="loading weights (41 %)") == (
-        "The kernel killed the worker for lack of memory while loading weights (41 %): it had 21.3 GiB and 205 MiB were free "
-        "(limit of the container 24.0 GiB). Use a smaller model, fewer slots or a smaller context. Its log: /logs/run-1-3.log"
+        "The kernel killed the worker for lack of memory while loading weights (41 %): it used 21.3 GiB and 205 MiB were free "
+        "(container limit 24.0 GiB). Use a smaller model, fewer slots or a smaller context. Its log: /logs/run-1-3.log"
     )
 
 
 def test_kernel_kill_without_a_container_names_the_memory_of_the_machine() -> None:
-    had = MemoryHad(60 * GIB, GIB, None, 64 * GIB, killed_for_memory=True, free_is_older=True)
-    assert "it had 60.0 GiB and 1.0 GiB were free a moment before (the machine has 64.0 GiB)." in told(-9, memory=had)
+    had = MemoryUse(60 * GIB, GIB, None, 64 * GIB, killed_for_memory=True, grew_after_sample=True)
+    assert "it used 60.0 GiB and 1.0 GiB were free a moment before (the machine has 64.0 GiB)." in told(-9, memory=had)
 
 
 def test_kill_by_hand_is_told_as_such() -> None:
-    had = MemoryHad(2 * GIB, 30 * GIB, None, 64 * GIB, killed_for_memory=False)
+    had = MemoryUse(2 * GIB, 30 * GIB, None, 64 * GIB, killed_for_memory=False)
     assert told(-9, memory=had) == (
-        f"The worker was killed (SIGKILL) by another process or a person while {DOING}; it had 2.0 GiB and 30.0 GiB were free "
+        f"The worker was killed (SIGKILL) by another process or a person while {DOING}; it used 2.0 GiB and 30.0 GiB were free "
         f"(the machine has 64.0 GiB). Its log: {LOG}"
     )
 
 
 def test_kill_where_memory_was_short_names_the_guards_that_kill_for_it() -> None:
-    had = MemoryHad(60 * GIB, GIB, None, 64 * GIB, killed_for_memory=False)
+    had = MemoryUse(60 * GIB, GIB, None, 64 * GIB, killed_for_memory=False)
     said = told(-9, memory=had)
     assert "by another process or a person" in said
     assert "systemd-oomd" in said
@@ -173,7 +173,7 @@ def test_kill_on_a_system_that_does_not_count_is_left_open() -> None:
         (1, "libgomp: Thread creation failed: Resource busy\n", "status 1 while loading weights (87 %): libgomp"),
         (3, "the licence of this model has run out\n", "status 3 while loading weights (87 %): the licence of this model"),
         (2, HEADER + LOADING + ASKED, "ended with status 2 while loading weights (87 %): its log names no cause."),
-        (0, HEADER + LOADING, "ended before it was done while loading weights (87 %)."),
+        (0, HEADER + LOADING, "ended before it was finished while loading weights (87 %)."),
     ],
 )  # fmt: skip
 def test_exit_is_told_with_the_last_message_of_its_log(code: int, written: str, words: str) -> None:

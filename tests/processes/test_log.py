@@ -14,7 +14,7 @@ import pytest
 from qtui import __version__, paths
 from qtui.engines.device.gpus import Gpu
 from qtui.processes import header
-from qtui.processes.log import begin_anew_if_large
+from qtui.processes.log import rotate_if_large
 from qtui.records import Sampling, VariantSpec
 
 PATIENCE_SECONDS = 30.0
@@ -163,10 +163,10 @@ def test_command_line_of_qtui_is_traced(tmp_path: Path) -> None:
 def test_log_that_has_grown_large_is_begun_anew(tmp_path: Path) -> None:
     log = tmp_path / "bench.log"
     log.write_bytes(b"x" * ((8 << 20) + 1))
-    begin_anew_if_large(log)
+    rotate_if_large(log)
     assert not log.exists()
     assert (tmp_path / "bench.log.old").exists()
-    begin_anew_if_large(log)
+    rotate_if_large(log)
 
 
 @pytest.mark.parametrize(

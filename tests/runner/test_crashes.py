@@ -164,7 +164,7 @@ def test_kernel_kill_for_memory_is_told_as_such_with_what_was_had_and_free(
         group.have_killed(worker)
         reason = experiment.end()
     assert re.match(rf"The kernel killed the worker for lack of memory {doing}: it had [\d.]+ (MiB|GiB) and ", reason)
-    assert re.search(r"were free( a moment before)? \(limit of the container 640 MiB\)\. ", reason)
+    assert re.search(r"were free( a moment before)? \(container limit 640 MiB\)\. ", reason)
     assert "Use a smaller model, fewer slots or a smaller context." in reason
     assert reason in experiment.log().read_text()
 
@@ -186,7 +186,9 @@ def test_worker_that_is_ended_by_hand_is_told_as_such(experiment: CrashingRuns) 
     worker.terminate()
     worker.resume()
     reason = experiment.end()
-    assert re.match(rf"The worker was ended \(SIGTERM\) by another process or a person {ANSWERING}\. Its log: ", reason)
+    assert re.match(
+        rf"The worker was stopped \(SIGTERM\) by another process or a person {ANSWERING}\. Its log: ", reason
+    )
 
 
 def test_runner_that_crashes_leaves_its_trace_and_the_follower_names_its_log(experiment: CrashingRuns) -> None:

@@ -174,7 +174,7 @@ def test_weights_that_changed_since_the_run_are_refused(demo: Demo, store: Store
     finally:
         runs.set_variant(store, variant.id, facts=VariantFacts(weights_fingerprint=own))
     assert refused.returncode == 1
-    assert "demo-ja F16: the weights at demo have changed since run 1 answered with them" in refused.stderr
+    assert "demo-ja F16: the weights at demo have changed since they answered in run 1" in refused.stderr
 
 
 def test_prompts_that_changed_since_the_run_are_refused(demo: Demo, store: Store) -> None:
@@ -187,4 +187,4 @@ def test_prompts_that_changed_since_the_run_are_refused(demo: Demo, store: Store
     finally:
         runs.set_variant(store, pair.baseline_id, conditions={"prompt": own})
     assert refused.returncode == 1
-    assert "demo-ja: run 1 asked with other prompts" in refused.stderr
+    assert "demo-ja: the prompts have changed since run 1 answered" in refused.stderr

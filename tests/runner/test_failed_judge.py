@@ -64,7 +64,7 @@ def test_reason_of_a_judge_without_a_grade_says_how_it_is_asked_again_and_remove
     ask_typo(store)
     reason = judge_of(store, TYPO).reason
     assert reason.endswith(
-        "It is not asked again unless `qtui judge` names it; `qtui judge remove openai:typo` takes it from the run."
+        "It is not asked again unless you add it again with `qtui judge`; `qtui judge remove openai:typo` removes it from the run."
     )
 
 
@@ -135,7 +135,7 @@ def half_graded(store: Store) -> Store:
 
 def test_judge_with_some_grades_makes_the_run_failed_and_says_how_it_is_removed(half_graded: Store) -> None:
     assert run_of(half_graded).state == "failed"
-    assert "`qtui judge remove openai:grader` takes it from the run." in run_of(half_graded).reason
+    assert "`qtui judge remove openai:grader` removes it from the run." in run_of(half_graded).reason
 
 
 def test_judge_with_some_grades_goes_on_where_it_stopped(half_graded: Store) -> None:
@@ -243,8 +243,8 @@ def test_typo_on_a_finished_run_spoils_no_later_command(ran: Store, file: Path) 
 def test_judge_of_the_experiment_cannot_be_removed_and_the_error_says_how_it_could(ran: Store, file: Path) -> None:
     done = qtui(ran, "judge", "remove", "reference")
     assert done.returncode == 1
-    assert "the judge reference is named by its experiment and stays with it" in done.stderr
-    assert f"out of {file}" in " ".join(done.stderr.split())
+    assert "the judge reference belongs to its experiment" in done.stderr
+    assert f"[[judges]] table from {file}" in " ".join(done.stderr.split())
     assert judge_of(ran, "reference").state == "done"
 
 
@@ -282,7 +282,7 @@ def test_asking_the_experiments_judge_elsewhere_is_refused_with_where_to_change_
     opened, label = experiments_judge(tmp_path)
     done = judge(opened, "openai", "--model", "m", "--base-url", "http://127.0.0.1:10/v1")
     assert done.returncode == 1
-    assert f"the judge {label} is part of its experiment, which says where it is asked" in done.stderr
+    assert f"the judge {label} belongs to its experiment, which sets its address" in done.stderr
     assert judge_of(opened, label).takes == 1
 
 
@@ -292,7 +292,7 @@ def test_added_judge_that_the_experiment_names_later_is_the_experiments(ran: Sto
         file.write_text(SHORT + openai_judge("typo", served.base_url))
         assert qtui(ran, "run", str(file)).returncode == 1
     assert run_of(ran).state == "failed"
-    assert "is named by its experiment" in qtui(ran, "judge", "remove", TYPO).stderr
+    assert "belongs to its experiment" in qtui(ran, "judge", "remove", TYPO).stderr
 
 
 def test_more_takes_of_the_experiments_judge_are_graded(ran: Store) -> None:

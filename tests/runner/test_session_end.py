@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.session_end import ROOT, Commands, notices_here, what_ends_runs
+from qtui.session_end import ROOT, Commands, find_notices, notices_here
 from tests.runner.test_survival import PATIENCE_SECONDS, Runs, kill
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
@@ -49,7 +49,7 @@ def test_json_of_a_detached_run_stays_json(experiment: Runs) -> None:
 
 
 def test_detached_run_that_nothing_ends_is_told_nothing(experiment: Runs) -> None:
-    if what_ends_runs(os.environ, ROOT):
+    if find_notices(os.environ, ROOT):
         pytest.skip("the tests run in a login session whose end would end a run")
     done = experiment.qtui("run", str(experiment.file), "--detach")
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""A machine's files below a folder of the test, as far as `what_ends_runs` reads them."""
+"""A machine's files below a folder of the test, as far as `find_notices` reads them."""
 
 from pathlib import Path
 

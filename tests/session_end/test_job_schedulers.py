@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.session_end import Commands, Notice, what_ends_runs
+from qtui.session_end import Commands, Notice, find_notices
 from tests.session_end.system import HOST, SESSION, System
 
 NOW = 1_700_000_000.0  # 07:13 on 15 November 2023 in Tokyo
@@ -56,7 +56,7 @@ SCRIPTS = {
 
 
 def notice(environment: dict[str, str], root: Path, *, now: float = NOW) -> Notice:
-    [found] = what_ends_runs(environment, root, COMMANDS, now=now)
+    [found] = find_notices(environment, root, COMMANDS, now=now)
     return found
 
 
@@ -70,7 +70,7 @@ def test_shell_of_a_slurm_job_is_told_how_to_submit_the_run(system: System, envi
 @pytest.mark.parametrize("environment", SCRIPTS.values(), ids=SCRIPTS)
 def test_slurm_script_is_told_to_follow_the_run(system: System, environment: dict[str, str]) -> None:
     text = notice(environment, system.root).text
-    assert text.startswith("This is Slurm batch job 4711: the run ends with it. In a job's script leave out --detach")
+    assert text.startswith("This is Slurm batch job 4711: the run ends with it. Leave out --detach in the job's script")
     assert text.endswith(": qtui run calm2.toml")
 
 
@@ -96,7 +96,7 @@ def test_job_is_known_by_its_control_group_where_the_environment_has_nothing(
 def test_session_number_that_a_job_inherits_is_not_its_login_session(system: System) -> None:
     system.configure("etc/systemd/logind.conf", "KillUserProcesses=yes")
     system.is_in("/system.slice/slurmstepd.scope/job_4711/step_0/user/task_0")
-    assert notice({"XDG_SESSION_ID": "3", "USER": "alice"}, system.root).ends == "with Slurm job 4711"
+    assert notice({"XDG_SESSION_ID": "3", "USER": "alice"}, system.root).when == "with Slurm job 4711"
 
 
 @pytest.mark.usefixtures("tokyo")
@@ -162,7 +162,7 @@ def test_shell_of_another_scheduler_is_told_its_own_command(
 )
 def test_script_of_another_scheduler_is_told_to_follow_the_run(system: System, environment: dict[str, str]) -> None:
     found = notice(environment, system.root)
-    assert "batch job 12: the run ends with it. In a job's script leave out --detach" in found.text
+    assert "batch job 12: the run ends with it. Leave out --detach in the job's script" in found.text
 
 
 @pytest.mark.parametrize(
@@ -171,19 +171,19 @@ def test_script_of_another_scheduler_is_told_to_follow_the_run(system: System, e
 )
 def test_shell_outside_of_jobs_has_no_notice(system: System, environment: dict[str, str]) -> None:
     system.is_in(SESSION)
-    assert what_ends_runs(environment, system.root) == ()
+    assert find_notices(environment, system.root) == ()
 
 
 @pytest.mark.parametrize("environment", [SRUN_SHELL, {"LSB_JOBID": "12", "LSB_INTERACTIVE": "Y"}])
 @pytest.mark.parametrize("file", ["my file.toml", "it's.toml", 'a"$HOME"`id`.toml'])
 def test_any_file_name_comes_through_the_shell_whole(system: System, environment: dict[str, str], file: str) -> None:
-    [found] = what_ends_runs(environment, system.root, Commands.of_run("run", file, store=Path("/s.sqlite")))
+    [found] = find_notices(environment, system.root, Commands.of_run("run", file, store=Path("/s.sqlite")))
     inner = shlex.split(found.commands[0])[-1]
     assert shlex.split(inner) == ["qtui", "run", file, "--store", "/s.sqlite"]
 
 
 def test_running_run_is_stopped_first(system: System) -> None:
-    [found] = what_ends_runs(SRUN_SHELL, system.root, Commands.of_running(3, Path("/s.sqlite")), now=NOW)
+    [found] = find_notices(SRUN_SHELL, system.root, Commands.of_running(3, Path("/s.sqlite")), now=NOW)
     assert found.text.endswith(
         "Stop it with `qtui cancel 3 --store /s.sqlite`, then submit it instead:"
         ' sbatch --wrap "qtui resume 3 --store /s.sqlite"'

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from qtui.session_end import Commands, what_ends_runs
+from qtui.session_end import Commands, find_notices
 from tests.session_end.system import HOST, SESSION, USER_SCOPE, System
 
 COMMANDS = Commands(("qtui", "run", "calm2.toml"), ("qtui", "run", "calm2.toml", "--detach"))
@@ -14,7 +14,7 @@ YES, NO = "KillUserProcesses=yes", "KillUserProcesses=no"
 
 
 def texts(system: System, environment: dict[str, str] | None = None) -> list[str]:
-    return [found.text for found in what_ends_runs(environment or {}, system.root, COMMANDS)]
+    return [found.text for found in find_notices(environment or {}, system.root, COMMANDS)]
 
 
 def kills(system: System) -> bool:
@@ -27,7 +27,7 @@ def test_session_that_logind_ends_is_told_both_commands(system: System) -> None:
     system.configure(MAIN, YES)
     system.is_in(SESSION)
     assert texts(system) == [
-        f"The run ends when you log out of {HOST} or lose the connection: logind ends what a session leaves behind "
+        f"The run ends when you log out of {HOST} or lose the connection: logind ends all processes of a session "
         f"(KillUserProcesses=yes). Start it outside of the session instead: loginctl enable-linger && {OUTSIDE}"
     ]
 
@@ -191,5 +191,5 @@ def test_user_of_a_directory_service_is_known_by_the_environment(system: System)
 def test_job_and_login_session_have_a_notice_each(system: System) -> None:
     system.configure(MAIN, YES)
     system.is_in(SESSION)
-    found = what_ends_runs({"JOB_ID": "12", "QUEUE": "q", "JOB_NAME": "QLOGIN"}, system.root)
-    assert [each.ends for each in found] == ["with Grid Engine job 12", f"when you log out of {HOST}"]
+    found = find_notices({"JOB_ID": "12", "QUEUE": "q", "JOB_NAME": "QLOGIN"}, system.root)
+    assert [each.when for each in found] == ["with Grid Engine job 12", f"when you log out of {HOST}"]

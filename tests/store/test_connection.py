@@ -10,6 +10,7 @@ import pytest
 
 from qtui.errors import UserError
 from qtui.store import connection, open_store
+from qtui.store.cursor import StoreCursor
 from qtui.store.schema import MIGRATIONS
 
 
@@ -83,7 +84,7 @@ def test_store_that_another_process_makes_while_it_is_opened_opens(
 
         left = statements
 
-        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        def execute(self, *arguments: Any) -> StoreCursor:
             if self.left == 0 and not self.in_transaction:
                 make_by_another(path)
             self.left -= 1

@@ -12,6 +12,7 @@ import pytest
 
 from qtui.records import Answer, Grade, Task, TaskSet
 from qtui.store import Store, answers, grades, leases, notes, open_store, runs
+from qtui.store.errors import LeaseHeldError
 from tests.store.old_store import fill_old
 
 TASKS = TaskSet("two", (Task("a", "ra", "ca"), Task("b", "rb", "cb")))
@@ -187,7 +188,7 @@ def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:
     child = subprocess.Popen([sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"held\n"
-    with pytest.raises(leases.LeaseHeldError, match=rf"Run {run} is already running \(pid {child.pid} on "):
+    with pytest.raises(LeaseHeldError, match=rf"Run {run} is already running \(pid {child.pid} on "):
         leases.take(store, run)
     child.kill()
     child.wait()

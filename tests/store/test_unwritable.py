@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from qtui.errors import NoSpaceError, UserError
+from qtui.errors import UserError
 from qtui.records import Task, TaskSet
 from qtui.store import Store, connection, open_store, runs
+from qtui.store.errors import NoSpaceError
 from tests import other_user
 from tests.filled_store import fill
 from tests.mounts import ROOT, run_with_own_mounts

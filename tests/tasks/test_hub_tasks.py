@@ -62,9 +62,9 @@ def test_an_unknown_split_lists_the_files(tmp_path: Path) -> None:
 
 def test_what_is_not_cached_says_so_and_not_how_the_library_failed(tmp_path: Path) -> None:
     done = ask(tmp_path, "hf:team/none")
-    assert "hf:team/none: is not in the hub's cache" in done.stderr
+    assert "hf:team/none: is not in the cache" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_name_that_the_hub_cannot_have_is_refused(tmp_path: Path) -> None:
-    assert "not a name of the hub" in ask(tmp_path, "hf:a/b/c").stderr
+    assert "not a name of a data set on the hub" in ask(tmp_path, "hf:a/b/c").stderr

@@ -79,7 +79,7 @@ def test_keys_from_outside_cannot_drive_the_terminal(tmp_path: Path) -> None:
         (b'{"input": " "}\n', ':1: "input" is empty'),
         (b'\n["a"]\n', ":2: a list, not an object"),
         (b'{"input": "a"\n', ":1: not JSON"),
-        (b"[" * 100_000, ":1: not JSON that can be read"),
+        (b"[" * 100_000, ":1: JSON that cannot be read"),
         (b'{"input": "a"}\n{"input": "\x82\xa0"}\n', ":2: not UTF-8"),
         (b'{"input": "a"}\n\n{"input": "a"}\n', ":3: the same task as in "),
         (b"", ": has no tasks"),
@@ -121,7 +121,7 @@ def test_parquet_without_an_input_column_names_its_columns(tmp_path: Path) -> No
 def test_what_is_not_parquet_is_refused_without_a_traceback(tmp_path: Path) -> None:
     path = tmp_path / "own.parquet"
     path.write_bytes(b"PAR1 no")
-    assert refusal(path).startswith(f"{path}: not a Parquet file")
+    assert refusal(path).startswith(f"{path}: not a readable Parquet file")
 
 
 def test_a_lone_surrogate_becomes_a_replacement_character(tmp_path: Path) -> None:
@@ -142,13 +142,15 @@ def test_the_demo_tasks_load_by_name_wherever_the_experiment_lies(tmp_path: Path
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"no task set 'dmeo': known are demo, ELYZA-tasks-100; a file ends in \.jsonl"):
+    with pytest.raises(
+        UserError, match=r"no task set 'dmeo' \(known names: demo, ELYZA-tasks-100\)\. .* must end in \.jsonl"
+    ):
         load_task_set("dmeo")
 
 
 def test_a_folder_and_an_unknown_suffix_are_refused(tmp_path: Path) -> None:
     assert "is a folder" in refusal(tmp_path)
-    assert ".xlsx is not a form of task sets" in refusal(tmp_path / "own.xlsx")
+    assert ".xlsx is not a format of task sets" in refusal(tmp_path / "own.xlsx")
     assert refusal(tmp_path / "gone.jsonl") == f"{tmp_path / 'gone.jsonl'}: no such file"
 
 

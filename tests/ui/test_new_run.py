@@ -104,7 +104,7 @@ async def test_a_password_that_is_typed_into_an_address_is_not_saved(
         app.screen.query_one("#judge").value = "m@https://u:hunter2pw@h/v1"  # type: ignore[attr-defined]
         await until(pilot, lambda: "hunter2pw@h" in app.screen.query_one("#toml").text)  # type: ignore[attr-defined]
         await pilot.press("ctrl+s")
-        await until_shown(pilot, "has a password or key in it")
+        await until_shown(pilot, "contains a password or key")
         await pilot.press("escape")
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(b"hunter2pw" in content for content in written)

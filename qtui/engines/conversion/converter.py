@@ -38,7 +38,7 @@ from qtui.engines.weights import unfinished
 from qtui.errors import UserError
 from qtui.files import private_files
 from qtui.processes import child_process, log, parent
-from qtui.processes.end import End, MemoryHad, Subject, in_words
+from qtui.processes.end import End, MemoryUse, Subject, in_words
 from qtui.processes.log import MARK
 
 DISTRIBUTION = "llama-cpp-python"
@@ -253,8 +253,8 @@ def _run(
 def _killed_in_words(code: int, said: list[str], before: OomKills) -> str:
     """How a signal ended it."""
     now = memory()
-    had = MemoryHad(
-        had=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    had = MemoryUse(
+        peak=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         free=now.free,
         limit=now.limit,
         total=now.total,

@@ -40,7 +40,7 @@ def listen() -> None:
 
     _callback = llama_cpp.llama_log_callback(heard)
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
-    if log.is_kept():
+    if log.is_open():
         log.note(*library.lines())
 
 
@@ -87,7 +87,7 @@ class _Lines:
 
     def _takes_information(self, text: str) -> bool:
         """A process without a log of its own has a screen, which information would disturb."""
-        if not log.is_kept() or self.is_quiet or self._information > INFO_LINES:
+        if not log.is_open() or self.is_quiet or self._information > INFO_LINES:
             return False
         self._information += max(1, text.count("\n"))
         if self._information > INFO_LINES:
@@ -96,7 +96,7 @@ class _Lines:
         return True
 
     def _write(self, text: str) -> None:
-        if not log.is_kept():
+        if not log.is_open():
             sys.stderr.write(text)
             return
         # A piece of a line gets a line of its own: what a crash prints after it must not be taken for a part of it.

@@ -123,7 +123,7 @@ def _address_space_in_words(*, lacks_memory: bool) -> str:
     if space is None or not (lacks_memory or space.is_nearly_used):
         return ""
     limit = f"the address space of this process is limited to {gib(space.limit)} (`ulimit -v`)"
-    return limit if lacks_memory else f"{limit} and it had taken {gib(space.most)}: it may have run out of memory"
+    return limit if lacks_memory else f"{limit} and it had used {gib(space.most)}: it may have run out of memory"
 
 
 def _protocol_on_real_stdout() -> Say:

@@ -5,22 +5,20 @@ questions, in order, and `close` interrupts the statement that runs instead of w
 """
 
 import asyncio
-import contextlib
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from qtui.errors import UserError
 from qtui.store import Store, open_store
+from qtui.store.errors import StoreError
 
 T = TypeVar("T")
-Job = Callable[[Store | UserError], None]
+Job = Callable[[Store | StoreError], None]
 
 
-class StoreGoneError(UserError):
+class StoreGoneError(StoreError):
     """The store was deleted or moved while the workbench is open."""
 
     def __init__(self, path: Path, how: str = "was deleted or moved") -> None:
@@ -33,7 +31,7 @@ class StoreGoneError(UserError):
 class StoreReader:
     """Questions and small changes (stars, comments, requests to a runner), answered one after the other.
 
-    What SQLite refuses (a full disk, a locked or vanished file) is raised as UserError with the store's path. A store that cannot
+    What SQLite refuses (a full disk, a locked or vanished file) is raised as StoreError with the store's path. A store that cannot
     be written can be read all the same; a change of it is refused.
     """
 
@@ -44,7 +42,7 @@ class StoreReader:
         """How often a store was opened: what is known of an earlier one does not hold for the next."""
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
-        self._problem = UserError(f"{path}: is not open.")
+        self._problem = StoreError(f"{path}: is not open.")
         # A daemon: the program's end never waits for a statement on a slow file system.
         self._thread = threading.Thread(target=self._serve, name="store reader", daemon=True)
         self._thread.start()
@@ -61,24 +59,21 @@ class StoreReader:
         """Stop after the statement that is running now, which is interrupted."""
         # Before the thread is told to close it: there is no interrupting a closed connection.
         if self._store is not None and self._thread.is_alive():
-            with contextlib.suppress(sqlite3.ProgrammingError):
-                self._store.interrupt()
+            self._store.interrupt()
         self._jobs.put(None)
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def job(store: Store | UserError) -> None:
+        def job(store: Store | StoreError) -> None:
             # A cancelled question (its pane was left) is not asked at all.
             if future.cancelled():
                 return
             try:
-                if isinstance(store, UserError):
+                if isinstance(store, StoreError):
                     raise store
                 value = question(store)
-            except sqlite3.Error as error:
-                _tell(loop, _fail, future, UserError(f"{self.path}: {error}"))
             except BaseException as error:
                 _tell(loop, _fail, future, error)
             else:
@@ -94,7 +89,7 @@ class StoreReader:
         if self._store is not None:
             self._store.close()
 
-    def _current(self) -> Store | UserError:
+    def _current(self) -> Store | StoreError:
         """The store that lies at the path now: opened again if it is another one, an error while there is none.
 
         A deleted file would still answer, and take changes that nobody ever sees again.
@@ -114,7 +109,7 @@ class StoreReader:
         self._store, self._file = None, _file_at(self.path)
         try:
             self._store = open_store(self.path, create=create, must_write=False)
-        except UserError as problem:
+        except StoreError as problem:
             self._problem = problem
         else:
             self.opened += 1
@@ -126,11 +121,7 @@ def _emptied(former: Store) -> bool:
 
     SQLite knows the log by its name alone: what is in it would be taken for changes of the new store.
     """
-    try:
-        busy, *_ = former.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.Error:
-        return former.frozen_at is not None
-    return not busy
+    return former.empty_journal()
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

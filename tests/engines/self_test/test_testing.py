@@ -117,18 +117,19 @@ def test_a_product_that_never_ends_is_found(double: Double, monkeypatch: pytest.
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_test_that_is_killed_says_nothing_of_the_library(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once by chance: the test is made again. Each time: nothing is known, and nothing is kept."""
-    real, starts = testing.child_process.command, []
+    real = child_process.command
+    starts: list[str] = []
 
     def killed(module: str) -> list[str]:
         starts.append(module)
         is_first = len(starts) == 1
         return child_process.code_command(f"import os; os.kill(os.getpid(), {number})") if is_first else real(module)
 
-    monkeypatch.setattr(testing.child_process, "command", killed)
+    monkeypatch.setattr(child_process, "command", killed)
     assert {outcome.state for outcome in run([F16]).outcomes.values()} - {"not offered"} == {"right"}
 
     always = child_process.code_command(f"import os; os.kill(os.getpid(), {number})")
-    monkeypatch.setattr(testing.child_process, "command", lambda _: always)
+    monkeypatch.setattr(child_process, "command", lambda _: always)
     tested = run([F16], "another library")
     assert signal.Signals(number).name in tested.untested
     assert not tested.broken
@@ -139,7 +140,7 @@ def test_a_test_that_is_killed_says_nothing_of_the_library(number: int, monkeypa
 
 def test_a_package_that_is_missing_is_no_fault_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = child_process.code_command("import a_package_that_nobody_has")
-    monkeypatch.setattr(testing.child_process, "command", lambda _: broken)
+    monkeypatch.setattr(child_process, "command", lambda _: broken)
     tested = run([F16])
     assert "No module named 'a_package_that_nobody_has'" in tested.untested
     assert not testing.kept("a library").outcomes

@@ -1,0 +1,95 @@
+"""The errors that the store raises, one family: whoever catches `StoreError` catches all that SQLite and the disk can refuse.
+
+Errors of SQLite that are defects of qtui (a wrong number of parameters, a closed connection) are not translated: they keep their
+type and their traceback.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import NoReturn
+
+from qtui.errors import UserError
+
+_CANNOT_GROW = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE)
+"""A quota or a limit on file sizes, among rarer things: SQLite has a code of its own only for a full disk."""
+_PRIMARY = 0xFF
+"""The bits of a result code without its extension."""
+_DAMAGE = {
+    sqlite3.SQLITE_NOTADB: "is not a store (not an SQLite file). Name another with --store FILE.",
+    sqlite3.SQLITE_CORRUPT: (
+        "is damaged. Copy it aside and try `sqlite3 FILE .recover`; a new store is made with --store OTHER."
+    ),
+}
+_DEFECTS = (
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.InternalError,
+    sqlite3.NotSupportedError,
+)
+
+
+class StoreError(UserError):
+    """The store cannot be opened, read or changed. Its text names the file and says what to do."""
+
+
+class NoSpaceError(StoreError):
+    """A file could not grow. What was there before is whole, so the same command resumes once there is room."""
+
+    def __init__(self, path: Path, how: str = "no space left") -> None:
+        super().__init__(
+            f"{how} on {path.parent} (for {path.name}): free some and run the same command again; what is done is kept"
+        )
+
+
+class UnwritableError(StoreError):
+    """The store can be read and not written: its permissions, or those of its folder or disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path}: can be read but not written (its permissions, or those of its folder or disk). To go on with it,"
+            " copy it to a folder of your own and name the copy with --store FILE."
+        )
+
+
+class StoreBusyError(StoreError):
+    """Another process kept its lock on the store for longer than a statement waits."""
+
+
+class StoreConflictError(StoreError):
+    """A change contradicts the rows that are there: another process deleted what it refers to, or qtui has a defect."""
+
+
+class LeaseHeldError(StoreError):
+    """Another living process is the runner of the run. `holder` names it: `pid 812 on gpu-2`."""
+
+    def __init__(self, run_id: int, holder: str) -> None:
+        super().__init__(f"Run {run_id} is already running ({holder}).")
+
+
+def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
+    """Raise the store's error for an error of SQLite; the error itself where it is a defect of qtui."""
+    translated = translate(error, path)
+    if translated is None:
+        raise error
+    raise translated from error
+
+
+def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
+    """Return the store's error for an error of SQLite, or None where that is a defect of qtui."""
+    if isinstance(error, _DEFECTS):
+        return None
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    primary = code & _PRIMARY
+    if primary == sqlite3.SQLITE_FULL:
+        return NoSpaceError(path)
+    if code in _CANNOT_GROW:
+        return NoSpaceError(path, "no more can be written (a quota, a limit on file sizes, or the disk itself)")
+    if primary == sqlite3.SQLITE_READONLY:
+        return UnwritableError(path)
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusyError(f"{path}: {error} (by another process). What was written is safe; try again.")
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreConflictError(f"{path}: {error}")
+    if primary == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(f"{path}: cannot be opened ({error}). Check its permissions and those of its folder.")
+    return StoreError(f"{path}: {_DAMAGE.get(primary, f'{error}. What was written is safe; try again.')}")
