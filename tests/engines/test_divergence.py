@@ -10,7 +10,7 @@ import pytest
 from qtui.engines.available import untested
 from qtui.engines.divergence.divergence_answer import taken_apart
 from qtui.engines.divergence.scoring import CHUNK
-from qtui.engines.protocol.answering import Finished, Prompt, Request
+from qtui.engines.protocol.answering import Prompt, Request
 from qtui.engines.protocol.divergence import AllMeasured, Given, Keyed, Measured, Pace
 from qtui.engines.weights.weights import open_weights
 from qtui.records import FinishReason, Sampling, VariantSpec
@@ -258,7 +258,7 @@ def test_an_endpoint_is_refused_with_the_reason(spm: Path, log: Path) -> None:
 def test_keys_name_the_answer_and_both_sides_and_nothing_wanted_loads_nothing(spm: Path, log: Path) -> None:
     def keys(baseline: VariantSpec, candidate: VariantSpec) -> list[str]:
         said = list(heard(comparison(baseline, candidate, TEXTS[:2]), log, []))
-        assert [type(each) for each in said[-2:]] == [Keyed, Finished]
+        assert [type(each) for each in said[-2:]] == [Keyed, AllMeasured]
         return next(each.keys for each in said if isinstance(each, Keyed))
 
     full, q4, q2 = (variant("llama.cpp", spm, name) for name in ("F16", "Q4_K_M", "Q2_K"))
