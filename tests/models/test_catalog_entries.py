@@ -49,7 +49,7 @@ def test_both_engines_get_the_same_tokens(sides: Sides) -> None:
 
 def test_there_is_one_bos_or_none_as_the_entry_says(entry: Entry, sides: Sides) -> None:
     for side in sides[1]:
-        bos = sides[1][0].engine.tokenizer.own.bos_token_id
+        bos = sides[1][0].engine.tokenizer.library.bos_token_id
         assert [ids.count(bos) for ids in side.ids] == [int(bool(entry.bos))] * len(TASKS)
         assert all((ids[0] == bos) is entry.bos for ids in side.ids)
 
@@ -70,7 +70,7 @@ def test_logits_of_the_f16_file_are_those_of_float32_transformers(sides: Sides) 
         expected = hub.engine.model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
     assert np.isfinite(expected).all()
     for side in llama:
-        assert np.abs(logits_of_llama(side.engine.path, ids) - expected).max() < 1e-2
+        assert np.abs(logits_of_llama(side.engine.model.path, ids) - expected).max() < 1e-2
 
 
 def test_every_task_is_answered(sides: Sides) -> None:

@@ -44,9 +44,9 @@ def test_added_pieces_are_used_and_rows_beyond_the_vocabulary_are_not(kind: Call
     text = Prompt("りんごが五つ、みかんが八つあります。", bos=True)
     ids = extended.tokens(text)
     assert len(ids) < len(plain.tokens(text))
-    assert max(ids) >= len(plain.own)
+    assert max(ids) >= len(plain.library)
     size = json.loads((made.folder / "config.json").read_text())["vocab_size"]
-    assert size > len(extended.own)
+    assert size > len(extended.library)
     assert extended.piece(size - 1) == b""
 
 

@@ -38,7 +38,7 @@ class TransformersScorer:
         self.end_ids = end_ids
         self.size = int(engine.model.config.get_text_config().vocab_size)
         # Some tokenizers name tokens that their model has no row for.
-        self.named = min(self.size, len(engine.tokenizer.own))
+        self.named = min(self.size, len(engine.tokenizer.library))
         self._can_keep = "logits_to_keep" in inspect.signature(engine.model.forward).parameters
         self._rows: list[int] = []
 

@@ -76,7 +76,7 @@ def load_engine(
             slots=slots,
             context=context,
             threads=torch.get_num_threads(),
-            stop_tokens=tuple(tokenizer.own.convert_ids_to_tokens(sorted(end_tokens.always))),
+            stop_tokens=tuple(tokenizer.library.convert_ids_to_tokens(sorted(end_tokens.always))),
         ),
     )
 

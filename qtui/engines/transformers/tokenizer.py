@@ -25,34 +25,35 @@ class HubTokenizer:
         self.folder = folder = weights.path
         self._format = weights.prompt_format
         try:
-            self.own: Any = _finder(self._format).from_pretrained(
+            self.library: Any = _finder(self._format).from_pretrained(
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
+            """The tokenizer of the transformers library."""
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UserError(f"{folder}: its tokenizer cannot be read ({_first_line(error)}); fetch it again") from None
-        self._decoder = _decoder(self.own)
-        self._special = set(self.own.all_special_ids) | {
-            number for number, token in self.own.added_tokens_decoder.items() if token.special
+        self._decoder = _decoder(self.library)
+        self._special = set(self.library.all_special_ids) | {
+            number for number, token in self.library.added_tokens_decoder.items() if token.special
         }
-        self._added = set(self.own.added_tokens_decoder)
+        self._added = set(self.library.added_tokens_decoder)
         self._byte_of = {char: byte for byte, char in _byte_level_alphabet().items()}
         self._pieces: dict[int, bytes] = {}
         self._plain: Any = None
-        _put_spaces(self.own, space_after_special)
+        _put_spaces(self.library, space_after_special)
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
-        ids = list(self.own(prompt.text, add_special_tokens=False)["input_ids"])
+        ids = list(self.library(prompt.text, add_special_tokens=False)["input_ids"])
         if not prompt.bos:
             return ids
-        if self.own.bos_token_id is None:
+        if self.library.bos_token_id is None:
             raise UserError(f"{self.folder}: the prompt begins with a BOS, and this model's tokenizer has none")
-        return [self.own.bos_token_id, *ids]
+        return [self.library.bos_token_id, *ids]
 
     def plain_tokens(self, text: str) -> list[int]:
         """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
         if self._plain is None:
-            self._plain = _without_prefix(self.own, self.folder)
+            self._plain = _without_prefix(self.library, self.folder)
         return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def piece(self, token: int) -> bytes:
@@ -66,7 +67,7 @@ class HubTokenizer:
         """The ids of those texts that are single tokens."""
         if not texts:
             return {}
-        known = self.own.get_vocab()
+        known = self.library.get_vocab()
         return {text: known[text] for text in texts if text in known}
 
     def is_special(self, token: int) -> bool:
@@ -79,7 +80,7 @@ class HubTokenizer:
     def _piece(self, token: int) -> bytes:
         if token in self._special:
             return b""
-        text = self.own.convert_ids_to_tokens(token)
+        text = self.library.convert_ids_to_tokens(token)
         if text is None:
             return b""  # a row of the embedding that pads its size
         if token in self._added:
@@ -89,7 +90,7 @@ class HubTokenizer:
             return bytes([int(byte[1], 16)]) if byte else text.replace("▁", " ").encode()
         if self._decoder == "byte-level":
             return bytes(self._byte_of[char] for char in text if char in self._byte_of)
-        return str(self.own.decode([token], skip_special_tokens=True)).encode()
+        return str(self.library.decode([token], skip_special_tokens=True)).encode()
 
 
 def _finder(form: PromptFormat) -> Any:

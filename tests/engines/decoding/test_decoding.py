@@ -183,8 +183,8 @@ def test_every_end_token_that_the_checkpoint_names_ends_an_answer(spm: Path, tmp
     from qtui.engines.transformers.tokenizer import HubTokenizer
 
     first = answer(spm, requests(spm))[0]
-    token = HubTokenizer(open_weights(spm)).own.convert_tokens_to_ids(
-        HubTokenizer(open_weights(spm)).own.tokenize(first.text)[-1]
+    token = HubTokenizer(open_weights(spm)).library.convert_tokens_to_ids(
+        HubTokenizer(open_weights(spm)).library.tokenize(first.text)[-1]
     )
     copy = tmp_path / "copy"
     shutil.copytree(spm, copy)
@@ -434,7 +434,7 @@ def replace_ends(request: Request, ends: tuple[str, ...]) -> Request:
 
 def texts_of_ends(engine: Any) -> set[str]:
     if hasattr(engine, "tokenizer"):
-        return set(engine.tokenizer.own.convert_ids_to_tokens(list(engine.end_tokens.always)))
+        return set(engine.tokenizer.library.convert_ids_to_tokens(list(engine.end_tokens.always)))
     return set(engine.model.texts_of(engine.end_tokens.always))
 
 

@@ -10,7 +10,7 @@ import pytest
 from qtui.engines.available import untested
 from qtui.engines.divergence.divergence_answer import taken_apart
 from qtui.engines.divergence.scoring import CHUNK
-from qtui.engines.protocol.answering import Finished, Prompt, Request
+from qtui.engines.protocol.answering import Prompt, Request
 from qtui.engines.protocol.divergence import AllMeasured, Given, Keyed, Measured, Pace
 from qtui.engines.weights.weights import open_weights
 from qtui.records import FinishReason, Sampling, VariantSpec
@@ -96,7 +96,7 @@ def test_log_probabilities_are_those_of_the_model_fed_token_by_token(spm: Path, 
     form = open_weights(spm).prompt_format
     tokenizer = HubTokenizer(open_weights(spm), space_after_special=form.space_after_special)
     (asked,) = rendering.render([text[0]], form)
-    before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.own.eos_token_id]
+    before, answer = tokenizer.tokens(asked), [*tokenizer.plain_tokens(text[1]), tokenizer.library.eos_token_id]
     model = LlamaForCausalLM.from_pretrained(spm, dtype=torch.float32)
     with torch.inference_mode():
         expected = [
@@ -258,7 +258,7 @@ def test_an_endpoint_is_refused_with_the_reason(spm: Path, log: Path) -> None:
 def test_keys_name_the_answer_and_both_sides_and_nothing_wanted_loads_nothing(spm: Path, log: Path) -> None:
     def keys(baseline: VariantSpec, candidate: VariantSpec) -> list[str]:
         said = list(heard(comparison(baseline, candidate, TEXTS[:2]), log, []))
-        assert [type(each) for each in said[-2:]] == [Keyed, Finished]
+        assert [type(each) for each in said[-2:]] == [Keyed, AllMeasured]
         return next(each.keys for each in said if isinstance(each, Keyed))
 
     full, q4, q2 = (variant("llama.cpp", spm, name) for name in ("F16", "Q4_K_M", "Q2_K"))

@@ -25,6 +25,13 @@ def test_a_folder_and_a_file_are_what_they_are(spm: Path, spm_gguf: Path) -> Non
     assert WeightsFinder(nothing).find_weights(str(spm_gguf)).path == spm_gguf
 
 
+def test_the_same_files_are_opened_once(spm: Path) -> None:
+    finder = WeightsFinder(nothing)
+    weights = finder.find_weights(str(spm))
+    assert finder.find_prompt_files(str(spm)) is weights
+    assert weights.prompt_format is weights.prompt_format
+
+
 def test_the_demo_is_the_one_that_comes_with_qtui(demo: Path) -> None:
     assert WeightsFinder(nothing).find_weights("demo").path == demo
 
