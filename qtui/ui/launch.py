@@ -69,8 +69,8 @@ async def quantize(source: str, wanted: list[str], model: str, store: Path, imat
 
 
 async def bench(source: str, wanted: list[str], model: str, store: Path, imatrix: str = "") -> None:
-    """Start measuring; it goes on when the workbench ends."""
-    chosen = ["--types", ",".join(wanted)]
+    """Start measuring; it goes on when the workbench ends. The CPU is allowed even if a GPU is idle: there is nobody to ask."""
+    chosen = ["--types", ",".join(wanted), "--cpu"]
     if imatrix:
         chosen += ["--imatrix", imatrix]
     await _detached("bench", source, *chosen, "--model", model, "--store", str(store))
