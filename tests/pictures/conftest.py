@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "HIP_VISIBLE_DEVICES": "",
     "ROCR_VISIBLE_DEVICES": "",
 }
-GRADES = {
+GRADES: dict[str, Sequence[int | None]] = {
     "FP16": [4, 5, 3, 4, 2, 5, 4, 4, 3, 5, 4, 4],
     "Q4_K_M": [4, 5, 3, 4, 2, 4, 4, 4, 3, 5, 3, 4],
     "Q2_K": [3, 4, 1, 1, 2, 3, 4, None, 2, 4, 3, 2],
