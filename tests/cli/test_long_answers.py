@@ -43,7 +43,7 @@ def test_text_is_cut_and_says_how_much_is_left_out_and_where_it_is(long_answers:
         == 2
     )
     assert f"{CHARACTERS} characters" in shown, "the figures are of the whole answer"
-    assert "part at character 3" in shown
+    assert "first difference at character 3" in shown
 
 
 def test_full_shows_all_of_it(long_answers: Path, invoke: Invoke) -> None:
