@@ -48,9 +48,9 @@ def p_in_sentence(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
 
 
-def count(amount: int, what: str) -> str:
+def count(amount: int, noun: str) -> str:
     """`1 take`, `3 takes`."""
-    return f"{amount} {what}{'' if amount == 1 else 's'}"
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def size(amount: float | None, places: int = 1) -> str:

@@ -102,8 +102,8 @@ class VariantFacts:
 
     def values(self) -> dict[str, Any]:
         """The facts that are known, by their keys."""
-        known = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "other")
-        return {**{name: value for name, value in known if value is not None}, **self.other}
+        facts = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "other")
+        return {**{name: value for name, value in facts if value is not None}, **self.other}
 
 
 def from_json(text: str) -> VariantFacts:
@@ -113,15 +113,15 @@ def from_json(text: str) -> VariantFacts:
 
 def from_values(values: dict[str, Any]) -> VariantFacts:
     """The facts by their keys. A value that is not of its field's kind is left in `other`."""
-    known: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     other: dict[str, Any] = {}
     for name, value in values.items():
         fits = _FITS.get(name)
         if fits is None or not fits(value):
             other[name] = value
         else:
-            known[name] = tuple(value) if isinstance(value, list) else value
-    return VariantFacts(**known, other=other)
+            facts[name] = tuple(value) if isinstance(value, list) else value
+    return VariantFacts(**facts, other=other)
 
 
 def _is_number(value: object) -> bool:

@@ -46,10 +46,10 @@ TESTED: dict[McNemarName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BehaviourTest:
-    """One test of a pair: its unadjusted p value (None: nothing to go on) and what it saw, in words."""
+    """One test of a pair: its unadjusted p value (None: nothing to go on) and what it observation, in words."""
 
     p: float | None
-    saw: str
+    observation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     return McNemar(gained, lost, sign_test(gained, lost))
 
 
-def mcnemar_of(pair: Pair) -> dict[str, McNemar]:
+def mcnemar_tests(pair: Pair) -> dict[str, McNemar]:
     """McNemar of every flag of a pair."""
     return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
 
 
-def judge_pairs(pairs: Sequence[Pair]) -> list[Behaviour]:
+def pair_behaviours(pairs: Sequence[Pair]) -> list[Behaviour]:
     """The behaviour of every pair, in order; the tests of all pairs of one experiment are one Holm family."""
     tests = [behaviour_tests(pair) for pair in pairs]
     families: dict[Any, list[tuple[int, int]]] = {}
@@ -92,11 +92,11 @@ def judge_pairs(pairs: Sequence[Pair]) -> list[Behaviour]:
 
 def behaviour_tests(pair: Pair) -> list[BehaviourTest]:
     """The four tests of one pair, unadjusted: stripped length, then short, looping, new Latin words."""
-    found = [_length_test(*pair.by_task("length"))]
-    for name, what in TESTED.items():
+    tests = [_length_test(*pair.by_task("length"))]
+    for name, label in TESTED.items():
         flag = mcnemar(*pair.by_task(MCNEMAR[name]))
-        found.append(BehaviourTest(flag.p, f"{what}: {flag.gained} gained, {flag.lost} lost (McNemar"))
-    return found
+        tests.append(BehaviourTest(flag.p, f"{label}: {flag.gained} gained, {flag.lost} lost (McNemar"))
+    return tests
 
 
 def conclude(tests: Sequence[BehaviourTest], adjusted: Sequence[float | None], *, n: int) -> Behaviour:
@@ -104,7 +104,7 @@ def conclude(tests: Sequence[BehaviourTest], adjusted: Sequence[float | None], *
     if n == 0:
         return Behaviour(None, (), None)
     reasons = tuple(
-        f"{test.saw}, {p_in_sentence(p)})"
+        f"{test.observation}, {p_in_sentence(p)})"
         for test, p in zip(tests, adjusted, strict=True)
         if p is not None and p < LEVEL
     )

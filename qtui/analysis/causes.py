@@ -38,20 +38,20 @@ def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[ScoreCause,
     _, cluster, sizes = np.unique(pair_answers["task"].to_numpy(), return_inverse=True, return_counts=True)
     weighted = values / (sizes[cluster] * sizes.size)
     left = np.ones(values.size, dtype=np.bool_)
-    found: list[ScoreCause] = []
+    causes: list[ScoreCause] = []
     for kind, column in _FLAGS.items():
         b, c = (pair_answers[f"{column}_{side}"].to_numpy(dtype=np.bool_) & left for side in "bc")
         only_b, only_c = b & ~c, c & ~b
-        found.append(_cause(kind, only_b, only_c, weighted))
+        causes.append(_cause(kind, only_b, only_c, weighted))
         left &= ~(only_b | only_c)
     shorter = left & (
         pair_answers["length_c"].to_numpy(dtype=np.float64)
         < MUCH_SHORTER * pair_answers["length_b"].to_numpy(dtype=np.float64)
     )
     nobody = np.zeros(values.size, dtype=np.bool_)
-    found.append(_cause("much shorter", nobody, shorter, weighted))
-    found.append(_cause("the rest", nobody, left & ~shorter, weighted))
-    return tuple(cause for cause in found if cause.baseline + cause.candidate)
+    causes.append(_cause("much shorter", nobody, shorter, weighted))
+    causes.append(_cause("the rest", nobody, left & ~shorter, weighted))
+    return tuple(cause for cause in causes if cause.baseline + cause.candidate)
 
 
 def _cause(

@@ -36,7 +36,7 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     notes: list[str] = []
     unknown: list[str] = []
     for name, label in (("prompt", "prompt"), ("sampling", "sampling"), ("task_set", "task set")):
-        before, after = _known(baseline.get(name)), _known(candidate.get(name))
+        before, after = _if_known(baseline.get(name)), _if_known(candidate.get(name))
         if before is None or after is None:
             unknown.append(label)
         elif name == "sampling":
@@ -47,30 +47,30 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
             confounded.append(f"{label} {before[:12]} against {after[:12]}")
     if unknown:
         notes.append(f"unknown settings: {', '.join(unknown)}")
-    engines = _known(baseline.get("engine")), _known(candidate.get("engine"))
+    engines = _if_known(baseline.get("engine")), _if_known(candidate.get("engine"))
     if None not in engines and engines[0] != engines[1]:
         notes.append(f"another engine: {engines[0]} against {engines[1]}")
-    slots = _known(baseline.get("slots")), _known(candidate.get("slots"))
+    slots = _if_known(baseline.get("slots")), _if_known(candidate.get("slots"))
     if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
         notes.append(f"another number of slots: {slots[0]} against {slots[1]}")
     return Conditions(tuple(confounded), tuple(notes))
 
 
-def prompts_apart(pair: Pair) -> str | None:
+def prompt_difference(pair: Pair) -> str | None:
     """In how many tasks the prompts are other tokens on the other side, with the first as an example; None where in none.
 
     The same text can become other tokens (a second BOS, a tokenizer that a file names wrongly), which no comparison of texts
     shows. The ids decide where both sides know them, else the numbers of tokens, else nothing does: an import knows neither.
     """
-    known = pair.answers
-    hashes = [known[f"prompt_ids_hash_{side}"].fillna("").astype(str).to_numpy() for side in "bc"]
-    numbers = [_counts(known[f"prompt_tokens_{side}"]) for side in "bc"]
+    answers = pair.answers
+    hashes = [answers[f"prompt_ids_hash_{side}"].fillna("").astype(str).to_numpy() for side in "bc"]
+    numbers = [_counts(answers[f"prompt_tokens_{side}"]) for side in "bc"]
     have_ids = (hashes[0] != "") & (hashes[1] != "")
     other_number = np.isfinite(numbers[0]) & np.isfinite(numbers[1]) & (numbers[0] != numbers[1])
     apart = np.flatnonzero(np.where(have_ids, hashes[0] != hashes[1], other_number))
     if not apart.size:
         return None
-    tasks = known["task"].to_numpy()
+    tasks = answers["task"].to_numpy()
     first = apart[0]
     before, after = numbers[0][first], numbers[1][first]
     how = f"{before:.0f} against {after:.0f} tokens" if other_number[first] else "same number, other ids"
@@ -79,11 +79,11 @@ def prompts_apart(pair: Pair) -> str | None:
 
 def _counts(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     """Numbers of tokens, NaN where unknown; an endpoint that does not count says 0, and no prompt has none."""
-    found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-    return np.where(found > 0, found, np.nan)
+    counts = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    return np.where(counts > 0, counts, np.nan)
 
 
-def _known(value: Any) -> str | None:
+def _if_known(value: Any) -> str | None:
     if value is None or value != value or value in ("", UNKNOWN):  # noqa: PLR0124 - NaN is what a frame has for missing
         return None
     return str(value)

@@ -42,10 +42,10 @@ class TokenFigures:
     """The answer's token is the baseline's likeliest one."""
 
     def of_task(self, task: int) -> "TokenFigures":
-        own = self.task == task
+        in_task = self.task == task
         return TokenFigures(
-            self.task[own], self.kl[own], self.baseline_logp[own], self.candidate_logp[own], self.same_top[own],
-            self.as_answered[own],
+            self.task[in_task], self.kl[in_task], self.baseline_logp[in_task], self.candidate_logp[in_task], self.same_top[in_task],
+            self.as_answered[in_task],
         )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def figures(tokens: TokenFigures) -> Divergence:
     return Divergence(
         tokens=len(tokens.kl),
         kl=_kl(tokens),
-        delta_p=DeltaP(_mean(q - p), _root(_mean((q - p) ** 2))),
+        delta_p=DeltaP(_mean(q - p), _sqrt(_mean((q - p) ** 2))),
         same_top=_mean(tokens.same_top),
         as_answered=_mean(tokens.as_answered),
         perplexity=_perplexity(tokens),
@@ -94,8 +94,8 @@ def _kl(tokens: TokenFigures) -> Kl:
 def _perplexity(tokens: TokenFigures) -> Perplexity:
     apart = tokens.baseline_logp - tokens.candidate_logp
     ln_ratio = _mean(apart)
-    sides = [_power(_mean(-side)) for side in (tokens.baseline_logp, tokens.candidate_logp)]
-    return Perplexity(sides[0], sides[1], _power(ln_ratio), ln_ratio, _standard_error(apart))
+    sides = [_exp(_mean(-side)) for side in (tokens.baseline_logp, tokens.candidate_logp)]
+    return Perplexity(sides[0], sides[1], _exp(ln_ratio), ln_ratio, _standard_error(apart))
 
 
 def _mean(values: NDArray[Any]) -> float | None:
@@ -114,9 +114,9 @@ def _clustered(values: Floats, cluster: NDArray[np.int64]) -> float | None:
     return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values))
 
 
-def _power(exponent: float | None) -> float | None:
+def _exp(exponent: float | None) -> float | None:
     return None if exponent is None else float(np.exp(exponent))
 
 
-def _root(value: float | None) -> float | None:
+def _sqrt(value: float | None) -> float | None:
     return None if value is None else float(np.sqrt(value))

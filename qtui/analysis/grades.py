@@ -35,7 +35,7 @@ class VariantGrades:
         """Takes with a grade."""
         return int(self.by_take.notna().any().sum())
 
-    def at(self, answers: pd.DataFrame) -> Floats:
+    def takes_of(self, answers: pd.DataFrame) -> Floats:
         """Takes of each row of `answers` (columns task, sample), shape (answers, takes), NaN where there is no grade."""
         keys = pd.MultiIndex.from_arrays([answers["task"], answers["sample"]])
         if self.by_take.index.equals(keys):
@@ -49,17 +49,17 @@ def by_variant(grades: pd.DataFrame) -> dict[VariantKey, dict[str, VariantGrades
     The frame has experiment, model, variant, task, sample, judge, take, grade and may have `judge_settings` (text, for instance
     a hash of the judge's model, prompt and version).
     """
-    found: dict[VariantKey, dict[str, VariantGrades]] = {}
+    by_judge: dict[VariantKey, dict[str, VariantGrades]] = {}
     if grades.empty:
-        return found
+        return by_judge
     has_settings = "judge_settings" in grades.columns
     for (experiment, model, variant, judge), rows in grades.groupby(_KEYS, sort=False):
         unique = rows.drop_duplicates(["task", "sample", "take"], keep="last")
         numbers = unique.assign(grade=pd.to_numeric(unique["grade"], errors="coerce").astype(np.float64))
         settings = tuple(sorted(set(unique["judge_settings"].dropna().astype(str)))) if has_settings else ()
-        of_judge = VariantGrades(str(judge), _by_take(numbers), settings)
-        found.setdefault((experiment, str(model), str(variant)), {})[str(judge)] = of_judge
-    return found
+        variant_grades = VariantGrades(str(judge), _by_take(numbers), settings)
+        by_judge.setdefault((experiment, str(model), str(variant)), {})[str(judge)] = variant_grades
+    return by_judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +78,12 @@ class GradedPair:
 def grade_pair(pair: Pair, baseline: VariantGrades | None, candidate: VariantGrades | None) -> GradedPair:
     """Put the two sides' grades beside the pair's answers and keep those that have both."""
     nothing = np.full((len(pair.answers), 1), np.nan)
-    takes_b, takes_c = (nothing if side is None else side.at(pair.answers) for side in (baseline, candidate))
+    takes_b, takes_c = (nothing if side is None else side.takes_of(pair.answers) for side in (baseline, candidate))
     means_b, means_c = take_means(takes_b), take_means(takes_c)
     graded = ~np.isnan(means_c - means_b)
     answers = pair.answers.assign(grade_b=means_b, grade_c=means_c)[graded]
-    kept = Pair(pair.baseline, pair.candidate, answers)
-    return GradedPair(kept, (means_c - means_b)[graded], takes_b[graded], takes_c[graded])
+    graded_answers = Pair(pair.baseline, pair.candidate, answers)
+    return GradedPair(graded_answers, (means_c - means_b)[graded], takes_b[graded], takes_c[graded])
 
 
 def take_means(takes: Floats) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from qtui.analysis import lengths, pairing, shapes
-from qtui.analysis.behaviour import Behaviour, judge_pairs, mcnemar_of
+from qtui.analysis.behaviour import Behaviour, mcnemar_tests, pair_behaviours
 from qtui.analysis.flags import flag_answers
 from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
 
@@ -38,15 +38,15 @@ def length_table(
     The tests of a pair are over tasks (samples of a task averaged), the descriptions of a variant over answers. `experiments`
     names the experiment of each value of the column `experiment`, which becomes `run_id`.
     """
-    found = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
+    variants = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
     names = experiments or {}
     described = {
-        variant.key: _variant(variant, names.get(variant.experiment, str(variant.experiment))) for variant in found
+        variant.key: _variant(variant, names.get(variant.experiment, str(variant.experiment))) for variant in variants
     }
-    compared = list(pairing.pairs(found))
+    compared = list(pairing.pairs(variants))
     rows = [
         _pair(pair, behaviour, described[pair.baseline.key], described[pair.candidate.key])
-        for pair, behaviour in zip(compared, judge_pairs(compared), strict=True)
+        for pair, behaviour in zip(compared, pair_behaviours(compared), strict=True)
     ]
     return LengthTable(tuple(described.values()), tuple(rows), _notes(rows))
 
@@ -92,7 +92,7 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         role=candidate.role,
         raw=raw,
         stripped=stripped,
-        mcnemar=mcnemar_of(pair),
+        mcnemar=mcnemar_tests(pair),
         identical=sum(same),
         identical_raw=sum(b == c for b, c in texts),
         identical_strip=sum(same),

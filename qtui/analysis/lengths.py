@@ -131,7 +131,7 @@ def bootstrap_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
     else:
         random = np.random.default_rng(0)
         step = max(1, _DRAWS_AT_ONCE // n)
-        blocks = (random.integers(0, n, (min(step, rows - at), n), dtype=np.int32) for at in range(0, rows, step))
+        blocks = (random.integers(0, n, (min(step, rows - start), n), dtype=np.int32) for start in range(0, rows, step))
         means = np.concatenate([d[block].mean(axis=1) for block in blocks])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)

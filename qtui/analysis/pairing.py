@@ -92,7 +92,7 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
     ]
     frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
     frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
-    found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
+    groups: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
     for (experiment, model, name), rows in frame.groupby(_VARIANT, sort=False):
         variant = Variant(
             # As Python's own number, so that no numpy is needed to read a record that has it.
@@ -105,8 +105,8 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
                 ["task", "sample"], kind="stable"
             ),
         )
-        found.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
-    return [variant for group in found.values() for _, variant in sorted(group, key=lambda item: item[0])]
+        groups.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
+    return [variant for group in groups.values() for _, variant in sorted(group, key=lambda item: item[0])]
 
 
 def pairs(all_variants: list[Variant]) -> Iterator[Pair]:

@@ -123,10 +123,10 @@ def tasks_needed(sd: float | None, margin: float) -> int | None:
         return None
     n = 2
     for _ in range(20):
-        wanted = max(2, int(np.ceil((2 * float(stats.t.ppf(0.95, max(n, 3) - 1)) * sd / margin) ** 2)))
-        if wanted == n:
+        needed = max(2, int(np.ceil((2 * float(stats.t.ppf(0.95, max(n, 3) - 1)) * sd / margin) ** 2)))
+        if needed == n:
             break
-        n = wanted
+        n = needed
     return n
 
 

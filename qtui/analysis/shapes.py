@@ -60,9 +60,9 @@ def stability(lengths: npt.ArrayLike) -> ShapeStability:
         return ShapeStability(None, None, {})
     drawn, before = resamples(int(x.size))
     below = {limit: before[:, np.searchsorted(x, limit)] for limit in _LIMITS}
-    found = _name(below, _medians(x, drawn, below), x.size)
-    counts = np.bincount(found, minlength=len(SHAPES))
-    shares = {name: float(count) / found.size for name, count in zip(SHAPES, counts, strict=True) if count}
+    names = _name(below, _medians(x, drawn, below), x.size)
+    counts = np.bincount(names, minlength=len(SHAPES))
+    shares = {name: float(count) / names.size for name, count in zip(SHAPES, counts, strict=True) if count}
     return ShapeStability(shape, shares.get(shape, 0.0), shares)
 
 

@@ -28,9 +28,9 @@ GuardKind = Literal[
 
 LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
 FEWEST_TASKS = 10
-UNHEALTHY = 0.05
+UNHEALTHY_SHARE = 0.05
 """Shares of empty answers that differ by this much or more: one side was broken, and that is not what was asked."""
-AT_THE_END = 0.5
+END_OF_SCALE_SHARE = 0.5
 """Share of the baseline's answers at one end of the scale from which a judge is said to have a floor or a ceiling.
 
 An answer with the lowest grade cannot lose. Where a share f of the answers is there, a loss that would strike all alike shows as
@@ -88,7 +88,7 @@ def claim_p(name: VerdictName, difference: float, se: float, df: int, margin: fl
     return claims[name]() if name in claims else 1.0
 
 
-def text(
+def sentence(
     name: VerdictName,
     interval90: tuple[float, float],
     *,
@@ -112,14 +112,14 @@ def text(
     return f"{claims[name]}: {between}"
 
 
-def guarded_text(guards: Sequence[Guard], difference: str) -> str:
+def guarded_sentence(guards: Sequence[Guard], difference: str) -> str:
     """`guarded, <reasons>` and what was measured all the same (may be empty)."""
     return "; ".join([f"guarded, {'; '.join(map(str, guards))}", *([difference] if difference else [])])
 
 
-def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
+def empty_answers_guard(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
     """Guard where the empty answers of the two sides differ by 5 of 100 or more of `n` answers."""
-    if n == 0 or abs(baseline_empty - candidate_empty) < UNHEALTHY * n - 1e-9:
+    if n == 0 or abs(baseline_empty - candidate_empty) < UNHEALTHY_SHARE * n - 1e-9:
         return None
     if baseline_empty > candidate_empty:
         return Guard(
@@ -128,12 +128,12 @@ def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
     return Guard("candidate unhealthy", f"{candidate_empty} of {n} answers empty, {baseline_empty} of the baseline's")
 
 
-def size(n: int) -> Guard | None:
+def few_tasks_guard(n: int) -> Guard | None:
     """Guard below ten tasks: Student's interval then rests on the shape of a distribution nobody has seen."""
     return Guard("too few tasks", f"{n}, at least {FEWEST_TASKS} are needed") if n < FEWEST_TASKS else None
 
 
-def end_of_scale(baseline: npt.NDArray[np.float64]) -> Guard | None:
+def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:
     """Whether half or more of the baseline's grades (answers,), takes averaged, are the lowest (floor) or the highest (ceiling).
 
     At a floor no loss can be shown, so a claim that there is none (`CLAIMS_NO_LOSS`) is worth little; a loss or a gain that was
@@ -141,18 +141,18 @@ def end_of_scale(baseline: npt.NDArray[np.float64]) -> Guard | None:
     """
     n = int(baseline.size)
     lowest, highest = int((baseline <= LOWEST_GRADE).sum()), int((baseline >= HIGHEST_GRADE).sum())
-    if n and lowest >= AT_THE_END * n:
+    if n and lowest >= END_OF_SCALE_SHARE * n:
         return Guard(
             "floor", f"{lowest} of {n} baseline answers have the lowest grade; this judge cannot show a loss here"
         )
-    if n and highest >= AT_THE_END * n:
+    if n and highest >= END_OF_SCALE_SHARE * n:
         return Guard(
             "ceiling", f"{highest} of {n} baseline answers have the highest grade; this judge cannot show a gain here"
         )
     return None
 
 
-def beside_a_finding(end: Guard) -> str:
+def end_of_scale_note(end: Guard) -> str:
     """A floor or a ceiling in the words for a verdict that stands: it was found in spite of it, or is not about it."""
     if end.kind == "floor":
         return str(end).replace("this judge cannot show a loss here", "what these lost cannot show")

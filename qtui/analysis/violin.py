@@ -29,20 +29,20 @@ class Density:
 def density(lengths: npt.ArrayLike, grid: npt.ArrayLike) -> Density:
     """Density of `lengths` (n,) at `grid` (points,), ascending. Lengths without variance give one spike of area 1."""
     x = np.asarray(lengths, dtype=np.float64)
-    at = np.asarray(grid, dtype=np.float64)
-    if x.size == 0 or at.size == 0:
-        return Density(at, np.zeros_like(at), "no answers")
+    points = np.asarray(grid, dtype=np.float64)
+    if x.size == 0 or points.size == 0:
+        return Density(points, np.zeros_like(points), "no answers")
     low, high = float(x.min()), float(x.max())
     if low == high:
         note = "one answer" if x.size == 1 else f"all {x.size} answers have {low:g} characters"
-        return Density(at, _spike(at, low), note)
+        return Density(points, _spike(points, low), note)
     # Above 20,000 answers every k-th of the sorted ones stands for its neighbours: same curve to the eye, bounded time.
     kernels = np.sort(x)[:: max(1, -(-x.size // _MOST_KERNELS))]
-    inside = (at >= low) & (at <= high)
-    values = np.zeros_like(at)
+    inside = (points >= low) & (points <= high)
+    values = np.zeros_like(points)
     if inside.any():
-        values[inside] = stats.gaussian_kde(kernels, bw_method=_scott(x, kernels))(at[inside])
-    return Density(at, values)
+        values[inside] = stats.gaussian_kde(kernels, bw_method=_scott(x, kernels))(points[inside])
+    return Density(points, values)
 
 
 def _scott(x: Floats, kernels: Floats) -> float:
@@ -50,8 +50,8 @@ def _scott(x: Floats, kernels: Floats) -> float:
     return float(x.size ** (-1 / 5) * x.std(ddof=1) / kernels.std(ddof=1))
 
 
-def _spike(at: Floats, where: float) -> Floats:
-    values = np.zeros_like(at)
-    step = float(at[1] - at[0]) if at.size > 1 else 1.0
-    values[int(np.abs(at - where).argmin())] = 1 / step if step > 0 else 1.0
+def _spike(points: Floats, length: float) -> Floats:
+    values = np.zeros_like(points)
+    step = float(points[1] - points[0]) if points.size > 1 else 1.0
+    values[int(np.abs(points - length).argmin())] = 1 / step if step > 0 else 1.0
     return values

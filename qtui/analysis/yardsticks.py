@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtui.analysis.pairing import Pair
-from qtui.figures.scores import Measured
+from qtui.figures.scores import PairMeasurement
 from qtui.format import signed
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 
@@ -17,7 +17,7 @@ LEADS: Mapping[str, str] = {
     NOISE_FLOOR: "noise floor (what chance does): ",
 }
 """What a verdict is about, where it is not about quantization."""
-_HELD_AGAINST: Mapping[str, Sequence[str]] = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}
+_YARDSTICK_ROLES: Mapping[str, Sequence[str]] = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}
 
 
 def differing(pair: Pair) -> int:
@@ -26,24 +26,28 @@ def differing(pair: Pair) -> int:
     return sum(_text(b) != _text(c) for b, c in texts)
 
 
-def against(own: Measured, others: Sequence[Measured]) -> tuple[Measured, ...]:
+def comparable(measurement: PairMeasurement, others: Sequence[PairMeasurement]) -> tuple[PairMeasurement, ...]:
     """Those of the same model and judge that `own` is to be held against: none for a noise floor, which is the last of them."""
     return tuple(
-        other for role in _HELD_AGAINST.get(own.role, ()) for other in others if other.role == role and other.answers
+        other
+        for role in _YARDSTICK_ROLES.get(measurement.role, ())
+        for other in others
+        if other.role == role and other.answers
     )
 
 
-def sentences(own: Measured, yardsticks: Sequence[Measured]) -> tuple[str, ...]:
+def sentences(measurement: PairMeasurement, yardsticks: Sequence[PairMeasurement]) -> tuple[str, ...]:
     """`answers that differ from the baseline's: Q4_K_M 9 of 52, noise floor 3 of 52`; the same of the grades where there are."""
-    if not yardsticks or not own.answers:
+    if not yardsticks or not measurement.answers:
         return ()
-    named = [(own.candidate if own.role == "candidate" else own.role, own), *((each.role, each) for each in yardsticks)]
+    name = measurement.candidate if measurement.role == "candidate" else measurement.role
+    named = [(name, measurement), *((each.role, each) for each in yardsticks)]
     counts = ", ".join(f"{name} {each.differing} of {each.answers}" for name, each in named)
-    found = [f"answers that differ from the baseline's: {counts}"]
+    lines = [f"answers that differ from the baseline's: {counts}"]
     graded = [f"{name} {signed(each.difference)}" for name, each in named if each.difference is not None]
     if len(graded) == len(named):
-        found.append(f"difference of grades: {', '.join(graded)}")
-    return tuple(found)
+        lines.append(f"difference of grades: {', '.join(graded)}")
+    return tuple(lines)
 
 
 def _text(value: Any) -> str:

@@ -85,8 +85,8 @@ def recorded(store_path: Path, kind: Kind, source: str, name: str | None, types:
 class Record:
     """Writes what a piece of work says of itself, at most twice a second. A store that cannot be written does not stop the work."""
 
-    def __init__(self, store: Store, making_id: int, model: str, source: str) -> None:
-        self.store, self.id, self.model, self.source = store, making_id, model, source
+    def __init__(self, store: Store, job_id: int, model: str, source: str) -> None:
+        self.store, self.id, self.model, self.source = store, job_id, model, source
         self.reasons: list[str] = []
         self._told = 0.0
 

@@ -41,12 +41,12 @@ class Axis:
             values = [int(step * i) for i in range(int(self.end / step) + 1)]
         else:
             values = [_rounded(self.characters(i / most)) for i in range(most + 1)]
-        found: list[tuple[int, int]] = []
+        ticks: list[tuple[int, int]] = []
         for value in values:
             column = self.column(value, columns)
-            if column is not None and (not found or column - found[-1][0] >= _ROOM_PER_TICK - 2):
-                found.append((column, value))
-        return found
+            if column is not None and (not ticks or column - ticks[-1][0] >= _ROOM_PER_TICK - 2):
+                ticks.append((column, value))
+        return ticks
 
 
 def round_up(value: float) -> float:

@@ -68,7 +68,10 @@ def _rules(record: type) -> dict[str, _Rule]:
     hints = get_type_hints(record, include_extras=True)
     metadata = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
     return {
-        name: rule for name, given in metadata.items() for rule in given if isinstance(rule, Decimals | Significant)
+        name: rule
+        for name, annotations in metadata.items()
+        for rule in annotations
+        if isinstance(rule, Decimals | Significant)
     }
 
 

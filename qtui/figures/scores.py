@@ -54,7 +54,7 @@ class ScoresWithoutEmpty:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class PairMeasurement:
     """One pair's answers: how many both sides gave, how many of them differ once stripped, the mean difference of grades."""
 
     role: str
@@ -119,7 +119,7 @@ class ScoreRow(PairFigures):
     """Of `records.Role`: only a candidate's difference is about quantization."""
     differing: int = 0
     """Answers that are not the baseline's."""
-    yardsticks: tuple[Measured, ...] = ()
+    yardsticks: tuple[PairMeasurement, ...] = ()
     """Control arm and noise floor of the same model and judge, where this row is compared with them."""
     beside: tuple[str, ...] = ()
     """How the differing answers and the difference compare with the yardsticks, in sentences."""

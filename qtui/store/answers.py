@@ -50,17 +50,17 @@ def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
     """
     keys = list({key for _, key in links.values()})
     planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
-    known: dict[str, int] = {}
+    ids: dict[str, int] = {}
     with store.writing():
         _unlink_outdated(store, planned)
         for start in range(0, len(keys), KEYS_PER_QUERY):
             part = keys[start : start + KEYS_PER_QUERY]
             rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
-            known |= {row["key"]: row["id"] for row in rows}
-        filled = {index for index, (_, key) in links.items() if key in known}
+            ids |= {row["key"]: row["id"] for row in rows}
+        filled = {index for index, (_, key) in links.items() if key in ids}
         for index in filled:
             link, key = links[index]
-            _link(store, link, known[key])
+            _link(store, link, ids[key])
     return filled
 
 
@@ -89,7 +89,7 @@ def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ungraded:
+class PendingAnswer:
     """An answer that a judge has still to grade."""
 
     answer_id: int
@@ -101,9 +101,9 @@ class Ungraded:
     criteria: str
 
 
-def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[Ungraded]:
+def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingAnswer]:
     """Answers of a run without a grade row of this judge and take. An *ungraded* row counts as asked."""
-    found = store.execute(
+    rows = store.execute(
         "SELECT DISTINCT answer.id, answer.key, task.id, answer.text, task.input, task.reference, task.criteria"
         " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
         " JOIN task ON task.id = va.task_id WHERE variant.run_id = ? AND NOT EXISTS"
@@ -112,19 +112,19 @@ def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int)
         " ORDER BY variant.position, task.position, va.sample",
         (run_id, judge, fingerprint, take),
     )
-    return [Ungraded(*row) for row in found]
+    return [PendingAnswer(*row) for row in rows]
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:
     for variant_id in {place[0] for place in planned}:
-        held = store.execute(
+        linked = store.execute(
             "SELECT va.task_id, va.sample, answer.key FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
             " WHERE va.variant_id = ?",
             (variant_id,),
         ).fetchall()
         outdated = [
             (variant_id, row["task_id"], row["sample"])
-            for row in held
+            for row in linked
             if planned.get((variant_id, row["task_id"], row["sample"])) != row["key"]
         ]
         store.executemany("DELETE FROM variant_answer WHERE variant_id = ? AND task_id = ? AND sample = ?", outdated)

@@ -30,7 +30,7 @@ def begin(store: Store, run_id: int, now: float) -> None:
     )
 
 
-def see(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
+def record_heartbeat(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
     """The runner is alive. Where it gave no sign for so many seconds the machine was asleep, which counts as a pause."""
     store.execute(
         "UPDATE attempt SET paused_seconds = paused_seconds"
@@ -47,7 +47,7 @@ def pause(store: Store, run_id: int, now: float) -> None:
     )
 
 
-def go_on(store: Store, run_id: int, now: float) -> float:
+def resume(store: Store, run_id: int, now: float) -> float:
     """The pause, if there is one, is over. Returns its seconds."""
     row = store.execute(f"SELECT paused_since FROM attempt WHERE {_OF_THIS_PROCESS}", _this_process(run_id)).fetchone()
     if row is None or row["paused_since"] is None:
@@ -62,10 +62,10 @@ def go_on(store: Store, run_id: int, now: float) -> float:
 
 def end(store: Store, run_id: int, outcome: str, now: float) -> None:
     """This process is done with the run. A later attempt that found everything done already has an outcome of its own."""
-    go_on(store, run_id, now)
+    resume(store, run_id, now)
     store.execute(
         "UPDATE attempt SET ended = ?, seen = ?, outcome ="
-        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_MADE_SOMETHING} THEN ? ELSE ? END WHERE {_OF_THIS_PROCESS}",
+        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_HAS_RESULTS} THEN ? ELSE ? END WHERE {_OF_THIS_PROCESS}",
         (now, now, outcome, NOTHING_TO_DO, outcome, *_this_process(run_id)),
     )
 
@@ -84,7 +84,7 @@ _OF_THIS_PROCESS = "run_id = ? AND host = ? AND pid = ? AND ended IS NULL"
 
 _IS_LATER = "EXISTS (SELECT 1 FROM attempt AS other WHERE other.run_id = attempt.run_id AND other.id < attempt.id)"
 
-_MADE_SOMETHING = (
+_HAS_RESULTS = (
     "EXISTS (SELECT 1 FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
     "  LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
     "  WHERE variant.run_id = attempt.run_id AND (answer.created >= attempt.started OR grade.created >= attempt.started))"

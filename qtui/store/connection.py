@@ -115,10 +115,10 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
         for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
             private_files.narrow(file)
     if _is_writable(path):
-        return _for_writing(path, must_write)
+        return _open_for_writing(path, must_write)
     if os.access(path, os.R_OK) and must_write:
         raise UnwritableError(path)
-    return _for_reading(path)
+    return _open_for_reading(path)
 
 
 def file_system(path: Path) -> str:
@@ -152,18 +152,18 @@ def _is_writable(path: Path) -> bool:
     return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
 
 
-def _for_writing(path: Path, must_write: bool) -> Store:
+def _open_for_writing(path: Path, must_write: bool) -> Store:
     try:
-        return _prepare(path)
+        return _connect(path)
     except (NoSpaceError, UnwritableError):
         if must_write:
             raise
-        return _for_reading(path)
+        return _open_for_reading(path)
 
 
-def _for_reading(path: Path) -> Store:
+def _open_for_reading(path: Path) -> Store:
     try:
-        return _prepare(path, "mode=ro")
+        return _connect(path, "mode=ro")
     except StoreError as error:
         if not isinstance(error.__cause__, sqlite3.OperationalError):
             raise
@@ -173,7 +173,7 @@ def _for_reading(path: Path) -> Store:
                 " folder of your own and name the copy with --store FILE."
             ) from None
         frozen_at = last_change(path)
-        store = _prepare(path, "immutable=1")
+        store = _connect(path, "immutable=1")
         store.frozen_at = frozen_at
         return store
 
@@ -190,13 +190,13 @@ def _size(path: Path) -> int:
 def last_change(path: Path) -> tuple[int, int]:
     """Return when the store last changed, in ns, and its bytes with those of its newest part; (0, 0) where it is gone."""
     try:
-        known = path.stat()
+        status = path.stat()
     except OSError:
         return 0, 0
-    return known.st_mtime_ns, known.st_size + _size(_wal(path))
+    return status.st_mtime_ns, status.st_size + _size(_wal(path))
 
 
-def _prepare(path: Path, only: str = "") -> Store:
+def _connect(path: Path, only: str = "") -> Store:
     """A connection to a store of this schema, brought up to date unless `only` says how SQLite is to open it for reading alone."""
     try:
         store = sqlite3.connect(

@@ -52,7 +52,7 @@ class BaselineAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class MeasuredAnswer:
     """What the panes show of a measured answer: how many tokens it has, and where the candidate parts from it, if it does."""
 
     tokens: int
@@ -77,16 +77,16 @@ def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
 
 def link_known(store: Store, pair: Pair, keys: Mapping[Place, str]) -> set[Place]:
     """Link every place whose key the store has; the places that are now filled come back."""
-    known: dict[str, int] = {}
-    wanted = list(set(keys.values()))
+    ids: dict[str, int] = {}
+    unique_keys = list(set(keys.values()))
     with store.writing():
-        for start in range(0, len(wanted), KEYS_PER_QUERY):
-            part = wanted[start : start + KEYS_PER_QUERY]
+        for start in range(0, len(unique_keys), KEYS_PER_QUERY):
+            part = unique_keys[start : start + KEYS_PER_QUERY]
             rows = store.execute(f"SELECT key, id FROM divergence WHERE key IN ({','.join('?' * len(part))})", part)
-            known |= {row["key"]: row["id"] for row in rows}
-        filled = {place for place, key in keys.items() if key in known}
+            ids |= {row["key"]: row["id"] for row in rows}
+        filled = {place for place, key in keys.items() if key in ids}
         for place in filled:
-            _link(store, pair, place, known[keys[place]])
+            _link(store, pair, place, ids[keys[place]])
     return filled
 
 
@@ -116,7 +116,9 @@ def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def of_task(store: Store, run_id: int, *, model: str, baseline: str, candidate: str, task_id: int) -> dict[int, Known]:
+def of_task(
+    store: Store, run_id: int, *, model: str, baseline: str, candidate: str, task_id: int
+) -> dict[int, MeasuredAnswer]:
     """What was measured for a task, by sample number; nothing where nothing was."""
     ids = dict(
         store.execute(
@@ -126,11 +128,11 @@ def of_task(store: Store, run_id: int, *, model: str, baseline: str, candidate: 
     )
     if baseline not in ids or candidate not in ids:
         return {}
-    found = store.execute(
+    rows = store.execute(
         _CURRENT.format("vd.sample, divergence.tokens, divergence.parting") + " AND vd.task_id = :task",
         {**_ids(Pair(ids[baseline], ids[candidate])), "task": task_id},
     )
-    return {row["sample"]: Known(row["tokens"], parting(row["parting"])) for row in found}
+    return {row["sample"]: MeasuredAnswer(row["tokens"], parting(row["parting"])) for row in rows}
 
 
 def parting(text: str | None) -> Parting | None:

@@ -61,14 +61,14 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 
 def commit_human(store: Store, place: Place, grade: int | None, comment: str = "") -> None:
     """A person's own grade: given again it replaces the earlier one, None takes it back."""
-    own = content_hash("human", place.answer_id, place.task_id)
+    grade_key = content_hash("human", place.answer_id, place.task_id)
     with store.writing():
-        store.execute("DELETE FROM grade WHERE key = ?", (own,))
+        store.execute("DELETE FROM grade WHERE key = ?", (grade_key,))
         if grade is not None:
             store.execute(
                 "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, created)"
                 " VALUES (?,?,?,?,'',1,?,?,?)",
-                (own, place.answer_id, place.task_id, HUMAN, grade, comment, time.time()),
+                (grade_key, place.answer_id, place.task_id, HUMAN, grade, comment, time.time()),
             )
 
 
@@ -85,12 +85,12 @@ def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
 
 def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
     """The grades that the store has under these keys; None is *ungraded*, a key that is not there is left out."""
-    known: dict[str, int | None] = {}
+    values: dict[str, int | None] = {}
     for start in range(0, len(keys), KEYS_PER_QUERY):
         part = keys[start : start + KEYS_PER_QUERY]
-        found = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
-        known |= {row["key"]: row["grade"] for row in found}
-    return known
+        rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
+        values |= {row["key"]: row["grade"] for row in rows}
+    return values
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:

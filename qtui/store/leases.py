@@ -39,19 +39,19 @@ def holder(store: Store, run_id: int) -> Holder | None:
     return None
 
 
-def take(store: Store, run_id: int, ends: Sequence[str] = (), ends_at: float | None = None) -> None:
+def take(store: Store, run_id: int, endings: Sequence[str] = (), ends_at: float | None = None) -> None:
     """Make this process the runner of the run. Raises LeaseHeldError if another one alive is.
 
     `ends` says what ends this process although nobody cancels it, as in `RunSummary`, and `ends_at` when at the latest.
     """
     with store.writing():
-        now = holder(store, run_id)
-        if now and (now.host, now.pid) != (socket.gethostname(), os.getpid()):
-            raise LeaseHeldError(run_id, str(now))
+        present = holder(store, run_id)
+        if present and (present.host, present.pid) != (socket.gethostname(), os.getpid()):
+            raise LeaseHeldError(run_id, str(present))
         store.execute(
             "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat, ends, ends_at) VALUES (?,?,?,?,?,?,?)",
             (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time(),
-             json.dumps(list(ends), ensure_ascii=False), ends_at),
+             json.dumps(list(endings), ensure_ascii=False), ends_at),
         )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def beat(store: Store, run_id: int) -> bool:
             "UPDATE lease SET heartbeat = ? WHERE run_id = ? AND host = ? AND pid = ?",
             (now, run_id, socket.gethostname(), os.getpid()),
         )
-        attempts.see(store, run_id, now, asleep_after=STALE_SECONDS)
+        attempts.record_heartbeat(store, run_id, now, asleep_after=STALE_SECONDS)
     return cursor.rowcount == 1
 
 

@@ -13,12 +13,12 @@ class Note:
 
 def of_model(store: Store, run_id: int, model: str) -> dict[int, Note]:
     """Notes by 1-based task position."""
-    found = store.execute(
+    rows = store.execute(
         "SELECT task.position, note.starred, note.comment FROM note JOIN task ON task.id = note.task_id"
         " WHERE note.run_id = ? AND note.model = ?",
         (run_id, model),
     )
-    return {row["position"]: Note(bool(row["starred"]), row["comment"]) for row in found}
+    return {row["position"]: Note(bool(row["starred"]), row["comment"]) for row in rows}
 
 
 def put(store: Store, run_id: int, model: str, task: int, note: Note) -> None:

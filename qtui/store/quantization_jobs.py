@@ -22,12 +22,12 @@ from qtui.store.leases import is_held
 Kind = Literal["quantize", "bench"]
 State = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
-KEPT = 50
+MAX_JOBS = 50
 """Pieces of work that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class QuantizationJob:
     """A piece of work. `fraction` is 0 to 1 of the present phase, None where nobody knows; times are seconds since the epoch."""
 
     id: int
@@ -44,7 +44,7 @@ class Making:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFile:
+class GgufFile:
     """A GGUF file of one type. `facts` as quantizing and measuring put them: file_bytes, bits, prompt_speed, …"""
 
     model: str
@@ -64,24 +64,24 @@ def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
             (kind, model, json.dumps(list(types)), socket.gethostname(), os.getpid(),
              psutil.Process().create_time(), now, now),
         )  # fmt: skip
-        store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (KEPT,))
+        store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (MAX_JOBS,))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def report(store: Store, making_id: int, phase: str, fraction: float | None) -> None:
+def report(store: Store, job_id: int, phase: str, fraction: float | None) -> None:
     with store.writing():
         store.execute(
             "UPDATE making SET phase = ?, fraction = ?, heartbeat = ? WHERE id = ?",
-            (phase, fraction, time.time(), making_id),
+            (phase, fraction, time.time(), job_id),
         )
 
 
-def end(store: Store, making_id: int, state: State, reason: str = "") -> None:
+def end(store: Store, job_id: int, state: State, reason: str = "") -> None:
     with store.writing():
         store.execute(
             "UPDATE making SET state = ?, reason = ?, phase = '', fraction = NULL, heartbeat = ? WHERE id = ?",
-            (state, reason, time.time(), making_id),
+            (state, reason, time.time(), job_id),
         )
 
 
@@ -96,24 +96,24 @@ def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any])
         )
 
 
-def files(store: Store) -> list[MadeFile]:
+def files(store: Store) -> list[GgufFile]:
     """All files, those of one model together, the largest first."""
     rows = store.execute("SELECT * FROM made ORDER BY model, json_extract(facts, '$.file_bytes') DESC, type")
     return [
-        MadeFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
+        GgufFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
     ]
 
 
-def work(store: Store) -> list[Making]:
+def jobs(store: Store) -> list[QuantizationJob]:
     """What is going on or was, the newest first."""
-    return [_making(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
+    return [_job(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
 
 
-def _making(row: sqlite3.Row) -> Making:
+def _job(row: sqlite3.Row) -> QuantizationJob:
     state = row["state"]
     if state == "running" and not is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
         state = "interrupted"
-    return Making(
+    return QuantizationJob(
         id=row["id"],
         kind=row["kind"],
         model=row["model"],

@@ -113,7 +113,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
         if state == "paused":
             attempts.pause(store, run_id, now)
         elif state == "running":
-            _leave_out(store, run_id, attempts.go_on(store, run_id, now))
+            _exclude_pause(store, run_id, attempts.resume(store, run_id, now))
         if ended:
             attempts.end(store, run_id, state, ended)
             store.execute(
@@ -124,7 +124,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
             store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
 
 
-def _leave_out(store: Store, run_id: int, pause: float) -> None:
+def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
     """The time left is reckoned from when a variant began to answer: a pause since then is no part of that."""
     if pause > 0:
         store.execute(
@@ -134,10 +134,10 @@ def _leave_out(store: Store, run_id: int, pause: float) -> None:
         )
 
 
-def request(store: Store, run_id: int, what: str) -> None:
+def request(store: Store, run_id: int, command: str) -> None:
     """Ask the runner of a run to `cancel`, to `pause`, or ('') to go on. The runner looks about twice a second."""
     with store.writing():
-        store.execute("UPDATE run SET request = ? WHERE id = ?", (what, run_id))
+        store.execute("UPDATE run SET request = ? WHERE id = ?", (command, run_id))
 
 
 def allow_cpu(store: Store, run_id: int) -> None:
@@ -291,8 +291,8 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
 def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
     """What is known of how a variant was asked: prompt (a hash), sampling (JSON), task_set (a hash), each maybe `unknown`."""
     row = store.execute("SELECT conditions FROM variant WHERE id = ?", (variant_id,)).fetchone()
-    found: dict[str, Any] = json.loads(row["conditions"])
-    return found
+    values: dict[str, Any] = json.loads(row["conditions"])
+    return values
 
 
 def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
@@ -335,9 +335,9 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
         " GROUP BY variant.id ORDER BY variant.run_id, variant.position",
         values,
     )
-    found: dict[int, list[VariantProgress]] = {}
+    by_run: dict[int, list[VariantProgress]] = {}
     for row in rows:
-        found.setdefault(row["run_id"], []).append(
+        by_run.setdefault(row["run_id"], []).append(
             VariantProgress(
                 id=row["id"],
                 run_id=row["run_id"],
@@ -361,15 +361,17 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 broke_off=row["broke_off"],
             )
         )
-    return found
+    return by_run
 
 
 def _effective_state(row: sqlite3.Row) -> str:
     """A run that says it is running while nobody holds its lease was interrupted."""
     state = str(row["state"])
     if state in ("running", "paused"):
-        held = row["pid"] is not None and leases.is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"])
-        return state if held else "interrupted"
+        is_held = row["pid"] is not None and leases.is_held(
+            row["host"], row["pid"], row["pid_started"], row["heartbeat"]
+        )
+        return state if is_held else "interrupted"
     return state
 
 

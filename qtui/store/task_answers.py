@@ -68,12 +68,12 @@ class TaskSides:
 
 def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     """Everything about the task at this 1-based position; None where the run has no such task."""
-    found = store.execute(
+    task_row = store.execute(
         "SELECT task.* FROM task JOIN run USING (task_set_id) WHERE run.id = ? AND task.position = ?", (run_id, task)
     ).fetchone()
-    if found is None:
+    if task_row is None:
         return None
-    task_id = int(found["id"])
+    task_id = int(task_row["id"])
     answers = _answers(store, run_id, model, task_id)
     variants = store.execute(
         "SELECT id, name, is_baseline, engine, precision, state, reason FROM variant WHERE run_id = ? AND model = ?"
@@ -82,7 +82,7 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     ).fetchall()
     return TaskSides(
         task_id,
-        Task(found["input"], found["reference"], found["criteria"]),
+        Task(task_row["input"], task_row["reference"], task_row["criteria"]),
         _note(store, run_id, model, task_id),
         tuple(
             Side(
@@ -189,23 +189,23 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
         (run_id, model, task_id),
     ).fetchall()
     graded = _grades(store, run_id, task_id, {row["id"] for row in rows})
-    found: dict[int, list[SideAnswer]] = {}
+    by_variant: dict[int, list[SideAnswer]] = {}
     for row in rows:
-        found.setdefault(row["variant_id"], []).append(
+        by_variant.setdefault(row["variant_id"], []).append(
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
                 row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())),
             )
         )  # fmt: skip
-    return found
+    return by_variant
 
 
 def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[GradeLine]]:
-    found: dict[int, list[GradeLine]] = {}
+    by_answer: dict[int, list[GradeLine]] = {}
     for row in grades.of_answers(store, run_id, task_id, answer_ids):
         line = GradeLine(row["judge"], row["take"], row["grade"], row["reason"])
-        found.setdefault(row["answer_id"], []).append(line)
-    return found
+        by_answer.setdefault(row["answer_id"], []).append(line)
+    return by_answer
 
 
 def _extents(store: Store, run_id: int, model: str, variant: str) -> dict[int, Extent]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from qtui import paths
 from qtui.catalog import Entry
 from qtui.records import RunSummary, VariantProgress
-from qtui.store.quantization_jobs import MadeFile, Making
+from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 
 OTHER_FILES = "(other files)"
 
@@ -28,13 +28,13 @@ class KnownModel:
     variants: tuple[VariantProgress, ...] = ()
     """Each name once: as the newest run had it that got as far as loading it."""
     files: tuple[File, ...] = ()
-    made: tuple[MadeFile, ...] = ()
+    made: tuple[GgufFile, ...] = ()
     """What was quantized or measured on this machine, as the store knows it."""
-    work: tuple[Making, ...] = ()
+    work: tuple[QuantizationJob, ...] = ()
     """Quantizing and measuring of this model, the newest first."""
 
     @property
-    def working(self) -> Making | None:
+    def working(self) -> QuantizationJob | None:
         return next((each for each in self.work if each.state == "running"), None)
 
     @property
@@ -68,8 +68,8 @@ def known_models(
     entries: Iterable[Entry],
     runs: Sequence[RunSummary],
     files: Iterable[File],
-    made: Sequence[MadeFile] = (),
-    work: Sequence[Making] = (),
+    made: Sequence[GgufFile] = (),
+    work: Sequence[QuantizationJob] = (),
 ) -> list[KnownModel]:
     """Models with variants first (newest run first), those that something was made of, the rest of the catalog, other files."""
     found: dict[str, _Found] = {}

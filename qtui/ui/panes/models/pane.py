@@ -66,7 +66,7 @@ class ModelsPane(Pane):
         entries = await asyncio.to_thread(self._entries)
         files = await asyncio.to_thread(made_files)
         made = await self.reader.read(quantization_jobs.files)
-        work = await self.reader.read(quantization_jobs.work)
+        work = await self.reader.read(quantization_jobs.jobs)
         self._models = known_models(entries, self.runs, files, made, work)
         self._show()
         self._look_again(any(model.working for model in self._models))
