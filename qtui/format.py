@@ -1,4 +1,4 @@
-"""Numbers, sizes and times as a reader sees them: a true minus sign, a sign where a number is a change, `–` where there is none."""
+"""Numbers, sizes and times for a reader: a typographic minus, a sign on changes, `–` for a missing value."""
 
 import time
 
@@ -39,7 +39,7 @@ def change(share: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """`p = 0.031`, `p < 0.001`, beside a test that has a line of its own."""
+    """`p = 0.031`, `p < 0.001`, for a test on a line of its own."""
     return NONE if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

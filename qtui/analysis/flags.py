@@ -1,8 +1,8 @@
-"""What is wrong with an answer at first sight: empty, short, looping, cut off, Latin words that nobody asked for.
+"""Flags of visible defects of an answer: empty, short, looping, truncated, unrequested Latin words.
 
-The definitions are those of the study's reference figures. They are decided by counting, not by a model, so they need no judge and
-hold for any language that is not itself written in Latin letters. The scans work on whole blocks of answers as arrays, because a
-store may hold 200,000 of them; a hash only ever rules answers out, and what is left is decided exactly.
+The definitions are those of the study's reference figures. They are computed by counting, not by a model, so they need no judge and
+work for any language that is not written in Latin letters. The scans work on blocks of answers as arrays, because a store may hold
+200,000 of them; hashes only exclude answers, and the remaining ones are decided exactly.
 """
 
 import re
@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint32]
 
 SHORT = 20
-"""Fewer characters than this is short."""
+"""Number of characters below which an answer is short."""
 
 LONGEST_PERIOD = 100
 GRAM = 10
@@ -28,7 +28,7 @@ _BLOCK_CHARACTERS = 2_000_000
 _BLOCK_ANSWERS = 5_000
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
-# From the start of a word and without a way back: an answer of one endless word would else take the square of its length.
+# Anchored at the start of a word and possessive: an answer of one endless word would else take quadratic time.
 _PHRASE = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:[ ,.'-]++[A-Za-z]++){3}")
 
 COLUMNS = (
@@ -38,9 +38,9 @@ COLUMNS = (
 
 
 def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-    """One row per answer, on the index of `answers` (columns experiment, task, text, finish_reason).
+    """Return one row per answer, on the index of `answers` (columns experiment, task, text, finish_reason).
 
-    Columns `length_raw` and `length` (stripped) are int64 code points; the rest is bool:
+    Columns `length_raw` and `length` (stripped) are int64 code points; all others are bool:
 
     - empty, short: the stripped text has 0, fewer than 20 characters; `_raw` the same before stripping
     - looping: after rstrip, for some period p ≤ 100 the longest suffix with t[i] == t[i−p] has max(4p, 40) characters or
@@ -52,7 +52,7 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     - edge_whitespace: stripping changes the text
     - truncated: the finish reason is `length`; finish_known: there is a finish reason at all
 
-    `tasks` has experiment, task, input, reference. An answer whose task is not there has no new Latin words.
+    `tasks` has experiment, task, input, reference. An answer to a task that is missing there has no new Latin words.
     """
     texts = [text if isinstance(text, str) else "" for text in answers["text"].tolist()]
     task_words = _TaskWords(tasks)
@@ -69,7 +69,7 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
 
 
 class _TaskWords:
-    """What a task already contains: its Latin words, and whether its reference is in Latin letters or has kana."""
+    """The Latin words of each task, and whether its reference is in Latin letters or has kana."""
 
     def __init__(self, tasks: pd.DataFrame) -> None:
         columns = (tasks[name].tolist() for name in ("experiment", "task", "input", "reference"))
@@ -98,7 +98,7 @@ class _TaskWords:
 
 
 class _Letters:
-    """Counts over a block of texts, one per text: letters, Latin letters, kana, and whether two Latin letters meet."""
+    """Counts over a block of texts, one per text: letters, Latin letters, kana, and whether two Latin letters are adjacent."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         codes, starts, stops = _codes(texts)
@@ -152,9 +152,9 @@ def _loops(texts: Sequence[str], stripped: Sequence[str]) -> Bools:
 
 
 def _tail_loops(texts: Sequence[str]) -> Bools:
-    """Does a suffix of max(4p, 40) characters or more equal what stands p characters before it, for some p in 1…100?
+    """Return whether a suffix of max(4p, 40) characters or more equals the text p characters before it, for some p in 1…100.
 
-    `ends` are texts without white space at the end.
+    `texts` have no white space at the end.
     """
     size = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     looping = np.zeros(len(texts), dtype=np.bool_)
@@ -175,7 +175,7 @@ def _tail_loops(texts: Sequence[str]) -> Bools:
 
 
 def _repeats(stripped: Sequence[str]) -> Bools:
-    """Does at least half of the 10-character grams of a stripped text repeat another? Below 50 grams: no."""
+    """Return whether at least half of the 10-character grams of a stripped text repeat another; no if there are fewer than 50."""
     repeats = np.zeros(len(stripped), dtype=np.bool_)
     long = [(i, text) for i, text in enumerate(stripped) if len(text) >= FEWEST_GRAMS + GRAM - 1]
     if not long:
@@ -184,7 +184,7 @@ def _repeats(stripped: Sequence[str]) -> Bools:
     codes, starts, stops = _codes([text for _, text in long])
     grams = (stops - starts) - (GRAM - 1)
     distinct = _distinct_hashes(_gram_hashes(codes), starts, grams)
-    # Equal grams have equal hashes, so hashing can only make a text look more repetitive than it is.
+    # Equal grams have equal hashes, so collisions can only make a text look more repetitive.
     for j in np.flatnonzero(2 * distinct <= grams).tolist():
         i, text = long[j]
         exact = len({text[k : k + GRAM] for k in range(int(grams[j]))})
@@ -193,7 +193,7 @@ def _repeats(stripped: Sequence[str]) -> Bools:
 
 
 def _gram_hashes(codes: Codes) -> Codes:
-    """Polynomial hash of the 10 characters from each position on, wrapping modulo 2^32; by doubling: 2, 4, 8, then 10."""
+    """Return the polynomial hash modulo 2^32 of the 10 characters from each position on; by doubling: 2, 4, 8, then 10."""
     one = np.concatenate([codes, np.zeros(GRAM, dtype=np.uint32)])
 
     def power(k: int) -> np.uint32:
@@ -208,7 +208,7 @@ def _gram_hashes(codes: Codes) -> Codes:
 def _distinct_hashes(
     hashes: Codes, starts: npt.NDArray[np.int64], grams: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Number of different hashes per text. Texts come sorted by length, so rows of one batch are about equally long."""
+    """Return the number of different hashes per text. Texts are sorted by length, so rows of one batch are about equally long."""
     distinct = np.zeros(grams.size, dtype=np.int64)
     first = 0
     while first < grams.size:
@@ -228,7 +228,7 @@ def _distinct_hashes(
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Slices of at most 5,000 answers and about two million characters, so that memory stays bounded."""
+    """Yield slices of at most 5,000 answers and about two million characters, so that memory stays bounded."""
     start = characters = 0
     for i, text in enumerate(texts):
         characters += len(text)
@@ -240,7 +240,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _codes(texts: Sequence[str]) -> tuple[Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All code points of the texts in one array, and where each text starts and ends in it."""
+    """Return all code points of the texts in one array, and where each text starts and stops in it."""
     stops = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
     starts = np.concatenate([np.zeros(1, dtype=np.int64), stops[:-1]]) if len(texts) else stops
     return _encode("".join(texts)), starts, stops
@@ -251,7 +251,7 @@ def _encode(text: str) -> Codes:
 
 
 def _count(marks: Bools, starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many marks lie in each text."""
+    """Return the number of marks in each text."""
     counts = np.zeros(starts.size, dtype=np.int64)
     filled = stops > starts
     if filled.any():

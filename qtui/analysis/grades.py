@@ -1,7 +1,6 @@
-"""From the frame of all grades to one number per answer, judge by judge.
+"""From the frame of all grades to one grade per answer and judge.
 
-Takes are averaged over those that have a grade; an ungraded take is never a low grade. Of two rows for the same take the
-last counts.
+Graded takes are averaged; an ungraded take is never a low grade. Of several rows for the same take the last one is used.
 """
 
 from collections.abc import Mapping
@@ -23,20 +22,20 @@ _KEYS = ["experiment", "model", "variant", "judge"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariantGrades:
-    """What one judge said of one variant. `by_take` is indexed by (task, sample), one float column per take, NaN = ungraded."""
+    """The grades of one variant by one judge. `by_take` is indexed by (task, sample), one float column per take, NaN = ungraded."""
 
     judge: str
     by_take: pd.DataFrame
     settings: tuple[str, ...]
-    """The judge's settings, where the frame has them: more than one means that they changed midway."""
+    """The judge's settings, if the frame has them; more than one means that they changed between gradings."""
 
     @property
     def takes(self) -> int:
-        """Takes with a grade."""
+        """Return the number of takes that have a grade."""
         return int(self.by_take.notna().any().sum())
 
     def takes_of(self, answers: pd.DataFrame) -> Floats:
-        """Takes of each row of `answers` (columns task, sample), shape (answers, takes), NaN where there is no grade."""
+        """Return the grades of each row of `answers` (columns task, sample), shape (answers, takes), NaN if ungraded."""
         keys = pd.MultiIndex.from_arrays([answers["task"], answers["sample"]])
         if self.by_take.index.equals(keys):
             return self.by_take.to_numpy(dtype=np.float64)
@@ -44,7 +43,7 @@ class VariantGrades:
 
 
 def by_variant(grades: pd.DataFrame) -> dict[VariantKey, dict[str, VariantGrades]]:
-    """Grades of every (experiment, model, variant), then by judge in the order of the frame.
+    """Return the grades by (experiment, model, variant), then by judge in the order of the frame.
 
     The frame has experiment, model, variant, task, sample, judge, take, grade and may have `judge_settings` (text, for instance
     a hash of the judge's model, prompt and version).
@@ -76,7 +75,7 @@ class GradedPair:
 
 
 def grade_pair(pair: Pair, baseline: VariantGrades | None, candidate: VariantGrades | None) -> GradedPair:
-    """Put the two sides' grades beside the pair's answers and keep those that have both."""
+    """Join the grades of both sides to the pair's answers; answers without both are left out."""
     nothing = np.full((len(pair.answers), 1), np.nan)
     takes_b, takes_c = (nothing if side is None else side.takes_of(pair.answers) for side in (baseline, candidate))
     means_b, means_c = take_means(takes_b), take_means(takes_c)
@@ -87,7 +86,7 @@ def grade_pair(pair: Pair, baseline: VariantGrades | None, candidate: VariantGra
 
 
 def take_means(takes: Floats) -> Floats:
-    """Mean grade of each answer over its graded takes, (answers, takes) → (answers,), NaN where none is."""
+    """Return the mean grade of each answer over its graded takes, (answers, takes) → (answers,), NaN if none is graded."""
     graded = ~np.isnan(takes)
     count = graded.sum(axis=1)
     total = np.where(graded, takes, 0.0).sum(axis=1)
@@ -95,14 +94,14 @@ def take_means(takes: Floats) -> Floats:
 
 
 def histogram(takes: Floats) -> tuple[int, ...]:
-    """How many grades of 1, 2, 3, 4, 5 there are; a grade between two (a continuous judge) counts to the nearer, halves up."""
+    """Return the numbers of grades 1, 2, 3, 4, 5; a fractional grade (of a continuous judge) is rounded, halves up."""
     values = takes[~np.isnan(takes)]
     nearest = np.clip(np.floor(values + 0.5), GRADES[0], GRADES[-1]).astype(np.int64)
     return tuple(int((nearest == grade).sum()) for grade in GRADES)
 
 
 def shared_judges(baseline: Mapping[str, VariantGrades], candidate: Mapping[str, VariantGrades]) -> list[str]:
-    """Judges that graded both sides, in the order of the baseline's."""
+    """Return the judges that graded both sides, in the order of the baseline's."""
     return [judge for judge in baseline if judge in candidate]
 
 

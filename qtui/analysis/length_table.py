@@ -1,4 +1,4 @@
-"""The table of lengths: every variant described, every pair compared, as `qtui lengths` prints it."""
+"""The table of lengths: a summary of every variant and a comparison of every pair, as `qtui lengths` prints it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,9 +33,9 @@ def length_table(
     flags: pd.DataFrame | None = None,
     experiments: Mapping[Any, str] | None = None,
 ) -> LengthTable:
-    """Lengths of every variant and pair of the frame `answers`, unrounded; `flags` spares a second `flag_answers` of them.
+    """Return lengths of every variant and pair of the frame `answers`, unrounded; pass `flags` to reuse `flag_answers`.
 
-    The tests of a pair are over tasks (samples of a task averaged), the descriptions of a variant over answers. `experiments`
+    The tests of a pair are over tasks (samples of a task averaged), the summaries of a variant over answers. `experiments`
     names the experiment of each value of the column `experiment`, which becomes `run_id`.
     """
     variants = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
@@ -108,5 +108,5 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
 def _notes(rows: list[PairLengths]) -> tuple[str, ...]:
     if not rows:
         return (shapes.CAVEAT,)
-    holm = "behaviour is Holm-adjusted over the tests of all pairs of an experiment; the p values beside it are not"
+    holm = "behaviour is Holm-adjusted over the tests of all pairs of an experiment; the other p values are not"
     return (shapes.CAVEAT, holm)

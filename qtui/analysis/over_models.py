@@ -1,7 +1,7 @@
 """Across models: do longer answers shrink more, and does a change of length go with a change of score?
 
-A handful of models from fewer families cannot carry much, so every correlation comes with its interval and a sentence that says so.
-Length before and relative change share a term (change is after / before − 1): chance alone makes them correlate negatively.
+A few models from even fewer families prove little, so every correlation comes with its interval and a sentence that says so.
+Length before and relative change share a term (change is after / before − 1), so chance alone makes them correlate negatively.
 
 Sources: Spearman (1904); interval by Fisher's z with the standard error √((1 + r²/2) / (n − 3)) of Bonett & Wright (2000);
 permutation p values, exact up to seven models.
@@ -31,11 +31,11 @@ def over_models(
     judge: str | None = None,
     published: Mapping[str, PublishedScore] | None = None,
 ) -> OverModels:
-    """One point per run and model: the variant of that name, or its first candidate.
+    """Return one point per run and model: the variant named `candidate`, or the model's first candidate.
 
     Two candidates of one model are not two observations, so never more than one counts. Changes of score are those of `judge`,
-    or of the first judge that graded the pair; guarded pairs keep theirs. Where no pair has any, they are the study's for models
-    of the same name. `published` maps a model to what the study has of it, its family too, which the sentences name.
+    or of the first judge that graded the pair; guarded pairs keep theirs. If no pair has any, the study's changes are used for
+    models of the same name. `published` maps a model to its figures in the study and its family, which the sentences name.
     """
     published_scores = published or {}
     points = _points(lengths, _differences(scores, judge), candidate)
@@ -63,20 +63,22 @@ def rank_correlation(x: Sequence[float | None], y: Sequence[float | None]) -> Ra
 
 
 def sentence(subject: str, correlation: RankCorrelation, families: int | None) -> str:
-    """What so many models prove about `what`, in plain English."""
+    """Return a sentence on what the correlation of `subject` shows, given how few models it is over."""
     models = count(correlation.n, "model")
     if families:
         models += f" from {families} famil{'y' if families == 1 else 'ies'}"
     if correlation.r is None or correlation.p is None or correlation.n < FEWEST:
-        return f"{subject}: {models}, too few to say anything"
+        return f"{subject}: {models}, too few to draw a conclusion"
     if correlation.interval95 is None:
         between = "in perfect order"
     else:
         between = f"95 % between {signed(correlation.interval95[0])} and {signed(correlation.interval95[1])}"
     lead = f"{subject}: Spearman {signed(correlation.r)} over {models} ({between}, {p_in_sentence(correlation.p)})"
     if correlation.p < 0.05:
-        return f"{lead}; a relation among these, and a reason to test others: models of one family are not independent"
-    return f"{lead}; so few neither show a relation nor rule out a strong one"
+        return (
+            f"{lead}; these models show a relation; test it on others, because models of one family are not independent"
+        )
+    return f"{lead}; too few models to show a relation or to rule out a strong one"
 
 
 def _points(
@@ -110,7 +112,7 @@ def _differences(scores: ScoreTable | None, judge: str | None) -> dict[tuple[int
 
 
 def _families(points: Sequence[ModelPoint], published_scores: Mapping[str, PublishedScore]) -> int | None:
-    """How many families the models are of; None where that of any is not known."""
+    """Return the number of model families; None if the family of any model is unknown."""
     families = [published_scores[point.model].family if point.model in published_scores else "" for point in points]
     return len(set(families)) if families and all(families) else None
 

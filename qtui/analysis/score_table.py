@@ -1,6 +1,6 @@
 """The table of scores: one row for every pair and judge, with its verdict, as `qtui scores` prints it.
 
-A pair that nobody graded has a row too, since behaviour and guards need no judge.
+A pair without grades has a row too, since behaviour and guards need no judge.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def score_table(
     flags: pd.DataFrame | None = None,
     experiments: Mapping[Any, str] | None = None,
 ) -> ScoreTable:
-    """A row per pair and judge, unrounded; `flags` spares a second `flag_answers` of the same frames.
+    """Return a row per pair and judge, unrounded; pass `flags` to reuse the result of `flag_answers`.
 
     `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; a variant without a row is
     unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`. `experiments` names the
@@ -72,16 +72,16 @@ _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], G
 
 
 def _judges(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str, VariantGrades]) -> list[_Judged]:
-    """(judge, its grades of both sides, the guard that the judges themselves call for) for each row of a pair."""
+    """Return (judge, its grades of both sides, the guard on the judge or None) for each row of a pair."""
     judged: list[_Judged] = []
     for judge in shared_judges(grades_b, grades_c):
         before, after = grades_b[judge].settings, grades_c[judge].settings
-        changed = Guard("different judges", f"{judge} changed its prompt, version or settings on the way")
+        changed = Guard("different judges", f"the prompt, version or settings of {judge} changed between gradings")
         judged.append(
             (judge, (grades_b[judge], grades_c[judge]), changed if before != after or len(before) > 1 else None)
         )
     if not judged and grades_b and grades_c:
-        return [(None, (None, None), Guard("different judges", f"{', '.join(grades_b)} against {', '.join(grades_c)}"))]
+        return [(None, (None, None), Guard("different judges", f"{', '.join(grades_b)} vs {', '.join(grades_c)}"))]
     return judged or [(None, (None, None), None)]
 
 
@@ -99,7 +99,7 @@ def _row(
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
     result = scores.paired(b, c, margin=margin)
-    earned = _conclude(pair, graded.pair, result, differences, judges, judge=judge, margin=margin)
+    conclusion = _conclude(pair, graded.pair, result, differences, judges, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
     noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
     answered = int(pair.tasks.size)
@@ -123,21 +123,21 @@ def _row(
         losses=result.losses,
         flips_down=result.flips_down,
         flips_up=result.flips_up,
-        verdict=earned.verdict,
-        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + earned.text,
+        verdict=conclusion.verdict,
+        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + conclusion.text,
         behaviour=behaviour.name,
         behaviour_reasons=behaviour.reasons,
-        guards=tuple(map(str, earned.guards)),
+        guards=tuple(map(str, conclusion.guards)),
         mde80=result.mde80,
-        notes=earned.notes,
+        notes=conclusion.notes,
         answered=answered,
         ungraded=answered - result.n,
         big_down=result.big_down,
         big_up=result.big_up,
         noise_flips=float(np.mean(noise)) if noise else None,
         p=result.p,
-        rule=earned.rule,
-        claim_p=None if earned.guards else _claim_p(result, earned.rule, margin),
+        rule=conclusion.rule,
+        claim_p=None if conclusion.guards else _claim_p(result, conclusion.rule, margin),
         claim_p_holm=None,
         comparisons=1,
         behaviour_p_holm=behaviour.p,
@@ -146,7 +146,7 @@ def _row(
         histogram_candidate=_by_grade(graded.takes_c),
         length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
         causes=decompose(graded.pair.answers, graded.d),
-        without_empty=earned.without_empty,
+        without_empty=conclusion.without_empty,
         margin=margin,
         role=pair.candidate.role,
         differing=yardsticks.differing(pair),
@@ -155,7 +155,7 @@ def _row(
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """What a row earns: see `ScoreRow`."""
+    """The verdict of a row and its reasons: see `ScoreRow`."""
 
     rule: VerdictName | None
     verdict: VerdictName
@@ -175,7 +175,7 @@ def _conclude(
     judge: str | None,
     margin: float,
 ) -> _Conclusion:
-    """The verdict on a pair: what its interval earns, unless a guard comes before it."""
+    """Return the verdict that the interval of a pair gives, or `guarded` if a guard applies."""
     answered = int(pair.tasks.size)
     without = _without_empty(graded, margin)
     rule = verdicts.decide(result.interval90, margin) if result.interval90 else None
@@ -211,7 +211,7 @@ def _guards(
 
 
 def _without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEmpty | None:
-    """Scores over the tasks in which no answer of either side is empty; None where that is all of them."""
+    """Return scores over the tasks in which no answer of either side is empty; None if no task has an empty answer."""
     empty_b, empty_c = graded.by_task("empty")
     healthy = (empty_b == 0) & (empty_c == 0)
     if healthy.all():
@@ -234,7 +234,11 @@ def _verdict(
     if any(guard.kind == "different judges" for guard in guards) and result.n == 0:
         return "guarded", verdicts.guarded_sentence(guards, "")
     if result.n == 0:
-        why = "no judge has graded both sides" if judge is None else f"{judge} gave none of {answered} tasks two grades"
+        why = (
+            "no judge has graded both sides"
+            if judge is None
+            else f"{judge} graded both sides in none of {answered} tasks"
+        )
         return "ungraded", "; ".join(["ungraded: " + why, *map(str, guards)])
     if guards or rule is None or result.interval90 is None:
         unhealthy = any("unhealthy" in guard.kind for guard in guards)
@@ -243,12 +247,13 @@ def _verdict(
 
 
 def _measured(result: PairedScores, without: ScoresWithoutEmpty | None) -> str:
-    """The difference, with and without the tasks of empty answers where that matters."""
+    """Return the difference in words, and that over the tasks without empty answers if `without` has it."""
     whole = f"difference {_difference(result)}"
     if without is None:
         return whole
-    rest = f"{_difference(without)} over the other {without.n} tasks" if without.n else "no other tasks"
-    return f"{whole} with the empty answers, {rest}"
+    if not without.n:
+        return f"{whole}; every task has an empty answer"
+    return f"{whole} including empty answers, {_difference(without)} over the {without.n} tasks without them"
 
 
 def _difference(result: PairedScores | ScoresWithoutEmpty) -> str:
@@ -265,7 +270,7 @@ def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> f
 
 
 def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Holm over the rows of one experiment and judge; a claim that does not survive it says so in its text."""
+    """Return the rows Holm-adjusted per experiment and judge; verdict sentences name the claims that lose significance."""
     families: dict[tuple[Any, str | None], list[int]] = {}
     for i, row in enumerate(rows):
         if row.claim_p is not None:
@@ -275,13 +280,13 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
             text = rows[i].verdict_text
             if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
-                text += f"; not kept over {len(family)} comparisons (Holm {p_in_sentence(p)})"
+                text += f"; not significant after Holm adjustment over {len(family)} comparisons ({p_in_sentence(p)})"
             adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
     return adjusted
 
 
 def _with_yardsticks(rows: Sequence[ScoreRow], measured: Sequence[PairMeasurement]) -> list[ScoreRow]:
-    """Each row with the control arm and the noise floor of its model, under the same judge."""
+    """Return the rows with the measurements of control arm and noise floor of the same model and judge."""
     groups: dict[tuple[Any, str, str | None], list[PairMeasurement]] = {}
     for row, measurement in zip(rows, measured, strict=True):
         groups.setdefault((row.run_id, row.model, row.judge), []).append(measurement)

@@ -1,7 +1,7 @@
-"""Densities for violins: Gaussian kernels, Scott's bandwidth, cut at the data's range, on whatever grid the caller gives.
+"""Densities for violins: Gaussian kernels, Scott's bandwidth, cut at the data's range, on the caller's grid.
 
-Computed here and drawn elsewhere. The cut means that no density is shown below zero characters or beyond the longest answer;
-nothing is renormalised for it, so that two violins on one grid keep one scale.
+The cut means that no density is shown below zero characters or beyond the longest answer. Densities are not renormalised
+afterwards, so that two violins on one grid have one scale.
 
 Source: Scott (1992), bandwidth n^(−1/5) · sd, by scipy.stats.gaussian_kde.
 """
@@ -19,7 +19,7 @@ _MOST_KERNELS = 20_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Density:
-    """Density per character at each point of the grid, both of shape (points,). `note` says why there is no smooth curve."""
+    """Density per character at each point of the grid, both of shape (points,). `note` says why a curve is not smooth."""
 
     grid: Floats
     values: Floats
@@ -27,7 +27,7 @@ class Density:
 
 
 def density(lengths: npt.ArrayLike, grid: npt.ArrayLike) -> Density:
-    """Density of `lengths` (n,) at `grid` (points,), ascending. Lengths without variance give one spike of area 1."""
+    """Return the density of `lengths` (n,) at `grid` (points,), ascending. Lengths without variance give a spike of area 1."""
     x = np.asarray(lengths, dtype=np.float64)
     points = np.asarray(grid, dtype=np.float64)
     if x.size == 0 or points.size == 0:
@@ -36,7 +36,7 @@ def density(lengths: npt.ArrayLike, grid: npt.ArrayLike) -> Density:
     if low == high:
         note = "one answer" if x.size == 1 else f"all {x.size} answers have {low:g} characters"
         return Density(points, _spike(points, low), note)
-    # Above 20,000 answers every k-th of the sorted ones stands for its neighbours: same curve to the eye, bounded time.
+    # Above 20,000 answers every k-th of the sorted lengths represents its neighbours: visually the same curve in bounded time.
     kernels = np.sort(x)[:: max(1, -(-x.size // _MOST_KERNELS))]
     inside = (points >= low) & (points <= high)
     values = np.zeros_like(points)
@@ -46,7 +46,7 @@ def density(lengths: npt.ArrayLike, grid: npt.ArrayLike) -> Density:
 
 
 def _scott(x: Floats, kernels: Floats) -> float:
-    """Scott's factor for all of `x`, in units of the standard deviation of the kernels that stand for it."""
+    """Return Scott's factor for all of `x`, in units of the standard deviation of the kernels that represent it."""
     return float(x.size ** (-1 / 5) * x.std(ddof=1) / kernels.std(ddof=1))
 
 

@@ -1,7 +1,7 @@
-"""What a candidate's difference is held against: the same figures of the control arm and of the noise floor of its model.
+"""Yardsticks for a candidate's difference: the same figures of the control arm and the noise floor of its model.
 
-A control arm's difference is the engine's doing and a noise floor's is chance's; neither says anything of quantization, and each
-row says so before its verdict. How many answers are other ones needs no judge and is what such a difference shows in first.
+The difference of a control arm is caused by the engine, that of a noise floor by chance; neither is about quantization, and the
+verdict sentence of such a row says so. The number of differing answers needs no judge and is the most sensitive of these figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from qtui.format import signed
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 
 LEADS: Mapping[str, str] = {
-    CONTROL_ARM: "control arm (what the engine does): ",
-    NOISE_FLOOR: "noise floor (what chance does): ",
+    CONTROL_ARM: "control arm (effect of the engine): ",
+    NOISE_FLOOR: "noise floor (effect of chance): ",
 }
-"""What a verdict is about, where it is not about quantization."""
+"""Beginning of the verdict sentence by role: what the difference measures if it is not quantization."""
 _YARDSTICK_ROLES: Mapping[str, Sequence[str]] = {"candidate": (CONTROL_ARM, NOISE_FLOOR), CONTROL_ARM: (NOISE_FLOOR,)}
 
 
 def differing(pair: Pair) -> int:
-    """How many answers are not the baseline's, blanks at the ends left out."""
+    """Return how many answers differ from the baseline's, ignoring white space at both ends."""
     texts = zip(pair.answers["text_b"].tolist(), pair.answers["text_c"].tolist(), strict=True)
     return sum(_text(b) != _text(c) for b, c in texts)
 
 
 def comparable(measurement: PairMeasurement, others: Sequence[PairMeasurement]) -> tuple[PairMeasurement, ...]:
-    """Those of the same model and judge that `own` is to be held against: none for a noise floor, which is the last of them."""
+    """Return the measurements in `others` (same model and judge) that this one is compared with: none for a noise floor."""
     return tuple(
         other
         for role in _YARDSTICK_ROLES.get(measurement.role, ())
@@ -37,7 +37,7 @@ def comparable(measurement: PairMeasurement, others: Sequence[PairMeasurement]) 
 
 
 def sentences(measurement: PairMeasurement, yardsticks: Sequence[PairMeasurement]) -> tuple[str, ...]:
-    """`answers that differ from the baseline's: Q4_K_M 9 of 52, noise floor 3 of 52`; the same of the grades where there are."""
+    """`answers that differ from the baseline's: Q4_K_M 9 of 52, noise floor 3 of 52`; the same for grades if there are any."""
     if not yardsticks or not measurement.answers:
         return ()
     name = measurement.candidate if measurement.role == "candidate" else measurement.role
@@ -46,7 +46,7 @@ def sentences(measurement: PairMeasurement, yardsticks: Sequence[PairMeasurement
     lines = [f"answers that differ from the baseline's: {counts}"]
     graded = [f"{name} {signed(each.difference)}" for name, each in named if each.difference is not None]
     if len(graded) == len(named):
-        lines.append(f"difference of grades: {', '.join(graded)}")
+        lines.append(f"difference in grades: {', '.join(graded)}")
     return tuple(lines)
 
 

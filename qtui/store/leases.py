@@ -1,7 +1,7 @@
-"""Who is running a run: host, process, heartbeat. Two runners never do the same work, and a dead one is recognised.
+"""Leases: which process runs a run (host, pid, heartbeat), so that two runners never do the same work and a dead one is noticed.
 
-On the same host the process table decides at once (pid and its start time: a reused pid is another process). From another host
-only the heartbeat can be seen.
+On the same host the process table decides at once (pid and start time, because pids are reused). On another host only the heartbeat
+can be checked.
 """
 
 import json
@@ -32,7 +32,7 @@ class Holder:
 
 
 def holder(store: Store, run_id: int) -> Holder | None:
-    """Who holds the lease now, or None if nobody alive does."""
+    """Return the living process that holds the lease, or None."""
     row = store.execute("SELECT * FROM lease WHERE run_id = ?", (run_id,)).fetchone()
     if row and is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
         return Holder(row["host"], row["pid"])
@@ -40,9 +40,9 @@ def holder(store: Store, run_id: int) -> Holder | None:
 
 
 def take(store: Store, run_id: int, endings: Sequence[str] = (), ends_at: float | None = None) -> None:
-    """Make this process the runner of the run. Raises LeaseHeldError if another one alive is.
+    """Make this process the runner of the run. Raises LeaseHeldError if another living process is.
 
-    `ends` says what ends this process although nobody cancels it, as in `RunSummary`, and `ends_at` when at the latest.
+    `endings` are the events that will end this process, as in `RunSummary.ends`, and `ends_at` is the latest time of that.
     """
     with store.writing():
         present = holder(store, run_id)
@@ -56,7 +56,7 @@ def take(store: Store, run_id: int, endings: Sequence[str] = (), ends_at: float 
 
 
 def beat(store: Store, run_id: int) -> bool:
-    """Say that this process is alive. False if the lease is no longer its own (another host took it for dead)."""
+    """Record that this process is alive. Return False if another host took over the lease because it seemed dead."""
     now = time.time()
     with store.writing():
         cursor = store.execute(
@@ -68,6 +68,7 @@ def beat(store: Store, run_id: int) -> bool:
 
 
 def release(store: Store, run_id: int) -> None:
+    """Give up the lease if this process holds it."""
     with store.writing():
         store.execute(
             "DELETE FROM lease WHERE run_id = ? AND host = ? AND pid = ?",
@@ -76,6 +77,7 @@ def release(store: Store, run_id: int) -> None:
 
 
 def is_held(host: str, pid: int, pid_started: float, heartbeat: float) -> bool:
+    """Return whether the process with this pid and start time is alive, or its heartbeat recent if it is on another host."""
     if host != socket.gethostname():
         return time.time() - heartbeat < STALE_SECONDS
     try:

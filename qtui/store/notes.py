@@ -12,7 +12,7 @@ class Note:
 
 
 def of_model(store: Store, run_id: int, model: str) -> dict[int, Note]:
-    """Notes by 1-based task position."""
+    """Return the notes by 1-based task position."""
     rows = store.execute(
         "SELECT task.position, note.starred, note.comment FROM note JOIN task ON task.id = note.task_id"
         " WHERE note.run_id = ? AND note.model = ?",
@@ -22,7 +22,7 @@ def of_model(store: Store, run_id: int, model: str) -> dict[int, Note]:
 
 
 def put(store: Store, run_id: int, model: str, task: int, note: Note) -> None:
-    """`task` is the 1-based position. An empty note is removed."""
+    """Write the note on a task (its 1-based position). An empty note is removed."""
     with store.writing():
         where = (run_id, model, run_id, task)
         task_id = "(SELECT task.id FROM task JOIN run USING (task_set_id) WHERE run.id = ? AND task.position = ?)"

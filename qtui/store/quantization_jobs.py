@@ -1,7 +1,7 @@
-"""GGUF files that were made or measured on a machine, and the work that is going on at it, so that the Models pane can show both.
+"""Quantization jobs and the GGUF files that they created or benchmarked on a machine, for the Models pane.
 
-Not part of any run: a file is a model's, and how fast it is is the machine's. Work that is said to be running is believed while its
-process lives.
+Both are independent of runs: a file belongs to a model, and its speed to the machine. A running job counts as interrupted once its
+process is dead.
 """
 
 import json
@@ -23,12 +23,12 @@ Kind = Literal["quantize", "bench"]
 State = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
 MAX_JOBS = 50
-"""Pieces of work that are remembered."""
+"""Number of jobs that the store keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationJob:
-    """A piece of work. `fraction` is 0 to 1 of the present phase, None where nobody knows; times are seconds since the epoch."""
+    """A job. `fraction` is 0 to 1 of the current phase, None if unknown; times are seconds since the epoch."""
 
     id: int
     kind: Kind
@@ -45,7 +45,7 @@ class QuantizationJob:
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """A GGUF file of one type. `facts` as quantizing and measuring put them: file_bytes, bits, prompt_speed, …"""
+    """A GGUF file of one type. `facts` are those of quantization and benchmark: file_bytes, bits, prompt_speed, …"""
 
     model: str
     type: str
@@ -56,7 +56,7 @@ class GgufFile:
 
 
 def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
-    """Say that this process works on it. Returns the id for `report` and `end`."""
+    """Record a job of this process. Return its id for `report` and `end`."""
     now = time.time()
     with store.writing():
         cursor = store.execute(
@@ -70,6 +70,7 @@ def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
 
 
 def report(store: Store, job_id: int, phase: str, fraction: float | None) -> None:
+    """Record the phase of a job and its fraction, which is also a heartbeat."""
     with store.writing():
         store.execute(
             "UPDATE making SET phase = ?, fraction = ?, heartbeat = ? WHERE id = ?",
@@ -78,6 +79,7 @@ def report(store: Store, job_id: int, phase: str, fraction: float | None) -> Non
 
 
 def end(store: Store, job_id: int, state: State, reason: str = "") -> None:
+    """Record the final state of a job."""
     with store.writing():
         store.execute(
             "UPDATE making SET state = ?, reason = ?, phase = '', fraction = NULL, heartbeat = ? WHERE id = ?",
@@ -86,7 +88,7 @@ def end(store: Store, job_id: int, state: State, reason: str = "") -> None:
 
 
 def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any]) -> None:
-    """Facts of a file, added to those that are known; they replace those of the same names."""
+    """Add facts of a file; they replace earlier ones of the same names."""
     with store.writing():
         store.execute(
             "INSERT INTO made (model, type, host, path, facts, changed) VALUES (?,?,?,?,?,?)"
@@ -97,7 +99,7 @@ def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any])
 
 
 def files(store: Store) -> list[GgufFile]:
-    """All files, those of one model together, the largest first."""
+    """Return all files by model, the largest first."""
     rows = store.execute("SELECT * FROM made ORDER BY model, json_extract(facts, '$.file_bytes') DESC, type")
     return [
         GgufFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
@@ -105,7 +107,7 @@ def files(store: Store) -> list[GgufFile]:
 
 
 def jobs(store: Store) -> list[QuantizationJob]:
-    """What is going on or was, the newest first."""
+    """Return all jobs, running and ended, the newest first."""
     return [_job(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
 
 

@@ -46,7 +46,7 @@ def test_rows_are_labelled_in_words_within_80_columns(command: str, roles: Path,
 
 def test_a_verdict_says_that_it_is_not_about_quantization(roles: Path, invoke: Invoke) -> None:
     said = invoke("scores").stdout
-    assert "pet-7b: FP16 → control arm Q4_K_M\n  control arm (what the engine does): equivalent" in said
+    assert "pet-7b: FP16 → control arm Q4_K_M\n  control arm (effect of the engine): equivalent" in said
     assert "  answers that differ from the baseline's: control arm 10 of 12, noise floor 10 of 12\n" in said
 
 

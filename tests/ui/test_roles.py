@@ -39,7 +39,7 @@ async def test_scores_of_the_control_arm_say_what_they_are_about(with_roles: Pat
         await until_shown(pilot, "✓ control arm")
         await pilot.press("g")
         await until_shown(pilot, "pet-7b: FP16 → control arm Q4_K_M")
-        await until_shown(pilot, "control arm (what the engine does): equivalent")
+        await until_shown(pilot, "control arm (effect of the engine): equivalent")
 
 
 @pytest.mark.parametrize("size", SIZES)
