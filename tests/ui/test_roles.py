@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qtui.ui.app import QtuiApp
-from tests.filled_store import fill, set_role
+from tests.filled_store import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
 GRADES = [4, 5, 4, 5, 4, 5, 4, 5, 4, 5, 4, 5]
@@ -15,8 +15,8 @@ SIZES = [(160, 50), (80, 24)]
 @pytest.fixture
 def with_roles(store_path: Path) -> Path:
     """Q4_K_M, which comes first, is the control arm; Q2_K the candidate."""
-    fill(store_path, grade_of=dict.fromkeys(("FP16", "Q4_K_M", "Q2_K"), GRADES))
-    set_role(store_path, "Q4_K_M", "control arm")
+    grade_of = dict.fromkeys(("FP16", "Q4_K_M", "Q2_K"), GRADES)
+    fill(store_path, grade_of=grade_of, roles={"Q4_K_M": "control arm"})
     return store_path
 
 
