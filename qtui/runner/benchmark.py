@@ -12,7 +12,7 @@ import msgspec
 
 from qtui import paths
 from qtui.engines.protocol.answering import Failed, Loading
-from qtui.engines.protocol.benchmark import BenchWanted, Measured, decode
+from qtui.engines.protocol.benchmark import BenchmarkJob, BenchmarkResult, decode
 from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
 from qtui.runner import activity, quantization
@@ -114,10 +114,10 @@ async def _measure(type_: str | None, path: str, amount: Amount, report: Report)
 
 async def _run_process(type_: str | None, path: str, amount: Amount, report: Report) -> Outcome:
     """Measure one file in a process of its own, so that a crash affects only this file."""
-    request = BenchWanted(
+    request = BenchmarkJob(
         path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads, allows_cpu=True
     )
-    measured: Measured | None = None
+    measured: BenchmarkResult | None = None
     async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.processes.benchmark") as process:
         await process.send(request)
         async for line in process.lines():
@@ -127,14 +127,14 @@ async def _run_process(type_: str | None, path: str, amount: Amount, report: Rep
                 report(Step(type_ or "", message.phase, message.fraction))
             elif isinstance(message, Failed):
                 return NotMeasured(type_ or path, message.reason)
-            elif isinstance(message, Measured):
+            elif isinstance(message, BenchmarkResult):
                 measured = message
         if measured is None:
             return NotMeasured(type_ or path, await process.describe_end())
     return _figures(type_ or measured.precision, measured, amount)
 
 
-def _figures(type_: str, measured: Measured, amount: Amount) -> Figures:
+def _figures(type_: str, measured: BenchmarkResult, amount: Amount) -> Figures:
     return Figures(
         type=type_,
         path=Path(measured.path),

@@ -123,7 +123,7 @@ def test_a_source_that_is_quantized_or_damaged_is_one_clear_line(store_path: Pat
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(quantized.read_bytes()[:100_000])
     (tmp_path / "text.gguf").write_text("a text")
-    for source, why in ((quantized, "quantized already"), (cut, "cut off"), (tmp_path / "text.gguf", "not a GGUF file"),
+    for source, why in ((quantized, "already quantized"), (cut, "cut off"), (tmp_path / "text.gguf", "not a GGUF file"),
                         (tmp_path, "no config.json"), (tmp_path / "none", "no such folder or file")):  # fmt: skip
         refused = qtui("quantize", source, "--type", "Q4_K_M", store=store_path)
         assert (refused.returncode, refused.stdout) == (1, "")

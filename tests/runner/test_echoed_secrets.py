@@ -175,7 +175,7 @@ def test_a_password_in_a_proxys_address_is_nowhere(
         monkeypatch.delenv(name, raising=False)
     (folder / "e.toml").write_text(toml("e", {"x": "http://model.invalid/400-json/v1"}, {}))
     qtui(folder, "run", "e.toml", OPENAI_API_KEY="k")
-    assert "refused it (400)" in summary(folder).variants[0].reason
+    assert "refused the request (400)" in summary(folder).variants[0].reason
     assert served.headers == ["Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()]
     assert leaks(folder, PASSWORD, f"me:{PASSWORD}") == []
 
