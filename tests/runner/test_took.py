@@ -41,7 +41,7 @@ def test_day_between_a_kill_and_the_resumption_is_in_no_figure(experiment: Runs)
     assert 0 < run["active_seconds"] < DAY
     assert [attempt["outcome"] for attempt in run["attempts"]] == ["interrupted", "done"]
     text = " ".join(line.plain for line in run_lines(experiment.summary(), 120, dict.fromkeys(ROLES, Style())))
-    assert "(resumed, the time between left out)" in text
+    assert "(resumed; gaps excluded)" in text
     minutes = text.split("took ")[1].split(" ")[0]
     assert minutes.count(":") == 1, f"{minutes}: less than an hour"
 

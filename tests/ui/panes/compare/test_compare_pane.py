@@ -235,7 +235,7 @@ async def test_both_sides_scroll_as_one_to_the_end_of_the_longer(store: Store, s
     app = QtuiApp(store_path)
     async with app.run_test(size=NARROW) as pilot:
         compare = await opened(pilot, app)
-        await until(pilot, lambda: compare.right.answer.height_wanted == 501)
+        await until(pilot, lambda: compare.right.answer.text_height == 501)
         compare.left.answer.focus()
         await pilot.press("G")
         await until(pilot, lambda: compare.right.answer.scroll_y == compare.right.answer.max_scroll_y > 400)
@@ -248,7 +248,7 @@ async def test_a_model_with_one_variant_is_one_column_that_says_so(store: Store,
     app = QtuiApp(store_path)
     async with app.run_test(size=WIDE) as pilot:
         compare = await opened(pilot, app)
-        assert "Nothing to compare with: only Q4_K_M" in screen_text(pilot)
+        assert "No candidate to compare: only Q4_K_M" in screen_text(pilot)
         assert not compare.right.display
 
 

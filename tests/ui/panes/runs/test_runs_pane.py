@@ -155,7 +155,7 @@ async def test_enter_narrows_the_scope_and_a_widens_it_again(store_path: Path, s
         await until(pilot, lambda: main.tabs.current == "scores")  # type: ignore[attr-defined]
         assert main.scope.run_ids == (other,)  # type: ignore[attr-defined]
         await pilot.press("1")
-        await until_shown(pilot, "◉ only this run is in view")
+        await until_shown(pilot, "◉ only this run is shown")
         await pilot.press("a")
         await until(pilot, lambda: main.scope.run_ids == (study, other))  # type: ignore[attr-defined]
 
@@ -223,7 +223,7 @@ def test_the_clock_of_a_run_that_broke_off_stands_still(store: Store) -> None:
     run_id = begin(store)
     answered_at(store, run_id, 1010, 1090)
     leases.release(store, run_id)
-    assert "1:30 until it broke off" in heading(store, run_id, "running", None)
+    assert "1:30 until the interruption" in heading(store, run_id, "running", None)
 
 
 async def test_run_in_a_job_says_when_the_job_ends_it(store_path: Path, store: Store) -> None:
