@@ -71,7 +71,7 @@ def test_table_shows_no_text_of_a_model_raw(store_path: Path, invoke: Invoke) ->
     measured_elsewhere(store_path)
     done = invoke("divergence", "--known")
     assert "\x1b" not in done.stdout
-    assert "parts from 12 of 12 answers, in the middle case at token 2" in done.stdout
+    assert "another most likely token in 12 of 12 answers, first at token 2 (median)" in done.stdout
 
 
 def test_export_has_a_row_for_each_pair_that_was_measured(store_path: Path, invoke: Invoke) -> None:

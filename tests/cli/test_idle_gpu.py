@@ -104,7 +104,38 @@ def test_at_a_terminal_the_person_is_asked(key: str, status: int, experiment: Pa
     command = ["-m", "qtui", "run", str(experiment), "--store", str(experiment.with_name("s.sqlite"))]
     child = pexpect.spawn(sys.executable, command, timeout=60, encoding="utf-8", dimensions=(24, 200))
     child.expect("without CUDA")
-    child.expect("Run on the CPU all the same")
+    child.expect("Run on the CPU anyway")
+    child.sendline(key)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == status
+
+
+BENCH = ("bench", "demo", "--types", "Q8_0", "--prompt", "16", "--tokens", "2", "--repeats", "1")
+
+
+def test_a_benchmark_is_refused_where_nobody_can_be_asked(experiment: Path) -> None:
+    done = qtui(experiment, *BENCH)
+    assert done.returncode == 1
+    assert "llama.cpp is built without CUDA" in done.stderr
+    assert "To run on the CPU anyway, start with --cpu" in done.stderr
+    assert done.stdout == ""
+    assert not experiment.with_name("s.sqlite").exists(), "no job is stored that never began"
+
+
+def test_a_benchmark_that_may_use_the_cpu_measures_and_says_so(experiment: Path) -> None:
+    done = qtui(experiment, *BENCH, "--cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "note: measuring on the CPU: llama.cpp is built without CUDA" in done.stderr
+    assert json.loads(done.stdout)["types"][0]["device"] == "cpu"
+
+
+@pytest.mark.parametrize(("key", "status"), [("y", 0), ("n", 130)])
+def test_at_a_terminal_the_person_is_asked_before_a_benchmark(key: str, status: int, experiment: Path) -> None:
+    command = ["-m", "qtui", *BENCH, "--store", str(experiment.with_name("s.sqlite"))]
+    child = pexpect.spawn(sys.executable, command, timeout=60, encoding="utf-8", dimensions=(24, 200))
+    child.expect("without CUDA")
+    child.expect("Measure on the CPU anyway")
     child.sendline(key)
     child.expect(pexpect.EOF)
     child.close()

@@ -80,7 +80,7 @@ def test_types_are_made_named_and_kept(store_path: Path, tmp_path: Path) -> None
     ]
     before = (out / "demo-Q8_0.gguf").stat().st_mtime_ns
     again = qtui("quantize", "demo", "--type", "Q8_0", "--out", out, store=store_path)
-    assert "there already" in again.stderr
+    assert "exists, " in again.stderr
     assert (out / "demo-Q8_0.gguf").stat().st_mtime_ns == before
     assert qtui("quantize", "demo", "--type", "Q8_0", "--out", out, "--force", store=store_path).returncode == 0
     assert (out / "demo-Q8_0.gguf").stat().st_mtime_ns > before

@@ -183,7 +183,7 @@ def test_removed_judge_that_is_asked_again_finds_its_grades(store: Store) -> Non
 def test_judge_without_grades_is_removed_too(store: Store) -> None:
     ask_typo(store)
     told = qtui(store, "judge", "remove", TYPO, "--run", "1").stderr
-    assert told == "removed judge openai:typo from run 1; it had given no grades\n"
+    assert told == "removed judge openai:typo from run 1; it had no grades\n"
     assert run_of(store).judges == ()
 
 
@@ -308,7 +308,7 @@ def test_added_judge_of_a_label_that_the_experiment_names_is_removed_alone(ran: 
     [first, second] = judges.of_run(ran, 1)
     done = qtui(ran, "judge", "remove", "reference")
     assert [each.id for each in judges.of_run(ran, 1)] == [first.id]
-    assert "the judge reference that its experiment names stays" in done.stderr
+    assert "the judge reference that the experiment names stays" in done.stderr
     assert second.settings["added"]
 
 
@@ -317,9 +317,7 @@ def test_judge_is_removed_from_every_run_in_view_that_has_it(ran: Store, file: P
     assert qtui(ran, "run", str(file)).returncode == 0
     ask_typo(ran)
     assert qtui(ran, "judge", "remove", TYPO, "--experiment", "other").stderr.count("removed judge") == 1
-    assert qtui(ran, "judge", "remove", TYPO).stderr == (
-        "removed judge openai:typo from run 1; it had given no grades\n"
-    )
+    assert qtui(ran, "judge", "remove", TYPO).stderr == ("removed judge openai:typo from run 1; it had no grades\n")
     assert {each.label for run in runs.summaries(ran) for each in run.judges} == {"reference"}
 
 
