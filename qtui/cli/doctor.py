@@ -95,13 +95,13 @@ def _self_test(runs_now: bool) -> dict[str, Any]:
         untested = testing.test(
             "ggml", identity, compute.USUAL_TYPES, experts=True, report=lambda words: click.echo(words, err=True)
         ).untested
-    tested = testing.kept(identity)
+    tested = testing.stored_outcomes(identity)
     faults = [fault for fault in tested.outcomes.values() if fault.is_fault]
     return {
         "tested": len(tested.outcomes),
         "broken": tested.broken,
         "untested": untested,
-        "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.in_words(fault)}" for fault in faults],
+        "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.describe_fault(fault)}" for fault in faults],
         "report": tested.report,
         "remedy": compute.REBUILD if faults or tested.broken else "",
     }

@@ -12,7 +12,7 @@ import msgspec
 
 from qtui import paths
 from qtui.engines.protocol.answering import Failed, Loading
-from qtui.engines.protocol.benchmark import BenchWanted, Measured, decode
+from qtui.engines.protocol.benchmark import BenchmarkJob, BenchmarkResult, decode
 from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
 from qtui.runner import activity, quantization
@@ -118,10 +118,10 @@ async def _measure(type_: str | None, path: str, settings: BenchSettings, report
 
 async def _run_process(type_: str | None, path: str, settings: BenchSettings, report: Report) -> Outcome:
     """Measure one file in a process of its own, so that a crash affects only this file."""
-    request = BenchWanted(
+    request = BenchmarkJob(
         path, settings.prompt_tokens, settings.new_tokens, settings.repeats, settings.threads, settings.allows_cpu
     )
-    measured: Measured | None = None
+    measured: BenchmarkResult | None = None
     async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.processes.benchmark") as process:
         await process.send(request)
         async for line in process.lines():
@@ -131,14 +131,14 @@ async def _run_process(type_: str | None, path: str, settings: BenchSettings, re
                 report(Step(type_ or "", message.phase, message.fraction))
             elif isinstance(message, Failed):
                 return NotMeasured(type_ or path, message.reason)
-            elif isinstance(message, Measured):
+            elif isinstance(message, BenchmarkResult):
                 measured = message
         if measured is None:
             return NotMeasured(type_ or path, await process.describe_end())
     return _figures(type_ or measured.precision, measured, settings)
 
 
-def _figures(type_: str, measured: Measured, settings: BenchSettings) -> Figures:
+def _figures(type_: str, measured: BenchmarkResult, settings: BenchSettings) -> Figures:
     return Figures(
         type=type_,
         path=Path(measured.path),

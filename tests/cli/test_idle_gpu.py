@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
@@ -88,9 +89,13 @@ def test_with_the_users_word_it_runs_says_so_and_resumes_without_asking_again(ex
 
 
 def test_a_run_that_is_complete_is_followed_without_a_question(experiment: Path) -> None:
-    assert qtui(experiment, "run", str(experiment), "--cpu").returncode == 0
-    with open_store(experiment.with_name("s.sqlite")) as store:
-        store.execute("UPDATE run SET allows_cpu = 0")
+    customize = experiment.with_name("card") / "sitecustomize.py"
+    card = customize.read_text()
+    customize.write_text(hidden(card))
+    assert qtui(experiment, "run", str(experiment)).returncode == 0
+    customize.write_text(card)
+    with closing(open_store(experiment.with_name("s.sqlite"))) as store:
+        assert not runs.allows_cpu(store, 1)
     assert qtui(experiment, "run", str(experiment)).returncode == 0
 
 
@@ -139,5 +144,10 @@ def test_at_a_terminal_the_person_is_asked_before_a_benchmark(key: str, status: 
 
 def test_a_hidden_gpu_asks_nothing(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     customize = experiment.with_name("card") / "sitecustomize.py"
-    customize.write_text(customize.read_text().replace('"9.0")', '"9.0", is_hidden=True)'))
+    customize.write_text(hidden(customize.read_text()))
     assert qtui(experiment, "run", str(experiment)).returncode == 0
+
+
+def hidden(card: str) -> str:
+    """Return the program that plugs the card in, with the card hidden by the user."""
+    return card.replace('"9.0")', '"9.0", is_hidden=True)')

@@ -24,10 +24,6 @@ def watched(path: Path, run_id: int) -> None:
 def test_judges_have_their_lines_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "store.sqlite"
     run_id = fill(path, grade_of={"FP16": GOOD})
-    store = open_store(path)
-    with store.writing():
-        store.execute("UPDATE judge SET state = 'done'")
-    store.close()
     watched(path, run_id)
     assert "judge openai:strict: done (12 of 12)" in capsys.readouterr().err
 
@@ -36,8 +32,7 @@ def test_a_name_between_colons_is_no_emoji(tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "store.sqlite"
     run_id = fill(path)
     store = open_store(path)
-    with store.writing():
-        store.execute("UPDATE run SET state = 'failed', reason = 'judge openai:loop: gone :smile:'")
+    runs.set_state(store, run_id, "failed", "judge openai:loop: gone :smile:")
     store.close()
     watched(path, run_id)
     told = capsys.readouterr().err

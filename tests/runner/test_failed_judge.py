@@ -14,6 +14,7 @@ from qtui.results.answers import comparison, pairs
 from qtui.runner import start
 from qtui.store import Store, grades, judges, leases, open_store, runs
 from qtui.store.task_answers import sides
+from tests import stores
 from tests.judges.endpoint import Failure, Say, endpoint
 from tests.runner.test_added_judge import graded, judge, judge_at, store
 from tests.runner.test_attach import SHORT
@@ -302,7 +303,7 @@ def test_more_takes_of_the_experiments_judge_are_graded(ran: Store) -> None:
 
 
 def test_added_judge_of_a_label_that_the_experiment_names_is_removed_alone(ran: Store) -> None:
-    ran.execute("UPDATE judge SET fingerprint = 'of another version'")
+    stores.age_judges(ran, 1)
     assert judge(ran, "reference").returncode == 0
     [first, second] = judges.of_run(ran, 1)
     done = qtui(ran, "judge", "remove", "reference")
