@@ -93,7 +93,12 @@ def _cells(run: RunSummary) -> list[str]:
 
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
+    facts_by_variant = [variant.facts.values() for variant in run.variants]
+    variants = [
+        variant | {"facts": facts} for variant, facts in zip(asdict(run)["variants"], facts_by_variant, strict=True)
+    ]
     return asdict(run) | {
+        "variants": variants,
         "answered": run.answered,
         "expected": run.expected,
         "active": run.active,

@@ -65,3 +65,14 @@ def test_a_store_is_migrated_and_keeps_its_rows(landed: tuple[Path, Path]) -> No
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     assert (run.state, run.answered, run.expected) == ("done", len(before), len(before))
     assert all(variant.facts.weights_fingerprint for variant in run.variants)
+
+
+def test_runs_are_listed_with_the_facts_that_are_known(landed: tuple[Path, Path]) -> None:
+    store, _ = landed
+    done = subprocess.run(
+        [sys.executable, "-m", "qtui", "runs", "--json", "--store", str(store)],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    [run] = json.loads(done.stdout)["runs"]
+    facts = [variant["facts"] for variant in run["variants"]]
+    assert all("weights_fingerprint" in each and "other" not in each and None not in each.values() for each in facts)
