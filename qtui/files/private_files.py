@@ -9,6 +9,7 @@ created nor owns are never changed, and neither are the targets of symbolic link
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -116,7 +117,11 @@ def _make_private(folder: Path) -> None:
 
 
 def _open_private(path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags, FILE_MODE)
+    # Opening a pipe that somebody has put there would wait for its reader for ever.
+    descriptor = os.open(path, flags | os.O_NONBLOCK, FILE_MODE)
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is a pipe", str(path))
     if not path.is_symlink():
         _change_mode(descriptor, FILE_MODE)
     return descriptor

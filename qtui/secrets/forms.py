@@ -22,6 +22,10 @@ _ESCAPE = re.compile(
     r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"  # HTML
     r"|\r?\n"  # Base64 in mails has its lines broken
 )
+FRAGMENT = 12
+"""Characters of the beginning or end of a key that betray it; only of keys at least twice as long."""
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+"""ASCII only: the length of a text must not change."""
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 _FOR_URLS = str.maketrans("+/", "-_")
 
@@ -46,12 +50,36 @@ def views(text: str) -> Iterator[View]:
 
 
 def anywhere(view: View, value: str) -> Iterator[tuple[int, int]]:
-    """Yield the places in the original of a value as it is, in Base64 and in hexadecimal."""
+    """Yield the places in the original of a value as it is, in Base64 and in hexadecimal, and of its beginning or end alone."""
     for form in _forms(value):
         place = view.text.find(form)
         while place >= 0:
             yield view.starts[place], view.stops[place + len(form) - 1]
             place = view.text.find(form, place + len(form))
+    if len(value) >= 2 * FRAGMENT and not re.search(r"\s", value):
+        for first, last in _fragments(view.text.translate(_LOWER), value.translate(_LOWER)):
+            yield view.starts[first], view.stops[last - 1]
+
+
+def _fragments(text: str, value: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans in a text of the longest beginnings and ends of a value, which servers that cut or fold a key repeat."""
+    place = text.find(value[:FRAGMENT])
+    while place >= 0:
+        length = _alike(text[place : place + len(value)], value)
+        yield place, place + length
+        place = text.find(value[:FRAGMENT], place + length)
+    place = text.find(value[-FRAGMENT:])
+    while place >= 0:
+        end = place + FRAGMENT
+        before = text[max(0, end - len(value)) : end]
+        yield end - _alike(before[::-1], value[::-1]), end
+        place = text.find(value[-FRAGMENT:], end)
+
+
+def _alike(text: str, value: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(text, value, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(text), len(value)))
 
 
 def as_credential(view: View, value: str) -> Iterator[tuple[int, int]]:

@@ -246,3 +246,15 @@ def test_every_folder_and_log_of_qtui_is_made_in_one_module() -> None:
         if any(word in file.read_text(encoding="utf-8") for word in making)
     }
     assert wide - allowed == {"input_file.py"}, "which only reads"
+
+
+def test_a_pipe_in_the_place_of_a_log_is_refused_at_once() -> None:
+    log = paths.logs() / "run-1.log"
+    private_files.private_folder(log.parent)
+    os.mkfifo(log)
+    with pytest.raises(OSError):
+        private_files.open_private_log(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match="is a pipe"):
+        private_files.open_private_log(log)
+    os.close(reader)

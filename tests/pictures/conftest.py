@@ -13,7 +13,15 @@ from tests.filled_store import fill
 PYTHON = (3, 11)
 NOON = 1_714_564_800.0
 """1 May 2024, 12:00 UTC: a year that is over, so that dates are shown with it."""
-ENVIRONMENT = {"TZ": "UTC", "COLORTERM": "truecolor", "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"}
+ENVIRONMENT = {
+    "TZ": "UTC",
+    "COLORTERM": "truecolor",
+    "TERM": "xterm-256color",
+    "TEXTUAL_ANIMATIONS": "none",
+    "CUDA_VISIBLE_DEVICES": "",
+    "HIP_VISIBLE_DEVICES": "",
+    "ROCR_VISIBLE_DEVICES": "",
+}
 GRADES: dict[str, Sequence[int | None]] = {
     "FP16": [4, 5, 3, 4, 2, 5, 4, 4, 3, 5, 4, 4],
     "Q4_K_M": [4, 5, 3, 4, 2, 4, 4, 4, 3, 5, 3, 4],

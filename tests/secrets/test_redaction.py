@@ -81,6 +81,39 @@ def leaves(text: str) -> bool:
     return any(part in decoded for part in parts)
 
 
+LONG_KEY = "sk-proj-Ab3dEf6hIj9kLmN2pQr5tUv8xYz1"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        LONG_KEY[:20],
+        LONG_KEY[:30],
+        LONG_KEY[-14:],
+        LONG_KEY.lower(),
+        LONG_KEY.upper(),
+        LONG_KEY[:16].upper(),
+        LONG_KEY + "x",
+    ],
+)
+def test_part_of_a_long_key_is_taken_out(repeated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers cut a key in their messages, or write it in lower case."""
+    monkeypatch.setenv("OPENAI_API_KEY", LONG_KEY)
+    cleaned = redact(f"Incorrect API key: {repeated}… of this server")
+    assert "[removed: $OPENAI_API_KEY]" in cleaned
+    assert repeated[:12] not in cleaned
+    assert cleaned.startswith("Incorrect API key: ")
+    assert cleaned.endswith("… of this server")
+
+
+def test_words_that_begin_like_a_key_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", LONG_KEY)
+    for text in ("sk-proj-", "a key such as sk-proj-Ab3 or sk-proj-ZZZZ", "8xYz1"):
+        assert redact(text) == text
+    monkeypatch.setenv("SERVICE_PASSWORD", "correct horse battery staple")
+    assert redact("the correct horse") == "the correct horse"
+
+
 def test_all_places_of_all_secrets_are_found_and_the_rest_is_as_it_was(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
