@@ -56,12 +56,14 @@ class EngineState:
     idle_gpu: str = ""
 
     @property
-    def installed(self) -> bool:
+    def is_installed(self) -> bool:
+        """Whether all required distributions are installed."""
         return not self.missing
 
     @property
     def remedy(self) -> str:
-        return "" if self.installed else INSTALL_LLAMA_CPP if self.engine == "llama.cpp" else INSTALL
+        """The command that installs what is missing; empty if nothing is."""
+        return "" if self.is_installed else INSTALL_LLAMA_CPP if self.engine == "llama.cpp" else INSTALL
 
 
 def engines() -> list[EngineState]:
