@@ -124,7 +124,7 @@ def _state(engine: EngineName) -> EngineState:
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of those of these distributions that are installed."""
+    """Return the versions of the distributions in `names` that are installed."""
     installed = {}
     for name in names:
         try:

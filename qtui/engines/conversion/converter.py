@@ -87,14 +87,14 @@ def convert(
     phase = f"converting {folder.name} to GGUF"
     progress(phase, None)
 
-    def hear(line: str) -> None:
+    def on_line(line: str) -> None:
         written = _PROGRESS.search(line)
         if written:
             progress(phase, int(written[1]) / 100)
 
     with unfinished.atomic_target(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), hear)
+        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), on_line)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 
@@ -225,7 +225,7 @@ class _ProcessEnd:
 
 
 def _run(
-    kind: str, arguments: list[str], environment: dict[str, str], hear: Callable[[str], None] = lambda _: None
+    kind: str, arguments: list[str], environment: dict[str, str], on_line: Callable[[str], None] = lambda _: None
 ) -> _ProcessEnd:
     """Run a process to its end. Every line, also of progress bars, goes to the log and to `hear`."""
     before = oom_kills()
@@ -244,7 +244,7 @@ def _run(
     output: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:  # universal newlines: a progress bar's carriage return ends a line too
-        hear(line)
+        on_line(line)
         sys.stderr.write(line)
         output = [*output[1 - _OUTPUT_LINES :], line.rstrip()]
     code = process.wait()

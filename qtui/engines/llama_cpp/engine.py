@@ -185,14 +185,14 @@ class LlamaCppEngine:
         for slot in active:
             slot.row = -1
         is_reading = any(slot.last < 0 for slot in active)
-        going = [] if is_reading else active
+        decoding = [] if is_reading else active
         batch.add_one_each(
-            [slot.last for slot in going], [slot.position for slot in going], [slot.sequence for slot in going]
+            [slot.last for slot in decoding], [slot.position for slot in decoding], [slot.sequence for slot in decoding]
         )
-        for row, slot in enumerate(going):
+        for row, slot in enumerate(decoding):
             slot.row = slot.output = row
             slot.position += 1
-        outputs, read = len(going), 0
+        outputs, read = len(decoding), 0
         for slot in active:
             piece = slot.prompt[slot.position : slot.position + batch.left]
             if slot.last >= 0 or not len(piece):

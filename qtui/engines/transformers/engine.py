@@ -199,25 +199,25 @@ class TransformersEngine:
         self._check_finite(logits)
         while True:
             drawn = _draw(rows, logits)
-            going = []
+            unfinished = []
             for place, (row, token) in enumerate(zip(rows, drawn, strict=True)):
                 answered = self._take(row, token)
                 if answered:
                     yield answered
                 else:
-                    going.append(place)
-            if not going:
+                    unfinished.append(place)
+            if not unfinished:
                 return
-            progress = self.meter.due(len(going))
+            progress = self.meter.due(len(unfinished))
             if progress:
                 yield progress
-            if len(going) < len(rows):
-                rest = torch.tensor(going, device=self.device)
+            if len(unfinished) < len(rows):
+                rest = torch.tensor(unfinished, device=self.device)
                 if cache is not None:
                     cache.batch_select_indices(rest)
                 ids, mask, positions = ids[rest], mask[rest], positions[rest]
-                rows = [rows[place] for place in going]
-            new = torch.tensor([[drawn[place]] for place in going], device=self.device)
+                rows = [rows[place] for place in unfinished]
+            new = torch.tensor([[drawn[place]] for place in unfinished], device=self.device)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             following = positions[:, -1:] + 1
             ids = torch.cat([ids, new], dim=1) if cache is None else new
