@@ -1,1 +1,1 @@
-"""The workbench: six panes over one store. It imports no engine and no judge, and nothing heavy before its first frame."""
+"""The workbench: six panes over one store. It imports no engine and no judge, and no heavy library before its first frame."""

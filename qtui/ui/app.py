@@ -1,6 +1,6 @@
-"""The workbench as a program: one app, one main screen, one reader of the store.
+"""The workbench: one app, one main screen, one reader of the store.
 
-What it imports decides the time to the first frame: panes, dialogs and themes load where they are first needed.
+This module's imports delay the first frame; therefore panes and dialogs are imported when they are first needed.
 """
 
 import gc
@@ -58,9 +58,9 @@ class QtuiApp(App[None]):
         self.config = config or Config()
         self.reader = StoreReader(store_path)
         self.exit_lines: list[str] = []
-        """What is printed when the user has quit: whole lines, since a command that Textual wraps cannot be copied."""
+        """Lines to print after quitting, not wrapped, so that a command in them can be copied."""
         self.watches_terminal = False
-        """True where there is a terminal that can be lost; tests have none."""
+        """Whether to quit when the terminal disappears; False in tests, which have none."""
         self._numbers: Numbers | None = None
         self._store_version: tuple[int, ...] | None = None
         self._theme_files: dict[str, ThemeFile] = {}
@@ -70,7 +70,7 @@ class QtuiApp(App[None]):
 
     @property
     def numbers(self) -> "Numbers":
-        """The process that computes, started when first needed."""
+        """The figures process, started when first needed."""
         if self._numbers is None:
             from qtui.ui.data.figures_process import Numbers
 
@@ -79,7 +79,7 @@ class QtuiApp(App[None]):
         return self._numbers
 
     def store_changed(self, version: tuple[int, ...]) -> None:
-        """Figures of an earlier version of the store are not asked for again."""
+        """Note the store's new version: figures of an older one are out of date."""
         self._store_version = version
         if self._numbers is not None:
             self._numbers.version = version
@@ -101,13 +101,13 @@ class QtuiApp(App[None]):
             self.set_interval(TERMINAL_SECONDS, _end_without_terminal)
             self.set_timer(WARM_AFTER_SECONDS, self._warm)
             threading.Thread(target=log.describe_machine, daemon=True, name="log").start()
-        # What start-up made lives as long as the program: looking at it again and again was what made single keys slow.
+        # Start-up objects live as long as the program: collecting garbage among them made single keys slow.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
 
     def _warm(self) -> None:
-        """Scores and Lengths open at once if the process that computes them has imported its libraries while one read the runs."""
+        """Let the figures process import its libraries while the user reads the runs, so that Scores and Lengths open at once."""
         if isinstance(self.screen_stack[0], MainScreen) and self.screen_stack[0].runs:
             self.numbers.warm()
 
@@ -117,7 +117,7 @@ class QtuiApp(App[None]):
             self._numbers.close()
 
     def _fatal_error(self) -> None:
-        """End without Textual's print of the error: with its local values it could put a model's text on the bare terminal."""
+        """Exit without Textual's traceback: its local values could print a model's unsafe text on the terminal."""
         self._close_messages_no_wait()
 
     def _load_themes(self) -> None:
@@ -126,15 +126,15 @@ class QtuiApp(App[None]):
         for theme_file in theme_files:
             self._theme_files[theme_file.theme.name] = theme_file
             self.register_theme(theme_file.theme)
-        wanted = self.config.theme
-        if wanted not in self.available_themes:
-            self._problems.append(f'no theme "{wanted}"{configuration.nearest(wanted, self.available_themes)}')
-            wanted = themes.DEFAULT
-        if wanted in self.available_themes:
-            self.theme = wanted
+        theme_name = self.config.theme
+        if theme_name not in self.available_themes:
+            self._problems.append(f'no theme "{theme_name}"{configuration.nearest(theme_name, self.available_themes)}')
+            theme_name = themes.DEFAULT
+        if theme_name in self.available_themes:
+            self.theme = theme_name
 
     def suit_terminal(self) -> None:
-        """Take the theme of sixteen colours where there are no more, unless another than the default was asked for."""
+        """On a terminal of sixteen colours replace the default theme by the one made for them; keep a theme that the user chose."""
         has_sixteen = self.console.color_system in ("standard", "windows")
         if has_sixteen and self.theme == themes.DEFAULT and themes.SIXTEEN in self.available_themes:
             self.theme = themes.SIXTEEN
@@ -146,7 +146,7 @@ class QtuiApp(App[None]):
         try:
             changed = themes.reload(theme_file)
         except UserError as problem:
-            # Half-saved, or wrong for now: said once per change of the file, and the colours stay.
+            # Half-saved or invalid: notify once per change of the file and keep the colours.
             self._theme_files[self.theme] = replace(theme_file, changed=theme_file.path.stat().st_mtime_ns)
             self.notify(str(problem), severity="warning", markup=False)
             return
@@ -158,9 +158,9 @@ class QtuiApp(App[None]):
 
 
 def run(store_path: Path, *, notices: Sequence[str] = ()) -> None:
-    """Open the workbench on a store until the user quits; it begins with the notices.
+    """Run the workbench on a store until the user quits; `notices` are shown at the start.
 
-    Raises UserError where the store cannot be opened, and what ended the workbench where that was a defect.
+    Raises UserError if the store cannot be opened, and the exception of a defect that ended the workbench.
     """
     gc.disable()
     open_store(store_path, must_write=False).close()
@@ -177,16 +177,16 @@ def run(store_path: Path, *, notices: Sequence[str] = ()) -> None:
 
 
 def _end_at_once(*_: Any) -> None:
-    """Without a terminal there is nothing to show and nothing to save: runs are processes of their own and go on.
+    """Exit at once: without a terminal there is nothing to show or save, and runs continue as separate processes.
 
-    Textual's own way out writes to the terminal, which is gone, and never returns.
+    Textual's own exit writes to the terminal, which is gone, and never returns.
     """
     log.end_command()
     os._exit(128 + signal.SIGHUP)
 
 
 def _end_without_terminal() -> None:
-    """A terminal can go without a signal (another process leads the session): reading its settings then fails."""
+    """Exit if the terminal is gone, which may give no signal (another process leads the session): its settings cannot be read."""
     try:
         termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ else 0)
     except (termios.error, ValueError, OSError):

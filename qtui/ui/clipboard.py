@@ -1,7 +1,7 @@
-"""The one place that knows how text gets to the clipboard of the user's own terminal, through SSH and tmux.
+"""Copies text to the clipboard of the user's terminal, also through SSH and tmux.
 
-OSC 52 asks the terminal to take a text. tmux drops that from a program inside it unless `set-clipboard` is `on` (its default is
-`external`), but passes on what its own `load-buffer -w` is given; so both are done where there is a tmux.
+OSC 52 asks the terminal to store a text. tmux drops it from a program inside unless `set-clipboard` is `on` (default: `external`),
+but forwards text from its own `load-buffer -w`; inside tmux both are used.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from qtui.text import safe
 
 TMUX_SECONDS = 3.0
 LARGE = 74_000
-"""Bytes of base64 that xterm and tmux take in one OSC 52; more may be dropped without a word."""
+"""Bytes of base64 that xterm and tmux accept in one OSC 52; longer texts may be dropped silently."""
 
 
 async def copy(app: App[Any], text: str) -> str:
-    """Put the safe form of `text` on the clipboard; what to tell the user.
+    """Copy the safe form of `text` to the clipboard; return the message for the user.
 
-    Control characters are left out here, too: pasted into a shell they would do what the model wanted.
+    Control characters are removed: pasted into a shell they would run commands from the model.
     """
     text = safe(text)
     app.copy_to_clipboard(text)
-    in_tmux = await _tmux_takes(text) if os.environ.get("TMUX") else False
-    told = f"Copied {len(text):,} characters"
+    in_tmux = await _copy_to_tmux(text) if os.environ.get("TMUX") else False
+    message = f"Copied {len(text):,} characters"
     if in_tmux:
-        return f"{told} (also in tmux's buffer)"
+        return f"{message} (also in tmux's buffer)"
     if len(text.encode()) * 4 // 3 > LARGE:
-        return f"{told}; some terminals drop texts this long"
-    return told
+        return f"{message}; some terminals drop texts this long"
+    return message
 
 
-async def _tmux_takes(text: str) -> bool:
-    # -w (to the terminal as well) came with tmux 3.2; without it the text is at least in tmux's own buffer.
+async def _copy_to_tmux(text: str) -> bool:
+    # tmux 3.2 added -w (also to the terminal); older ones keep the text at least in their own buffer.
     return await _tmux(text, "load-buffer", "-w", "-") or await _tmux(text, "load-buffer", "-")
 
 

@@ -1,7 +1,7 @@
-"""Work is started by the command line, as a child: the workbench checks no experiment and imports no runner.
+"""Starts work as `qtui` commands in child processes: the workbench itself checks no experiment and imports no runner.
 
-`qtui run --detach` returns as soon as the runner holds its lease, or says what is wrong with the experiment. Quantizing and
-measuring are started and left alone: what becomes of them is in the store.
+`qtui run --detach` returns as soon as the runner holds its lease, or reports the problems of the experiment. Quantizing and
+measuring continue on their own and report their progress in the store.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from qtui.processes import child_process
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A run that has a runner now."""
+    """A run that has a runner."""
 
     run_id: int
     notice: str
-    """`Run 1 is already running (pid 812 on gpu-2)` where it had one before; else empty."""
+    """`Run 1 is already running (pid 812 on gpu-2)` if it had one before; else empty."""
 
 
 class CpuNotAllowedError(UserError):
-    """A GPU would stand idle while the run computes on the CPU: the user must be asked. The text says why, engine by engine."""
+    """A GPU would be idle while the run computes on the CPU: ask the user first. The text gives the reason per engine."""
 
 
 async def start(file: Path, store: Path, *, allows_cpu: bool = False) -> Launched:
-    """Start a runner for an experiment's file, unless the run has one.
+    """Start a runner for an experiment file, unless the run has one.
 
     Raises UserError with every problem of the file, and CpuNotAllowedError.
     """
@@ -38,46 +38,46 @@ async def start(file: Path, store: Path, *, allows_cpu: bool = False) -> Launche
 
 
 async def resume(run_id: int, store: Path, *, allows_cpu: bool = False) -> Launched:
-    """Start a runner for what is missing of a run, unless the run has one. Raises UserError as `start` does."""
+    """Resume a run: start a runner for it, unless it has one. Raises UserError as `start` does."""
     return await _launched("resume", str(run_id), store, allows_cpu)
 
 
-async def _launched(command: str, what: str, store: Path, allows_cpu: bool) -> Launched:
+async def _launched(command: str, target: str, store: Path, allows_cpu: bool) -> Launched:
     permission = ["--cpu"] if allows_cpu else []
-    answer = await _qtui(command, what, "--detach", "--json", *permission, "--store", str(store))
+    answer = await _qtui(command, target, "--detach", "--json", *permission, "--store", str(store))
     return Launched(int(answer["run"]), str(answer["notice"]))
 
 
 async def check(file: Path) -> dict[str, Any]:
-    """What an experiment's file would run: experiment, tasks, answers, variants, judges. Raises UserError with every problem."""
+    """Check an experiment file; return its plan (tasks, answers, variants, judges). Raises UserError with every problem."""
     return await _qtui("run", str(file), "--check", "--json")
 
 
 async def types() -> list[dict[str, Any]]:
-    """The types that the installed llama.cpp can make: name, family, bits, needs_imatrix, needs. Raises UserError without it."""
-    found = (await _qtui("quantize", "--list", "--json"))["types"]
-    assert isinstance(found, list)
-    return found
+    """Return the types of the installed llama.cpp: name, family, bits, needs_imatrix, needs. Raises UserError without it."""
+    rows = (await _qtui("quantize", "--list", "--json"))["types"]
+    assert isinstance(rows, list)
+    return rows
 
 
-async def quantize(source: str, wanted: list[str], model: str, store: Path, imatrix: str = "") -> None:
-    """Start making files; they go on when the workbench ends."""
-    arguments = [argument for name in wanted for argument in ("--type", name)]
+async def quantize(source: str, types: list[str], model: str, store: Path, imatrix: str = "") -> None:
+    """Start quantizing; it continues when the workbench ends."""
+    arguments = [argument for name in types for argument in ("--type", name)]
     if imatrix:
         arguments += ["--imatrix", imatrix]
     await _detached("quantize", source, *arguments, "--model", model, "--store", str(store))
 
 
-async def bench(source: str, wanted: list[str], model: str, store: Path, imatrix: str = "") -> None:
-    """Start measuring; it goes on when the workbench ends."""
-    chosen = ["--types", ",".join(wanted)]
+async def bench(source: str, types: list[str], model: str, store: Path, imatrix: str = "") -> None:
+    """Start measuring; it continues when the workbench ends. The CPU is allowed even if a GPU is idle: there is nobody to ask."""
+    chosen = ["--types", ",".join(types), "--cpu"]
     if imatrix:
         chosen += ["--imatrix", imatrix]
     await _detached("bench", source, *chosen, "--model", model, "--store", str(store))
 
 
 async def _detached(*arguments: str) -> None:
-    """In a session of its own and with a file for its output: neither a closed terminal nor the workbench's end reaches it."""
+    """Start a command in a new session with a log for its output: it survives a closed terminal and the workbench's end."""
     log = paths.logs() / "workbench.log"
     with private_files.open_private_log(log) as output:
         await asyncio.create_subprocess_exec(
@@ -98,11 +98,14 @@ async def _qtui(*arguments: str) -> dict[str, Any]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, talk = await child.communicate()
+    output, messages = await child.communicate()
     if child.returncode != 0 and output:
         raise CpuNotAllowedError(f"{'; '.join(json.loads(output)['idle_gpus'])}.")
     if child.returncode != 0:
-        raise UserError(talk.decode(errors="replace").removeprefix("error: ").strip() or "it could not be started")
-    found = json.loads(output)
-    assert isinstance(found, dict)
-    return found
+        raise UserError(
+            messages.decode(errors="replace").removeprefix("error: ").strip()
+            or "The qtui command could not be started."
+        )
+    answer = json.loads(output)
+    assert isinstance(answer, dict)
+    return answer

@@ -1,6 +1,6 @@
-"""The one screen that stays: header, tabs, the pane in view, footer. It holds the scope and watches the store.
+"""The main screen: header, tabs, the current pane, footer. It holds the scope and watches the store.
 
-The store is polled, not listened to: the runner is another process that knows nothing of this one, and a poll costs microseconds.
+It polls the store: the runner is another process that does not know of this one, and a poll costs microseconds.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ POLL_SECONDS = 0.5
 FIRST_READ_SECONDS = 0.3
 SETTLE_SECONDS = WHOLE_SECONDS + 0.5
 ALIVE_SECONDS = 3.0
-"""How often an active run is read without a change: a runner that was killed leaves none."""
+"""How often an active run is read without a change of the store: a killed runner leaves none."""
 
 
 class MainScreen(Screen[None]):
@@ -64,7 +64,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: tuple[int, ...] | None = None
+        self._store_version: tuple[int, ...] | None = None
         self._read_at = 0.0
         self._settled = True
         self._watch = RunWatch()
@@ -89,21 +89,21 @@ class MainScreen(Screen[None]):
         return cast("Pane | None", self.switcher.visible_content)
 
     async def on_mount(self) -> None:
-        # The first frame has the runs on it, unless the store is slow to answer.
+        # The first frame shows the runs, unless the store is slow.
         first = asyncio.create_task(self.poll())
         await asyncio.wait([first], timeout=FIRST_READ_SECONDS)
         await self.show("runs")
         self.set_interval(POLL_SECONDS, self.poll)
 
     async def show(self, pane_id: str) -> None:
-        """Bring a pane into view, importing and making it the first time."""
+        """Show a pane; import and create it the first time."""
         before = self.current
         if before is not None:
             if before.id == pane_id:
                 return
             before.hide_pane()
         if not self.switcher.query_children(f"#{pane_id}"):
-            pane = _make(pane_id)
+            pane = _create_pane(pane_id)
             await self.switcher.add_content(pane, set_current=True)
         else:
             self.switcher.current = pane_id
@@ -120,7 +120,7 @@ class MainScreen(Screen[None]):
         try:
             await self._poll()
             self._last_problem = ""
-            self._all_is_well()
+            self._hide_trouble()
         except StoreGoneError as problem:
             self.trouble.update(str(problem))
             self.trouble.display = True
@@ -131,30 +131,30 @@ class MainScreen(Screen[None]):
         finally:
             self._polling = False
 
-    def _all_is_well(self) -> None:
+    def _hide_trouble(self) -> None:
         if self.trouble.display:
             self.trouble.display = False
-            # What asked for the store while it was gone got nothing.
+            # Reads failed while the store was gone.
             for pane in self.switcher.query_children(Pane):
                 pane.data_changed(at_once=True)
 
     async def _poll(self) -> None:
         reader = self.workbench.reader
-        seen = (*await reader.read(Store.changes_seen), reader.opened)
-        if self._seen is not None and self._seen[-1] != seen[-1]:
+        version = (*await reader.read(Store.changes_seen), reader.opened)
+        if self._store_version is not None and self._store_version[-1] != version[-1]:
             self._watch = RunWatch()
         active = any(run.active for run in self.runs)
-        changed = seen != self._seen
-        # Once more after a change, when everything is due: what changed may have been a run that was thought to be over.
+        changed = version != self._store_version
+        # Once more after a change, when all runs are due: the change may concern a finished run.
         due = time.monotonic() - self._read_at > (ALIVE_SECONDS if active else SETTLE_SECONDS)
         if changed or (due and (active or not self._settled)):
             self._settled = not changed
-            self._seen, self._read_at = seen, time.monotonic()
+            self._store_version, self._read_at = version, time.monotonic()
             runs = await reader.read(self._watch.read)
             await self._most_changed.learn(reader, self.scope, runs, settled=self._compares)
             self.runs = runs
         if changed:
-            self.workbench.store_changed(seen)
+            self.workbench.store_changed(version)
             for pane in self.switcher.query_children(Pane):
                 pane.data_changed()
 
@@ -169,19 +169,19 @@ class MainScreen(Screen[None]):
         for pane in self.switcher.query_children(Pane):
             pane.data_changed(at_once=True)
 
-    @on(Pane.ScopeWanted)
-    async def _change_scope(self, wanted: Pane.ScopeWanted) -> None:
-        wanted.stop()
-        changes = wanted.changes
-        known = {field.name for field in fields(Scope)}
-        assert changes.keys() <= known, f"no such field of Scope: {changes.keys() - known}"
+    @on(Pane.ScopeRequested)
+    async def _change_scope(self, request: Pane.ScopeRequested) -> None:
+        request.stop()
+        changes = request.changes
+        scope_fields = {field.name for field in fields(Scope)}
+        assert changes.keys() <= scope_fields, f"no such field of Scope: {changes.keys() - scope_fields}"
         if "run_ids" in changes:
             changes = {"narrowed": bool(changes["run_ids"])} | changes
         if changes.get("candidate", self.scope.candidate) != self.scope.candidate:
             changes = {"candidate_chosen": True} | changes
         await self._look_at(changes)
-        if wanted.pane is not None:
-            await self.show(wanted.pane)
+        if request.pane is not None:
+            await self.show(request.pane)
 
     async def action_pane(self, pane_id: str) -> None:
         await self.show(pane_id)
@@ -197,23 +197,23 @@ class MainScreen(Screen[None]):
 
     @property
     def _compares(self) -> bool:
-        """Whether the pane in view shows a candidate: it is not exchanged under the reader's eyes."""
+        """Whether the current pane shows a candidate; it is not replaced while the user reads it."""
         return self.switcher.current not in (None, "runs", "models")
 
-    async def action_step(self, what: str, by: int) -> None:
-        """The next model, candidate or judge of what is in view, around the end."""
-        choices = self._choices(what)
+    async def action_step(self, field: str, by: int) -> None:
+        """Step to the next model, candidate or judge, from the last to the first."""
+        choices = self._choices(field)
         if len(choices) < 2:
-            self.notify(f"There is no other {what} in view.", timeout=2)
+            self.notify(f"There is no other {field}.", timeout=2)
             return
         current = next((i for i, choice in enumerate(choices) if choice.items() <= _values(self.scope).items()), 0)
-        chosen = {"candidate_chosen": True} if what == "candidate" else {}
+        chosen = {"candidate_chosen": True} if field == "candidate" else {}
         await self._look_at(choices[(current + by) % len(choices)] | chosen)
 
-    def _choices(self, what: str) -> list[dict[str, Any]]:
-        if what == "model":
+    def _choices(self, field: str) -> list[dict[str, Any]]:
+        if field == "model":
             return [{"run_id": run_id, "model": model} for run_id, model in models(self.scope, self.runs)]
-        if what == "judge":
+        if field == "judge":
             return [{"judge": label} for label in judges(self.scope, self.runs)]
         return [
             {"candidate": v.name}
@@ -233,22 +233,22 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         active = [run for run in self.runs if run.active]
-        going_on = ", ".join(f"{safe(run.experiment)} ({run.answered} of {run.expected} answers)" for run in active)
+        progress = ", ".join(f"{safe(run.experiment)} ({run.answered} of {run.expected} answers)" for run in active)
         if active:
-            still_running = f"Still running: {going_on}. `qtui` shows it again."
-            self.workbench.exit_lines = [still_running, *_what_ends(active, self.workbench.store_path)]
+            still_running = f"Still running: {progress}. Run `qtui` to attach again."
+            self.workbench.exit_lines = [still_running, *_end_notices(active, self.workbench.store_path)]
         self.app.exit()
 
 
-def _what_ends(active: Sequence[RunSummary], store_path: Path) -> Iterator[str]:
-    """A line for each run that a job's end or a logout ends; with what helps, where that is this terminal's job or login."""
+def _end_notices(active: Sequence[RunSummary], store_path: Path) -> Iterator[str]:
+    """Yield a line for each run that ends with a cluster job or a logout; with a remedy if it is this terminal's job or login."""
     for run in active:
         here = session_end.notices_here(run.ends, Commands.of_running(run.id, store_path))
         texts = [notice.text for notice in here] or [session_end.in_words(run.ends, run.ends_at)]
         yield from (f"Run {run.id}: {safe(text)}" for text in texts if text)
 
 
-def _make(pane_id: str) -> Pane:
+def _create_pane(pane_id: str) -> Pane:
     module_name, class_name = PANES[pane_id].split(":")
     return cast(Pane, getattr(importlib.import_module(module_name), class_name)(id=pane_id))
 

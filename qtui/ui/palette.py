@@ -1,6 +1,6 @@
-"""What the command palette offers: panes, themes, runs, and every action of the pane in view under its label.
+"""The entries of the command palette: panes, themes, runs, and every action of the current pane.
 
-Names of runs come from outside: hits are built as plain text, because the palette's own highlighting reads markup.
+Names of runs are untrusted: hits are plain text, because the palette's own highlighting interprets markup.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ class Command:
     help: str
     run: Callable[[], Any]
     offered: bool = True
-    """Whether it is in the list before anything is typed."""
+    """Whether it is listed before the user types."""
 
 
 class WorkbenchCommands(Provider):
-    """Made anew each time the palette opens."""
+    """Created each time the palette opens."""
 
     _has_run = False
 
@@ -47,7 +47,7 @@ class WorkbenchCommands(Provider):
                 yield Hit(score, _marked(matcher, command.label), self._once(command), command.label, command.help)
 
     def _once(self, command: Command) -> Callable[[], Any]:
-        """The palette calls it once per Enter, also for those that came in one burst before it closed."""
+        """Return a callback that runs the command once, even if several Enters arrive before the palette closes."""
 
         def run() -> Any:
             if self._has_run:
@@ -64,7 +64,7 @@ class WorkbenchCommands(Provider):
         yield from _key_commands(main)
         yield from _run_commands(main)
         yield from _theme_commands(self.app)
-        yield Command("Save a picture of the screen", "As SVG, in the current folder.", self.app.deliver_screenshot)
+        yield Command("Save a screenshot", "As SVG, in the current folder.", self.app.deliver_screenshot)
 
 
 def _key_commands(main: MainScreen) -> Iterator[Command]:
@@ -92,7 +92,7 @@ def _is_possible(node: DOMNode, action: str) -> bool:
 def _run_commands(main: MainScreen) -> Iterator[Command]:
     for run in main.runs:
         label = safe(f"Run {run.id}: {run.experiment}").replace("\n", " ")
-        yield Command(label, f"{state_text(run.state)}: look at it alone.", partial(_open, main, run.id), False)
+        yield Command(label, f"{state_text(run.state)}: show only this run.", partial(_open, main, run.id), False)
 
 
 def _open(main: MainScreen, run_id: int) -> None:
@@ -104,7 +104,10 @@ def _open(main: MainScreen, run_id: int) -> None:
 def _theme_commands(app: App[Any]) -> Iterator[Command]:
     for name in sorted(app.available_themes, key=lambda name: (not name.startswith("qtui"), name)):
         yield Command(
-            f"Theme: {name}", "In use now." if name == app.theme else "", partial(setattr, app, "theme", name), False
+            f"Theme: {name}",
+            "The current theme." if name == app.theme else "",
+            partial(setattr, app, "theme", name),
+            False,
         )
 
 

@@ -1,7 +1,7 @@
-"""Themes are files: a name and colours by role. qtui's own lie in `themes/`, the user's in their configuration folder.
+"""Themes are files: a name and colours by role, in `themes/` and in the user's configuration folder.
 
-A broken file costs that theme and one message, never the start of the program. The file of the theme in use is looked at once a
-second, so that an editor beside the terminal shows each change at once.
+A broken file is skipped with one message; the program still starts. The current theme's file is checked once a second, so
+that a change in an editor shows at once.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ from qtui.files.toml_location import line_of
 
 DEFAULT = "qtui-dark"
 SIXTEEN = "qtui-16"
-"""In place of the default on a terminal of 16 colours, where the shades of the default fall to greys."""
+"""Replaces the default on a terminal of 16 colours, where the default's shades become greys."""
 COLOURS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error", "boost",
 )  # fmt: skip
@@ -37,7 +37,7 @@ class ThemeFile:
 
 
 def load(path: Path) -> ThemeFile:
-    """Raises UserError naming file, line and key."""
+    """Read a theme. Raises UserError with file, line and key."""
     try:
         changed = path.stat().st_mtime_ns
         text = input_file.read_text(path)
@@ -51,7 +51,7 @@ def load(path: Path) -> ThemeFile:
 
 
 def load_all() -> tuple[list[ThemeFile], list[UserError]]:
-    """Every theme that can be read, the user's last (one of a shipped name replaces it), and what was wrong with the others."""
+    """Return the valid themes, the user's last (they replace shipped ones of the same name), and the problems of the others."""
     themes: list[ThemeFile] = []
     problems: list[UserError] = []
     for folder in (paths.themes(), paths.user_themes()):
@@ -64,7 +64,7 @@ def load_all() -> tuple[list[ThemeFile], list[UserError]]:
 
 
 def reload(theme_file: ThemeFile) -> ThemeFile | None:
-    """The theme anew if its file has changed since, None if not (or if the file is gone: the colours stay). Raises UserError."""
+    """Read the theme again if its file has changed; return None if not, or if the file is gone. Raises UserError."""
     try:
         changed = theme_file.path.stat().st_mtime_ns
     except OSError:
@@ -73,10 +73,10 @@ def reload(theme_file: ThemeFile) -> ThemeFile | None:
 
 
 def _problems(values: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-    """(location, problem); whoever asks stops at the first."""
+    """Yield (location, problem); the caller reports the first."""
     for key in ("name", "primary"):
         if not isinstance(values.get(key), str) or not values[key]:
-            yield (key,) if key in values else (), f'a theme needs "{key}", a text'
+            yield (key,) if key in values else (), f'a theme needs "{key}", a string'
     for key, value in values.items():
         if key not in KEYS:
             yield (key,), f'no key "{key}"{nearest(key, KEYS)}'

@@ -17,6 +17,13 @@ from qtui.store import open_store, runs
 from qtui.store.schema import MIGRATIONS
 
 DUMPS = sorted(Path(__file__).with_name("stores").glob("*.sql.gz"))
+REWORDED = {
+    "another engine: transformers against llama.cpp": "different engines: transformers vs llama.cpp",
+    "control arm (what the engine does): ": "control arm (effect of the engine): ",
+    "difference of grades: ": "difference in grades: ",
+    "the p values beside it are not": "the other p values are not",
+}
+"""Beginnings or ends of sentences as earlier versions printed them, and as they are printed now."""
 
 
 @pytest.fixture(params=DUMPS, ids=lambda dump: dump.name)
@@ -41,7 +48,10 @@ def test_the_figures_are_the_same_to_the_digit(command: str, landed: tuple[Path,
         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     before = dump.with_name(dump.name.replace(".sql.gz", f"-{command}.json"))
-    assert json.loads(done.stdout) == json.loads(before.read_text(encoding="utf-8"))
+    text = before.read_text(encoding="utf-8")
+    for former, present in REWORDED.items():
+        text = text.replace(former, present)
+    assert json.loads(done.stdout) == json.loads(text)
 
 
 def test_a_store_is_migrated_and_keeps_its_rows(landed: tuple[Path, Path]) -> None:

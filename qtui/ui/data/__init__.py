@@ -1,1 +1,1 @@
-"""What the panes show, read from the store or computed in another process, never on the event loop."""
+"""The data of the panes, read from the store in a thread or computed in another process, never on the event loop."""

@@ -1,9 +1,8 @@
-"""Analysis for the panes, in a process of its own.
+"""The figures process: analysis for the panes in a child process.
 
-A thread of numpy or pure Python in the interface's process adds up to a second of latency to a key (the interpreter lock); a
-child on the other core adds milliseconds. The interface therefore never imports numpy, pandas, scipy or plotext: it asks here,
-and gets plain dataclasses back. The child starts when first asked, runs at low priority, and ends with its parent however
-that ends.
+In a thread of the workbench, numpy or pure Python adds up to a second of latency to a key (the interpreter lock); a child process
+adds milliseconds. Therefore the workbench never imports numpy, pandas, scipy or plotext: it asks the child, which returns plain
+dataclasses. The child starts at the first question, runs at low priority, and ends with its parent, even if that is killed.
 """
 
 import asyncio
@@ -32,20 +31,20 @@ RESULTS_KEPT = 64
 STDERR = 2
 EXIT_SECONDS = 2.0
 NICENESS = 5
-"""Behind the keys and before nothing else: with 10 a pane waited many seconds while a model ran on every core."""
+"""Low enough to keep keys fast; with 10 a pane waited many seconds while a model ran on every core."""
 WARM_UP = ("numpy", "pandas", "scipy.stats", "plotext")
 REST = 8.0
-"""Times that a question took to answer: for so long its answer holds although the store has changed, so that a run that writes all
+"""An answer stays valid after a change of the store for REST times as long as it took to compute, so that a run that writes all
 the time leaves the cores to the model. At least LEAST_REST, at most MOST_REST seconds."""
 LEAST_REST, MOST_REST = 1.0, 30.0
 _Question = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Numbers:
-    """Asks functions of `qtui.results` and `qtui.charts` in the child and keeps what they answered.
+    """Calls functions of `qtui.results` and `qtui.charts` in the child and caches their results.
 
-    `version` is the store's (`Store.changes_seen()`), set by whoever watches it: an answer belongs to the version it was
-    asked at, so that an unchanged store is not asked again.
+    `version` is the store's (`Store.changes_seen()`), set by the main screen: an answer belongs to the version at which it was
+    requested, so that nothing is computed twice for an unchanged store.
     """
 
     def __init__(self) -> None:
@@ -56,48 +55,48 @@ class Numbers:
         self._closed = False
 
     async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function(*arguments)` from the child: a module's own function, hashable arguments, a result without numpy.
+        """Return `function(*arguments)`, called in the child: a module-level function, hashable arguments, a result without numpy.
 
-        Raises what the function raised if that is a UserError; any other failure of it as a UserError that names it.
+        Raises UserError: the function's own, or one that names any other failure.
         """
-        answer: T = await self._kept((function, arguments), rested=False)
+        answer: T = await self._cached((function, arguments), rested=False)
         return answer
 
     async def ask_at_leisure(self, function: Callable[..., T], *arguments: Any) -> T:
-        """The same, but an answer holds for a while after the store has changed; `due` says how long."""
-        answer: T = await self._kept((function, arguments), rested=True)
+        """Like `ask`, but an answer stays valid for a while after the store has changed; see `due`."""
+        answer: T = await self._cached((function, arguments), rested=True)
         return answer
 
     def due(self, function: Callable[..., Any], *arguments: Any) -> float:
-        """Seconds until a leisurely question gets a newer answer than it got last; 0 where that is of the present version."""
-        kept = self._answers.get((function, arguments))
-        return 0.0 if kept is None or kept.version == self.version else max(0.01, kept.rests_for())
+        """Return the seconds until `ask_at_leisure` computes anew; 0 if the cached answer is up to date."""
+        cached = self._answers.get((function, arguments))
+        return 0.0 if cached is None or cached.version == self.version else max(0.01, cached.rests_for())
 
     def warm(self) -> None:
-        """Start the child and let it import what it will need, without waiting: called once the first frame is up."""
+        """Start the child and let it import its libraries, without waiting; called after the first frame."""
         if not self._closed:
             self._start().submit(_import_libraries)
 
     def close(self) -> None:
-        """End the child at once, whatever it computes; the interpreter's exit has then nothing to wait for."""
+        """Kill the child at once, so that exiting does not wait for it."""
         self._closed = True
-        for kept in self._answers.values():
-            kept.task.cancel()
+        for answer in self._answers.values():
+            answer.task.cancel()
         self._end_pool()
 
-    async def _kept(self, question: _Question, *, rested: bool) -> Any:
-        kept = self._answers.get(question)
-        changed = kept is not None and kept.version != self.version and not (rested and kept.rests_for() > 0)
-        if kept is None or kept.failed or changed:
-            # The first time the child may have had to start and to import: that says nothing about the next.
-            most = LEAST_REST if kept is None else MOST_REST
-            kept = _Answer(self.version, asyncio.create_task(self._ask(*question)), most)
-            self._answers[question] = kept
+    async def _cached(self, question: _Question, *, rested: bool) -> Any:
+        cached = self._answers.get(question)
+        changed = cached is not None and cached.version != self.version and not (rested and cached.rests_for() > 0)
+        if cached is None or cached.failed or changed:
+            # The first time includes starting the child and importing: it does not predict the next.
+            most = LEAST_REST if cached is None else MOST_REST
+            cached = _Answer(self.version, asyncio.create_task(self._ask(*question)), most)
+            self._answers[question] = cached
             while len(self._answers) > RESULTS_KEPT:
                 self._answers.popitem(last=False)
         self._answers.move_to_end(question)
-        # Shielded: a pane that lost interest does not take the answer from another that asked the same.
-        return await asyncio.shield(kept.task)
+        # Shielded: a pane that cancels its question does not cancel the same question of another pane.
+        return await asyncio.shield(cached.task)
 
     async def _ask(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         from concurrent.futures.process import BrokenProcessPool
@@ -150,7 +149,7 @@ class Numbers:
 
 
 def _start_resource_tracker() -> None:
-    """multiprocessing's helper inherits stderr by its number; a running Textual app has put something without one there."""
+    """Start multiprocessing's resource tracker with the real stderr: Textual's has no file descriptor."""
     from multiprocessing import resource_tracker
 
     with contextlib.redirect_stderr(sys.__stderr__):
@@ -158,12 +157,12 @@ def _start_resource_tracker() -> None:
 
 
 class _Answer:
-    """What was asked at a version of the store, on its way or there."""
+    """The answer to a question at a version of the store, pending or complete."""
 
     def __init__(self, version: Hashable, task: "asyncio.Task[Any]", most_rest: float) -> None:
         self.version, self.task = version, task
         self._most_rest = most_rest
-        self._asked = time.monotonic()
+        self._started = time.monotonic()
         self._rest_until = math.inf
         task.add_done_callback(self._answered)
 
@@ -172,13 +171,13 @@ class _Answer:
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
     def rests_for(self) -> float:
-        """Seconds that the answer holds although the store has changed; endless while it is on its way."""
+        """Return the seconds that the answer stays valid after a change of the store; infinite while it is pending."""
         return self._rest_until - time.monotonic()
 
     def _answered(self, task: "asyncio.Task[Any]") -> None:
         now = time.monotonic()
-        self._rest_until = now + min(self._most_rest, max(LEAST_REST, REST * (now - self._asked)))
-        # Whoever asked may be gone; asyncio would report an exception that nobody looked at on the terminal.
+        self._rest_until = now + min(self._most_rest, max(LEAST_REST, REST * (now - self._started)))
+        # The asker may be gone; asyncio would print an exception that nobody retrieved on the terminal.
         if not task.cancelled():
             task.exception()
 
@@ -200,7 +199,7 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 
 
 def _exit_code(children: "list[BaseProcess]") -> int:
-    """Of a child that is ending; 0 where that cannot be known. The pool's own thread waits for it as well."""
+    """Return the exit code of an ending child; 0 if unknown, because the pool's thread waits for it as well."""
     end = time.monotonic() + EXIT_SECONDS
     while children and time.monotonic() < end:
         for child in children:
@@ -215,17 +214,17 @@ def _log() -> Path:
 
 
 def _died_in_words(code: int, function: str) -> str:
-    """`code` as multiprocessing gives it: negative for a signal."""
+    """Describe how the child ended; `code` as in multiprocessing: negative for a signal."""
     from qtui.processes.end import End, Subject, in_words
     from qtui.processes.log_end import written_since
 
     subject = Subject("the process that computes figures")
     words = in_words(subject, End(code, f"computing {function} for the second time", _log(), written_since(_log(), 0)))
-    return f"{words}. `qtui doctor` shows what this machine has."
+    return f"{words}. Run `qtui doctor` to check this machine."
 
 
 def _settle_in() -> None:
-    """In the child: low priority, one thread, no output to the terminal but a log, and no life after its parent."""
+    """Set up the child: low priority, one thread, output to a log instead of the terminal, exit with the parent."""
     import multiprocessing
     import threading
 
@@ -235,7 +234,7 @@ def _settle_in() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nowhere, descriptor)
-    with contextlib.suppress(OSError):  # a folder that cannot be written: then it has no log
+    with contextlib.suppress(OSError):  # a read-only folder: no log
         os.dup2(log.opened(_log()), STDERR)
     log.begin("the process that computes figures for the workbench")
     parent = multiprocessing.parent_process()

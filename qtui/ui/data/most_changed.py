@@ -1,7 +1,7 @@
-"""Which candidate of a model to look at unasked: the one whose answers differ most from the baseline's.
+"""The candidate to show until the user chooses one: the one whose answers differ most from the baseline's.
 
-The first of an experiment is often one that changes nothing (the same numbers on another engine), and two columns of equal
-answers show nobody what quantization does.
+The first candidate of an experiment often changes nothing (the same numbers on another engine), and two equal answers do not show
+what quantization does.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from qtui.ui.data.scope import Pair, Scope, candidates_of, resolve
 
 
 class MostChanged:
-    """`names` is what is known so far. Asked of the store per model when it comes into view, and again as its variants finish."""
+    """`names` holds the candidates determined so far. A model is read when it is first shown, and again as its variants finish."""
 
     def __init__(self) -> None:
         self.names: dict[Pair, str] = {}
@@ -24,7 +24,7 @@ class MostChanged:
     async def learn(
         self, reader: StoreReader, scope: Scope, runs: Sequence[RunSummary], *, settled: bool = False
     ) -> None:
-        """Find out about the model that the scope will be on. `settled`: what is known already stays as it is."""
+        """Determine the candidate of the model that the scope will show. `settled`: keep a candidate that is already determined."""
         scope = resolve(scope, runs, self.names)
         if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate_chosen:
             return
@@ -36,7 +36,7 @@ class MostChanged:
         try:
             differing = await reader.read(partial(_differing, scope.run_id, scope.model, scope.baseline))
         except UserError:
-            # Whoever shows the answers says it.
+            # The pane that shows the answers reports it.
             return
         self._finished[pair] = finished
         candidates = [name for name in candidates_of(variants, scope.baseline) if differing.get(name)]

@@ -1,7 +1,7 @@
-"""The workbench's one way to the store: a thread with a connection of its own, so that no question blocks a key press.
+"""The workbench's only access to the store: a thread with its own connection, so that no query blocks a key press.
 
-SQLite releases the interpreter lock while it works, and Python threads cannot be stopped: therefore one thread for all
-questions, in order, and `close` interrupts the statement that runs instead of waiting for it.
+SQLite releases the interpreter lock while it works, and Python threads cannot be stopped: therefore one thread runs all queries
+in order, and `close` interrupts the current statement instead of waiting for it.
 """
 
 import asyncio
@@ -23,32 +23,32 @@ class StoreGoneError(StoreError):
 
     def __init__(self, path: Path, how: str = "was deleted or moved") -> None:
         super().__init__(
-            f"The store is gone: {path} {how}. Put it back and this goes on by itself,"
-            " or leave (q) and name another: qtui --store FILE"
+            f"The store is gone: {path} {how}. Restore the file to continue,"
+            " or quit (q) and open another: qtui --store FILE"
         )
 
 
 class StoreReader:
-    """Questions and small changes (stars, comments, requests to a runner), answered one after the other.
+    """Runs queries and small changes (stars, comments, requests to a runner), one after the other.
 
-    What SQLite refuses (a full disk, a locked or vanished file) is raised as StoreError with the store's path. A store that cannot
-    be written can be read all the same; a change of it is refused.
+    Errors of SQLite (a full disk, a locked or deleted file) are raised as StoreError with the store's path. A read-only store can
+    be read; a change raises.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self.opened = 0
-        """How often a store was opened: what is known of an earlier one does not hold for the next."""
+        """How often a store was opened: data of an earlier one may not match the next."""
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
         self._problem = StoreError(f"{path}: is not open.")
-        # A daemon: the program's end never waits for a statement on a slow file system.
+        # A daemon thread: exiting never waits for a statement on a slow file system.
         self._thread = threading.Thread(target=self._serve, name="store reader", daemon=True)
         self._thread.start()
 
     async def read(self, question: Callable[[Store], T]) -> T:
-        """The answer to `question(store)`, asked in the reader's thread."""
+        """Return `question(store)`, called in the reader's thread."""
         return await self._ask(question)
 
     async def write(self, change: Callable[[Store], T]) -> T:
@@ -56,8 +56,8 @@ class StoreReader:
         return await self._ask(change)
 
     def close(self) -> None:
-        """Stop after the statement that is running now, which is interrupted."""
-        # Before the thread is told to close it: there is no interrupting a closed connection.
+        """Interrupt the current statement and stop."""
+        # Before the thread closes it: a closed connection cannot be interrupted.
         if self._store is not None and self._thread.is_alive():
             self._store.interrupt()
         self._jobs.put(None)
@@ -67,7 +67,7 @@ class StoreReader:
         future: asyncio.Future[T] = loop.create_future()
 
         def job(store: Store | StoreError) -> None:
-            # A cancelled question (its pane was left) is not asked at all.
+            # A cancelled question (the user left the pane) is skipped.
             if future.cancelled():
                 return
             try:
@@ -75,9 +75,9 @@ class StoreReader:
                     raise store
                 value = question(store)
             except BaseException as error:
-                _tell(loop, _fail, future, error)
+                _call_in_loop(loop, _fail, future, error)
             else:
-                _tell(loop, _succeed, future, value)
+                _call_in_loop(loop, _succeed, future, value)
 
         self._jobs.put(job)
         return await future
@@ -90,15 +90,15 @@ class StoreReader:
             self._store.close()
 
     def _current(self) -> Store | StoreError:
-        """The store that lies at the path now: opened again if it is another one, an error while there is none.
+        """Return the store at the path, opened again if the file was replaced; an error if there is none.
 
-        A deleted file would still answer, and take changes that nobody ever sees again.
+        Without this check a deleted file would still answer, and accept changes that are lost.
         """
         file = _file_at(self.path)
         if file is None:
             return StoreGoneError(self.path)
-        if file != self._file and self._store is not None and not _emptied(self._store):
-            return StoreGoneError(self.path, "was replaced by another file while other programs use the former one")
+        if file != self._file and self._store is not None and not _has_empty_journal(self._store):
+            return StoreGoneError(self.path, "was replaced while other programs still use the previous file")
         if file != self._file or (self._store is not None and self._store.is_outdated()):
             self._open(create=False)
         return self._store or self._problem
@@ -116,26 +116,26 @@ class StoreReader:
             self._file = _file_at(self.path)
 
 
-def _emptied(former: Store) -> bool:
-    """Whether the write-ahead log of a store that another was put in the place of holds nothing any more.
+def _has_empty_journal(former: Store) -> bool:
+    """Whether the write-ahead log of a replaced store is empty.
 
-    SQLite knows the log by its name alone: what is in it would be taken for changes of the new store.
+    SQLite finds the log by its name: it would apply a leftover log to the new store.
     """
     return former.empty_journal()
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
-    """Which file lies there, whatever it is called elsewhere."""
+    """Return (device, inode) of the file at `path`; None if there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _tell(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
+def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(what, *arguments)
+        loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _succeed(future: "asyncio.Future[T]", value: T) -> None:

@@ -1,7 +1,7 @@
-"""What the panes look at: which runs, which model of which run, what it is compared with, which task, which judge.
+"""The scope: which runs, model, baseline, candidate, task and judge the panes show.
 
-One value on the main screen, so that a model chosen in Scores is the model that Compare shows. The screen keeps it true to the
-store: what was chosen stays as long as it exists, what was not chosen is filled in.
+One value on the main screen, so that a model chosen in Scores is the model that Compare shows. The screen matches it with the
+store: a choice stays as long as it exists, everything else is filled in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,36 +16,36 @@ NOTHING_KNOWN: Mapping[Pair, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Empty fields mean that the store has nothing to choose from (yet). Panes get it filled in."""
+    """Fields are None if the store has nothing to choose from (yet)."""
 
     run_ids: tuple[int, ...] = ()
-    """The runs in view: the latest of each experiment, or the one that was narrowed to."""
+    """The runs shown: the latest of each experiment, or the one that the user chose."""
     narrowed: bool = False
-    """Whether `run_ids` was chosen by the user; otherwise a new run comes into view by itself."""
+    """Whether the user chose `run_ids`; otherwise a new run is included automatically."""
     run_id: int | None = None
     """The run of the selected model."""
     model: str | None = None
     baseline: str | None = None
     candidate: str | None = None
-    """Variants of the selected model: what is compared against, and what is being judged."""
+    """Variants of the selected model: the one compared with, and the one under test."""
     candidate_chosen: bool = False
-    """Whether the user chose the candidate; otherwise it is the one whose answers differ most, as far as that is known."""
+    """Whether the user chose the candidate; otherwise it is the one whose answers differ most, once that is determined."""
     task: int = 1
     """1-based position in the task set."""
     judge: str | None = None
     """Label of the judge whose grades are shown."""
     order: str = "task"
-    """What the tasks are sorted by, and next and previous follow: a name of `task_list.ORDERS`."""
+    """The order of tasks, also for next and previous: one of `task_list.ORDERS`."""
     text: str = ""
-    """Only tasks that contain this (or an answer to which does) are listed; empty lists all."""
+    """List only tasks that contain this text, or whose answers do; empty lists all."""
     flagged: bool = False
-    """Only tasks with something to look at are listed: a flag or a star."""
+    """List only tasks with a flag or a star."""
 
 
 def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair, str] = NOTHING_KNOWN) -> Scope:
-    """The scope with everything that the store lacks dropped and everything not chosen filled in. `runs`: newest first.
+    """Return the scope without choices that no longer exist, and with empty fields filled in. `runs`: newest first.
 
-    `most_changed` names candidates whose answers differ most from their baseline's, for the models that one is known of.
+    `most_changed` names, per model, the candidate whose answers differ most from the baseline's, where determined.
     """
     by_id = {run.id: run for run in runs}
     run_ids = tuple(run_id for run_id in scope.run_ids if run_id in by_id) if scope.narrowed else ()
@@ -54,7 +54,7 @@ def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair
     scope = replace(scope, run_ids=run_ids, narrowed=narrowed)
     pairs = models(scope, runs)
     if (scope.run_id, scope.model) not in pairs:
-        # The same model in another run (a new one of the same experiment) is nearer to what was chosen than the first of all.
+        # The same model in another run (a new one of the same experiment) is closer to the choice than the first model.
         same = [pair for pair in pairs if pair[1] == scope.model]
         chosen = next(iter(same or _newest_first(pairs, runs)), None)
         scope = replace(scope, run_id=chosen and chosen[0], model=chosen and chosen[1])
@@ -71,7 +71,7 @@ def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair
 
 
 def latest_of_each_experiment(runs: Sequence[RunSummary]) -> tuple[int, ...]:
-    """Ids in rising order; `runs` is newest first."""
+    """Return ids in ascending order; `runs` is newest first."""
     newest: dict[str, int] = {}
     for run in runs:
         newest.setdefault(run.experiment, run.id)
@@ -79,43 +79,43 @@ def latest_of_each_experiment(runs: Sequence[RunSummary]) -> tuple[int, ...]:
 
 
 def models(scope: Scope, runs: Sequence[RunSummary]) -> list[Pair]:
-    """(run id, model) of everything in view, in the order that the panes list it."""
+    """Return (run id, model) of everything shown, in the order of the panes."""
     by_id = {run.id: run for run in runs}
     return [(run_id, model) for run_id in scope.run_ids if run_id in by_id for model in by_id[run_id].models]
 
 
 def repeated_models(scope: Scope, runs: Sequence[RunSummary]) -> frozenset[str]:
-    """Models that more than one run in view has: naming one takes its experiment."""
-    found = [model for _, model in models(scope, runs)]
-    return frozenset(model for model in found if found.count(model) > 1)
+    """Return models that more than one shown run has: their names need the experiment."""
+    names = [model for _, model in models(scope, runs)]
+    return frozenset(model for model in names if names.count(model) > 1)
 
 
 def judges(scope: Scope, runs: Sequence[RunSummary]) -> list[str]:
-    """Labels of the judges of the runs in view, each once."""
+    """Return the labels of the shown runs' judges, each once."""
     return list(dict.fromkeys(j.label for run in runs if run.id in scope.run_ids for j in run.judges))
 
 
 def _newest_first(pairs: Sequence[Pair], runs: Sequence[RunSummary]) -> list[Pair]:
-    """A run that has answers before one that has none yet, then the newest."""
+    """Sort runs with answers before runs without, then the newest first."""
     order = {run.id: (not run.answered, position) for position, run in enumerate(runs)}
     return sorted(pairs, key=lambda pair: order[pair[0]])
 
 
 def _with_variants(scope: Scope, variants: Sequence[VariantProgress], most_changed: str | None) -> Scope:
     names = [v.name for v in variants]
-    # Never carried over from another model: where that has one variant alone, it may be this one's candidate.
+    # Never carried over from another model: its only variant may be the candidate here.
     baseline = _default_baseline(variants)
     others = [name for name in names if name != baseline]
     chosen = scope.candidate_chosen and scope.candidate in others
-    # A control arm or a noise floor is looked at when asked for: what quantization did comes first.
+    # A control arm or noise floor is shown only on request: the effect of quantization comes first.
     candidates = candidates_of(variants, baseline)
-    wanted = (scope.candidate, most_changed) if chosen else (most_changed, scope.candidate)
-    candidate = next((name for name in wanted if name in others), next(iter(candidates or others), None))
+    preferred = (scope.candidate, most_changed) if chosen else (most_changed, scope.candidate)
+    candidate = next((name for name in preferred if name in others), next(iter(candidates or others), None))
     return replace(scope, baseline=baseline, candidate=candidate, candidate_chosen=chosen)
 
 
 def candidates_of(variants: Sequence[VariantProgress], baseline: str | None) -> list[str]:
-    """Names of what is judged: neither the baseline nor a yardstick beside it."""
+    """Return the names of the candidates: neither the baseline, a control arm nor a noise floor."""
     return [v.name for v in variants if v.name != baseline and v.role == "candidate"]
 
 
@@ -125,9 +125,9 @@ def _default_baseline(variants: Sequence[VariantProgress]) -> str | None:
 
 
 def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
-    """What was chosen, else the judge that graded most of the selected run (both sides, and not one alone), of equals the first."""
-    known = judges(scope, runs)
-    if scope.judge in known:
+    """Return the chosen judge, else the one with the most grades in the selected run, the first of equals."""
+    labels = judges(scope, runs)
+    if scope.judge in labels:
         return scope.judge
-    own = [j for run in runs if run.id == scope.run_id for j in run.judges]
-    return max(own, key=lambda j: j.graded / max(1, j.takes)).label if own else next(iter(known), None)
+    run_judges = [j for run in runs if run.id == scope.run_id for j in run.judges]
+    return max(run_judges, key=lambda j: j.graded / max(1, j.takes)).label if run_judges else next(iter(labels), None)

@@ -1,7 +1,7 @@
-"""The tasks of what is compared, with their figures, in the order and under the filter of the scope.
+"""The task list: tasks with their figures, sorted and filtered by the scope.
 
-Tasks shows this list and Compare walks it, so that "the next task" is the same in both. What SQL knows (lengths, stars) is
-there at once; what the analysis adds (score change, similarity, loops) comes from another process and is filled in later.
+Tasks shows this list and Compare steps through it, so that "the next task" is the same in both. Lengths and stars come from the
+store at once; score change, similarity and loops come from the figures process and are filled in later.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qtui.results.task_changes import TaskDelta
 
     Computed = Callable[..., Awaitable[tuple[TaskDelta, ...]]]
-    """A pane's way to ask a function of `qtui.results` about its store."""
+    """A pane's method that calls a function of `qtui.results` on its store."""
 
 ORDERS = ("task", "delta", "ratio", "similarity")
 ORDER_NAMES = {"task": "number", "delta": "score change", "ratio": "length ratio", "similarity": "similarity"}
@@ -30,12 +30,12 @@ LEGENDS = (
     "E empty · T truncated · L loop · S short · Δ grade change · alike: 1 is equal",
     "E empty T truncated L loop S short",
 )
-"""From the longest to the shortest: what is shown is the first that fits."""
+"""From the longest to the shortest: the first that fits is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a comparison says of one task; None is unknown. With several samples: means, and flags that any sample has."""
+    """The figures of one task; None is unknown. With several samples: means, and flags that any sample has."""
 
     delta: float | None = None
     """Grade of the candidate − grade of the baseline by the scope's judge."""
@@ -71,7 +71,7 @@ class TaskList:
         return tuple(row.task for row in self.rows)
 
     def place(self, task: int) -> int | None:
-        """The index of a task's row; None where the filter leaves it out."""
+        """Return the index of a task's row; None if the filter hides it."""
         return next((i for i, row in enumerate(self.rows) if row.task == task), None)
 
     def row(self, task: int) -> TaskRow | None:
@@ -79,7 +79,7 @@ class TaskList:
         return None if index is None else self.rows[index]
 
     def step(self, task: int, by: int) -> int | None:
-        """The task `by` rows on; None at the end. From a task outside the list: the nearest by number."""
+        """Return the task `by` rows further; None beyond the end. From a task outside the list: the nearest by number."""
         if not self.rows:
             return None
         index = self.place(task)
@@ -90,7 +90,7 @@ class TaskList:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the store said: all lines of a model, and which of them contain the scope's text."""
+    """Data from the store: all task lines of a model, and the tasks that contain the scope's text (None: no filter)."""
 
     lines: tuple[TaskLine, ...]
     containing: frozenset[int] | None
@@ -101,12 +101,12 @@ def read(store: Store, scope: Scope) -> Read:
         return Read((), None)
     lines = task_lines(store, scope.run_id, scope.model, scope.baseline, scope.candidate)
     names = [name for name in (scope.baseline, scope.candidate) if name is not None]
-    found = tasks_containing(store, scope.run_id, scope.model, scope.text, names) if scope.text else None
-    return Read(tuple(lines), found)
+    containing = tasks_containing(store, scope.run_id, scope.model, scope.text, names) if scope.text else None
+    return Read(tuple(lines), containing)
 
 
 def arrange(read: Read, deltas: Sequence["TaskDelta"], scope: Scope) -> TaskList:
-    """Put lines and figures together, filtered and sorted as the scope says."""
+    """Combine lines and figures, filtered and sorted by the scope."""
     by_task: dict[int, list[TaskDelta]] = {}
     for delta in deltas:
         by_task.setdefault(delta.task, []).append(delta)
@@ -120,24 +120,24 @@ def arrange(read: Read, deltas: Sequence["TaskDelta"], scope: Scope) -> TaskList
 
 
 class DeltaSource:
-    """The figures of the comparison in view: asked for in the background, and the last ones until newer ones are there."""
+    """The figures of the current comparison, fetched in the background; the previous ones until newer ones arrive."""
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] | None = None
         self._deltas: tuple[TaskDelta, ...] = ()
 
-    def known(self, scope: Scope) -> "tuple[TaskDelta, ...]":
+    def current(self, scope: Scope) -> "tuple[TaskDelta, ...]":
         return self._deltas if self._key == _key(scope) else ()
 
     async def fetch(self, computed: "Computed", scope: Scope) -> bool:
-        """Ask for the scope's figures; whether they are other than those known."""
+        """Fetch the scope's figures; return whether they changed."""
         if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate is None:
             return False
         from qtui.results.task_changes import deltas
 
-        found = await computed(deltas, scope.run_id, scope.model, scope.baseline, scope.candidate)
-        changed = self._key != _key(scope) or found != self._deltas
-        self._key, self._deltas = _key(scope), found
+        fetched = await computed(deltas, scope.run_id, scope.model, scope.baseline, scope.candidate)
+        changed = self._key != _key(scope) or fetched != self._deltas
+        self._key, self._deltas = _key(scope), fetched
         return changed
 
 
@@ -150,7 +150,7 @@ def _key(scope: Scope) -> tuple[object, ...]:
 
 
 def _figures(line: TaskLine, deltas: "Sequence[TaskDelta]", judge: str | None) -> Figures:
-    """Without figures of the analysis (yet), what the lengths alone say."""
+    """Return a task's figures; without those of the analysis (yet), what follows from the lengths."""
     if not deltas:
         return Figures(
             ratio=_length_ratio(line), baseline_flags=_length_flags(line, 0), candidate_flags=_length_flags(line, 1)
@@ -172,7 +172,7 @@ def _change(delta: "TaskDelta", judge: str | None) -> float | None:
 
 
 def _letters(names: Sequence[str]) -> str:
-    """An empty answer is also short; one letter says it."""
+    """Return the letters of flags; an empty answer is also short, but gets one letter."""
     return "".join(
         letter for name, letter in LETTERS.items() if name in names and not (name == "short" and "empty" in names)
     )
@@ -194,12 +194,12 @@ def _length_flags(line: TaskLine, side: int) -> str:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def _worst_first(order: str) -> Callable[[TaskRow], tuple[float, int]]:
-    """The largest loss of score, the shortest against its baseline, the least alike first; unknown last."""
+    """Return a sort key: largest loss of score, smallest length ratio or least similarity first; unknown last."""
 
     def key(row: TaskRow) -> tuple[float, int]:
         value: float | None = 0.0 if order == "task" else getattr(row.figures, order)

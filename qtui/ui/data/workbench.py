@@ -1,4 +1,4 @@
-"""The app, as panes and dialogs may use it: they import no app, which imports them."""
+"""The app as an interface for panes and dialogs, which cannot import it: the app imports them."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ from qtui.ui.data.reader import StoreReader
 
 
 class Workbench(Protocol):
-    """The app of a pane or dialog."""
+    """The part of the app that panes and dialogs use."""
 
     store_path: Path
     config: Config

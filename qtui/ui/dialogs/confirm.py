@@ -1,4 +1,4 @@
-"""A question before something that cannot be taken back. Enter and Esc are on the side that does nothing."""
+"""The question before an action that cannot be undone. Enter and Esc choose "no"."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from qtui.ui.dialogs.dialog import Dialog
 
 
 class ConfirmScreen(Dialog[bool]):
-    """Returns True only for a clear yes: `y`, or the button."""
+    """Returns True only on `y` or the yes button."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False

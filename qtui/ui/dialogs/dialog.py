@@ -1,7 +1,7 @@
-"""Screens above the workbench that can be left only once.
+"""Modal screens that close only once.
 
-Textual's `dismiss` removes whatever screen is on top. Where two Enters come in one burst (a slow line, a key held down) the second
-reaches a dialog that is gone already: it would be answered twice, and take the screen below with it.
+Textual's `dismiss` removes whatever screen is on top. If two Enters arrive in one burst (a slow connection), the second reaches a
+dialog that is already closed: it would return a second result and remove the screen below.
 """
 
 from typing import TypeVar
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T]):
-    """A modal screen; asks or tells something and goes."""
+    """A modal screen that closes only once."""
 
     @property
     def is_open(self) -> bool:
-        """False once it was left, also while its widgets are still being taken down."""
+        """Whether the dialog is still on the stack; False while its widgets are being removed."""
         return self in self.app.screen_stack
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
@@ -26,12 +26,12 @@ class Dialog(ModalScreen[T]):
 
 
 class Palette(CommandPalette):
-    """Textual's palette."""
+    """Textual's command palette, which closes only once."""
 
-    def dismiss(self, result: object = None) -> AwaitComplete:  # noqa: ARG002 - what is chosen is run, not returned
+    def dismiss(self, result: object = None) -> AwaitComplete:  # noqa: ARG002 - the chosen command is run, not returned
         return super().dismiss() if self in self.app.screen_stack else AwaitComplete()
 
     def _action_command_list(self, action: str) -> None:
-        """In a terminal of a few rows the list has no room, and Textual's paging through it fails."""
+        """Page only where the list has rows: in a very low terminal it has none, and Textual's paging fails."""
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)

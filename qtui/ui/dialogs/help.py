@@ -1,4 +1,4 @@
-"""Every key, from the one table, the pane in view first; and what the words and signs on the screen mean."""
+"""The help screen: every key, those of the current pane first, and the meaning of words and signs on the screen."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, cast
@@ -16,12 +16,12 @@ from qtui.ui.widgets.lines import Lines
 
 WORDS = (
     ("variant", "One way to run a model: engine, weights, precision, e.g. FP16 or Q4_K_M."),
-    ("baseline", "The variant compared against; the candidate is the one being judged."),
+    ("baseline", "The variant that the candidate, the one under test, is compared with."),
     ("take", "One of several gradings of the same answer by the same judge."),
-    ("ungraded", "A judge was asked and no grade could be read: counted, never taken for a low grade."),
-    ("cut", "Answers that stopped at the limit of tokens, not by themselves."),
-    ("Δ", "The margin: differences smaller than it do not matter to you. Set in config.toml."),
-    ("reference", "The offline judge: overlap of characters with the model answer (chrF). Overlap is not quality."),
+    ("ungraded", "The judge's reply has no readable grade: counted separately, never as a low grade."),
+    ("cut", "Answers cut off at the token limit."),
+    ("margin", "The largest loss that you accept, e.g. ±0.2 grades. Set it in config.toml."),
+    ("reference", "The offline judge: character overlap with the reference answer (chrF). Overlap is not quality."),
 )
 COLUMN_CELLS = 58
 
@@ -41,7 +41,7 @@ class HelpScreen(Dialog[None]):
     def on_mount(self) -> None:
         lines = self.query_one("#help", Lines)
         lines.border_title = "Keys"
-        lines.border_subtitle = "Esc closes · other keys: \\[keymap] in config.toml"
+        lines.border_subtitle = "Esc closes · change keys: \\[keymap] in config.toml"
         lines.show(self._lines)
 
     def _lines(self, cells: int, styles: Mapping[str, Style]) -> list[Text]:
@@ -53,16 +53,16 @@ class HelpScreen(Dialog[None]):
         blocks.append(_words(wide, styles))
         return _in_columns(blocks, columns, wide + 2)
 
-    def _block(self, title: str, of_place: list[keys.Key], wide: int, styles: Mapping[str, Style]) -> list[Text]:
+    def _block(self, title: str, place_keys: list[keys.Key], wide: int, styles: Mapping[str, Style]) -> list[Text]:
         keymap = cast(Workbench, self.app).config.keymap
         lines = [Text.assemble((title, styles["strong"]))]
-        for key in of_place:
-            said = f"{key.label}. {key.help}" if key.help else key.label
-            lines += _entry(self._shown(keymap.get(key.id, key.keys)), said, 13, wide, styles)
+        for key in place_keys:
+            text = f"{key.label}. {key.help}" if key.help else key.label
+            lines += _entry(self._shown(keymap.get(key.id, key.keys)), text, 13, wide, styles)
         return [*lines, Text()]
 
     def _shown(self, names: str) -> str:
-        """Textual's names of keys as they are printed on them: `slash` is `/`."""
+        """Return Textual's key names as printed on the keys: `slash` is `/`."""
         return " ".join(self.app.get_key_display(Binding(name.strip(), "")) for name in names.split(","))
 
 
@@ -80,7 +80,7 @@ def _entry(left: str, right: str, indent: int, wide: int, styles: Mapping[str, S
 
 
 def _in_columns(blocks: list[list[Text]], columns: int, wide: int) -> list[Text]:
-    """Blocks one under the other in columns of about the same height, read downwards."""
+    """Stack the blocks in columns of about the same height, to be read downwards."""
     total = sum(len(block) for block in blocks)
     stacks: list[list[Text]] = [[] for _ in range(columns)]
     current = 0

@@ -1,7 +1,6 @@
-"""A new run: an experiment's file as it is, or one built from a few fields. What will run is on the screen as TOML all the time.
+"""The form for a new run: an experiment file unchanged, or one built from a few fields. The TOML that will run is always shown.
 
-The experiment is checked in a process of its own while one types, by the same check that the runner makes; starting is the
-command line's `qtui run --detach`.
+A separate process checks the experiment while the user types, with the same check as the runner; `qtui run --detach` starts it.
 """
 
 import asyncio
@@ -29,20 +28,20 @@ from qtui.ui.dialogs.confirm import ConfirmScreen
 from qtui.ui.dialogs.dialog import Dialog
 
 CHECK_AFTER_SECONDS = 0.8
-FILE_HINT = "a .toml, or fill in below"
+FILE_HINT = "a .toml, or use the fields"
 FIELDS = (
-    ("name", "Name", "what the run is called"),
+    ("name", "Name", "name of the experiment"),
     ("tasks", "Tasks", "demo, a .jsonl/.csv/.parquet file, hf:owner/name"),
-    ("model", "Model", "a name of the catalog, or your own"),
-    ("weights", "Weights", "demo, a folder, a .gguf, owner/name (empty: the model's)"),
+    ("model", "Model", "a catalog name, or your own"),
+    ("weights", "Weights", "demo, a folder, a .gguf, owner/name (empty: from the catalog)"),
     ("variants", "Variants", "baseline first, e.g. FP16, Q4_K_M, Q8_0=my.gguf, control arm, noise floor"),
     ("judge", "Judge", "reference, none, or MODEL@URL of an endpoint"),
-    ("max_tokens", "Tokens", "longest answer"),
+    ("max_tokens", "Tokens", "token limit of an answer"),
 )
 
 
 class NewRunScreen(Dialog[int | None]):
-    """Returns the id of the run that was started, None if none was."""
+    """Returns the id of the started run, None if no run was started."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False
@@ -64,8 +63,8 @@ class NewRunScreen(Dialog[int | None]):
         self._store_path = store_path
         self._folder = Path.cwd()
         self._files = [str(path) for path in experiment_files(self._folder)]
-        self._made = ""
-        """The TOML that the fields or the file gave; what differs from it was typed by hand."""
+        self._generated = ""
+        """The TOML from the fields or the file; the text differs from it where the user edited it."""
         self._check: asyncio.Task[None] | None = None
         self._starting = False
 
@@ -77,21 +76,21 @@ class NewRunScreen(Dialog[int | None]):
                 with VerticalScroll(id="new-run-fields", can_focus=False):
                     yield _field("file", "File", "", FILE_HINT, self._files)
                     for name, label, hint in FIELDS:
-                        yield _field(name, label, getattr(default, name), hint, _known(name))
+                        yield _field(name, label, getattr(default, name), hint, _suggestions(name))
                 yield TextArea(id="toml", show_line_numbers=False, tab_behavior="focus", compact=True)
             with VerticalScroll(id="verdict-scroll", can_focus=False):
                 yield Static("", id="verdict", markup=False)
             yield Static(
-                "^s start · ^o next file · → takes the suggestion · Tab next field · Esc leave", id="new-run-keys"
+                "^s start · ^o next file · → accept suggestion · Tab next field · Esc cancel", id="new-run-keys"
             )
 
     def on_mount(self) -> None:
-        self._make()
+        self._generate()
 
     @on(Input.Changed)
     def _field_changed(self, changed: Input.Changed) -> None:
         changed.stop()
-        self._make()
+        self._generate()
 
     @on(TextArea.Changed)
     def _text_changed(self, changed: TextArea.Changed) -> None:
@@ -102,7 +101,7 @@ class NewRunScreen(Dialog[int | None]):
         self.dismiss(None)
 
     def action_next_file(self) -> None:
-        """Through the files that were found, and back to none."""
+        """Select the next experiment file; after the last one, none."""
         choices = ["", *self._files]
         current = choices.index(self.file.value) if self.file.value in choices else 0
         self.file.value = choices[(current + 1) % len(choices)]
@@ -110,25 +109,25 @@ class NewRunScreen(Dialog[int | None]):
     def action_start(self) -> None:
         if not self._starting:
             self._starting = True
-            self._say("Starting …")
+            self._show_verdict("Starting …")
             self.run_worker(self._start(), group="start")
 
     def on_unmount(self) -> None:
         if self._check is not None:
             self._check.cancel()
 
-    def _make(self) -> None:
-        """The TOML anew, from the file if one is named, else from the fields."""
+    def _generate(self) -> None:
+        """Regenerate the TOML: from the file if one is named, else from the fields."""
         path = self._named_file()
         for name, _, _ in FIELDS:
             self.query_one(f"#{name}", Input).disabled = path is not None
         self.toml.read_only = path is not None
         if path is None:
-            self._made = to_toml(self._draft(), self._folder)
+            self._generated = to_toml(self._draft(), self._folder)
         else:
-            self._made = _read(path)
-        if self.toml.text != self._made:
-            self.toml.load_text(self._made)
+            self._generated = _read(path)
+        if self.toml.text != self._generated:
+            self.toml.load_text(self._generated)
         self._check_soon()
 
     def _draft(self) -> Draft:
@@ -147,52 +146,52 @@ class NewRunScreen(Dialog[int | None]):
         await asyncio.sleep(CHECK_AFTER_SECONDS)
         path = self._named_file()
         try:
-            found = await launch.check(path) if path is not None else await _check_text(self.toml.text)
+            plan = await launch.check(path) if path is not None else await _check_text(self.toml.text)
         except UserError as problem:
-            self._say(_shorter(str(problem)), is_problem=True)
+            self._show_verdict(_shorter(str(problem)), is_problem=True)
         else:
-            self._say(_would_run(found))
+            self._show_verdict(_plan_summary(plan))
 
     async def _start(self, *, allows_cpu: bool = False) -> None:
         try:
             path = self._named_file()
             if path is None:
-                text = self.toml.text  # one text is checked and saved, whatever is typed meanwhile
-                await _check_text(text)  # or a password that somebody typed into an address would be saved with it
+                text = self.toml.text  # the text that is checked is saved, even if the user types meanwhile
+                await _check_text(text)  # rejects a password in an address, which must not be saved
                 path = save(text, self._draft().name or "experiment")
             launched = await launch.start(path, self._store_path, allows_cpu=allows_cpu)
         except launch.CpuNotAllowedError as reasons:
             self._starting = False
-            self._say(str(reasons), is_problem=True)
+            self._show_verdict(str(reasons), is_problem=True)
             self.app.push_screen(ConfirmScreen(cpu_question(str(reasons)), yes="Run on the CPU"), self._cpu_answered)
             return
         except UserError as problem:
             self._starting = False
             if self.is_open:
-                self._say(_shorter(str(problem)), is_problem=True)
+                self._show_verdict(_shorter(str(problem)), is_problem=True)
             return
-        said = launched.notice or f"Run {launched.run_id} started from {safe(str(path))}"
-        self.app.notify(f"{said}.", timeout=5, markup=False)
+        message = launched.notice or f"Run {launched.run_id} started from {safe(str(path))}"
+        self.app.notify(f"{message}.", timeout=5, markup=False)
         self.dismiss(launched.run_id)
 
     def _cpu_answered(self, is_allowed: bool | None) -> None:
         if is_allowed:
             self._starting = True
-            self._say("Starting …")
+            self._show_verdict("Starting …")
             self.run_worker(self._start(allows_cpu=True), group="start")
 
-    def _say(self, text: str, *, is_problem: bool = False) -> None:
+    def _show_verdict(self, text: str, *, is_problem: bool = False) -> None:
         self.verdict.update(safe(text))
         self.verdict.set_class(is_problem, "-problem")
 
 
 def cpu_question(reasons: str) -> str:
-    """What is asked before a run computes on the CPU of a machine with a GPU."""
-    return f"{reasons}\n\nRun on the CPU all the same? It takes many times as long."
+    """Return the question to confirm before a run computes on the CPU of a machine with a GPU."""
+    return f"{reasons}\n\nRun on the CPU anyway? It takes many times as long."
 
 
 async def _check_text(text: str) -> dict[str, Any]:
-    """What a text would run. Raises UserError with every problem."""
+    """Check an experiment's TOML; return its plan. Raises UserError with every problem."""
     with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
         written = Path(folder) / "experiment.toml"
         written.write_text(text, encoding="utf-8")
@@ -200,12 +199,12 @@ async def _check_text(text: str) -> dict[str, Any]:
 
 
 def experiment_files(folder: Path) -> list[Path]:
-    """Files that may be experiments: those in the folder and below, the user's own, and the ones that come with qtui."""
+    """Return experiment files: in the folder and its subfolders, in the user's data folder, and those that come with qtui."""
     near = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
-    found = [path.relative_to(folder) for path in near if _is_experiment(path)]
-    own = sorted((paths.user_data() / "experiments").glob("*.toml"))
+    here = [path.relative_to(folder) for path in near if _is_experiment(path)]
+    saved = sorted((paths.user_data() / "experiments").glob("*.toml"))
     shipped = sorted((paths.data() / "experiments").glob("*.toml"))
-    return [*found, *own, *shipped]
+    return [*here, *saved, *shipped]
 
 
 def _is_experiment(path: Path) -> bool:
@@ -215,8 +214,8 @@ def _is_experiment(path: Path) -> bool:
         return False
 
 
-def _field(name: str, label: str, value: str, hint: str, known: list[str]) -> Horizontal:
-    suggester = SuggestFromList(known, case_sensitive=False) if known else None
+def _field(name: str, label: str, value: str, hint: str, suggestions: list[str]) -> Horizontal:
+    suggester = SuggestFromList(suggestions, case_sensitive=False) if suggestions else None
     return Horizontal(
         Label(label),
         Input(value, id=name, placeholder=hint, suggester=suggester, compact=True, select_on_focus=False),
@@ -224,7 +223,7 @@ def _field(name: str, label: str, value: str, hint: str, known: list[str]) -> Ho
     )
 
 
-def _known(name: str) -> list[str]:
+def _suggestions(name: str) -> list[str]:
     if name == "model":
         try:
             return ["demo-ja", *catalog.names()]
@@ -243,7 +242,7 @@ def _read(path: Path) -> str:
 
 
 def save(text: str, name: str) -> Path:
-    """The experiment as a file of the user's; another one of the same name is not overwritten."""
+    """Save the experiment in the user's data folder and return its path; never overwrite another one of the same name."""
     folder = paths.user_data() / "experiments"
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-") or "experiment"
     try:
@@ -255,12 +254,12 @@ def save(text: str, name: str) -> Path:
                     file.write(text.encode())
                 return path
     except OSError as error:
-        raise UserError(f"{folder}: cannot save the experiment there: {os.strerror(error.errno or 0)}.") from error
-    raise UserError(f"{folder}: has a thousand experiments named {plain}. Choose another name.")
+        raise UserError(f"{folder}: cannot save the experiment here: {os.strerror(error.errno or 0)}.") from error
+    raise UserError(f"{folder}: already has a thousand experiments named {plain}. Choose another name.")
 
 
 def _shorter(problem: str) -> str:
-    """Problems of a file that the user has not saved yet, without the name of the temporary one before each."""
+    """Remove the temporary file's name from the problems of a text that is not saved yet."""
     return re.sub(r"(?m)^\S*/qtui-[^/]+/experiment\.toml:", "", problem)
 
 
@@ -268,8 +267,8 @@ def _role(variant: dict[str, Any]) -> str:
     return f" ({variant['is']})" if variant["role"] in (CONTROL_ARM, NOISE_FLOOR) else ""
 
 
-def _would_run(found: dict[str, Any]) -> str:
-    variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in found["variants"])
-    judges = ", ".join(found["judges"]) or "no judge"
-    idle = "".join(f"\n{reason}." for reason in found["idle_gpus"])
-    return f"✓ {found['tasks']} tasks, {found['answers']} answers: {variants}. Judged by {judges}.{idle}"
+def _plan_summary(plan: dict[str, Any]) -> str:
+    variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in plan["variants"])
+    judges = ", ".join(plan["judges"]) or "none"
+    idle = "".join(f"\n{reason}." for reason in plan["idle_gpus"])
+    return f"✓ {plan['tasks']} tasks, {plan['answers']} answers: {variants}. Judges: {judges}.{idle}"

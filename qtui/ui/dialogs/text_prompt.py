@@ -1,4 +1,4 @@
-"""One line of text asked for: a filter, a comment, a path."""
+"""A dialog for one line of text, such as a comment."""
 
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ class TextPromptScreen(Dialog[str | None]):
         with Vertical(classes="dialog"):
             yield Static(self._question, markup=False)
             yield Input(self._value, placeholder=self._placeholder, compact=True)
-            yield Static("Enter keeps it, Esc leaves it as it was.", classes="hint")
+            yield Static("Enter saves, Esc cancels.", classes="hint")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -1,1 +1,1 @@
-"""The six panes, one module each, imported when first shown."""
+"""The six panes, a folder each, imported when first shown; beside them, the modules that panes share."""

@@ -1,7 +1,7 @@
-"""A pane whose figures come from the process that computes.
+"""A pane whose figures come from the figures process.
 
-While a run writes an answer twice a second, its figures would be computed twice a second, on the cores that the model needs.
-`Numbers` gives the last figures for a while instead; this pane comes back for newer ones when they are due.
+A run may write an answer twice a second; computing the figures as often would take the cores that the model needs. `Numbers`
+returns the previous figures for a while instead, and this pane reads again when newer ones are due.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from textual.timer import Timer
 
 from qtui.ui.panes.pane import Pane
-from qtui.ui.panes.scope_choices import OwnChoices
+from qtui.ui.panes.scope_requests import ScopeRequests
 
 T = TypeVar("T")
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 class FiguresPane(Pane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.own_choices = OwnChoices()
+        self.requests = ScopeRequests()
         self._catch_up: Timer | None = None
 
     async def computed(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function(store path, *arguments)` of `qtui.results`, perhaps a little old: then the pane reads again by itself."""
+        """Return `function(store path, *arguments)` of `qtui.results`. If it is out of date, the pane reads again when due."""
         numbers, path = self.workbench.numbers, self.workbench.store_path
         answer = await numbers.ask_at_leisure(function, path, *arguments)
         due = numbers.due(function, path, *arguments)

@@ -1,7 +1,7 @@
-"""What the six panes have in common: a scope, a reader, and when to read again.
+"""The class that the six panes extend: a scope, a reader, and when to read again.
 
 A pane reads when it becomes visible, when the scope changes, and when the store changes while it is visible. Reads of one pane
-never overlap; changes of the store are answered at most twice a second, changes of the scope at once.
+never overlap; it follows changes of the store at most twice a second, changes of the scope at once.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ SECONDS_BETWEEN_READS = 0.5
 
 
 class MainView(Protocol):
-    """What a pane may use of the screen."""
+    """The part of the main screen that a pane may use."""
 
     scope: Scope
     runs: "tuple[RunSummary, ...]"
 
 
 class Pane(Vertical):
-    """One of the six. A subclass overrides `refresh_data`, sets TITLE, and takes its BINDINGS from `keys.bindings_for`."""
+    """A pane. A subclass overrides `refresh_data`, sets TITLE, and takes its BINDINGS from `keys.bindings_for`."""
 
     TITLE: ClassVar[str] = ""
     DEFAULT_CSS = """
@@ -42,14 +42,14 @@ class Pane(Vertical):
     """
 
     @dataclass
-    class ScopeWanted(Message):
-        """The user chose something that other panes look at, too."""
+    class ScopeRequested(Message):
+        """The user chose something that other panes also use."""
 
         changes: dict[str, Any]
         pane: str | None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        # Width classes sit on the screen, above the pane: its rules must be able to name them.
+        # Width classes are on the screen, above the pane: unscoped rules can name them.
         if "SCOPED_CSS" not in cls.__dict__:
             cls.SCOPED_CSS = False
         super().__init_subclass__(**options)
@@ -77,18 +77,18 @@ class Pane(Vertical):
 
     @property
     def runs(self) -> "tuple[RunSummary, ...]":
-        """All runs as of the last change of the store, the newest first: no pane needs to read them again."""
+        """All runs as of the last change of the store, the newest first: panes need not read them again."""
         return cast(MainView, self.screen).runs
 
     def select(self, *, pane: str | None = None, **changes: Any) -> None:
-        """Ask for a changed scope (fields of Scope), and to switch to another pane."""
-        self.post_message(self.ScopeWanted(changes, pane))
+        """Request a changed scope (fields of Scope), and optionally another pane."""
+        self.post_message(self.ScopeRequested(changes, pane))
 
     async def refresh_data(self) -> None:
-        """Read and show. Called when needed and never while an earlier call is at work."""
+        """Read and show the data. Calls never overlap."""
 
     def show_pane(self) -> None:
-        """The pane came into view."""
+        """Handle that the pane became visible."""
         self.shown = True
         self.focus_content()
         if self._stale:
@@ -98,7 +98,7 @@ class Pane(Vertical):
         self.shown = False
 
     def data_changed(self, *, at_once: bool = False) -> None:
-        """What is shown is out of date. `at_once` for what the user did, False for what a runner wrote."""
+        """Mark the shown data as out of date. `at_once`: the user changed something, not a runner."""
         self._stale = True
         if at_once:
             self._urgent.set()
@@ -107,18 +107,18 @@ class Pane(Vertical):
             self.run_worker(self._read_until_fresh(), group="refresh_data")
 
     def focus_content(self) -> None:
-        """Give the keyboard to what had it last in this pane, else to its first widget that takes it, else to the pane."""
+        """Focus the widget that had the focus last in this pane, else the first focusable one, else the pane."""
         if self.screen.focused is not None and self in self.screen.focused.ancestors_with_self:
             return
         focusable = [widget for widget in self.query("*") if widget.focusable and self._is_displayed(widget)]
         if self._last_focused in focusable:
             focusable = [self._last_focused]
-        # Without focus inside, the pane's keys would be out of reach.
+        # Without a focus inside the pane its keys would not work.
         self.can_focus = not focusable
         (focusable or [self])[0].focus(scroll_visible=False)
 
     def _is_displayed(self, widget: Widget) -> bool:
-        """Textual calls a widget focusable that is there but not displayed (a filter that is not open)."""
+        """Whether a widget and its ancestors are displayed: Textual calls a hidden one focusable too (a closed filter)."""
         node: DOMNode | None = widget
         while node is not None and node is not self:
             if not node.display:
@@ -144,17 +144,17 @@ class Pane(Vertical):
             await self.refresh_data()
             self._last_problem = ""
         except UserError as problem:
-            # Once, not twice a second, while a store cannot be read.
+            # Notify once, not twice a second, while the store cannot be read.
             if str(problem) != self._last_problem:
-                await self.tell(problem)
+                await self.show_problem(problem)
             self._last_problem = str(problem)
         except NoMatches:
-            # Widgets go first when the screen is taken down under a read that is at work.
+            # When the screen closes during a read, its widgets go first.
             if self.is_attached and self.is_running:
                 raise
 
-    async def tell(self, problem: UserError) -> None:
-        """Show what went wrong, unless it is that the store is gone: the screen says that for all panes."""
+    async def show_problem(self, problem: UserError) -> None:
+        """Notify the user of a problem, unless the store is gone: the main screen shows that for all panes."""
         try:
             await self.reader.read(lambda _store: None)
         except StoreGoneError:

@@ -1,4 +1,4 @@
-"""What Tasks and Compare share: the list of tasks in the scope's order, its filter, stars and comments."""
+"""The part that Tasks and Compare share: the task list in the scope's order, its filter, stars and comments."""
 
 from collections.abc import Callable
 from operator import is_
@@ -34,7 +34,7 @@ class TaskListPane(FiguresPane):
         self._before_filter: Widget | None = None
 
     async def read_with_tasks(self, question: Callable[[Store], T]) -> T:
-        """Ask the store, and bring `tasks` up to date in the same breath: the list is read only if it may have changed."""
+        """Ask the store a question and update `tasks` in the same read; the list is read only if it may have changed."""
         scope = self.scope
         view = (scope.run_id, scope.model, scope.baseline, scope.candidate, scope.text)
 
@@ -55,14 +55,14 @@ class TaskListPane(FiguresPane):
         return answer
 
     def _go_into_list(self, scope: Scope) -> None:
-        """A filter that leaves out the task in view moves on to one that it lists."""
+        """Move to the nearest listed task if the filter hides the current one."""
         nearest = self.tasks.step(scope.task, 0)
         if nearest is not None and nearest != scope.task:
             self.select(task=nearest)
 
     @property
     def figures_known(self) -> bool:
-        return bool(self._deltas.known(self.scope))
+        return bool(self._deltas.current(self.scope))
 
     def note_of(self, task: int) -> Note:
         return next((line.note for line in self._read.lines if line.task == task), Note())
@@ -94,15 +94,15 @@ class TaskListPane(FiguresPane):
             return
         note = self.note_of(scope.task)
 
-        async def keep(comment: str | None) -> None:
+        async def save(comment: str | None) -> None:
             if comment is not None:
                 await self._put_note(scope, Note(note.starred, comment.strip()))
 
         question = f"Comment on task {scope.task} of {scope.model}"
-        self.app.push_screen(TextPromptScreen(question, value=note.comment), keep)
+        self.app.push_screen(TextPromptScreen(question, value=note.comment), save)
 
     async def write(self, change: Callable[[Store], None]) -> None:
-        """Change the store and show it; what goes wrong is said."""
+        """Change the store and show the result; notify the user of an error."""
         try:
             await self.reader.write(change)
         except UserError as problem:
@@ -111,8 +111,8 @@ class TaskListPane(FiguresPane):
             self.data_changed(at_once=True)
 
     def _arrange(self, scope: Scope) -> None:
-        """`tasks` stays the same object while nothing about it changes: who shows it may compare."""
-        deltas = self._deltas.known(scope)
+        """Update `tasks`; it stays the same object while nothing changes, so that callers can compare by identity."""
+        deltas = self._deltas.current(scope)
         state = (self._read, deltas, scope.order, scope.flagged, scope.judge)
         same_data = len(self._arranged_for) == len(state) and all(map(is_, self._arranged_for[:2], state[:2]))
         if not same_data or self._arranged_for[2:] != state[2:]:
@@ -125,11 +125,11 @@ class TaskListPane(FiguresPane):
             await self.write(lambda store: notes.put(store, run_id, model, scope.task, note))
 
     async def _fetch_figures(self) -> None:
-        """One question at a time, and another only if by then something else is compared or the store has changed."""
+        """Fetch the figures; fetch again if meanwhile the scope or the store has changed."""
         try:
             while self.shown:
                 scope, version = self.scope, self.workbench.numbers.version
-                # At leisure: while a run writes, every answer would have all of them computed again.
+                # At leisure: otherwise every new answer of a run would recompute all of them.
                 if await self._deltas.fetch(self.computed, scope):
                     self.data_changed(at_once=True)
                 if (scope.run_id, scope.model, scope.baseline, scope.candidate, version) == (
@@ -141,6 +141,6 @@ class TaskListPane(FiguresPane):
                 ):
                     return
         except UserError as problem:
-            await self.tell(problem)
+            await self.show_problem(problem)
         finally:
             self._fetching = False

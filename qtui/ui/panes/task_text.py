@@ -1,4 +1,4 @@
-"""The texts of Compare that are not an answer: where one is, the task, both answers as one."""
+"""Texts of Tasks and Compare other than answers: the position, the task, the divergence, both answers as one text."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from textual.content import Content
 from qtui.differences import Differences, Piece
 from qtui.format import signed
 from qtui.records import Task
-from qtui.store.divergences import Known
+from qtui.store.divergences import MeasuredAnswer
 from qtui.store.notes import Note
 from qtui.text import safe
 from qtui.ui.data.scope import Scope
@@ -21,7 +21,7 @@ def position_words(
     scope: Scope,
     tasks: TaskList,
     note: Note,
-    found: Differences | None,
+    answer_differences: Differences | None,
     *,
     blind: bool,
     figures_known: bool,
@@ -29,7 +29,7 @@ def position_words(
 ) -> Content:
     """`Task 17 of 100 · ★ · Δ −2.00 · length ×0.43 · alike 0.21 · by score change: 3 · ✎ comment`.
 
-    What matters most first: the end of the line is cut where it is narrow.
+    The most important first: a narrow screen cuts the end of the line.
     """
     parts = [Content.styled(f"Task {scope.task} of {tasks.total}", "bold")]
     if blind:
@@ -42,17 +42,17 @@ def position_words(
             parts.append(Content(f"Δ {signed(row.figures.delta)}"))
         if row.figures.ratio is not None:
             parts.append(Content(f"length ×{row.figures.ratio:.2f}"))
-    if found is not None:
-        parts.append(Content(_likeness(found, raw_differs=raw_differs)))
+    if answer_differences is not None:
+        parts.append(Content(_likeness(answer_differences, raw_differs=raw_differs)))
     parts.append(Content.styled(_walk(scope, tasks, figures_known), QUIET))
     if note.comment:
         parts.append(Content.styled(f"✎ {safe(note.comment)}".replace("\n", " "), "italic"))
     return Content(" · ").join(parts)
 
 
-def task_words(task: Task, what: str) -> tuple[str, list[Mark]]:
-    """The task's input, or all of it under headings; `hidden` is one line of the input."""
-    if what != "all":
+def task_words(task: Task, parts: str) -> tuple[str, list[Mark]]:
+    """Return the task's input, or with `all` input, reference and criteria under headings; and the marks of the headings."""
+    if parts != "all":
         return safe(task.input).strip("\n"), []
     text, marks = "", []
     for heading, part in (("Input", task.input), ("Reference", task.reference), ("Criteria", task.criteria)):
@@ -62,25 +62,25 @@ def task_words(task: Task, what: str) -> tuple[str, list[Mark]]:
     return text, marks
 
 
-def parting_words(known: Known) -> Content:
-    """`Parts at token 17 of 43: 「は」 p 0.41 → 0.12, instead 「が」 p 0.20 → 0.30`."""
-    parting = known.parting
+def divergence_words(measured: MeasuredAnswer) -> Content:
+    """`Diverges at token 17/43: 「は」 p 0.41 → 0.12, candidate 「が」 p 0.20 → 0.30`."""
+    parting = measured.parting
     if parting is None:
-        return Content.styled(f"Fed the baseline's {known.tokens:,} tokens, the candidate would say the same.", QUIET)
-    own, other = parting.baseline, parting.candidate
+        return Content.styled(f"The candidate predicts all {measured.tokens:,} tokens of the baseline's answer.", QUIET)
+    baseline, candidate = parting.baseline, parting.candidate
     return Content.assemble(
-        (f"Parts at token {parting.token + 1} of {known.tokens:,}", "bold"),
-        f": {_token(own.text)} p {own.baseline_p:.2f} → {own.candidate_p:.2f}, instead {_token(other.text)}",
-        (f" p {other.baseline_p:.2f} → {other.candidate_p:.2f}", QUIET),
+        (f"Diverges at token {parting.token + 1}/{measured.tokens:,}", "bold"),
+        f": {_token(baseline.text)} p {baseline.baseline_p:.2f} → {baseline.candidate_p:.2f}, candidate {_token(candidate.text)}",
+        (f" p {candidate.baseline_p:.2f} → {candidate.candidate_p:.2f}", QUIET),
     )
 
 
 def _token(text: str) -> str:
-    return f"「{safe(text)}」".replace("\n", "⏎") if text else "its end"
+    return f"「{safe(text)}」".replace("\n", "⏎") if text else "(end)"
 
 
 def unified_words(pieces: Sequence[Piece], names: Sequence[str]) -> tuple[str, list[Mark]]:
-    """One text, signs and looks saying what is whose: `[−left−]` and `{+right+}`; what is left out is counted."""
+    """Return both answers as one text with its marks: `[−only left−]`, `{+only right+}`, and the number of characters left out."""
     legend = f"[−only {names[0]}−] {{+only {names[1]}+}}"
     text, marks = f"{legend}\n\n", [Mark(0, len(legend), "note")]
     for piece in pieces:
@@ -104,23 +104,23 @@ def _piece(piece: Piece) -> tuple[str, str]:
 
 
 def _walk(scope: Scope, tasks: TaskList, figures_known: bool) -> str:
-    """What next and previous follow."""
+    """Return the order that next and previous follow, with the position in it."""
     index = tasks.place(scope.task)
     order = f"by {ORDER_NAMES[scope.order]}"
     if scope.order in ("delta", "similarity") and not figures_known:
-        order += " (being computed)"
+        order += " (computing)"
     elif scope.order == "delta" and all(row.figures.delta is None for row in tasks.rows):
         order += " (not graded on both sides)"
     filtered = len(tasks.rows) != tasks.total
     if index is None:
-        return f"not among the {len(tasks.rows)} listed"
+        return f"not in the list of {len(tasks.rows)}"
     if scope.order == "task" and not filtered:
         return order
-    of = f" of {len(tasks.rows)} filtered" if filtered else ""
-    return f"{order}: {index + 1}{of}"
+    filtered_count = f" of {len(tasks.rows)} filtered" if filtered else ""
+    return f"{order}: {index + 1}{filtered_count}"
 
 
-def _likeness(found: Differences, *, raw_differs: bool) -> str:
-    if found.divergence is None:
-        return "equal but for characters that are not shown" if raw_differs else "identical answers"
-    return f"alike {found.similarity:.2f}"
+def _likeness(answer_differences: Differences, *, raw_differs: bool) -> str:
+    if answer_differences.divergence is None:
+        return "equal except for invisible characters" if raw_differs else "identical answers"
+    return f"alike {answer_differences.similarity:.2f}"

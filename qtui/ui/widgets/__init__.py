@@ -1,1 +1,1 @@
-"""Widgets that more than one pane uses, or that are too large to live beside their pane."""
+"""Widgets that more than one pane or the main screen uses."""

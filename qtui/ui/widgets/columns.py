@@ -1,4 +1,4 @@
-"""How wide the columns of a table are in a given width: what is fixed, what gives way, and what is left out when all is tight."""
+"""Column widths of a table in a given width: fixed columns, flexible ones, and columns to drop when space is short."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ NARROWEST = 3
 class Column:
     label: str
     width: int | None = None
-    """Cells; None takes what the cells need, up to `most`."""
+    """Cells; None: as wide as its values, up to `most`."""
     flex: int = 0
-    """Above 0: a share of the width that is left over, `least` at least."""
+    """Above 0: a share of the spare width, at least `least`."""
     least: int = 6
     most: int = 40
     align: Literal["left", "right"] = "left"
     drop: int = 0
-    """Above 0: left out where the table is too narrow for all, the highest first."""
+    """Above 0: dropped when the table is too narrow, the highest first."""
     snug: bool = False
-    """A flexible column that grows to what its cells need and no further."""
+    """A flexible column that grows no wider than its values."""
     apart: bool = False
-    """Cells that would look the same when they are cut keep what they differ in."""
+    """Values that would look the same when cut keep the part in which they differ."""
 
 
 def layout(columns: Sequence[Column], needed: Sequence[int], cells: int) -> list[tuple[int, int]]:
-    """(index, width) of the columns that are shown in `cells`; `needed[i]` is what the widest known cell of column i takes."""
+    """Return (index, width) of the shown columns in `cells` cells; `needed[i]` is the width of the widest value of column i."""
     shown = list(range(len(columns)))
     while len(shown) > 1 and _least_total(columns, needed, shown) > cells:
         droppable = [i for i in shown if columns[i].drop]
@@ -61,9 +61,9 @@ def _least_total(columns: Sequence[Column], needed: Sequence[int], shown: Sequen
 def _share_out(columns: Sequence[Column], needed: Sequence[int], widths: dict[int, int], spare: int) -> None:
     flexible = [i for i in widths if columns[i].flex]
     shares = sum(columns[i].flex for i in flexible)
-    # Who may want less than its share first: what it leaves is the others'.
+    # Snug columns first: the others share what they do not need.
     for i in sorted(flexible, key=lambda i: not columns[i].snug):
-        # The last takes the rest, so that rounding leaves no ragged edge.
+        # The last one takes the rest, so that rounding loses no cell.
         extra = spare * columns[i].flex // shares
         if columns[i].snug:
             extra = min(extra, max(0, needed[i] - widths[i]))

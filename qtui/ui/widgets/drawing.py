@@ -1,4 +1,4 @@
-"""Lines with roles on the screen: what `qtui.charts` draws, in the colours of the theme."""
+"""Widgets for the drawings of `qtui.charts`: lines whose segments have roles, in the theme's colours."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -14,7 +14,7 @@ from qtui.charts.lines import Line, Role, fit_line, wrap_line
 from qtui.ui import stylesheet
 
 CLASS = "-drawing"
-"""On every widget that draws roles: their styles are written once, in drawing.tcss."""
+"""Class of every widget that draws roles; drawing.tcss has their styles."""
 STYLE_OF_ROLE: dict[Role, str] = {
     "text": "drawing--text",
     "strong": "drawing--strong",
@@ -40,7 +40,7 @@ def strip(widget: Widget, line: Line) -> Strip:
 
 
 def text(widget: Widget, line: Line) -> Text:
-    """For a cell of a table: colours without a background, so that the cursor's shows through."""
+    """Return a line as a table cell: without background colours, so that the cursor's background shows."""
     assembled = Text()
     for piece, role in line:
         style = style_of(widget, role)
@@ -49,7 +49,7 @@ def text(widget: Widget, line: Line) -> Text:
 
 
 class Drawing(Widget):
-    """Lines that are made for the widget's size, and made again when it changes. Lines that do not fit are cut."""
+    """Lines drawn for the widget's size, and again when it changes. Lines that do not fit are cut."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS = False
@@ -62,7 +62,7 @@ class Drawing(Widget):
         self._lines: tuple[tuple[int, int], Sequence[Line]] = ((0, 0), ())
 
     def show(self, draw: Callable[[int, int], Sequence[Line]]) -> None:
-        """`draw(width, height)` gives the lines."""
+        """Show the lines that `draw(width, height)` returns."""
         self._draw = draw
         self._lines = ((0, 0), ())
         self.refresh()
@@ -76,7 +76,7 @@ class Drawing(Widget):
 
 
 class Paragraphs(Widget):
-    """Lines as tall as they need: long ones are wrapped where their last segment begins, drawn ones made for the width."""
+    """As many lines as needed for the width; a wrapped line is indented to where its last segment begins."""
 
     DEFAULT_CSS = Drawing.DEFAULT_CSS
     SCOPED_CSS = False
@@ -85,19 +85,19 @@ class Paragraphs(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._make: Callable[[int], Sequence[Line]] = _no_lines
-        self._made: tuple[int, Sequence[Line]] = (-1, ())
+        self._draw_lines: Callable[[int], Sequence[Line]] = _no_lines
+        self._cached: tuple[int, Sequence[Line]] = (-1, ())
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Text, wrapped to the width."""
+        """Show text, wrapped to the width."""
         self.show_drawn(lambda width: [part for line in lines for part in wrap_line(line, width)])
 
-    def show_drawn(self, make: Callable[[int], Sequence[Line]]) -> None:
-        """What `make(width)` gives."""
-        before = len(self._made[1])
-        self._make, self._made = make, (-1, ())
+    def show_drawn(self, draw: Callable[[int], Sequence[Line]]) -> None:
+        """Show the lines that `draw(width)` returns."""
+        before = len(self._cached[1])
+        self._draw_lines, self._cached = draw, (-1, ())
         width = self.size.width
-        # Without a width (the pane is not in view) nobody can tell how tall it will be.
+        # Without a width (the pane is hidden) the height is unknown.
         self.refresh(layout=not width or len(self._lines(width)) != before)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
@@ -109,9 +109,9 @@ class Paragraphs(Widget):
         return strip(self, fit_line(lines[y], width)) if y < len(lines) else Strip.blank(width, self.rich_style)
 
     def _lines(self, width: int) -> Sequence[Line]:
-        if self._made[0] != width:
-            self._made = (width, self._make(width) if width > 0 else ())
-        return self._made[1]
+        if self._cached[0] != width:
+            self._cached = (width, self._draw_lines(width) if width > 0 else ())
+        return self._cached[1]
 
 
 def _no_lines(_width: int) -> Sequence[Line]:

@@ -1,4 +1,4 @@
-"""A line to type a filter into, at the foot of a pane, there only while it is used."""
+"""The line to type a filter into, at the bottom of a pane, visible only while in use."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 PAUSE_SECONDS = 0.15
-"""A filter is asked for when the typing pauses, not at each letter."""
+"""The filter applies when the typing pauses, not at each letter."""
 
 
 class FilterLine(Horizontal):
@@ -27,11 +27,11 @@ class FilterLine(Horizontal):
         Input { width: 1fr; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "End the filter", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Clear the filter", show=False)]
 
     @dataclass
     class Changed(Message):
-        """Another text is wanted. `closed`: the keyboard goes back to the pane."""
+        """The filter changed. `closed`: the focus goes back to the pane."""
 
         text: str
         closed: bool
@@ -44,7 +44,7 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("/", markup=False)
-        yield Input(compact=True, placeholder="text in a task or an answer; Enter keeps it, Esc ends it")
+        yield Input(compact=True, placeholder="text in a task or an answer; Enter applies it, Esc clears it")
 
     def open(self, text: str) -> None:
         self.add_class("-open")

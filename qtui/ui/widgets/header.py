@@ -1,7 +1,7 @@
-"""The two lines on top: the store with what is being compared, and the six tabs with the run that is going on.
+"""The two lines at the top: the store and the scope; the six tabs and the run in progress.
 
-Each draws itself as one line: they change with every tick of a run, and a tree of labels would cost a layout each time. At 80
-columns what is compared is worth more than the path of the store, and a run's progress fits beside the tabs.
+Each draws itself as one line: both change with every step of a run, and a tree of labels would cost a layout each time. At 80
+columns the scope takes precedence over the path of the store, and the progress of a run fits beside the tabs.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from qtui.ui import keys, stylesheet
 from qtui.ui.data.scope import Scope, repeated_models
 
 LEAST_STORE = 12
-"""Cells; with fewer the store is not named at all."""
+"""Cells; with fewer the store is not shown."""
 LEAST_BAR, MOST_BAR = 5, 20
 
 
@@ -87,18 +87,18 @@ class TabLine(Widget):
         return text
 
     def _append_progress(self, text: Text, active: list[RunSummary], room: int) -> None:
-        """What runs, as much of it as there is room for: the count, then the bar, then name and state."""
+        """Append the run in progress, as far as there is room: the count, then the bar, then name and state."""
         run = active[0]
         more = f" +{len(active) - 1}" if len(active) > 1 else ""
         counted = f"{run.answered}/{run.expected}{more}"
-        said = f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more}"
-        if width(said) + 1 + LEAST_BAR > room:
-            said = counted
-        bar = min(MOST_BAR, room - width(said) - 2)
+        progress = f"{cut(safe(run.experiment), 24)} {run.state} {run.answered} of {run.expected}{more}"
+        if width(progress) + 1 + LEAST_BAR > room:
+            progress = counted
+        bar = min(MOST_BAR, room - width(progress) - 2)
         if bar < 1:
-            bar, said = 0, cut(counted, max(0, room))
-        text.append(" " * max(0, room - width(said) - (bar + 1 if bar else 0)))
-        text.append(said, self.get_component_rich_style("tabs--state"))
+            bar, progress = 0, cut(counted, max(0, room))
+        text.append(" " * max(0, room - width(progress) - (bar + 1 if bar else 0)))
+        text.append(progress, self.get_component_rich_style("tabs--state"))
         if bar:
             full = round((run.answered / run.expected if run.expected else 0.0) * bar)
             text.append(" " + "━" * full, self.get_component_rich_style("tabs--bar"))
@@ -112,13 +112,13 @@ class TabLine(Widget):
 
 
 def _scope_text(scope: Scope, runs: tuple[RunSummary, ...], room: int) -> str:
-    """Model, pair and judge; where there is too little room, without the judge, and then with a shorter name of the model."""
+    """Return model, pair and judge; if there is too little room, without the judge, then with a cut model name."""
     if scope.model is None:
         return ""
     pair = safe(f" · {scope.baseline} → {scope.candidate}" if scope.candidate else f" · {scope.baseline}")
     judge = safe(f" · {scope.judge}") if scope.judge else ""
-    of = next((run.experiment for run in runs if run.id == scope.run_id), "")
-    experiment = f" ({cut(safe(of), 16)})" if scope.model in repeated_models(scope, runs) else ""
+    name = next((run.experiment for run in runs if run.id == scope.run_id), "")
+    experiment = f" ({cut(safe(name), 16)})" if scope.model in repeated_models(scope, runs) else ""
     model = safe(scope.model)
     if width(model + experiment + pair + judge) > room:
         judge = ""
@@ -126,7 +126,7 @@ def _scope_text(scope: Scope, runs: tuple[RunSummary, ...], room: int) -> str:
 
 
 def _store_text(path: Path, room: int) -> str:
-    """The path, or its end: which file it is says more than where."""
+    """Return the path, or only the file name if the path does not fit."""
     home, text = str(Path.home()), str(path)
     shown = safe("~" + text[len(home) :] if text.startswith(home + "/") else text)
     if width(shown) <= room:

@@ -1,6 +1,6 @@
-"""A text of lines made for the width they are shown in, scrolling in itself.
+"""Lines of text rendered for the widget's width, with scrolling.
 
-It draws line by line (the Line API): another text in it costs the lines that differ, not a layout of the screen.
+It draws line by line (Textual's Line API): a new text costs only the lines that differ, not a layout of the screen.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from textual.strip import Strip
 
 from qtui.ui import keys, stylesheet
 
-Maker = Callable[[int, Mapping[str, Style]], list[Text]]
+Renderer = Callable[[int, Mapping[str, Style]], list[Text]]
 ROLES = ("strong", "quiet", "good", "bad", "notice", "active", "bar", "rest")
 
 
 class Lines(ScrollView, can_focus=True):
-    """Shows what `maker(cells, styles)` returns: lines of safe text; `styles` has the roles above in the theme's colours."""
+    """Shows what `renderer(cells, styles)` returns: lines of safe text; `styles` has the roles above in the theme's colours."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
@@ -31,26 +31,26 @@ class Lines(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._maker: Maker = _nothing
+        self._renderer: Renderer = _nothing
         self._strips: list[Strip] = []
-        self._made_for = -1
+        self._rendered_for = -1
 
-    def show(self, maker: Maker, *, from_top: bool = False) -> None:
-        """Show other lines; `from_top` where they are of another thing, and not the same one as it is now."""
-        self._maker = maker
+    def show(self, renderer: Renderer, *, from_top: bool = False) -> None:
+        """Show other lines; `from_top`: scroll to the top, because they describe another item."""
+        self._renderer = renderer
         before = self._strips
-        self._make()
+        self._render_lines()
         if from_top:
             self.scroll_to(y=0, animate=False, force=True)
         top = self.scroll_offset.y
         for y in range(self.size.height):
-            if _at(before, top + y) != _at(self._strips, top + y):
+            if _line_at(before, top + y) != _line_at(self._strips, top + y):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def render_line(self, y: int) -> Strip:
-        if self.size.width != self._made_for:
+        if self.size.width != self._rendered_for:
             # A scrollbar that comes or goes changes the width without a Resize.
-            self._make()
+            self._render_lines()
         index = self.scroll_offset.y + y
         if index < len(self._strips):
             return self._strips[index]
@@ -59,32 +59,32 @@ class Lines(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         if self.is_attached and self.size.width:
-            self._make()
+            self._render_lines()
 
     def on_resize(self, _: Resize) -> None:
-        self._make()
+        self._render_lines()
         self.refresh()
 
-    def _make(self) -> None:
+    def _render_lines(self) -> None:
         cells = self.size.width
         if cells <= 1:
             return
-        self._made_for = cells
+        self._rendered_for = cells
         base = self.rich_style
         styles = {role: self.get_component_rich_style(f"lines--{role}") for role in ROLES}
         console = self.app.console
         self._strips = []
-        for line in self._maker(cells - 1, styles):
+        for line in self._renderer(cells - 1, styles):
             line.end = ""
             segments = [Segment(s.text, base + s.style if s.style else base) for s in line.render(console)]
             self._strips.append(Strip(segments).adjust_cell_length(cells, base).simplify())
-        # A text that fits is as tall as its room: while it stays so, its length changes nothing that is laid out.
+        # A text that fits gets the height of its room, so that its length does not change the layout.
         size = Size(cells, max(len(self._strips), self.size.height))
         if size != self.virtual_size:
             self.virtual_size = size
 
 
-def _at(strips: list[Strip], index: int) -> Strip | None:
+def _line_at(strips: list[Strip], index: int) -> Strip | None:
     return strips[index] if index < len(strips) else None
 
 

@@ -1,7 +1,7 @@
-"""A table that draws only what is in view, for ten rows or a million.
+"""A table that draws only visible rows, for ten rows or a million.
 
-Textual's own needs seconds for 10,000 rows and repaints much for one step of the cursor. This one asks its source for windows of
-rows, keeps the strips it has drawn, and on a cursor move repaints two lines.
+Textual's DataTable needs seconds for 10,000 rows and repaints much for one step of the cursor. This one asks its source for windows
+of rows, caches the drawn strips, and on a cursor move repaints two lines.
 """
 
 from collections.abc import Sequence
@@ -26,26 +26,26 @@ from qtui.ui.widgets.columns import GAP, Column, layout
 __all__ = ["Cell", "Column", "ListRows", "Row", "RowSource", "VirtualTable"]
 
 Cell = str | Text
-"""A str is made safe when it is drawn; a Text is of safe text already."""
+"""A str is made safe when drawn; a Text must contain safe text."""
 Row = Sequence[Cell]
 
 CHUNK = 64
 CHUNKS_KEPT = 32
 STRIPS_KEPT = 1024
 ROWS_MEASURED = 256
-"""Columns without a width are measured on so many rows, and never narrowed while one scrolls."""
+"""Columns without a fixed width are measured on this many rows, and never become narrower while scrolling."""
 
 
 class RowSource(Protocol):
     def __len__(self) -> int: ...
 
     def window(self, start: int, stop: int) -> Sequence[Row]:
-        """Rows start ≤ i < stop (never beyond the end), quickly: it is asked while a line is drawn."""
+        """Return rows start ≤ i < stop (never beyond the end); must be fast, because it is called while drawing."""
         ...
 
 
 class ListRows:
-    """Rows that are all there already."""
+    """Rows in a list."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
@@ -101,8 +101,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self._needed: list[int] = []
         self._layout: list[tuple[int, int]] = []
         self._laid_out_for = -1
-        self._told_apart: dict[int, dict[str, str]] = {}
-        """Per column the cells that are cut elsewhere than at their end."""
+        self._distinct_cells: dict[int, dict[str, str]] = {}
+        """Per column: values that must not be cut at their end, with the text to show."""
         self._chunks: dict[int, Sequence[Row]] = {}
         self._strips: dict[tuple[int, str], Strip] = {}
         self._styles_used: dict[str, Style] = {}
@@ -112,7 +112,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return len(self._rows)
 
     def show(self, columns: Sequence[Column], rows: RowSource, *, cursor: int | None = None, empty: str = "") -> None:
-        """Show these rows. The cursor stays on its line (or goes to `cursor`); `empty` is said where there are no rows."""
+        """Show these rows. The cursor stays on its line (or moves to `cursor`); `empty` is shown if there are no rows."""
         had_rows = len(self._rows) > 0
         if tuple(columns) != tuple(self._columns):
             self._columns, self._needed = tuple(columns), [width(safe(column.label)) for column in columns]
@@ -120,11 +120,11 @@ class VirtualTable(ScrollView, can_focus=True):
         self._chunks.clear()
         self._measure()
         self._lay_out()
-        wanted = min(max(0, self.cursor if cursor is None else cursor), max(0, len(rows) - 1))
-        if wanted != self.cursor:
-            self.cursor = wanted
+        position = min(max(0, self.cursor if cursor is None else cursor), max(0, len(rows) - 1))
+        if position != self.cursor:
+            self.cursor = position
         elif len(rows) and not had_rows:
-            self.post_message(self.RowHighlighted(self, wanted))
+            self.post_message(self.RowHighlighted(self, position))
         self._keep_cursor_in_view()
 
     def render_line(self, y: int) -> Strip:
@@ -178,7 +178,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self.cursor = index
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enter belongs to the pane where that says what opening means: its key has a label in the footer."""
+        """Leave Enter to an ancestor that has `action_open`: its key has a label in the footer."""
         if action == "open":
             return not any(hasattr(node, "action_open") for node in self.ancestors)
         return super().check_action(action, parameters)
@@ -224,9 +224,9 @@ class VirtualTable(ScrollView, can_focus=True):
         self._strips.clear()
         self._laid_out_for = self.size.width
         self._layout = layout(self._columns, self._needed, max(1, self.size.width - 2)) if self._columns else []
-        self._told_apart = {i: self._parted(i, wide) for i, wide in self._layout if self._columns[i].apart}
+        self._distinct_cells = {i: self._cut_distinct(i, wide) for i, wide in self._layout if self._columns[i].apart}
 
-    def _parted(self, column: int, cells: int) -> dict[str, str]:
+    def _cut_distinct(self, column: int, cells: int) -> dict[str, str]:
         names = list(dict.fromkeys(safe(cell) for row in self._measured() if isinstance(cell := row[column], str)))
         return dict(zip(names, tell_apart(names, cells), strict=True))
 
@@ -257,13 +257,13 @@ class VirtualTable(ScrollView, can_focus=True):
             if number:
                 segments.append(Segment(" " * GAP, style))
             cell = row[i]
-            if i in self._told_apart and isinstance(cell, str):
-                cell = self._told_apart[i].get(safe(cell), cell)
+            if i in self._distinct_cells and isinstance(cell, str):
+                cell = self._distinct_cells[i].get(safe(cell), cell)
             segments.extend(_cell_segments(cell, wide, self._columns[i].align, style, self.app.console))
         return Strip(segments).adjust_cell_length(cells, style).simplify()
 
     def _mark(self, name: str) -> Segment:
-        """The cursor as a sign, for screens on which two shades of a colour are one."""
+        """Return the cursor's sign, for terminals that show both shades as one."""
         if name.startswith("table--cursor"):
             sign = "▌" if name == "table--cursor" else "▏"
             return Segment(sign, self._style(name) + Style(color=self._style("table--mark").color))

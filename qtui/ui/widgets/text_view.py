@@ -1,8 +1,7 @@
-"""A text from outside to read: made safe, wrapped by kinsoku, parts of it marked, drawn line by line.
+"""A read-only view of an untrusted text: made safe, wrapped by kinsoku rules, with marked parts.
 
-Only the visible lines are drawn, so a text of 100,000 characters scrolls like one of a hundred. Marks are places in the text and
-not markup, so nothing in the text can be taken for a command. Selecting with the mouse gives the text as it was written, without
-the line breaks of the screen.
+Only visible lines are drawn, so that a text of 100,000 characters scrolls like one of a hundred. Marks are positions, not markup,
+so that the text itself is never interpreted. A mouse selection returns the text without the line breaks of the screen.
 """
 
 from bisect import bisect_right
@@ -25,13 +24,13 @@ from qtui.ui.stylesheet import beside
 
 LOOKS = ("different", "left", "right", "note", "heading", "match")
 FOCUSED = "▌"
-"""Beside every line of the text that has the keyboard, and not beside the empty rows below it."""
+"""Shown beside every line of the focused text, and not beside the empty rows below it."""
 SCROLLBAR = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A part of a text, (start, stop) in characters of its safe form, and how it looks: one of LOOKS."""
+    """A marked part of a text: start and stop in characters of its safe form, and its look, one of LOOKS."""
 
     start: int
     stop: int
@@ -39,18 +38,18 @@ class Mark:
 
 
 class TextView(ScrollView, inherit_bindings=False):
-    """Read-only text. `show` gives it one; focus lets the keys of `text` scroll it."""
+    """Read-only text. `show` sets it; when focused, the keys of `text` scroll it."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"text--{look}" for look in LOOKS} | {"text--pointer", "text--focused"}
     DEFAULT_CSS = beside(__file__)
     MARKS_FOCUS: ClassVar[bool] = True
-    """False where something else shows that this has the keyboard."""
+    """False if something else shows that the view has the focus."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.text = ""
-        """What is shown, in its safe form."""
+        """The shown text, in its safe form."""
         self._marks: tuple[Mark, ...] = ()
         self._starts: list[int] = []
         self._pointer: int | None = None
@@ -63,7 +62,7 @@ class TextView(ScrollView, inherit_bindings=False):
     def show(
         self, text: str, marks: Sequence[Mark] = (), *, pointer: int | None = None, keep_place: bool = False
     ) -> None:
-        """Show another text from its top (or from where it stood). Marks do not overlap; `pointer` gets a ▸ beside its line."""
+        """Show another text, from its top or at the same line. Marks must not overlap; the line of `pointer` gets a ▸."""
         text, marks = safe(text), tuple(sorted(marks, key=lambda mark: mark.start))
         changed = text != self.text
         if not changed and marks == self._marks and pointer == self._pointer:
@@ -78,8 +77,8 @@ class TextView(ScrollView, inherit_bindings=False):
         self.refresh(layout=changed and self.styles.is_auto_height)
 
     @property
-    def height_wanted(self) -> int:
-        """Lines of the text at the width it has now."""
+    def text_height(self) -> int:
+        """Number of lines of the text at its current width."""
         return len(self._lines)
 
     @property
@@ -87,10 +86,10 @@ class TextView(ScrollView, inherit_bindings=False):
         return None if self._pointer is None else self._line_of(self._pointer)
 
     def selected(self) -> str:
-        """The selected part as it was written; empty where nothing is selected."""
+        """Return the selected part of the text; empty if nothing is selected."""
         selection = self.text_selection
-        found = self.get_selection(selection) if selection else None
-        return found[0] if found else ""
+        part = self.get_selection(selection) if selection else None
+        return part[0] if part else ""
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         start = 0 if selection.start is None else self._position(selection.start)
@@ -149,7 +148,7 @@ class TextView(ScrollView, inherit_bindings=False):
         self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def fit_height(self) -> None:
-        """Tell Textual how far this scrolls."""
+        """Set the scrollable size."""
         self.virtual_size = Size(self._cells, len(self._lines))
 
     def _room(self) -> int:
@@ -157,11 +156,11 @@ class TextView(ScrollView, inherit_bindings=False):
 
     @property
     def _gutter(self) -> int:
-        """Cells before the text: the sign of the keyboard, the pointer."""
+        """Cells before the text: the focus sign, the pointer."""
         return 2 if self.MARKS_FOCUS else 1
 
     def _wrap_at(self, cells: int) -> bool:
-        """Wrap the text anew; False where it is wrapped so already."""
+        """Wrap the text; return False if it is already wrapped at this width."""
         if self._wrapped == (self.text, cells):
             return False
         self._wrapped = (self.text, cells)
@@ -192,7 +191,7 @@ class TextView(ScrollView, inherit_bindings=False):
         return Strip.join([Strip([gutter], 1), Strip(pieces).apply_offsets(0, number)])
 
     def _styled(self, number: int, start: int, stop: int) -> Iterator[tuple[int, int, Style]]:
-        """The line's parts of one style each."""
+        """Yield (start, stop, style) of the line's parts."""
         base = self._base_style
         chosen = self.text_selection.get_span(number) if self.text_selection else None
         chosen_from, chosen_to = (
@@ -215,7 +214,7 @@ class TextView(ScrollView, inherit_bindings=False):
 
     @property
     def _base_style(self) -> Style:
-        # Textual works it out through all ancestors each time: per line that is most of the drawing.
+        # Textual computes it from all ancestors each time, which would be most of the time to draw a line.
         if self._base is None:
             self._base = self.rich_style
         return self._base

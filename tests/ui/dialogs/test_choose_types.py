@@ -11,7 +11,7 @@ import pytest
 from qtui import paths
 from qtui.store import Store, quantization_jobs
 from qtui.ui.app import QtuiApp
-from qtui.ui.dialogs.choose_types import MakeTypesScreen
+from qtui.ui.dialogs.choose_types import ChooseTypesScreen
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -42,7 +42,7 @@ async def test_what_was_measured_is_a_table_and_a_bar_per_type(store_path: Path,
         for figure in ("4.84", "6.0 GB", "1,230", "56.7", "9"):
             assert figure in table
         assert "█" in bar
-        assert "512 tokens of prompt" in text
+        assert "512 prompt tokens" in text
 
 
 async def test_chosen_types_are_made_and_appear_under_the_model(
@@ -54,9 +54,9 @@ async def test_chosen_types_are_made_and_appear_under_the_model(
         await pilot.press("6")
         await until_shown(pilot, "Quantize")
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen.chosen)
+        await until(pilot, lambda: isinstance(app.screen, ChooseTypesScreen) and app.screen.chosen)
         screen = app.screen
-        assert isinstance(screen, MakeTypesScreen)
+        assert isinstance(screen, ChooseTypesScreen)
         assert screen.chosen == {"Q4_K_M"}
         assert "■ Q4_K_M" in screen_text(pilot)
         screen.source.value = "demo"
@@ -77,13 +77,13 @@ async def test_a_type_that_needs_a_matrix_is_refused_in_the_dialog(
         await pilot.press("6")
         await until_shown(pilot, "Quantize")
         await pilot.press("z")
-        await until(pilot, lambda: isinstance(app.screen, MakeTypesScreen) and app.screen.chosen)
-        assert isinstance(app.screen, MakeTypesScreen)
+        await until(pilot, lambda: isinstance(app.screen, ChooseTypesScreen) and app.screen.chosen)
+        assert isinstance(app.screen, ChooseTypesScreen)
         app.screen.types.highlighted = app.screen.types.get_option_index("IQ1_S")
         await pilot.press("space", "enter")
         await until_shown(pilot, "IQ1_S: name an importance matrix")
-        assert isinstance(app.screen, MakeTypesScreen)
-    assert quantization_jobs.work(store) == []
+        assert isinstance(app.screen, ChooseTypesScreen)
+    assert quantization_jobs.jobs(store) == []
 
 
 async def test_what_went_wrong_is_shown_with_its_reason(store_path: Path, store: Store) -> None:

@@ -10,7 +10,7 @@ from textual.widgets import OptionList
 
 from qtui.ui import launch
 from qtui.ui.app import QtuiApp
-from qtui.ui.dialogs.choose_types import MakeTypesScreen
+from qtui.ui.dialogs.choose_types import ChooseTypesScreen
 from qtui.ui.dialogs.confirm import ConfirmScreen
 from qtui.ui.dialogs.text_prompt import TextPromptScreen
 from qtui.ui.main_screen import MainScreen
@@ -29,7 +29,7 @@ async def test_a_second_enter_in_the_palette_neither_ends_the_workbench_nor_runs
             asked += 1
 
         app.deliver_screenshot = count  # type: ignore[method-assign, assignment]
-        await pilot.press("ctrl+p", *"Savepicture")
+        await pilot.press("ctrl+p", *"Savescreenshot")
         palette = app.screen
         await until(pilot, lambda: palette.query(CommandList) and palette.query_one(CommandList).option_count)
         await pilot.press("down")
@@ -66,7 +66,7 @@ async def test_types_that_come_after_their_dialog_was_left_are_dropped(
     monkeypatch.setattr(launch, "types", types)
     app = QtuiApp(store_path)
     async with app.run_test(size=(100, 30)) as pilot:
-        dialog = MakeTypesScreen("quantize", "org/small", "")
+        dialog = ChooseTypesScreen("quantize", "org/small", "")
         await app.push_screen(dialog)
         dialog.dismiss(None)
         left.set()

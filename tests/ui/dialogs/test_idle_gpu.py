@@ -36,12 +36,12 @@ async def test_the_form_says_that_the_gpu_stands_idle_and_asks(
         app.screen.query_one("#tasks").value = "tasks.jsonl"  # type: ignore[attr-defined]
         await until_shown(pilot, "llama.cpp is built without CUDA")
         await pilot.press("ctrl+s")
-        await until_shown(pilot, "Run on the CPU all the same?")
+        await until_shown(pilot, "Run on the CPU anyway?")
         await pilot.press("n")
-        await until(pilot, lambda: "all the same?" not in screen_text(pilot))
+        await until(pilot, lambda: "CPU anyway?" not in screen_text(pilot))
         assert runs.summaries(store)[0].state == "waiting"
         await pilot.press("ctrl+s")
-        await until_shown(pilot, "Run on the CPU all the same?")
+        await until_shown(pilot, "Run on the CPU anyway?")
         await pilot.press("y")
         await until(pilot, lambda: runs.summaries(store)[0].state == "done", 60)
 

@@ -45,7 +45,7 @@ async def test_the_form_says_what_control_arm_and_noise_floor_are(store_path: Pa
     app = QtuiApp(store_path)
     async with app.run_test(size=(180, 40)) as pilot:
         await pilot.press("n")
-        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judged by reference.")
+        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judges: reference.")
         app.screen.query_one("#variants").value = "FP16, control arm, noise floor"  # type: ignore[attr-defined]
         await until_shown(pilot, "demo-ja F16 (the control arm), demo-ja noise floor (the baseline again with 1 slot)")
         await pilot.press("escape")
@@ -67,7 +67,7 @@ async def test_what_is_typed_is_checked_and_every_problem_is_said(
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("n")
         await until_shown(pilot, "New run")
-        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judged by reference.")
+        await until_shown(pilot, "104 answers: demo-ja FP16, demo-ja Q4_K_M. Judges: reference.")
         screen = app.screen
         assert isinstance(screen, NewRunScreen)
         screen.query_one("#tasks").value = "nowhere.jsonl"  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""One answer beside another: what differs is marked, and both scroll as one.
+"""An answer beside another one: differences are marked, and both scroll together.
 
-Two linked views count as many lines as the longer of them, so that either may have the keyboard and both reach every line.
+Two linked views have as many lines as the longer one, so that either may have the focus and both reach every line.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from qtui.ui.widgets.text_view import Mark, TextView
 
 
 class AnswerView(TextView):
-    """A TextView that knows a partner. Notes under the answer (cut off, empty) are the interface's words and look it."""
+    """A TextView that scrolls with a partner. A note under the answer (cut off, empty) has another style."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -21,7 +21,7 @@ class AnswerView(TextView):
         self._following = False
 
     def link(self, partner: "AnswerView | None") -> None:
-        """Scroll together with another view from now on (None: alone)."""
+        """Scroll together with `partner` from now on; None: alone."""
         former, self._partner = self._partner, partner
         if former is not None and former is not partner:
             former._partner = None
@@ -40,7 +40,7 @@ class AnswerView(TextView):
         note: str = "",
         keep_place: bool = False,
     ) -> None:
-        """Spans and divergence are places in the safe form of `answer`."""
+        """Show an answer. Spans and divergence are positions in the safe form of `answer`."""
         shown = safe(answer)
         marks = [Mark(start, stop, "different") for start, stop in different]
         if note:
@@ -51,9 +51,9 @@ class AnswerView(TextView):
         self.show(shown, marks, pointer=divergence, keep_place=keep_place)
 
     def fit_height(self) -> None:
-        lines = self.height_wanted
+        lines = self.text_height
         if self._partner is not None:
-            lines = max(lines, self._partner.height_wanted)
+            lines = max(lines, self._partner.text_height)
             self._partner.virtual_size = Size(self._partner._cells, lines)
         self.virtual_size = Size(self._cells, lines)
 
@@ -62,7 +62,7 @@ class AnswerView(TextView):
         partner = self._partner
         if partner is None or self._following:
             return
-        # A partner with fewer lines in view stops earlier: it must not pull this one back.
+        # A partner with fewer visible lines stops earlier: it must not scroll this one back.
         partner._following = True
         try:
             partner.scroll_to(y=new_value, animate=False, force=True)

@@ -1,7 +1,7 @@
-"""Compare: the answers of baseline and candidate to one task, side by side, with what differs marked.
+"""The pane Compare: the answers of baseline and candidate to one task side by side, with the differences marked.
 
-The order in which tasks are walked, the filter and the stars are those of the Tasks pane. In blind mode the sides are drawn anew
-for each task, the same way each time, and nothing on the screen says which is whose.
+Order, filter and stars are those of the pane Tasks. In blind mode the sides are shuffled per task, always in the same way for the
+same task, and nothing on the screen tells which variant wrote which answer.
 """
 
 from functools import partial
@@ -25,16 +25,16 @@ from qtui.ui.data.scope import Scope
 from qtui.ui.panes.compare.side_panel import SidePanel
 from qtui.ui.panes.compare.side_words import blind_words, side_words
 from qtui.ui.panes.task_list_pane import TaskListPane
-from qtui.ui.panes.task_text import parting_words, position_words, task_words, unified_words
+from qtui.ui.panes.task_text import divergence_words, position_words, task_words, unified_words
 from qtui.ui.widgets.filter_line import FilterLine
 from qtui.ui.widgets.text_view import TextView
 
-NOTHING = "No runs yet. Press 1 and then n for a new run, or try `qtui demo`."
+NOTHING = "No runs yet. Press 1, then n for a new run, or try `qtui demo`."
 TASK_TEXT = ("input", "all", "hidden")
 
 
 class TaskText(TextView):
-    """Takes the keyboard only where there is more to see than fits."""
+    """The task's text; focusable only if it is longer than its room."""
 
     def allow_focus(self) -> bool:
         return super().allow_focus() and self.max_scroll_y > 0
@@ -55,12 +55,12 @@ class ComparePane(TaskListPane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._sides: TaskSides | None = None
-        self._divergences: dict[int, divergences.Known] = {}
+        self._divergences: dict[int, divergences.MeasuredAnswer] = {}
         self._shown: list[tuple[Side, SideAnswer | None]] = []
         self._differences: Differences | None = None
         self._marked = 0
         self._sample = 0
-        self._task_wanted: int | None = None
+        self._requested_task: int | None = None
         self._task_text = TASK_TEXT[0]
         self._blind = self._grading = self._unified = self._reasons = False
         self._diff = True
@@ -89,7 +89,7 @@ class ComparePane(TaskListPane):
             self.position.update(Content(NOTHING))
             return
         self._sides, self._divergences = await self.read_with_tasks(partial(_read, scope, run_id, model))
-        self._task_wanted = None
+        self._requested_task = None
         self._show()
 
     def focus_content(self) -> None:
@@ -105,7 +105,7 @@ class ComparePane(TaskListPane):
                 self._describe()
 
     def check_action(self, action: str, _: tuple[object, ...]) -> bool | None:
-        """Digits grade only while grading; otherwise they are the tabs'."""
+        """Digits grade only while grading; otherwise they switch panes."""
         if action == "own_grade":
             return self._grading
         if action == "sample":
@@ -113,11 +113,11 @@ class ComparePane(TaskListPane):
         return True
 
     def action_task(self, by: int) -> None:
-        task = self.tasks.step(self._task_wanted or self.scope.task, by)
+        task = self.tasks.step(self._requested_task or self.scope.task, by)
         if task is None:
-            self.notify("That was the last task." if by > 0 else "That was the first task.", timeout=2)
+            self.notify("This is the last task." if by > 0 else "This is the first task.", timeout=2)
             return
-        self._task_wanted, self._sample = task, 0
+        self._requested_task, self._sample = task, 0
         self.select(task=task)
 
     def action_grade(self) -> None:
@@ -166,7 +166,7 @@ class ComparePane(TaskListPane):
             self.notify(await clipboard.copy(self.app, text), timeout=3, markup=False)
 
     def action_back(self) -> None:
-        """What is open is closed first; then back to the list."""
+        """Close what is open: grading, the unified view, the filter; then go back to Tasks."""
         if self._grading:
             self.action_grade()
         elif self._unified:
@@ -185,7 +185,7 @@ class ComparePane(TaskListPane):
         return self._shown[self._marked][1] if self._marked < len(self._shown) else None
 
     def _show(self) -> None:
-        """Everything anew from what was read: the modes changed, or the data."""
+        """Show the data as last read, in the current modes."""
         if self._sides is None:
             return
         if self.has_class("-nothing"):
@@ -200,7 +200,7 @@ class ComparePane(TaskListPane):
         text, marks = task_words(self._sides.task, self._task_text)
         self.task_text.show(text, marks)
         self._describe()
-        self._show_parting()
+        self._show_divergence()
         if self._unified:
             self._show_unified(texts)
         else:
@@ -208,7 +208,7 @@ class ComparePane(TaskListPane):
         self._refresh_bindings()
 
     def _refresh_bindings(self) -> None:
-        """The footer is made anew by this: only when it offers something else."""
+        """Rebuild the footer, which is slow, only if its keys changed."""
         offered = (self._grading, self._samples > 1)
         if offered != self._offered:
             self._offered = offered
@@ -222,15 +222,15 @@ class ComparePane(TaskListPane):
         self.set_class(len(self._shown) < 2, "-one-side")
 
     def _in_order(self, sides: TaskSides) -> list[tuple[Side, SideAnswer | None]]:
-        """Baseline and candidate with the sample that is looked at; blind, in an order drawn by the task."""
-        found = [sides.side(name) for name in (self.scope.baseline, self.scope.candidate) if name is not None]
-        shown = [(side, _sample(side, self._sample)) for side in found if side is not None]
+        """Return baseline and candidate with the current sample; in blind mode shuffled by the task."""
+        present = [sides.side(name) for name in (self.scope.baseline, self.scope.candidate) if name is not None]
+        shown = [(side, _sample(side, self._sample)) for side in present if side is not None]
         if self._blind and _draw(self.scope.run_id, self.scope.model, self.scope.task):
             shown.reverse()
         return shown
 
     def _describe(self) -> None:
-        """The lines: where one is, and about each side."""
+        """Update the line with the position and the lines above each answer."""
         if self._sides is None:
             return
         self.position.update(
@@ -251,42 +251,44 @@ class ComparePane(TaskListPane):
 
     def _role(self, side: Side) -> str:
         if len(self._shown) < 2:
-            return "Nothing to compare with: only"
+            return "No candidate to compare: only"
         return "Baseline" if side.variant == self.scope.baseline else "Candidate"
 
     def _show_sides(self) -> None:
         place = (self.scope.run_id, self.scope.model, self.scope.task, self._sample, self._blind)
         keep, self._place = place == self._place, place
-        found = self._differences if self._diff else None
-        spans = (found.left, found.right) if found else ((), ())
+        marked = self._differences if self._diff else None
+        spans = (marked.left, marked.right) if marked else ((), ())
         for number, ((side, answer), panel) in enumerate(zip(self._shown, (self.left, self.right), strict=False)):
             words = blind_words("", answer) if self._blind else side_words(side, answer, "", None)
             panel.answer.show_answer(
                 answer.text if answer else "",
                 different=spans[number],
-                divergence=found.divergence if found else None,
+                divergence=marked.divergence if marked else None,
                 note=words.note,
                 keep_place=keep,
             )
         self.left.answer.link(self.right.answer if len(self._shown) == 2 else None)
 
-    def _show_parting(self) -> None:
-        """What was measured token by token, if it was. Blind, it would say which side is the baseline's."""
-        known = None if self._blind else self._divergences.get(self._sample)
-        self.set_class(known is not None, "-parting")
-        if known is not None:
-            self.parting.update(parting_words(known))
+    def _show_divergence(self) -> None:
+        """Show the measured divergence, if there is one; not in blind mode, because it tells which side is the baseline."""
+        measured = None if self._blind else self._divergences.get(self._sample)
+        self.set_class(measured is not None, "-parting")
+        if measured is not None:
+            self.parting.update(divergence_words(measured))
 
     def _show_unified(self, texts: list[str]) -> None:
         if self._differences is None:
-            self.unified_text.show("Both sides must have answered.")
+            self.unified_text.show("There is no answer on one side: nothing to compare.")
             return
         names = ["A", "B"] if self._blind else [safe(side.variant) for side, _ in self._shown]
         text, marks = unified_words(unified(texts[0], texts[1], self._differences), names)
         self.unified_text.show(text, marks)
 
 
-def _read(scope: Scope, run_id: int, model: str, store: Store) -> tuple[TaskSides | None, dict[int, divergences.Known]]:
+def _read(
+    scope: Scope, run_id: int, model: str, store: Store
+) -> tuple[TaskSides | None, dict[int, divergences.MeasuredAnswer]]:
     sides = task_answers.sides(store, run_id, model, scope.task)
     if sides is None or scope.baseline is None or scope.candidate is None:
         return sides, {}
@@ -300,5 +302,5 @@ def _sample(side: Side, number: int) -> SideAnswer | None:
 
 
 def _draw(run_id: int | None, model: str | None, task: int) -> bool:
-    """A coin that falls the same way each time for the same task."""
+    """Whether to swap the sides: a pseudo-random choice, the same every time for the same task."""
     return int(content_hash("blind", run_id, model, task)[:8], 16) % 2 == 1

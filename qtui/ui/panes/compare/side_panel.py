@@ -1,4 +1,4 @@
-"""One side of a comparison: two lines about the answer, the answer, and on demand what the judge said of it."""
+"""One side of a comparison: two lines about the answer, the answer, and on demand the judge's reasons."""
 
 from typing import ClassVar
 
@@ -10,21 +10,21 @@ from textual.widgets import Static
 
 from qtui.ui import stylesheet
 from qtui.ui.panes.compare.answer_view import AnswerView
-from qtui.ui.panes.compare.side_words import OWN, SideWords
+from qtui.ui.panes.compare.side_words import YOURS, SideWords
 from qtui.ui.widgets.text_view import TextView
 
 MARKED = "▌"
 
 
 class ReasonsView(TextView):
-    """Takes the keyboard only where there is more to see than fits."""
+    """The judge's reasons; focusable only if they are longer than their room."""
 
     def allow_focus(self) -> bool:
         return super().allow_focus() and self.max_scroll_y > 0
 
 
 class SidePanel(Vertical):
-    """`marked` is the side that copying and grading are about."""
+    """One side; the marked side is the one that is copied and graded."""
 
     DEFAULT_CSS = stylesheet.beside(__file__)
     SCOPED_CSS: ClassVar[bool] = False
@@ -41,7 +41,7 @@ class SidePanel(Vertical):
         yield ReasonsView()
 
     def describe(self, words: SideWords, *, marked: bool, grading: bool, more: str = "") -> None:
-        """Show the lines above the answer and the reasons; `more` is said before the facts."""
+        """Show the lines above the answer and the reasons; `more` comes before the facts."""
         self.set_class(marked, "-marked")
         sign = Content.styled(MARKED if marked else " ", "$accent")
         self.facts.update(sign + _facts(words, more))
@@ -58,12 +58,12 @@ def _facts(words: SideWords, more: str) -> Content:
 
 
 def _grades(words: SideWords, *, grading: bool) -> Content:
-    """While grading, what the keys do comes first: the end of the line is cut where it is narrow."""
+    """Return the grades; while grading, the key hints come first, because a narrow screen cuts the end of the line."""
     parts = []
-    if words.own is not None or grading:
-        own = "–" if words.own is None else str(words.own)
-        parts.append(Content.assemble((f"{OWN} ", "$foreground 75%"), (own, "bold $accent")))
+    if words.user_grade is not None or grading:
+        user_grade = "–" if words.user_grade is None else str(words.user_grade)
+        parts.append(Content.assemble((f"{YOURS} ", "$foreground 75%"), (user_grade, "bold $accent")))
     if grading:
-        parts.append(Content.styled("1–5 grade this one, 0 takes it back, Tab the other, e ends", "$accent"))
-    parts += [Content.assemble((f"{judge} ", "$foreground 75%"), (given, "bold")) for judge, given in words.grades]
+        parts.append(Content.styled("1–5 grade, 0 remove, Tab other answer, e stop", "$accent"))
+    parts += [Content.assemble((f"{judge} ", "$foreground 75%"), (grade, "bold")) for judge, grade in words.grades]
     return Content(" · ").join(parts or [Content.styled("not graded", "$foreground 60%")])

@@ -1,4 +1,4 @@
-"""What Compare says about one side: who answered, how long it took, what judges gave and why. Blind, none of it."""
+"""The words of one side of Compare: variant, time, grades and their reasons; in blind mode none of these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,29 @@ from qtui.text import safe
 from qtui.ui.widgets.text_view import Mark
 
 EMPTY = "(empty answer)"
-CUT_OFF = "⋯ cut off here: the limit of tokens was reached"
-OWN = "yours"
+CUT_OFF = "⋯ cut off at the token limit"
+YOURS = "yours"
 
 
 @dataclass(frozen=True, slots=True)
 class SideWords:
-    """One side in words. `facts` and `grades` are single lines, made safe; `note` stands under (or for) the answer."""
+    """One side in words. `facts` and `grades` are single lines of safe text; `note` is shown under the answer, or instead of it."""
 
     title: str
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
-    """Facts to look at: empty, truncated."""
+    """Problems of the answer: empty, truncated."""
     grades: tuple[tuple[str, str], ...]
-    """(judge, what it gave); of several takes the mean and each."""
-    own: int | None
+    """(judge, grade); of several takes the mean and each grade."""
+    user_grade: int | None
+    """The grade that the user gave."""
     reasons: str
     reason_marks: tuple[Mark, ...]
     note: str
 
 
 def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | None) -> SideWords:
-    """`role` is what the side is here, e.g. `Baseline`. The reasons are the judge's, or everybody's where it gave none."""
+    """Return a side in words. `role`, e.g. `Baseline`, precedes its name. Reasons: those of `judge`, or of all if it has none."""
     title = safe(f"{role} {side.variant}".strip())
     if answer is None:
         return SideWords(title, (safe(side.engine),), (), (), None, "", (), _missing(side))
@@ -42,8 +43,8 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
         title,
         _facts(side, answer),
         warnings,
-        tuple((safe(name), _given(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
-        _own(answer),
+        tuple((safe(name), _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
+        _user_grade(answer),
         reasons,
         marks,
         EMPTY if empty else CUT_OFF if truncated else "",
@@ -51,14 +52,14 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
 
 
 def blind_words(letter: str, answer: SideAnswer | None) -> SideWords:
-    """A side that does not say who it is: no name, length, time or judge, and no note that only one engine would earn."""
-    own = _own(answer) if answer else None
+    """Return a side without its identity: no name, length, time or judge, and no note that hints at the engine."""
+    user_grade = _user_grade(answer) if answer else None
     note = EMPTY if answer and not answer.text.strip() else "" if answer else "(no answer)"
-    return SideWords(f"Answer {letter}", (), (), (), own, "", (), note)
+    return SideWords(f"Answer {letter}", (), (), (), user_grade, "", (), note)
 
 
 def _facts(side: Side, answer: SideAnswer) -> tuple[str, ...]:
-    """What matters most first: the end of the line is cut where it is narrow."""
+    """Return the facts, the most important first: a narrow screen cuts the end of the line."""
     facts = [f"{len(answer.text.strip()):,} chars"]
     if answer.completion_tokens is not None:
         facts.append(f"{answer.completion_tokens:,} tokens")
@@ -82,7 +83,7 @@ def _by_judge(lines: Sequence[GradeLine]) -> "groupby[str, GradeLine]":
     return groupby(lines, key=lambda line: line.judge)
 
 
-def _given(lines: list[GradeLine]) -> str:
+def _grade_text(lines: list[GradeLine]) -> str:
     grades = [line.grade for line in lines if line.grade is not None]
     if not grades:
         return "ungraded"
@@ -92,20 +93,20 @@ def _given(lines: list[GradeLine]) -> str:
     return f"{sum(grades) / len(grades):.2f} ({each})"
 
 
-def _own(answer: SideAnswer) -> int | None:
+def _user_grade(answer: SideAnswer) -> int | None:
     return next((line.grade for line in answer.grades if line.judge == HUMAN), None)
 
 
 def _reasons(lines: Sequence[GradeLine]) -> tuple[str, tuple[Mark, ...]]:
-    """What was said, each under a heading with judge, take and grade."""
+    """Return the reasons, each under a heading with judge, take and grade."""
     several = {name for name, group in _by_judge(lines) if len(list(group)) > 1}
     text, marks = "", []
     for line in lines:
         if line.judge == HUMAN and not line.reason:
             continue
         take = f", take {line.take}" if line.judge in several else ""
-        given = "ungraded" if line.grade is None else str(line.grade)
-        heading = safe(f"{line.judge}{take}: {given}")
+        grade = "ungraded" if line.grade is None else str(line.grade)
+        heading = safe(f"{line.judge}{take}: {grade}")
         text += "\n" if text else ""
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
         text += f"{heading}\n{safe(line.reason).strip() or '(no reason)'}"

@@ -1,7 +1,7 @@
-"""A plot that another process draws: plotext's text with its colours, asked for again when the size changes.
+"""A plot that the figures process draws with plotext, as coloured text; drawn again when the size changes.
 
-plotext takes 0.2 s to import and up to 0.1 s to draw, and works on one global figure: all of that stays in the process of
-`Numbers`. What was drawn stays on the screen until the new drawing comes.
+plotext takes 0.2 s to import and up to 0.1 s to draw, and works on one global figure: all of that stays in the figures process.
+The previous drawing stays on the screen until the next one is ready.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from qtui.ui.data.workbench import Workbench
 from qtui.ui.widgets import drawing
 
 RESIZE_SECONDS = 0.1
-"""A resize that is followed by another one sooner is not drawn."""
+"""Delay after a resize; a further resize within it restarts the delay."""
 SMALLEST = (20, 6)
 
 
@@ -36,13 +36,13 @@ class Chart(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._asked: tuple[Callable[..., str], tuple[Any, ...]] | None = None
+        self._request: tuple[Callable[..., str], tuple[Any, ...]] | None = None
         self._shown = Text("")
 
     def show(self, draw: Callable[..., str], *data: Any) -> None:
-        """Show `draw(canvas, *data)`, a function of `qtui.charts.plots`; its data are hashable and their texts safe."""
-        if (draw, data) != self._asked:
-            self._asked = (draw, data)
+        """Show `draw(canvas, *data)`, a function of `qtui.charts.plots`; the data must be hashable and their texts safe."""
+        if (draw, data) != self._request:
+            self._request = (draw, data)
             self._ask(0.0)
 
     def render(self) -> Text:
@@ -57,17 +57,17 @@ class Chart(Widget):
             self._ask(0.0)
 
     def _ask(self, after: float) -> None:
-        # Not the coroutine itself: one that is replaced before it begins would be reported as never awaited.
+        # Not the coroutine itself: Python warns of a coroutine that is replaced before it starts.
         draw: WorkType[None] = partial(self._draw, after)
         self.run_worker(draw, group="draw", exclusive=True)
 
     async def _draw(self, after: float) -> None:
         await asyncio.sleep(after)
         width, height = self.size
-        if self._asked is None or width < SMALLEST[0] or height < SMALLEST[1]:
+        if self._request is None or width < SMALLEST[0] or height < SMALLEST[1]:
             self._shown = Text("")
         else:
-            draw, data = self._asked
+            draw, data = self._request
             try:
                 drawn = await cast(Workbench, self.app).numbers.ask(draw, Canvas(width, height, self._ink()), *data)
             except UserError as problem:

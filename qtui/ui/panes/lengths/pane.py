@@ -1,7 +1,7 @@
-"""Lengths: violins of every model at once; one model in detail; change of length against change of score over models.
+"""The pane Lengths, with three views: violins of all models; one model in detail; length change against score change per model.
 
-Three views of one pane. Figures and densities come from the process that computes; what is drawn with them is drawn here, since it
-takes milliseconds and follows every resize.
+Figures and densities come from the figures process. The drawings are made here, because they take milliseconds and follow every
+resize.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ from qtui.ui.panes.lengths.chart import Chart
 from qtui.ui.panes.lengths.violins import ViolinChart
 from qtui.ui.widgets.drawing import Drawing, Paragraphs
 
-EMPTY = "No answers yet: press 1 and n for a new run, or leave qtui and try `qtui demo`."
+EMPTY = "No answers yet. Press 1, then n for a new run, or quit and try `qtui demo`."
 WAITING = "Computing the lengths …"
 ORDERS = ("as in the experiment", "largest change first", "by name")
 
 
 class Detail(VerticalScroll):
-    """What may need more lines than there are, and scrolls then."""
+    """A container that scrolls when its content is longer than its room."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
 
@@ -61,10 +61,10 @@ class LengthsPane(FiguresPane):
         self._scale: Scale = "linear"
         self._order = 0
         self._view = "violins"
-        self._found: Distributions | None = None
+        self._distributions: Distributions | None = None
         self._stories: list[Story] = []
         self._beyond = ""
-        """What the histogram of the detail leaves out."""
+        """The number of answers that the histogram leaves out, in words."""
 
     def compose(self) -> ComposeResult:
         yield ViolinChart(id="length-violins")
@@ -84,13 +84,13 @@ class LengthsPane(FiguresPane):
         if not run_ids:
             self.caption.update(EMPTY)
             return
-        rows, self._found = await asyncio.gather(
+        rows, self._distributions = await asyncio.gather(
             self.computed(length_rows, run_ids), self.computed(distributions, run_ids, self._scale)
         )
-        told = _ordered(stories(rows), self._order)
-        if told != self._stories:
-            self.own_choices.forget()
-        self._stories = told
+        ordered = _ordered(stories(rows), self._order)
+        if ordered != self._stories:
+            self.requests.forget()
+        self._stories = ordered
         self._show_violins()
         if self._view == "detail":
             await self._show_detail()
@@ -98,7 +98,7 @@ class LengthsPane(FiguresPane):
             await self._show_over_models()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that belong to another view are not offered."""
+        """Hide the keys of the other views."""
         views = {"open": "violins", "order": "violins", "back": None}
         if action in views:
             return self._view == views[action] if views[action] else self._view != "violins"
@@ -111,7 +111,7 @@ class LengthsPane(FiguresPane):
         chosen: dict[str, Any] = {"run_id": story.run_id, "model": story.model}
         if story.pair is not None:
             chosen["candidate"] = story.pair.candidate
-        if self.own_choices.made(chosen, self.scope):
+        if self.requests.add(chosen, self.scope):
             self.select(**chosen)
 
     def action_open(self) -> None:
@@ -150,32 +150,37 @@ class LengthsPane(FiguresPane):
         self.data_changed(at_once=True)
 
     def _show_violins(self) -> None:
-        if self._found is None:
+        if self._distributions is None:
             return
         cells = self.size.width
-        drawn = violins(self._stories, self._found, cells)
-        self.chart.show(drawn, self._found.axis, label_width=label_width(self._stories, cells), cursor=self._position())
+        drawn = violins(self._stories, self._distributions, cells)
+        self.chart.show(
+            drawn, self._distributions.axis, label_width=label_width(self._stories, cells), cursor=self._position()
+        )
         self._show_caption()
 
     def _show_caption(self) -> None:
-        if self._found is None:
+        if self._distributions is None:
             return
         if not self._stories:
             self.caption.update(EMPTY)
         elif self._view == "violins":
-            self.caption.update(legend(self._found, self.size.width))
+            self.caption.update(legend(self._distributions, self.size.width))
         elif self._view == "detail" and self.has_class("-alone"):
-            self.caption.update("one variant alone: there is no other to set its lengths against")
+            self.caption.update("only one variant: there is nothing to compare its lengths with")
         elif self._view == "detail":
-            said, more = f"above: baseline, below: candidate{self._beyond}", " · a point per task, dots: equal length"
-            self.caption.update(said + more if len(said + more) <= self.size.width - 2 else said)
+            sides, points = (
+                f"above: baseline, below: candidate{self._beyond}",
+                " · one point per task, dotted line: equal length",
+            )
+            self.caption.update(sides + points if len(sides + points) <= self.size.width - 2 else sides)
         else:
-            self.caption.update("a number per model: its place in the list · dots: no change")
+            self.caption.update("number: place in the list of models · dotted line: no change")
 
     def _position(self) -> int:
-        """The violin of the scope's model and candidate, or of the model alone."""
-        wanted = (self.scope.run_id, self.scope.model)
-        of_model = [i for i, s in enumerate(self._stories) if (s.run_id, s.model) == wanted]
+        """Return the index of the violin of the scope's model and candidate, else of its model."""
+        scope_model = (self.scope.run_id, self.scope.model)
+        of_model = [i for i, s in enumerate(self._stories) if (s.run_id, s.model) == scope_model]
         for i in of_model:
             pair = self._stories[i].pair
             if pair is not None and pair.candidate == self.scope.candidate:
@@ -183,23 +188,23 @@ class LengthsPane(FiguresPane):
         return of_model[0] if of_model else 0
 
     async def _show_detail(self) -> None:
-        if not self._stories or self._found is None:
+        if not self._stories or self._distributions is None:
             return
-        story, common = self._stories[self.chart.cursor], self._found.axis
+        story, common = self._stories[self.chart.cursor], self._distributions.axis
         self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
-        of = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
-        self.query_one("#length-title", Static).update(safe(f"{story.model}{of}  ({story.experiment})"))
+        pair_text = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
+        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair_text}  ({story.experiment})"))
         self.set_class(story.pair is None, "-alone")
         if story.pair is None:
             self._show_caption()
             return
         run_id, pair = story.run_id, story.pair
         both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate)
-        # Of one model alone: on the axis of all, short answers would be a few columns at its beginning.
+        # An axis for this model alone: on the common one, short answers would fill only its first columns.
         longest = max((*both.baseline, *both.candidate), default=0)
         axis = Axis(min(common.end, round_up(longest)), common.scale) if longest else common
         beyond = sum(length > axis.end for length in (*both.baseline, *both.candidate))
-        self._beyond = f", without {beyond} answers above {axis.end:.0f}" if beyond else ""
+        self._beyond = f", excluding {beyond} answers above {axis.end:.0f}" if beyond else ""
         self._show_caption()
         self.histogram.show(
             lambda width, height: histogram_lines(both.baseline, both.candidate, axis, width=width, height=height)
@@ -208,21 +213,21 @@ class LengthsPane(FiguresPane):
         self.scatter.show(plots.paired_lengths, both.baseline, both.candidate, names)
 
     async def _show_over_models(self) -> None:
-        found = await self.computed(over_models, self.scope.run_ids, self.scope.judge)
+        figure = await self.computed(over_models, self.scope.run_ids, self.scope.judge)
         points = tuple(
             plots.NamedPoint(str(i), p.length_change, p.score_change)
-            for i, p in enumerate(found.points, start=1)
+            for i, p in enumerate(figure.points, start=1)
             if p.score_change is not None
         )
-        by = safe(found.scores_by) if found.scores_by else "no judge"
+        by = safe(figure.scores_by) if figure.scores_by else "no judge"
         self.over_models_chart.show(plots.changes, points, ("change of mean length", f"change of score ({by})"))
         experiments = {run.id: run.experiment for run in self.runs}
-        self.over_models_list.show_drawn(lambda width: over_models_lines(found, experiments, width))
+        self.over_models_list.show_drawn(lambda width: over_models_lines(figure, experiments, width))
 
 
-def _ordered(told: list[Story], order: int) -> list[Story]:
+def _ordered(unordered: list[Story], order: int) -> list[Story]:
     if ORDERS[order] == "largest change first":
-        return sorted(told, key=lambda s: -abs(s.change) if s.change is not None else 1.0)
+        return sorted(unordered, key=lambda s: -abs(s.change) if s.change is not None else 1.0)
     if ORDERS[order] == "by name":
-        return sorted(told, key=lambda s: s.model.casefold())
-    return told
+        return sorted(unordered, key=lambda s: s.model.casefold())
+    return unordered

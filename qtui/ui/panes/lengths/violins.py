@@ -1,7 +1,7 @@
 """Violins of many models, one below the other over one axis, with a cursor on one of them.
 
-The drawing is `qtui.charts.violins`; this widget gives it the pane's size, scrolls it, and colours the roles. The axis stays at
-the bottom while the violins scroll above it.
+`qtui.charts.violins` draws; this widget passes it the size, scrolls the drawing, and colours the roles. The axis stays at the
+bottom while the violins scroll above it.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class ViolinChart(ScrollView, can_focus=True):
         self._drawn_for = 0
 
     def show(self, violins: Sequence[Violin], axis: Axis, *, label_width: int, cursor: int | None = None) -> None:
-        """Draw these. Labels of the halves take `label_width` cells at the left; the cursor stays, or goes to `cursor`."""
+        """Show violins. Labels of the halves take `label_width` cells at the left; the cursor stays, or moves to `cursor`."""
         self._violins, self._axis, self._label_width = violins, axis, label_width
         self._lay_out()
         self.cursor = self.cursor if cursor is None else cursor
@@ -111,7 +111,7 @@ class ViolinChart(ScrollView, can_focus=True):
         self.cursor = (self.scroll_offset.y + click.y) // height(self._rows)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        # What Enter opens is the pane's to say.
+        # The pane handles Enter.
         return False if action == "open" else super().check_action(action, parameters)
 
     def action_cursor(self, by: int) -> None:
@@ -147,7 +147,7 @@ class ViolinChart(ScrollView, can_focus=True):
             self.scroll_to(y=start + lines - self._lines_in_view, animate=False, force=True)
 
     def _cursor_line(self, index: int, cells: int) -> Strip:
-        """The heading in the cursor's colours and with its sign, for screens on which two shades are one."""
+        """Return the heading in the cursor's colours, with a sign for terminals that show both shades as one."""
         style = self.get_component_rich_style("violins--cursor" if self.has_focus else "violins--cursor-blurred")
         heading = plain(fit_line(self._violins[index].heading, cells))
         sign = "▌" if self.has_focus else "▏"

@@ -1,4 +1,4 @@
-"""What was made of a model on this machine as lines: a table of its types, a bar for each, and the work that is going on."""
+"""The quantized and measured files of a model as lines: a table, a bar per type, and the job in progress."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
 from qtui.format import size
-from qtui.store.quantization_jobs import MadeFile, Making
+from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 from qtui.text import safe, wrap
 from qtui.ui.panes.models.text_table import text_table
 from qtui.ui.panes.runs.run_lines import role, state_text
@@ -27,8 +27,8 @@ _VERB = {"quantize": "Quantizing", "bench": "Measuring"}
 _ROLES = {"baseline": "active", "candidate": "bar", "faint": "quiet"}
 
 
-def made_lines(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
-    """Nothing where nothing was made. A drawing only where two types were measured: one bar compares nothing."""
+def type_lines(files: Sequence[GgufFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    """Return the table of types, empty without files; with bars if at least two types were measured."""
     if not files:
         return
     yield Text()
@@ -46,22 +46,22 @@ def made_lines(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style
     yield from _folders(files, cells, styles)
 
 
-def work_lines(work: Sequence[Making], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
-    """What is going on, and how the last piece of work ended if it did not end well."""
-    shown = [each for i, each in enumerate(work) if each.state == "running" or (i == 0 and each.state != "done")]
+def job_lines(jobs: Sequence[QuantizationJob], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+    """Return the jobs in progress, and the latest job if it did not succeed."""
+    shown = [each for i, each in enumerate(jobs) if each.state == "running" or (i == 0 and each.state != "done")]
     for each in shown:
         fraction = f" {each.fraction:.0%}" if each.fraction else ""
         types = ", ".join(each.types)
-        said = f"{_VERB[each.kind]}{' ' + types if types else ''}: {each.phase or each.state}{fraction}"
+        text = f"{_VERB[each.kind]}{' ' + types if types else ''}: {each.phase or each.state}{fraction}"
         if each.reason:
-            said = f"{_VERB[each.kind]}: {each.reason}"
+            text = f"{_VERB[each.kind]}: {each.reason}"
         yield Text()
-        for i, part in enumerate(wrap(safe(said), max(10, cells - 16))):
+        for i, part in enumerate(wrap(safe(text), max(10, cells - 16))):
             head = state_text(each.state) if i == 0 else ""
             yield Text.assemble((f"{head:<14} ", styles[role(each.state)]), part)
 
 
-def _row(file: MadeFile) -> tuple[str, ...]:
+def _row(file: GgufFile) -> tuple[str, ...]:
     facts = file.facts
     memory = facts.get("gpu_bytes") or facts.get("memory_bytes")
     bits = facts.get("bits")
@@ -77,27 +77,28 @@ def _row(file: MadeFile) -> tuple[str, ...]:
 
 
 def _spread(median: float | None, reach: list[float] | None) -> str:
-    """Half of what lies between the slowest and the fastest repeat."""
+    """Return half the range from the slowest to the fastest repeat, in percent of the median."""
     return f"{(reach[1] - reach[0]) / 2 / median * 100:.0f}" if median and reach else ""
 
 
-def _bar(file: MadeFile) -> TypeBar:
+def _bar(file: GgufFile) -> TypeBar:
     facts = file.facts
     fastest = (facts.get("speed_range") or (None, None))[1]
     return TypeBar(safe(file.type), facts.get("file_bytes") or 0, facts["speed"], fastest, file.type in WHOLE)
 
 
-def _conditions(file: MadeFile, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def _conditions(file: GgufFile, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     facts = file.facts
-    said = (
-        f"{facts.get('prompt_tokens')} tokens of prompt, {facts.get('new_tokens')} after it, median of {facts.get('repeats')}; "
+    text = (
+        f"{facts.get('prompt_tokens')} prompt tokens, {facts.get('new_tokens')} new tokens, "
+        f"median of {facts.get('repeats')} repeats; "
         f"{facts.get('device')}, {facts.get('threads')} threads, {facts.get('engine_version')}"
     )
-    for part in wrap(safe(said), max(10, cells - 2)):
+    for part in wrap(safe(text), max(10, cells - 2)):
         yield Text.assemble((" " + part, styles["quiet"]))
 
 
-def _folders(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def _folders(files: Sequence[GgufFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     for folder in dict.fromkeys(file.path.parent for file in files):
         for part in wrap(safe(f"in {folder}"), max(10, cells - 2)):
             yield Text.assemble((" " + part, styles["quiet"]))

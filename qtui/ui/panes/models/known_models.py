@@ -1,6 +1,6 @@
-"""The models that qtui can say something of: those of the catalog, those with variants in the store, files on this disk.
+"""The models that the pane lists: those in the catalog, those with variants in the store, and GGUF files on this disk.
 
-Pure but for the one function that looks at the folder of made GGUF files.
+Pure, except for `gguf_files`, which reads a folder.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 from qtui import paths
 from qtui.catalog import Entry
 from qtui.records import RunSummary, VariantProgress
-from qtui.store.quantization_jobs import MadeFile, Making
+from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 
 OTHER_FILES = "(other files)"
 
@@ -26,29 +26,29 @@ class KnownModel:
     name: str
     entry: Entry | None
     variants: tuple[VariantProgress, ...] = ()
-    """Each name once: as the newest run had it that got as far as loading it."""
+    """Each name once: from the newest run that loaded it."""
     files: tuple[File, ...] = ()
-    made: tuple[MadeFile, ...] = ()
-    """What was quantized or measured on this machine, as the store knows it."""
-    work: tuple[Making, ...] = ()
-    """Quantizing and measuring of this model, the newest first."""
+    type_files: tuple[GgufFile, ...] = ()
+    """Files that were quantized or measured on this machine, from the store."""
+    jobs: tuple[QuantizationJob, ...] = ()
+    """Quantization and measuring jobs of this model, the newest first."""
 
     @property
-    def working(self) -> Making | None:
-        return next((each for each in self.work if each.state == "running"), None)
+    def running_job(self) -> QuantizationJob | None:
+        return next((each for each in self.jobs if each.state == "running"), None)
 
     @property
     def source(self) -> str:
-        """What its types are made of: the weights of its baseline, else of any variant, else the checkpoint on the hub."""
+        """Return the weights to quantize: those of the baseline, else of any variant, else the checkpoint on the hub; or empty."""
         for variant in sorted(self.variants, key=lambda variant: not variant.is_baseline):
             if variant.engine != "openai" and variant.weights:
                 return variant.weights
-        made_of = next((str(each.facts["source"]) for each in self.made if each.facts.get("source")), "")
-        return made_of or (self.entry.hf_repo if self.entry else "")
+        source = next((str(each.facts["source"]) for each in self.type_files if each.facts.get("source")), "")
+        return source or (self.entry.hf_repo if self.entry else "")
 
     @property
     def parameters(self) -> int | None:
-        """How many weights, as an engine counted them, else as the catalog says."""
+        """Return the number of weights as an engine counted them, else from the catalog."""
         counted = (v.facts.parameters for v in self.variants)
         return next((n for n in counted if n), self.entry.parameter_count if self.entry else None)
 
@@ -58,7 +58,7 @@ class KnownModel:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Collected:
     entry: Entry | None = None
     variants: dict[str, VariantProgress] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
@@ -68,76 +68,76 @@ def known_models(
     entries: Iterable[Entry],
     runs: Sequence[RunSummary],
     files: Iterable[File],
-    made: Sequence[MadeFile] = (),
-    work: Sequence[Making] = (),
+    type_files: Sequence[GgufFile] = (),
+    jobs: Sequence[QuantizationJob] = (),
 ) -> list[KnownModel]:
-    """Models with variants first (newest run first), those that something was made of, the rest of the catalog, other files."""
-    found: dict[str, _Found] = {}
+    """Return models with variants (newest run first), then with quantized files, then the rest of the catalog, then other files."""
+    collected: dict[str, _Collected] = {}
     by_name = {entry.name.casefold(): entry for entry in entries}
     for run in runs:
         for variant in run.variants:
-            model = found.setdefault(variant.model, _Found(_entry_of(variant.model, by_name)))
-            known = model.variants.get(variant.name)
-            if known is None or (not variant.facts.is_empty and known.facts.is_empty):
+            model = collected.setdefault(variant.model, _Collected(_entry_of(variant.model, by_name)))
+            former = model.variants.get(variant.name)
+            if former is None or (not variant.facts.is_empty and former.facts.is_empty):
                 model.variants[variant.name] = variant
-    for name in dict.fromkeys([*(each.model for each in work), *(each.model for each in made)]):
-        found.setdefault(_known_as(name, found), _Found(_entry_of(name, by_name)))
-    taken = {model.entry.name for model in found.values() if model.entry}
+    for name in dict.fromkeys([*(each.model for each in jobs), *(each.model for each in type_files)]):
+        collected.setdefault(_listed_name(name, collected), _Collected(_entry_of(name, by_name)))
+    entries_with_models = {model.entry.name for model in collected.values() if model.entry}
     for entry in by_name.values():
-        if entry.name not in taken:
-            found.setdefault(entry.name, _Found(entry))
-    in_store = {each.path for each in made}
+        if entry.name not in entries_with_models:
+            collected.setdefault(entry.name, _Collected(entry))
+    in_store = {each.path for each in type_files}
     for file in files:
         if file.path in in_store:
             continue
-        found.setdefault(_owner(file, found) or OTHER_FILES, _Found()).files.append(file)
+        collected.setdefault(_owner(file, collected) or OTHER_FILES, _Collected()).files.append(file)
     return [
         KnownModel(
             name,
             f.entry,
             tuple(f.variants.values()),
             tuple(f.files),
-            tuple(each for each in made if _known_as(each.model, found) == name),
-            tuple(each for each in work if _known_as(each.model, found) == name),
+            tuple(each for each in type_files if _listed_name(each.model, collected) == name),
+            tuple(each for each in jobs if _listed_name(each.model, collected) == name),
         )
-        for name, f in found.items()
+        for name, f in collected.items()
     ]
 
 
-def made_files() -> list[File]:
-    """GGUF files that were converted and quantized here, which are kept in the cache. Asks the disk: not on the event loop."""
-    found = []
+def gguf_files() -> list[File]:
+    """Return the GGUF files in the cache, converted or quantized here. Reads the disk: do not call on the event loop."""
+    files = []
     for path in sorted((paths.cache() / "gguf").glob("**/*.gguf")):
         try:
-            found.append(File(path, path.stat().st_size))
+            files.append(File(path, path.stat().st_size))
         except OSError:
-            # Another process may take it away between the two looks.
+            # Another process may delete the file between glob and stat.
             continue
-    return found
+    return files
 
 
 def bits_per_weight(variant: VariantProgress, parameters: int | None) -> float | None:
-    """Of the tensors where the engine said their size, else of the file with all that is in it."""
+    """Return bits per weight, from the tensors' size if the engine reported it, else from the file's size."""
     size = variant.facts.tensor_bytes or variant.facts.file_bytes
     return size * 8 / parameters if size and parameters else None
 
 
 def _entry_of(model: str, by_name: dict[str, Entry]) -> Entry | None:
-    """The catalog's entry of a name as runs have it: the entry's own, or a hub id or folder that ends with it."""
+    """Return the catalog entry of a model name, or of a hub id or folder that ends with the name."""
     return by_name.get(model.casefold()) or by_name.get(model.rsplit("/", 1)[-1].casefold())
 
 
-def _known_as(model: str, found: dict[str, _Found]) -> str:
-    """The name here of a model that the command line may have been given with its owner or in other letters."""
+def _listed_name(model: str, collected: dict[str, _Collected]) -> str:
+    """Return the listed name that equals `model` without owner and case, else `model`."""
     short = model.rsplit("/", 1)[-1].casefold()
-    return next((name for name in found if short in (name.casefold(), name.rsplit("/", 1)[-1].casefold())), model)
+    return next((name for name in collected if short in (name.casefold(), name.rsplit("/", 1)[-1].casefold())), model)
 
 
-def _owner(file: File, found: dict[str, _Found]) -> str | None:
-    """The model that ran this file, or another type made of the same weights."""
-    for name, model in found.items():
+def _owner(file: File, collected: dict[str, _Collected]) -> str | None:
+    """Return the model that ran this file, or another file beside it; else the one whose name begins the file's; else None."""
+    for name, model in collected.items():
         paths_used = [Path(v.facts.weights_path or "") for v in model.variants.values()]
         if any(path == file.path or path.parent == file.path.parent for path in paths_used):
             return name
     stem = file.path.stem.casefold()
-    return next((name for name in found if stem.startswith(name.rsplit("/", 1)[-1].casefold())), None)
+    return next((name for name in collected if stem.startswith(name.rsplit("/", 1)[-1].casefold())), None)

@@ -1,4 +1,4 @@
-"""A model as lines of text: its variants as they ran here, its files, and how it was made, as the study's table has it."""
+"""A model as lines of text: its variants as they ran here, its files, and its background from the catalog."""
 
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -11,7 +11,7 @@ from qtui.charts.role_words import followed
 from qtui.format import size
 from qtui.records import UNKNOWN
 from qtui.text import cut, safe, wrap
-from qtui.ui.panes.models.file_lines import made_lines, work_lines
+from qtui.ui.panes.models.file_lines import job_lines, type_lines
 from qtui.ui.panes.models.known_models import KnownModel, bits_per_weight
 from qtui.ui.panes.models.text_table import text_table
 from qtui.ui.widgets.columns import Column
@@ -28,23 +28,25 @@ VARIANT_COLUMNS = (
 LABEL_CELLS = 18
 WIDEST = 100
 TWO_COLUMNS, GAP = 140, 3
-SLIDING = "only the last {:,} tokens are attended to; llama.cpp attends to all: keep prompt and answer within them"
-STUDY_PROMPTS = {"official": "as the model's card asks", "own": "its own, which is no part of qtui: not the card's"}
+SLIDING = (
+    "attention covers the last {:,} tokens; llama.cpp attends to all tokens: keep prompt and answer within the window"
+)
+STUDY_PROMPTS = {"official": "as in the model card", "own": "the study's own, not the model card's; not part of qtui"}
 
 
 def model_lines(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> list[Text]:
-    """Lines of at most `cells` cells; `styles` as for run_lines. On a wide screen the catalog stands beside what is here."""
+    """Return lines of at most `cells` cells; `styles` as for run_lines. On a wide screen the catalog entry is beside the rest."""
     title = Text.assemble((cut(safe(model.name), cells), styles["strong"]))
     if cells < TWO_COLUMNS:
         column = min(cells, WIDEST)
         return [title, *_lines_here(model, column, styles), *_catalog_lines(model, column, styles)]
     left = min(WIDEST, (cells - GAP) // 2)
-    here, known = (
+    here, background = (
         list(lines) for lines in (_lines_here(model, left, styles), _catalog_lines(model, cells - left - GAP, styles))
     )
     if not here:
         return [title, *_catalog_lines(model, WIDEST, styles)]
-    return [title, *(_beside(a, left + GAP, b) for a, b in zip_longest(here, known, fillvalue=Text()))]
+    return [title, *(_beside(a, left + GAP, b) for a, b in zip_longest(here, background, fillvalue=Text()))]
 
 
 def _beside(left: Text, cells: int, right: Text) -> Text:
@@ -52,16 +54,16 @@ def _beside(left: Text, cells: int, right: Text) -> Text:
 
 
 def _lines_here(model: KnownModel, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
-    """What ran, is being made, and lies on the disk."""
+    """Yield the variants, jobs and files of this machine."""
     if model.variants:
         title, *rows = text_table(VARIANT_COLUMNS, _variant_rows(model), cells - 1)
         yield Text()
         yield Text.assemble((" " + title, styles["quiet"]))
         yield from (Text(" " + row) for row in rows)
-    yield from work_lines(model.work, cells, styles)
-    yield from made_lines(model.made, cells, styles)
+    yield from job_lines(model.jobs, cells, styles)
+    yield from type_lines(model.type_files, cells, styles)
     if model.files:
-        heading = "Other files on this machine" if model.made else "Made on this machine"
+        heading = "Other files on this machine" if model.type_files else "Files on this machine"
         yield Text()
         yield Text.assemble((heading, styles["strong"]))
         for file in model.files:
@@ -100,9 +102,9 @@ def _variant_rows(model: KnownModel) -> list[tuple[str, ...]]:
 
 
 def _background(entry: Entry) -> Iterator[tuple[str, str]]:
-    made_into = f"{entry.gguf_repo}: {entry.gguf_file}" if entry.gguf_repo and entry.gguf_file else ""
-    if made_into and entry.gguf_bytes:
-        made_into += f" ({size(entry.gguf_bytes, 0)})"
+    gguf = f"{entry.gguf_repo}: {entry.gguf_file}" if entry.gguf_repo and entry.gguf_file else ""
+    if gguf and entry.gguf_bytes:
+        gguf += f" ({size(entry.gguf_bytes, 0)})"
     pairs = (
         ("Family", entry.family),
         ("Parameters", entry.parameters),
@@ -115,16 +117,16 @@ def _background(entry: Entry) -> Iterator[tuple[str, str]]:
         ("Context", f"{entry.context_length:,} tokens" if entry.context_length else ""),
         ("Sliding window", SLIDING.format(entry.sliding_window) if entry.sliding_window else ""),
         ("Vocabulary", f"{entry.vocab_size:,}" if entry.vocab_size else ""),
-        ("Architecture", entry.architecture + (", with code of its own" if entry.trust_remote_code else "")),
-        ("Weights are in", entry.dtype),
+        ("Architecture", entry.architecture + (", with custom code" if entry.trust_remote_code else "")),
+        ("Weights dtype", entry.dtype),
         ("License", entry.license),
         ("Checkpoint", entry.hf_repo),
-        ("GGUF", made_into),
+        ("GGUF", gguf),
         ("Study's prompt", STUDY_PROMPTS.get(entry.study_prompt, "")),
         ("Study's sampling", entry.study_sampling),
         ("Prompt", entry.prompt or "the tokenizer's chat template"),
         ("System", entry.system or ""),
-        ("Stops at", ", ".join(repr(text) for text in entry.stop)),
+        ("Stop strings", ", ".join(repr(text) for text in entry.stop)),
     )
     return ((label, value) for label, value in pairs if value and value != UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""Models: the catalog, what of it ran here, and the files that were made for it."""
+"""The pane Models: the catalog, the variants that ran here, quantized files, and jobs that quantize or measure."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from qtui.store import quantization_jobs
 from qtui.store.quantization_jobs import Kind
 from qtui.text import safe
 from qtui.ui import keys, launch, stylesheet
-from qtui.ui.panes.models.known_models import KnownModel, known_models, made_files
+from qtui.ui.panes.models.known_models import KnownModel, gguf_files, known_models
 from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.panes.pane import Pane
 from qtui.ui.widgets.lines import Lines
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from qtui.ui.dialogs.choose_types import Choice
 
 ALIVE_SECONDS = 2.0
-ORDERS = ("as they ran", "by name", "by size")
+ORDERS = ("newest run first", "by name", "by size")
 
 
 class ModelsPane(Pane):
@@ -57,25 +57,25 @@ class ModelsPane(Pane):
     def compose(self) -> ComposeResult:
         with Vertical(id="model-left"):
             yield Input(
-                id="model-filter", placeholder="part of a name or family; Enter keeps it, Esc ends it", compact=True
+                id="model-filter", placeholder="part of a name or family; Enter applies it, Esc clears it", compact=True
             )
             yield VirtualTable(id="model-list")
         yield Lines(id="model-details")
 
     async def refresh_data(self) -> None:
         entries = await asyncio.to_thread(self._entries)
-        files = await asyncio.to_thread(made_files)
-        made = await self.reader.read(quantization_jobs.files)
-        work = await self.reader.read(quantization_jobs.work)
-        self._models = known_models(entries, self.runs, files, made, work)
+        files = await asyncio.to_thread(gguf_files)
+        type_files = await self.reader.read(quantization_jobs.files)
+        jobs = await self.reader.read(quantization_jobs.jobs)
+        self._models = known_models(entries, self.runs, files, type_files, jobs)
         self._show()
-        self._look_again(any(model.working for model in self._models))
+        self._poll_jobs(any(model.running_job for model in self._models))
 
-    def _look_again(self, at_work: bool) -> None:
-        """Work that was killed leaves no change of the store: while some goes on, it is looked at without one."""
-        if at_work and self._watching is None:
+    def _poll_jobs(self, has_running_jobs: bool) -> None:
+        """Read again every ALIVE_SECONDS while a job is in progress: a killed one leaves no change in the store."""
+        if has_running_jobs and self._watching is None:
             self._watching = self.set_interval(ALIVE_SECONDS, self.data_changed)
-        elif not at_work and self._watching is not None:
+        elif not has_running_jobs and self._watching is not None:
             self._watching.stop()
             self._watching = None
 
@@ -87,8 +87,8 @@ class ModelsPane(Pane):
             return ()
 
     def _show(self) -> None:
-        wanted = self.filter.value.casefold()
-        shown = [model for model in self._models if wanted in _searched(model)]
+        filter_text = self.filter.value.casefold()
+        shown = [model for model in self._models if filter_text in _searched(model)]
         if ORDERS[self._order] == "by name":
             shown.sort(key=lambda model: model.name.casefold())
         elif ORDERS[self._order] == "by size":
@@ -97,7 +97,7 @@ class ModelsPane(Pane):
         names = [model.name for model in shown]
         cursor = names.index(self._selected) if self._selected in names else 0
         self._selected = names[cursor] if names else None
-        empty = "No model matches." if wanted else "The catalog is empty."
+        empty = "No model matches." if filter_text else "The catalog is empty."
         self.table.show(
             _columns(ORDERS[self._order]), ListRows([_row(model) for model in shown]), cursor=cursor, empty=empty
         )
@@ -124,7 +124,7 @@ class ModelsPane(Pane):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Keys that make no sense for the selected model are not offered."""
+        """Hide the keys that do nothing for the selected model."""
         return self._offered().get(action, True)
 
     def _offered(self) -> dict[str, bool]:
@@ -132,7 +132,7 @@ class ModelsPane(Pane):
         return {
             "quantize": model is not None,
             "bench": model is not None,
-            "stop": model is not None and model.working is not None,
+            "stop": model is not None and model.running_job is not None,
         }
 
     def action_quantize(self) -> None:
@@ -142,7 +142,7 @@ class ModelsPane(Pane):
         self._choose("bench")
 
     def _choose(self, kind: Kind) -> None:
-        from qtui.ui.dialogs.choose_types import MakeTypesScreen
+        from qtui.ui.dialogs.choose_types import ChooseTypesScreen
 
         model = self.selected
         if model is None:
@@ -152,7 +152,7 @@ class ModelsPane(Pane):
             if choice is not None:
                 await self._start(kind, model.name, choice)
 
-        self.app.push_screen(MakeTypesScreen(kind, model.name, model.source), chosen)
+        self.app.push_screen(ChooseTypesScreen(kind, model.name, model.source), chosen)
 
     async def _start(self, kind: Kind, model: str, choice: "Choice") -> None:
         store = self.workbench.store_path
@@ -160,22 +160,22 @@ class ModelsPane(Pane):
             await launch.quantize(choice.source, list(choice.types), model, store, choice.imatrix)
         else:
             await launch.bench(choice.source, list(choice.types), model, store, choice.imatrix)
-        doing = "Quantizing" if kind == "quantize" else "Measuring"
+        verb = "Quantizing" if kind == "quantize" else "Measuring"
         self.notify(
-            f"{doing} {safe(model)}: {', '.join(choice.types)}. It goes on if you leave.", timeout=4, markup=False
+            f"{verb} {safe(model)}: {', '.join(choice.types)}. It continues in the background.", timeout=4, markup=False
         )
 
     def action_stop(self) -> None:
-        """As Ctrl+C would: it removes what is not whole."""
-        working = self.selected.working if self.selected else None
-        if working is None:
+        """Interrupt the job as Ctrl+C would: it removes incomplete files."""
+        job = self.selected.running_job if self.selected else None
+        if job is None:
             return
-        if working.host != socket.gethostname():
-            self.notify(f"It goes on at {safe(working.host)}: stop it there.", severity="warning", markup=False)
+        if job.host != socket.gethostname():
+            self.notify(f"The job runs on {safe(job.host)}: cancel it there.", severity="warning", markup=False)
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(working.pid, signal.SIGINT)
-        self.notify(f"Stopping {safe(working.model)} …", timeout=3, markup=False)
+            os.kill(job.pid, signal.SIGINT)
+        self.notify(f"Cancelling {safe(job.model)} …", timeout=3, markup=False)
 
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)
@@ -211,12 +211,12 @@ def _columns(order: str) -> tuple[Column, ...]:
     return (
         Column(f"model ({order})", flex=4, least=24, snug=True, apart=True),
         Column("params", align="right"),
-        Column("variants here", flex=2, least=13, snug=True, drop=1),
+        Column("variants", flex=2, least=13, snug=True, drop=1),
         Column("files", align="right", drop=2),
         Column("base model", flex=4, least=16, snug=True, drop=3),
         Column("context", align="right", drop=4),
         Column("license", flex=1, least=10, snug=True, drop=5),
-        Column("trained by", flex=2, least=10, snug=True, drop=6),
+        Column("training", flex=2, least=10, snug=True, drop=6),
     )
 
 
@@ -224,17 +224,17 @@ def _row(model: KnownModel) -> Row:
     entry = model.entry
     return (
         model.name,
-        _count(model.parameters) or _known(entry.parameters if entry else UNKNOWN),
+        _count(model.parameters) or _text_or_empty(entry.parameters if entry else UNKNOWN),
         safe(", ".join(variant.name for variant in model.variants)),
         size(model.bytes_on_disk, 0) if model.files else "",
-        _known(entry.base_model if entry else UNKNOWN),
+        _text_or_empty(entry.base_model if entry else UNKNOWN),
         f"{entry.context_length:,}" if entry and entry.context_length else "",
-        _known(entry.license if entry else UNKNOWN),
-        _known(entry.training_method if entry else UNKNOWN),
+        _text_or_empty(entry.license if entry else UNKNOWN),
+        _text_or_empty(entry.training_method if entry else UNKNOWN),
     )
 
 
-def _known(value: str) -> str:
+def _text_or_empty(value: str) -> str:
     return "" if value == UNKNOWN else value
 
 

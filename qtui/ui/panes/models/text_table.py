@@ -1,4 +1,4 @@
-"""A few aligned rows as plain lines, for text between other text; whole screens of rows are VirtualTable's."""
+"""A small table as plain lines, to be placed between other lines; a table that scrolls is a VirtualTable."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from qtui.ui.widgets.columns import GAP, Column, layout
 
 
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int) -> list[str]:
-    """The titles' line and a line per row, each of at most `cells` cells. Columns without any value are left out."""
+    """Return a line of titles and a line per row, each of at most `cells` cells. Columns without any value are left out."""
     used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     shown = [columns[i] for i in used]
     values = [[safe(row[i]) for i in used] for row in rows]

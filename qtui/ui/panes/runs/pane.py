@@ -1,7 +1,7 @@
-"""Runs: every run of the store, and the selected one as it goes on.
+"""The pane Runs: the list of all runs in the store, and the selected run in detail.
 
-The pane only shows and asks. A run is a process of its own: pausing and cancelling are requests in the store, starting is a new
-process, and what is shown is what the store says, also after this program was closed and opened again.
+A run is a separate process. The pane pauses and cancels it by a request in the store, starts one as a new process, and shows what
+the store contains; therefore the workbench can be closed and opened again at any time.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +33,7 @@ COLUMNS = (
     Column("models", flex=4, least=10, drop=2),
 )
 EMPTY = (
-    "No runs yet. Press n for a new run, or try `qtui demo`; `qtui import gpt4-autoeval PATH` reads an earlier study."
+    "No runs yet. Press n for a new run, try `qtui demo`, or import an earlier study: `qtui import gpt4-autoeval PATH`."
 )
 
 
@@ -66,7 +66,7 @@ class RunsPane(Pane):
         in_view = self.scope.run_ids if self.scope.narrowed else ()
         rows = [_row(run, only=run.id in in_view) for run in self.runs]
         self.table.show(COLUMNS, ListRows(rows), cursor=cursor, empty=EMPTY)
-        # As tall as its runs, so that a few runs leave the room to the selected one.
+        # No taller than its rows, so that the details get the rest.
         self.table.styles.height = len(rows) + 1 if rows else 3
         self._show_selected()
 
@@ -85,17 +85,17 @@ class RunsPane(Pane):
     def _show_selected(self, *, from_top: bool = False) -> None:
         run = self.selected
         only = run is not None and self.scope.narrowed and run.id in self.scope.run_ids
-        note = "◉ only this run is in view (a: all)" if only else ""
+        note = "◉ only this run is shown (a: all)" if only else ""
         lines = partial(_lines, run, note) if run else _no_lines
         self.details.show(lines, from_top=from_top)
         offered = self._offered()
         if offered != self._last_offered:
-            # The footer is made anew, which costs more than all the rest: only when it changes.
+            # Rebuilding the footer costs more than everything else here: only when it changes.
             self._last_offered = offered
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Keys that make no sense for the selected run are not offered."""
+        """Hide the keys that do nothing for the selected run."""
         return self._offered().get(action, True)
 
     def _offered(self) -> dict[str, bool]:
@@ -117,7 +117,7 @@ class RunsPane(Pane):
 
     def action_all(self) -> None:
         self.select(run_ids=())
-        self.notify("The latest run of every experiment is in view again.", timeout=3)
+        self.notify("The latest run of every experiment is shown.", timeout=3)
 
     def action_new(self) -> None:
         from qtui.ui.dialogs.new_run import NewRunScreen
@@ -128,28 +128,28 @@ class RunsPane(Pane):
         if run := self.selected:
             paused = run.state == "paused"
             await self._request(run, "" if paused else "pause")
-            said = "goes on" if paused else "pauses when the answers under way are done"
-            self.notify(f"{safe(run.experiment)} {said}.", timeout=3, markup=False)
+            change = "resumes" if paused else "pauses after the answers in progress"
+            self.notify(f"{safe(run.experiment)} {change}.", timeout=3, markup=False)
 
     def action_resume(self) -> None:
         if run := self.selected:
-            self.notify(f"Starting {safe(run.experiment)} again …", timeout=2, markup=False)
+            self.notify(f"Resuming {safe(run.experiment)} …", timeout=2, markup=False)
             self.run_worker(self._resume(run.id), group="start")
 
     def action_cancel(self) -> None:
         run = self.selected
         if run is None:
             return
-        question = f"Cancel {safe(run.experiment)}? What is answered and graded is kept; r goes on with the rest."
-        self._ask(question, "Cancel the run", "Let it run", lambda: self._request(run, "cancel"))
+        question = f"Cancel {safe(run.experiment)}? Its answers and grades are kept; press r to resume it later."
+        self._ask(question, "Cancel the run", "Keep running", lambda: self._request(run, "cancel"))
 
     def action_delete(self) -> None:
         run = self.selected
         if run is None:
             return
         question = (
-            f"Delete run {run.id} of {safe(run.experiment)} from the store? Its stars and comments go with it. "
-            "Answers and grades that it made are found again by a new run of the same experiment."
+            f"Delete run {run.id} of {safe(run.experiment)} from the store? Its stars and comments are deleted too. "
+            "A new run of the same experiment reuses its answers and grades."
         )
         self._ask(question, "Delete", "Keep", lambda: self._delete(run.id))
 
@@ -162,16 +162,16 @@ class RunsPane(Pane):
 
         self.app.push_screen(ConfirmScreen(question, yes=yes, no=no), answered)
 
-    async def _request(self, run: RunSummary, what: str) -> None:
+    async def _request(self, run: RunSummary, request: str) -> None:
         try:
-            await self.reader.write(lambda store: store_runs.request(store, run.id, what))
+            await self.reader.write(lambda store: store_runs.request(store, run.id, request))
         except UserError as problem:
             self.notify(str(problem), severity="error", markup=False)
 
     async def _delete(self, run_id: int) -> None:
-        # It may have been started again, from another terminal, while the question stood.
+        # It may have been resumed from another terminal while the question was open.
         if any(run.active for run in self.runs if run.id == run_id):
-            self.notify("It is running: cancel it first (x).", severity="warning")
+            self.notify("The run is in progress: cancel it first (x).", severity="warning")
             return
         try:
             await self.reader.write(lambda store: store_runs.delete(store, run_id))

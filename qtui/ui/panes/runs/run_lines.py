@@ -1,6 +1,6 @@
-"""A run as lines of text: what it is, a line per variant and per judge, and every reason in full.
+"""A run as lines of text: a heading, a line per variant and per judge, and every error in full.
 
-Pure: a record and a width in, lines out. Columns that no variant has a value for (an import knows no speed) are left out.
+Pure: a record and a width in, lines out. Columns without any value (an imported run has no speed) are left out.
 """
 
 import time
@@ -26,7 +26,7 @@ ROLES = {
     "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet",
     "paused": "notice",
 }  # fmt: skip
-"""Role of a state's colour; what is not here is at work."""
+"""Colour role of each state; a state without one is in progress."""
 
 NAME = Column("", flex=1, least=8)
 STATE = Column("", width=11)
@@ -40,22 +40,22 @@ FIGURES = (
     Column("cut", align="right", drop=1),
 )
 TABLE_MOST = 96
-"""Cells; on a wider screen figures would be far from the names they belong to."""
+"""Cells; wider, the figures would be too far from their names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What stands in the columns of one variant or judge; `bar` is the share that is done."""
+    """The columns of one variant or judge; `bar` is the share that is done, 0 to 1."""
 
     name: str
     state: str
     bar: float
     cells: tuple[str, ...]
-    """What FIGURES names: answers, speed, time left, memory, empty answers, answers cut off at the limit of tokens."""
+    """The columns of FIGURES: answers, speed, time left, memory, empty answers, answers cut off at the token limit."""
     phase: str
     reason: str
     notes: tuple[str, ...] = ()
-    """What is not as it should be although it works, and what mends it."""
+    """Problems that do not stop the run, each with its remedy."""
 
 
 def state_text(state: str) -> str:
@@ -69,7 +69,7 @@ def role(state: str) -> str:
 def run_lines(
     run: RunSummary, cells: int, styles: Mapping[str, Style], *, now: float | None = None, note: str = ""
 ) -> list[Text]:
-    """Lines of at most `cells` cells, `note` beside the run's state.
+    """Return lines of at most `cells` cells, with `note` beside the run's state.
 
     `styles`: strong, quiet, good, bad, notice, active, bar, rest.
     """
@@ -102,15 +102,15 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
     if note and title.cell_len + 2 + width(note) <= cells:
         title.append("  " + note, styles["notice"])
     yield title
-    what = f"{run.tasks} tasks of {safe(run.task_set)}"
+    description = f"{run.tasks} tasks of {safe(run.task_set)}"
     if run.source == "import":
-        what += f" · imported {rough_duration(now - run.created)} ago from {safe(_short(run.origin))}"
+        description += f" · imported {rough_duration(now - run.created)} ago from {safe(_short(run.origin))}"
     elif run.started is None:
-        what += " · not started yet"
+        description += " · not started yet"
     else:
-        what += f" · started {day(run.started)}, {_worked(run, run.started, now)}"
-        what += f" · {safe(_short(run.origin))}"
-    yield from (_styled(line, styles["quiet"]) for line in wrap(what, cells))
+        description += f" · started {day(run.started)}, {_worked(run, run.started, now)}"
+        description += f" · {safe(_short(run.origin))}"
+    yield from (_styled(line, styles["quiet"]) for line in wrap(description, cells))
     if run.ends and run.active:
         words = session_end.in_words(run.ends, run.ends_at, now)
         yield from (_styled(line, styles["notice"]) for line in wrap(safe(f"{words[0].upper()}{words[1:]}."), cells))
@@ -124,20 +124,20 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
 
 
 def _worked(run: RunSummary, started: float, now: float) -> str:
-    """How long was worked, without pauses and without the time between an interruption and the resumption."""
+    """Return the active time in words: it excludes pauses and the gap between an interruption and the resume."""
     seconds = run.active_seconds(now)
     if seconds is None:
         seconds, left_out = _estimate(run, started, now)
     else:
         left_out = _left_out(run)
-    worked, note = duration(seconds), f" ({left_out} left out)" if left_out else ""
+    worked, note = duration(seconds), f" ({left_out} excluded)" if left_out else ""
     if run.ended:
         return f"took {worked}{note}"
-    return f"{worked} until it broke off{note}" if run.state == "interrupted" else f"{worked} so far{note}"
+    return f"{worked} until the interruption{note}" if run.state == "interrupted" else f"{worked} so far{note}"
 
 
 def _stands_at(run: RunSummary, now: float) -> float:
-    """Now, or when the pause began that the run is in: the time left does not grow in it."""
+    """Return now, or the start of the current pause: the time left does not grow during a pause."""
     since = run.attempts[-1].paused_since if run.attempts else None
     return now if since is None else since
 
@@ -146,21 +146,21 @@ def _left_out(run: RunSummary) -> str:
     is_resumed = sum(attempt.outcome != NOTHING_TO_DO for attempt in run.attempts) > 1
     was_paused = any(attempt.paused_seconds or attempt.paused_since for attempt in run.attempts)
     if is_resumed:
-        return "resumed, pauses and the time between" if was_paused else "resumed, the time between"
+        return "resumed; pauses and gaps" if was_paused else "resumed; gaps"
     return "pauses" if was_paused else ""
 
 
 def _estimate(run: RunSummary, started: float, now: float) -> tuple[float, str]:
-    """Seconds and what is left out of them, of a run of an older qtui: as far as its answers tell."""
+    """Return active seconds and what they exclude, for a run of an older qtui: estimated from the times of its answers."""
     idle = [_idle(variant) for variant in run.variants]
-    # A run that is whole and is started once more ends again, with nothing done.
+    # A complete run that is resumed ends again without any work.
     still = run.state in ("interrupted", "done")
     ended = _last_sign(run, started) if still else run.ended or now
-    return ended - started - sum(idle), "resumed, the time between" if any(idle) else ""
+    return ended - started - sum(idle), "resumed; gaps" if any(idle) else ""
 
 
 def _idle(variant: VariantProgress) -> float:
-    """Seconds from its last answer before an interruption until its worker loaded it again."""
+    """Return the seconds between the last answer before an interruption and the next load."""
     again = variant.facts.answering_started
     if variant.broke_off is None or again is None:
         return 0.0
@@ -202,22 +202,22 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
 
 
 def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
-    """What was imported never waited for anything."""
+    """Return the state to show: parts of an imported run are imported, not waiting."""
     return "imported" if run.source == "import" and part.state == "waiting" else part.state
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
-    """From the answers made since loading: those that the store had already took no time."""
+    """Estimate from the answers since loading; answers that were in the store before took no time."""
     began = variant.facts.answering_started
-    made = variant.answered - (variant.facts.known or 0)
-    if began is None or made <= 0:
+    new_answers = variant.answered - (variant.facts.known or 0)
+    if began is None or new_answers <= 0:
         return None
-    return (variant.expected - variant.answered) * (now - began) / made
+    return (variant.expected - variant.answered) * (now - began) / new_answers
 
 
 def _judge(judge: JudgeProgress, state: str) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
-    ungraded = f"{judge.ungraded} without a readable grade" if judge.ungraded else ""
+    ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
         state=state,
@@ -229,7 +229,7 @@ def _judge(judge: JudgeProgress, state: str) -> Line:
 
 
 def _places(lines: Sequence[Line], cells: int) -> list[tuple[Column, int, int]]:
-    """(column, index of the figure or -1, cells) of what is shown: figures without any value take no room."""
+    """Return (column, index into FIGURES or -1, cells) of each shown column; columns without any value are left out."""
     columns, needed, figures = [NAME, STATE, BAR], [0, 0, 0], [-1, -1, -1]
     columns[0] = Column("", width=min(36, 2 + max(width(safe(line.name)) for line in lines)))
     for i, column in enumerate(FIGURES):
@@ -242,11 +242,11 @@ def _places(lines: Sequence[Line], cells: int) -> list[tuple[Column, int, int]]:
 
 
 def _table(
-    what: str, lines: Sequence[Line], groups: Sequence[str], cells: int, styles: Mapping[str, Style]
+    unit: str, lines: Sequence[Line], groups: Sequence[str], cells: int, styles: Mapping[str, Style]
 ) -> Iterator[Text]:
-    """Titles, and each line under the heading of its group."""
+    """Yield the column titles, then each line under the heading of its group; `unit` heads the first figure."""
     places = _places(lines, cells)
-    titles = [(what if column is FIGURES[0] else column.label).rjust(wide) for column, _, wide in places]
+    titles = [(unit if column is FIGURES[0] else column.label).rjust(wide) for column, _, wide in places]
     yield _styled(" " + (" " * GAP).join(titles), styles["quiet"])
     for i, line in enumerate(lines):
         if not i or groups[i] != groups[i - 1]:
@@ -271,13 +271,13 @@ def _drawn(
             text.append(name + " " * (wide - width(name)))
     yield text
     notes = [(f"Note: {note}", "notice") for note in line.notes]
-    for said, style in ((line.phase, "quiet"), (line.reason, "bad"), *notes):
-        if said:
-            yield from (_styled("     " + part, styles[style]) for part in wrap(safe(said), max(10, cells - 6)))
+    for message, style in ((line.phase, "quiet"), (line.reason, "bad"), *notes):
+        if message:
+            yield from (_styled("     " + part, styles[style]) for part in wrap(safe(message), max(10, cells - 6)))
 
 
 def _append_bar(text: Text, share: float, cells: int, styles: Mapping[str, Style]) -> None:
-    # A bar is full only when everything is there, and not empty when something is.
+    # A bar is full only at 100 %, and empty only at 0.
     full = cells if share >= 1 else min(cells - 1, max(round(share * cells), 1 if share > 0 else 0))
     text.append("━" * full, styles["bar"])
     text.append("╌" * (cells - full), styles["rest"])

@@ -1,7 +1,7 @@
-"""Scores: a row per model, candidate and judge with difference, interval and verdict; under it everything about the selected row.
+"""The pane Scores: a row per model, candidate and judge with difference, interval and verdict; below, the selected row in detail.
 
-The verdict is a sentence and the interval a picture, so that nobody has to judge by a bare number. Rows without grades are listed,
-too: what a candidate does differently needs no judge.
+The verdict is in words and the interval is drawn, so that nobody has to decide by a bare number. Rows without grades are listed
+too, because changes of behaviour need no judge.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
-EMPTY = "Nothing to compare yet: a model needs a baseline and a candidate with answers. Press 1 and n for a new run."
+EMPTY = "Nothing to compare yet: a model needs a baseline and a candidate with answers. Press 1, then n for a new run."
 NO_FLIPS = "No task crossed a grade of 3 between baseline and candidate."
 ORDERS = ("as in the experiment", "lowest difference first", "by name")
 PASS_GRADE = 3.0
@@ -43,7 +43,7 @@ FLIP_COLUMNS = (
 
 
 class DetailScroll(VerticalScroll):
-    """The selected row in words; it scrolls by itself when it is longer than its room."""
+    """The selected row in detail; scrolls when it is longer than its room."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
 
@@ -61,17 +61,17 @@ class ScoresPane(FiguresPane):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._found = ScoreTable((), MARGIN, ())
+        self._score_table = ScoreTable((), MARGIN, ())
         self._rows: list[ScoreRow] = []
         self._repeated: frozenset[str] = frozenset()
-        """Models of more than one run in view: their names alone say too little."""
+        """Models that are in more than one of these runs: shown with their experiment."""
         self._published: tuple[PublishedScore, ...] = ()
         self._flipped: list[TaskDelta] = []
         self._order = 0
         self._with_published = False
         self._view = "table"
         self._empty = ""
-        """Said where there are no rows: nothing at all until it is known that there are none."""
+        """Shown in place of rows; empty until the first read has shown that there are none."""
 
     def compose(self) -> ComposeResult:
         yield VirtualTable(id="score-table")
@@ -85,13 +85,13 @@ class ScoresPane(FiguresPane):
     async def refresh_data(self) -> None:
         run_ids = self.scope.run_ids
         if run_ids:
-            self._found = await self.computed(score_rows, run_ids, self.workbench.config.margin)
+            self._score_table = await self.computed(score_rows, run_ids, self.workbench.config.margin)
             self._published = await self.workbench.numbers.ask(published_rows)
         else:
-            self._found = ScoreTable((), self._found.margin, ())
-        rows = _ordered(self._found.pairs, self._order)
+            self._score_table = ScoreTable((), self._score_table.margin, ())
+        rows = _ordered(self._score_table.pairs, self._order)
         if rows != self._rows:
-            self.own_choices.forget()
+            self.requests.forget()
         self._rows, self._repeated = rows, _repeated(rows)
         self._empty = EMPTY
         self._show()
@@ -99,7 +99,7 @@ class ScoresPane(FiguresPane):
             await self._show_flips()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that say nothing about what is shown are not offered."""
+        """Hide the keys that do nothing in the current view."""
         row = self._selected
         offered = {
             "open": row is not None and self._view != "chart",
@@ -117,7 +117,7 @@ class ScoresPane(FiguresPane):
         chosen: dict[str, Any] = {"run_id": row.run_id, "model": row.model, "candidate": row.candidate}
         if row.judge is not None:
             chosen["judge"] = row.judge
-        if self.own_choices.made(chosen, self.scope):
+        if self.requests.add(chosen, self.scope):
             self.select(**chosen)
 
     @on(VirtualTable.RowHighlighted, "#flip-table")
@@ -142,14 +142,14 @@ class ScoresPane(FiguresPane):
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)
         self.notify(f"Order: {ORDERS[self._order]}", timeout=2)
-        self._rows = _ordered(self._found.pairs, self._order)
-        self.own_choices.forget()
+        self._rows = _ordered(self._score_table.pairs, self._order)
+        self.requests.forget()
         self._show()
 
     def action_published(self) -> None:
         self._with_published = not self._with_published
         if self._with_published and not any(published_for(row, self._published) for row in self._rows):
-            self.notify("The study published nothing about a pair in view.", timeout=3)
+            self.notify("The study has no figures for these pairs.", timeout=3)
         self._show()
 
     def on_resize(self) -> None:
@@ -160,7 +160,7 @@ class ScoresPane(FiguresPane):
         return self._rows[min(self.table.cursor, len(self._rows) - 1)] if self._rows else None
 
     def _position(self) -> int:
-        """The row of the scope's model, candidate and judge, as far as there is one."""
+        """Return the row of the scope's model, candidate and judge, or the nearest match."""
         scope = self.scope
         of_model = [i for i, r in enumerate(self._rows) if (r.run_id, r.model) == (scope.run_id, scope.model)]
         of_pair = [i for i in of_model if self._rows[i].candidate == scope.candidate]
@@ -190,23 +190,23 @@ class ScoresPane(FiguresPane):
     def _show_table(self) -> None:
         cells = self.size.width
         columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
-        far = reach(self._rows, self._found.margin)
+        far = reach(self._rows, self._score_table.margin)
         shown = self._columns(scale_label(far, columns), columns)
         drawn = [
-            text(self.details, interval_line(row, margin=self._found.margin, reach=far, columns=columns))
+            text(self.details, interval_line(row, margin=self._score_table.margin, reach=far, columns=columns))
             for row in self._rows
         ]
         rows = [self._cells(row, plot, [c.label for c in shown]) for row, plot in zip(self._rows, drawn, strict=True)]
-        cursor = None if self.own_choices.explain(self.scope) else self._position()
+        cursor = None if self.requests.explain(self.scope) else self._position()
         self.table.show(shown, ListRows(rows), cursor=cursor, empty=self._empty)
-        # As tall as its rows, so that a few rows leave the room to the selected one.
+        # No taller than its rows, so that the details get the rest.
         self.table.styles.height = min(len(rows) + 1, max(4, self.size.height // 2)) if rows else 4
 
     def _columns(self, scale: str, plot: int) -> list[Column]:
-        """What is needed to tell the rows apart is never given up."""
+        """Return the columns; those that tell the rows apart are never dropped."""
         several_runs = len({row.run_id for row in self._rows}) > 1
         several_pairs = len({(row.baseline, row.candidate) for row in self._rows}) > 1
-        # A pair that nobody graded says so in its verdict: it makes no second judge.
+        # A pair without grades says so in its verdict: it does not count as a second judge.
         several_judges = len({row.judge for row in self._rows if row.judge is not None}) > 1
         graded = any(row.n for row in self._rows)
         columns = [
@@ -245,15 +245,17 @@ class ScoresPane(FiguresPane):
         return [cells.get(label, plot) for label in labels]
 
     def _show_details(self, row: ScoreRow) -> None:
-        of = published_for(row, self._published)
-        self.details.show(detail_lines(row, self._found.margin, of, with_experiment=row.model in self._repeated))
+        published = published_for(row, self._published)
+        self.details.show(
+            detail_lines(row, self._score_table.margin, published, with_experiment=row.model in self._repeated)
+        )
 
     async def _show_flips(self) -> None:
         row = self._selected
         if row is None:
             return
-        found = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
-        flipped = [(delta, grades) for delta in found if (grades := _crossing(delta, row.judge)) is not None]
+        task_deltas = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
+        flipped = [(delta, grades) for delta in task_deltas if (grades := _crossing(delta, row.judge)) is not None]
         flipped.sort(key=lambda f: f[1][1] - f[1][0])
         self._flipped = [delta for delta, _ in flipped]
         self.flips.show(FLIP_COLUMNS, ListRows([_flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)
@@ -270,9 +272,10 @@ class ScoresPane(FiguresPane):
                 Bar(f"{safe(row.candidate)}, {SOURCE}", published.candidate_mean, hatched=True, faint=True),
             ]
         by = f"  {judge_name(row.judge)}" if row.judge else ""
-        of = f"  {safe(row.experiment)}" if row.model in self._repeated else ""
+        experiment = f"  {safe(row.experiment)}" if row.model in self._repeated else ""
         return Group(
-            [(safe(row.model), "strong"), (of, "text"), (by, "faint"), (f"  {verdict_word(row)}", "faint")], tuple(bars)
+            [(safe(row.model), "strong"), (experiment, "text"), (by, "faint"), (f"  {verdict_word(row)}", "faint")],
+            tuple(bars),
         )
 
     def _caption(self) -> str:
@@ -282,14 +285,18 @@ class ScoresPane(FiguresPane):
         if self._view == "chart":
             return f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
         pairs = {f"{safe(row.baseline)} → {safe(row.candidate)}" for row in self._rows}
-        marks = f"● difference ├─┤ 90 % interval ┊ ±{self._found.margin:g}" if any(row.n for row in self._rows) else ""
+        marks = (
+            f"● difference ├─┤ 90 % interval ┊ ±{self._score_table.margin:g}"
+            if any(row.n for row in self._rows)
+            else ""
+        )
         return " · ".join(part for part in (pairs.pop() if len(pairs) == 1 else "", marks, by) if part)
 
     def _graders(self) -> str:
         first_of = {row.judge: row for row in reversed(self._rows)}
         judges = [judge for judge in first_of if judge is not None]
         if len(judges) > 1:
-            return "Several judges: see their column (reference: overlap, not quality)."
+            return "Several judges: see the judge column (reference: overlap, not quality)."
         return judge_sentence(first_of[judges[0] if judges else None])
 
 
@@ -309,7 +316,7 @@ def _repeated(rows: Sequence[ScoreRow]) -> frozenset[str]:
 
 
 def _first_of_pair(rows: Sequence[ScoreRow]) -> list[bool]:
-    """True at the first row of every pair, whichever judge it is of."""
+    """Return for each row whether it is the first of its pair, with any judge."""
     pairs = [(row.run_id, row.model, row.baseline, row.candidate) for row in rows]
     return [pair not in pairs[:i] for i, pair in enumerate(pairs)]
 
@@ -321,7 +328,7 @@ def _study_cell(published: PublishedScore | None) -> str:
 
 
 def _crossing(delta: TaskDelta, judge: str | None) -> tuple[float, float] | None:
-    """The judge's two grades where one of them passes and the other does not."""
+    """Return the judge's two grades if one passes and the other does not, else None."""
     for name, before, after in delta.grades:
         if (
             name == judge

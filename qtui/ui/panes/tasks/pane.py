@@ -1,4 +1,4 @@
-"""Tasks: the list with what is wrong at first sight, and the task under the cursor whole."""
+"""The pane Tasks: the list of tasks with flags and changes, and the selected task in full."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -25,7 +25,7 @@ from qtui.ui.widgets.filter_line import FilterLine
 from qtui.ui.widgets.table import Cell, Column, Row, VirtualTable
 from qtui.ui.widgets.text_view import Mark, TextView
 
-NOTHING = "No runs yet. Press 1 and then n for a new run, or try `qtui demo`."
+NOTHING = "No runs yet. Press 1, then n for a new run, or try `qtui demo`."
 
 
 class TaskDetails(TextView):
@@ -33,7 +33,7 @@ class TaskDetails(TextView):
 
 
 class TaskRows:
-    """Rows made when they come into view: a list of 100,000 tasks costs what the screen shows."""
+    """Rows built when they come into view: a list of 100,000 tasks costs no more than the visible ones."""
 
     def __init__(self, rows: Sequence[TaskRow], *, paired: bool) -> None:
         self._rows, self._paired = rows, paired
@@ -68,7 +68,7 @@ class TasksPane(TaskListPane):
         yield FilterLine()
 
     def show_pane(self) -> None:
-        # Another pane may have gone on to another task; while this one is in view its own cursor leads.
+        # Another pane may have changed the task; while this pane is shown, its cursor decides.
         self._listed = None
         super().show_pane()
 
@@ -162,8 +162,8 @@ def _flags(letters: str) -> Cell:
 def _change(delta: float | None) -> Cell:
     if delta is None:
         return ""
-    said = signed(delta)
-    return Text(said, "bold") if delta <= -2 else said
+    text = signed(delta)
+    return Text(text, "bold") if delta <= -2 else text
 
 
 def _status(scope: Scope, tasks: TaskList) -> Content:
@@ -180,12 +180,12 @@ def _status(scope: Scope, tasks: TaskList) -> Content:
 
 def _empty(scope: Scope) -> str:
     if scope.text or scope.flagged:
-        return "No task is left by the filter. Esc ends it."
+        return "No task matches the filter. Press Esc to clear it."
     return "This run has no tasks."
 
 
 def _details(sides: TaskSides) -> tuple[str, Sequence[Mark]]:
-    """The task, and a person's comment on it, under headings."""
+    """Return the task and the user's comment on it, under headings."""
     text, marks = task_words(sides.task, "all")
     if not sides.note.comment:
         return text, marks

@@ -38,7 +38,7 @@ async def test_token_where_they_part_is_told(store: Store, store_path: Path, stu
     async with app.run_test(size=size) as pilot:
         line = (await opened(pilot, app)).parting
         assert str(line.visual).startswith(
-            "Parts at token 17 of 43: 「は⏎」 p 0.41 → 0.12, instead its end p 0.20 → 0.30"
+            "Diverges at token 17/43: 「は⏎」 p 0.41 → 0.12, candidate (end) p 0.20 → 0.30"
         )
         assert line.region.height == 1
         assert line.region.bottom <= size[1]
@@ -49,7 +49,7 @@ async def test_answer_that_is_nowhere_parted_is_told_too(store: Store, store_pat
     app = QtuiApp(store_path)
     async with app.run_test() as pilot:
         line = (await opened(pilot, app)).parting
-        assert str(line.visual) == "Fed the baseline's 43 tokens, the candidate would say the same."
+        assert str(line.visual) == "The candidate predicts all 43 tokens of the baseline's answer."
 
 
 async def test_no_line_where_nothing_was_measured_and_one_once_it_is(
