@@ -65,7 +65,7 @@ def _engines() -> list[dict[str, Any]]:
     return [
         {
             "engine": state.engine,
-            "installed": state.installed,
+            "installed": state.is_installed,
             "versions": dict(state.versions),
             "accelerator": state.accelerator,
             "idle_gpu": state.idle_gpu,

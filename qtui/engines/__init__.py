@@ -1,4 +1,4 @@
-"""Ways to run a model. Each engine lives in a worker process of its own; see `protocol.answering` for what runner and worker say.
+"""The engines that run models, each in its own worker process; `protocol.answering` has the messages of runner and worker.
 
-Engines know nothing of the store: they are handed prompts and yield answers.
+Engines do not use the store: they get prompts and yield answers.
 """

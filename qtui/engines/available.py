@@ -56,12 +56,14 @@ class EngineState:
     idle_gpu: str = ""
 
     @property
-    def installed(self) -> bool:
+    def is_installed(self) -> bool:
+        """Whether all required distributions are installed."""
         return not self.missing
 
     @property
     def remedy(self) -> str:
-        return "" if self.installed else INSTALL_LLAMA_CPP if self.engine == "llama.cpp" else INSTALL
+        """The command that installs what is missing; empty if nothing is."""
+        return "" if self.is_installed else INSTALL_LLAMA_CPP if self.engine == "llama.cpp" else INSTALL
 
 
 def engines() -> list[EngineState]:
@@ -122,7 +124,7 @@ def _state(engine: EngineName) -> EngineState:
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of those of these distributions that are installed."""
+    """Return the versions of the distributions in `names` that are installed."""
     installed = {}
     for name in names:
         try:

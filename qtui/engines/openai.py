@@ -72,6 +72,7 @@ class OpenAIEngine:
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        """Answer all requests; see `Engine.answer`. Raises UserError if the endpoint cannot answer."""
         self.meter = Meter()
         with ThreadPoolExecutor(self.slots, thread_name_prefix="request") as pool:
             pending: set[Future[Answered | Unanswered]] = {pool.submit(self._ask, request) for request in requests}
@@ -79,7 +80,7 @@ class OpenAIEngine:
                 while pending:
                     done, pending = wait(pending, timeout=INTERVAL, return_when=FIRST_COMPLETED)
                     for finished in done:
-                        yield self._counted(finished.result())
+                        yield self._count_tokens(finished.result())
                     progress = self.meter.due(min(len(pending), self.slots))
                     if progress:
                         yield progress
@@ -87,6 +88,7 @@ class OpenAIEngine:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def facts(self) -> VariantFacts:
+        """Return what was measured while answering."""
         return self.meter.facts()
 
     @property
@@ -94,7 +96,7 @@ class OpenAIEngine:
         """The endpoint's address, for messages."""
         return endpoint.shown(self.variant.base_url)
 
-    def _counted(self, answered: Answered | Unanswered) -> Answered | Unanswered:
+    def _count_tokens(self, answered: Answered | Unanswered) -> Answered | Unanswered:
         if isinstance(answered, Answered):
             self.meter.prompt_tokens += answered.prompt_tokens
             self.meter.completion_tokens += answered.completion_tokens

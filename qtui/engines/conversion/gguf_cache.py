@@ -43,12 +43,12 @@ def quantized_gguf(
     home = cache_folder(weights.fingerprint, version)
     target = home / f"{weights.name}-{name}.gguf"
     if not target.is_file():
-        whole = lossless_gguf(weights, home, report, how or Conversion())
+        lossless = lossless_gguf(weights, home, report, how or Conversion())
         with _alone(home / "lock"):
             if not target.is_file():
                 phase = f"quantizing to {name}"
                 report(Loading(phase))
-                quantize.quantize(whole, target, name, progress=whole_percents(report, phase))
+                quantize.quantize(lossless, target, name, progress=whole_percents(report, phase))
     return target
 
 
@@ -69,27 +69,27 @@ def lossless_gguf(weights: Weights, home: Path, report: LoadingReport, how: Conv
     name = weights.name
     private_files.make_folder(home)
     try:
-        whole_type = llama_folder.lossless_type(weights.path)
+        lossless_type = llama_folder.lossless_type(weights.path)
     except converter.NeedsConverterError:
-        whole_type = "auto"
-    whole = home / f"{name}-{whole_type}.gguf"
+        lossless_type = "auto"
+    lossless = home / f"{name}-{lossless_type}.gguf"
     with _alone(home / "lock"):
-        if whole.is_file():
-            return whole
-        check_room(home, weights.file_bytes, whole.name)
+        if lossless.is_file():
+            return lossless
+        check_room(home, weights.file_bytes, lossless.name)
         try:
             report(Loading(f"converting {name} to GGUF"))
-            llama_folder.convert(weights, whole)
+            llama_folder.convert(weights, lossless)
         except converter.NeedsConverterError:
             converter.convert(
                 weights.path,
-                whole,
-                whole_type.lower(),
+                lossless,
+                lossless_type.lower(),
                 converter=how.converter,
                 trust_remote_code=how.trust_remote_code,
                 progress=lambda phase, fraction: report(Loading(phase, fraction)),
             )
-    return whole
+    return lossless
 
 
 @contextmanager

@@ -42,6 +42,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
+        """Seconds since the meter was created."""
         return time.perf_counter() - self.started
 
     def step(self, seconds: float, *, read: int, drawn: int, slots: int, active: int) -> None:

@@ -104,9 +104,9 @@ def groups(lengths: Sequence[int]) -> list[list[int]]:
 def chunks(group: Sequence[FedTokens]) -> Iterator[list[Piece]]:
     """Yield all tokens of a group in chunks of at most `CHUNK`. When a row is finished, the others get more tokens per chunk."""
     start = 0
-    while going := [row for row, fed in enumerate(group) if len(fed.ids) > start]:
-        end = start + max(1, CHUNK // len(going))
-        yield [_piece(row, group[row], start, end) for row in going]
+    while unfinished := [row for row, fed in enumerate(group) if len(fed.ids) > start]:
+        end = start + max(1, CHUNK // len(unfinished))
+        yield [_piece(row, group[row], start, end) for row in unfinished]
         start = end
 
 

@@ -78,6 +78,7 @@ class LlamaCppEngine:
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        """Answer all requests; see `Engine.answer`. Raises UserError if the model computes NaN."""
         self.meter = Meter(gpu_bytes=self.gpu_bytes)
         # The longest first: short answers then fill the gaps, and few slots are idle while the last answers end.
         waiting = deque(sorted(requests, key=self.longest_first))
@@ -96,7 +97,7 @@ class LlamaCppEngine:
             began = time.perf_counter()
             read = self._decode(active)
             drawing = [slot for slot in active if slot.row >= 0]
-            tokens = self._drawn(drawing)
+            tokens = self._draw(drawing)
             self.meter.step(
                 time.perf_counter() - began,
                 read=read,
@@ -117,6 +118,7 @@ class LlamaCppEngine:
                 yield progress
 
     def facts(self) -> VariantFacts:
+        """Return what was measured while answering."""
         return self.meter.facts()
 
     def _share(self, requests: Sequence[Request]) -> None:
@@ -130,7 +132,7 @@ class LlamaCppEngine:
         for start in range(0, self.shared, self.batch.size):
             self.batch.clear()
             self.batch.add_run(prefix[start : start + self.batch.size], start, 0, wants_logits=False)
-            self._compute()
+            self._decode_batch()
         for sequence in range(1, self.cache.slots):
             llama_cpp.llama_memory_seq_cp(memory, 0, sequence, -1, -1)
         self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
@@ -183,14 +185,14 @@ class LlamaCppEngine:
         for slot in active:
             slot.row = -1
         is_reading = any(slot.last < 0 for slot in active)
-        going = [] if is_reading else active
+        decoding = [] if is_reading else active
         batch.add_one_each(
-            [slot.last for slot in going], [slot.position for slot in going], [slot.sequence for slot in going]
+            [slot.last for slot in decoding], [slot.position for slot in decoding], [slot.sequence for slot in decoding]
         )
-        for row, slot in enumerate(going):
+        for row, slot in enumerate(decoding):
             slot.row = slot.output = row
             slot.position += 1
-        outputs, read = len(going), 0
+        outputs, read = len(decoding), 0
         for slot in active:
             piece = slot.prompt[slot.position : slot.position + batch.left]
             if slot.last >= 0 or not len(piece):
@@ -203,15 +205,15 @@ class LlamaCppEngine:
                 slot.row, slot.output = row, outputs
                 outputs += 1
         if batch.count:
-            self._compute()
+            self._decode_batch()
         return read
 
-    def _compute(self) -> None:
+    def _decode_batch(self) -> None:
         code = llama_cpp.llama_decode(self.cache.native, self.batch.native)
         if code:
             raise UserError(f"{self.model.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
 
-    def _drawn(self, drawing: Sequence[_Slot]) -> list[int]:
+    def _draw(self, drawing: Sequence[_Slot]) -> list[int]:
         """The next token of each answer."""
         if not drawing:
             return []

@@ -104,7 +104,7 @@ class LlamaModel:
         return not self.piece(token)
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """Return the ids of those of these texts that are single tokens."""
+        """Return the ids of those `texts` that are single tokens."""
         encoded = {text.encode() for text in texts}
         if not encoded:
             return {}

@@ -51,13 +51,13 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     model = LlamaModel(weights, compute=chosen, progress=whole_percents(send, "loading weights"))
     loaded = time.perf_counter() - started
     threads = job.threads or physical_cores()
-    bench = _Bench(model, job, threads)
+    benchmark = _Benchmark(model, job, threads)
     prompt_speeds, speeds = [], []
     began = time.perf_counter()
-    bench.once()  # the first pass reads the weights from disk and is not counted
+    benchmark.run_once()  # the first pass reads the weights from disk and is not counted
     for number in range(job.repeats):
         send(Loading("measuring", number / job.repeats))
-        prompt_speed, speed = bench.once()
+        prompt_speed, speed = benchmark.run_once()
         prompt_speeds.append(prompt_speed)
         speeds.append(speed)
         if number + 1 >= ENOUGH_REPEATS and time.perf_counter() - began > ENOUGH_SECONDS:
@@ -89,7 +89,7 @@ def _type_name(weights: Weights) -> str:
     return next((name for name, type_number in quantize.types().items() if type_number == number), weights.path.stem)
 
 
-class _Bench:
+class _Benchmark:
     """One context, used for all repeats."""
 
     def __init__(self, model: Any, job: BenchmarkJob, threads: int) -> None:
@@ -113,7 +113,7 @@ class _Bench:
         self.prompt = [draw.randrange(model.size) for _ in range(job.prompt_tokens)]
         self.new = [draw.randrange(model.size) for _ in range(job.new_tokens)]
 
-    def once(self) -> tuple[float, float]:
+    def run_once(self) -> tuple[float, float]:
         """Run one repeat. Returns the speeds of prompt reading and of generation, in tokens per second."""
         import llama_cpp
 

@@ -37,15 +37,15 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     if matrix:
         imatrix.read(matrix)
     weights = WeightsFinder(send).find_weights(job.source, llama_settings.check_settings)
-    whole, home = weights.path, weights.path.parent
+    gguf_path, home = weights.path, weights.path.parent
     if weights.is_folder:
         version = available.version_of("llama.cpp")
         how = gguf_cache.Conversion(Path(job.converter) if job.converter else None, job.trust_remote_code)
-        whole = gguf_cache.lossless_gguf(weights, gguf_cache.cache_folder(weights.fingerprint, version), send, how)
+        gguf_path = gguf_cache.lossless_gguf(weights, gguf_cache.cache_folder(weights.fingerprint, version), send, how)
         home = gguf_cache.cache_folder(
             weights.fingerprint, version, fingerprint.of_files(gguf_file.parts(matrix)) if matrix else ""
         )
-    source = gguf_source.read(whole)
+    source = gguf_source.read(gguf_path)
     send(
         PreparedSource(
             path=str(source.path),
@@ -75,15 +75,15 @@ def _forecast(source: gguf_source.Source, requested: str, matrix: Path | None) -
     """The forecast of one type. A type that is known to fail is reported here, before any quantization starts."""
     try:
         name = quantize.type_name(requested)
-        reckoned = quantize.forecast(source, name, matrix)
+        expected = quantize.forecast(source, name, matrix)
     except UserError as error:
         return TypeForecast(requested, reason=str(error))
-    if not matrix and (reckoned.needs_imatrix or name in NEEDS_IMATRIX):
+    if not matrix and (expected.needs_imatrix or name in NEEDS_IMATRIX):
         return TypeForecast(
             name,
             f"{name} needs an importance matrix: pass one with --imatrix FILE (llama.cpp's llama-imatrix creates it)",
         )
-    return TypeForecast(name, file_bytes=reckoned.file_bytes, bits=reckoned.bits, number=quantize.types()[name])
+    return TypeForecast(name, file_bytes=expected.file_bytes, bits=expected.bits, number=quantize.types()[name])
 
 
 if __name__ == "__main__":

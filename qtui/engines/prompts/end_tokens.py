@@ -14,7 +14,7 @@ class Vocabulary(Protocol):
     """The vocabulary of an engine's model."""
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """Return the ids of those of these texts that are single tokens."""
+        """Return the ids of those `texts` that are single tokens."""
         ...
 
     def is_special(self, token: int) -> bool:

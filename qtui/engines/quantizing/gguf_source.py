@@ -51,10 +51,10 @@ def read(path: Path) -> Source:
             tensor_bytes += size
     if not weights or not headers[0].architecture:
         raise UserError(f"{path}: contains no model weights, so there is nothing to quantize")
-    most = max(weights, key=lambda kind: weights[kind])
+    main_type = max(weights, key=lambda kind: weights[kind])
     return Source(
         path=files[0],
-        precision=_NAMES.get(most, str(most)),
+        precision=_NAMES.get(main_type, str(main_type)),
         parameters=sum(weights.values()),
         tensor_bytes=tensor_bytes,
         file_bytes=sum(file.stat().st_size for file in files),

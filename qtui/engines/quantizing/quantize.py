@@ -76,14 +76,14 @@ def forecast(source: gguf_source.Source, precision: str, imatrix: Path | None = 
     name = type_name(precision)
     if name in NOT_MADE:
         raise UserError(f"{name}: {NOT_MADE[name]}")
-    around = source.file_bytes - source.tensor_bytes
-    if not _can_reckon():
+    other_bytes = source.file_bytes - source.tensor_bytes
+    if not _can_forecast():
         bits = NOMINAL_BITS.get(name, 16.0)
-        return Forecast(around + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
+        return Forecast(other_bytes + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
     report = _run(source.path, source.path, name, imatrix=imatrix, dry_run=True)
     tensor_bytes = int(report.mebibytes * (1 << 20))
     bits = report.bits if report.bits is not None else tensor_bytes * 8 / source.parameters
-    return Forecast(around + tensor_bytes, bits, report.needs_imatrix, report.fallback)
+    return Forecast(other_bytes + tensor_bytes, bits, report.needs_imatrix, report.fallback)
 
 
 def quantize(
@@ -105,8 +105,8 @@ def quantize(
     with unfinished.atomic_target(target) as path:
         report = _run(whole.path, path, name, threads=threads, imatrix=imatrix, progress=progress)
     size = target.stat().st_size
-    reckoned = (size - whole.file_bytes + whole.tensor_bytes) * 8 / whole.parameters
-    return Quantized(size, report.bits or reckoned, report.fallback, time.perf_counter() - started)
+    computed_bits = (size - whole.file_bytes + whole.tensor_bytes) * 8 / whole.parameters
+    return Quantized(size, report.bits or computed_bits, report.fallback, time.perf_counter() - started)
 
 
 class _LogReport:
@@ -172,7 +172,7 @@ def _importance(path: Path | None) -> Any:
     return imatrix.native(imatrix.read(path))
 
 
-def _can_reckon() -> bool:
+def _can_forecast() -> bool:
     import llama_cpp
 
     return any(field[0] == "dry_run" for field in llama_cpp.llama_model_quantize_params._fields_)

@@ -11,6 +11,7 @@ from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, 
 
 
 def main() -> None:
+    """Read one SelfTestJob from stdin, write the outcomes to stdout, and end the process."""
     faulthandler.enable()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     protocol = os.dup(sys.stdout.fileno())

@@ -18,6 +18,7 @@ _TOLERANCE = {"float32": 2e-3, "float16": 5e-3, "bfloat16": 2e-2}
 
 
 def main() -> None:
+    """Read one SelfTestJob from stdin, write the outcomes to stdout, and end the process."""
     faulthandler.enable()
     protocol = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -50,7 +51,7 @@ def _cuda_state() -> tuple[bool, str]:
 
     import torch
 
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if torch.cuda.is_available():
@@ -58,7 +59,7 @@ def _cuda_state() -> tuple[bool, str]:
                 return True, ""
         except RuntimeError as error:
             return False, str(error).splitlines()[0]
-    return False, str(heard[-1].message).splitlines()[0] if heard else ""
+    return False, str(caught[-1].message).splitlines()[0] if caught else ""
 
 
 def _outcome(case: CaseName) -> Outcome:

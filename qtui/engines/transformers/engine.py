@@ -77,30 +77,32 @@ class TransformersEngine:
         self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
+        """Answer all requests; see `Engine.answer`. Raises UserError if the model computes NaN."""
         self.meter = Meter()
         possible = []
         for request in requests:
-            reason = self._impossible(request)
+            reason = self._reason_against(request)
             if reason:
                 yield Unanswered(request.index, reason)
             else:
                 possible.append(request)
-        yield from self._all(possible)
+        yield from self._answer_all(possible)
 
     def facts(self) -> VariantFacts:
+        """Return what was measured while answering."""
         facts = self.meter.facts()
         if not torch.cuda.is_available():
             return facts
         devices = range(torch.cuda.device_count())
         return replace(facts, peak_gpu_bytes=sum(torch.cuda.max_memory_reserved(device) for device in devices))
 
-    def _impossible(self, request: Request) -> str:
+    def _reason_against(self, request: Request) -> str:
         length = len(self.prompts[request.index])
         if answer_text.token_budget(length, request.sampling, self.context) <= 0:
             return answer_text.too_long_message(length, self.context)
         return "" if length else answer_text.EMPTY
 
-    def _all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
+    def _answer_all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
         """Answer every request. Whenever memory runs out, the number of rows is halved."""
         left = {request.index: request for request in requests}
         prompt_tokens = completion_tokens = 0
@@ -197,25 +199,25 @@ class TransformersEngine:
         self._check_finite(logits)
         while True:
             drawn = _draw(rows, logits)
-            going = []
+            unfinished = []
             for place, (row, token) in enumerate(zip(rows, drawn, strict=True)):
                 answered = self._take(row, token)
                 if answered:
                     yield answered
                 else:
-                    going.append(place)
-            if not going:
+                    unfinished.append(place)
+            if not unfinished:
                 return
-            progress = self.meter.due(len(going))
+            progress = self.meter.due(len(unfinished))
             if progress:
                 yield progress
-            if len(going) < len(rows):
-                rest = torch.tensor(going, device=self.device)
+            if len(unfinished) < len(rows):
+                rest = torch.tensor(unfinished, device=self.device)
                 if cache is not None:
                     cache.batch_select_indices(rest)
                 ids, mask, positions = ids[rest], mask[rest], positions[rest]
-                rows = [rows[place] for place in going]
-            new = torch.tensor([[drawn[place]] for place in going], device=self.device)
+                rows = [rows[place] for place in unfinished]
+            new = torch.tensor([[drawn[place]] for place in unfinished], device=self.device)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
             following = positions[:, -1:] + 1
             ids = torch.cat([ids, new], dim=1) if cache is None else new
@@ -264,11 +266,11 @@ class TransformersEngine:
         row.last = token
         row.generated += 1
         if token in row.end_ids:
-            return _ended(row, "stop", row.generated - 1)
+            return _finish(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
         if row.text.add(self.tokenizer.piece(token)):
-            return _ended(row, "stop", row.generated)
-        return _ended(row, "length", row.generated) if row.generated >= row.token_budget else None
+            return _finish(row, "stop", row.generated)
+        return _finish(row, "length", row.generated) if row.generated >= row.token_budget else None
 
 
 def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
@@ -277,7 +279,7 @@ def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
     return [row.sampler.draw(logits[place]) for place, row in enumerate(rows)]
 
 
-def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
+def _finish(row: _Row, reason: Any, tokens: int) -> Answered:
     return Answered(
         index=row.request.index,
         text=row.text.text,

@@ -57,8 +57,8 @@ class RowCache(transformers.Cache):
         if row == len(self.lengths):
             self.lengths.append(0)
         self.lengths[row] = length
-        for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine.put(row, length, theirs.keys[place], theirs.values[place])
+        for layer, source in zip(self.layers, other.layers, strict=True):
+            layer.put(row, length, source.keys[place], source.values[place])
 
     def drop(self, row: int) -> None:
         """Remove a row. The last row takes its place."""

@@ -66,7 +66,7 @@ class HubTokenizer:
         return piece
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """Return the ids of those of these texts that are single tokens."""
+        """Return the ids of those `texts` that are single tokens."""
         if not texts:
             return {}
         vocabulary = self.library.get_vocab()

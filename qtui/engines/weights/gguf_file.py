@@ -123,7 +123,7 @@ class GgufHeader:
             return reader.string()
 
     def tokens_among(self, texts: Collection[str]) -> list[str]:
-        """Return those of these texts that are tokens of the vocabulary."""
+        """Return those `texts` that are tokens of the vocabulary."""
         tokens = self.values.get("tokenizer.ggml.tokens")
         if isinstance(tokens, list):
             return [token for token in tokens if token in texts]
