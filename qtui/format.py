@@ -1,4 +1,4 @@
-"""Numbers, sizes and times as a reader sees them: a true minus sign, a sign where a number is a change, `–` where there is none."""
+"""Numbers, sizes and times for a reader: a typographic minus, a sign on changes, `–` for a missing value."""
 
 import time
 
@@ -39,7 +39,7 @@ def change(share: float | None) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """`p = 0.031`, `p < 0.001`, beside a test that has a line of its own."""
+    """`p = 0.031`, `p < 0.001`, for a test on a line of its own."""
     return NONE if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
@@ -48,9 +48,9 @@ def p_in_sentence(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
 
 
-def count(amount: int, what: str) -> str:
+def count(amount: int, noun: str) -> str:
     """`1 take`, `3 takes`."""
-    return f"{amount} {what}{'' if amount == 1 else 's'}"
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def size(amount: float | None, places: int = 1) -> str:

@@ -1,6 +1,6 @@
-"""The words of qtui as types: what parts hand to each other. Values only, no behaviour but what follows from the fields.
+"""The terms of qtui as types: the records that its parts exchange. Values only, with properties derived from the fields.
 
-Every record is frozen. Where a field may be unknown (an import does not know the sampling of a study), its type says so.
+Every record is frozen. A field that may be unknown (an import does not know the sampling of a study) has a type that allows it.
 """
 
 import hashlib
@@ -13,24 +13,24 @@ from qtui.variant_facts import VariantFacts
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
-"""What a variant is there for: see `experiment.roles` for the last two."""
+"""The purpose of a variant: see `experiment.roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
 NOISE_FLOOR: Role = "noise floor"
 UNKNOWN = "unknown"
-"""A condition or a fact that nobody recorded: of an import, of a model that the catalog does not know."""
+"""A condition or fact that was not recorded: of an import, or of a model that is not in the catalog."""
 NOTHING_TO_DO = "nothing to do"
-"""Outcome of a later attempt of a run that found everything done: no work."""
+"""Outcome of a later attempt without new answers or grades, because everything was done."""
 
 
 def content_hash(*parts: Any) -> str:
-    """SHA-256 over the canonical JSON of the parts, as 64 hexadecimal digits."""
+    """Return the SHA-256 of the canonical JSON of the parts, as 64 hexadecimal digits."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One instruction. `reference` is a model answer, `criteria` what the grader looks at; both may be empty."""
+    """One instruction. `reference` is a model answer, `criteria` are for the grader; both may be empty."""
 
     input: str
     reference: str = ""
@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskSet:
-    """An ordered list of tasks. The hash is over their content and order, not over the name or where they came from."""
+    """An ordered list of tasks. The hash is over their content and order, not over the name or the source."""
 
     name: str
     tasks: tuple[Task, ...]
@@ -56,7 +56,7 @@ class TaskSet:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How answers are drawn. The defaults are greedy and leave every filter of an engine off."""
+    """Sampling settings. The defaults are greedy, with every filter of an engine off."""
 
     max_tokens: int = 1024
     temperature: float = 0.0
@@ -69,32 +69,32 @@ class Sampling:
     samples: int = 1
     """Answers per task; more than one needs a temperature above 0."""
     stop: tuple[str, ...] = ()
-    """Texts that end an answer, beside the end token of the model."""
+    """Texts that end an answer, in addition to the model's end token."""
 
     def conditions(self) -> str:
-        """Canonical JSON of what decides an answer's content: everything but how many samples were asked for."""
+        """Return canonical JSON of the settings that decide an answer's content: all but the number of samples."""
         values = asdict(self)
         del values["samples"]
         return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     def for_sample(self, sample: int) -> "Sampling":
-        """The sampling of one answer: its seed depends on the sample number alone, so order and batch do not matter."""
+        """Return the sampling of one answer: its seed depends on the sample number only, so order and batch do not matter."""
         return replace(self, seed=self.seed + sample, samples=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """Where the prompt of a model comes from, the same for all its variants.
+    """The source of a model's prompts, the same for all its variants.
 
-    `template` is the text of a Jinja chat template. Where it is None the template is read from `weights` (the baseline's), and
-    where those have none the task's input is the prompt as it is.
+    `template` is the text of a Jinja chat template. If it is None, the template is read from `weights` (the baseline's); if those
+    have none, the prompt is the task's input unchanged.
     """
 
     template: str | None = None
     weights: str | None = None
     system: str | None = None
     bos: bool | None = None
-    """Whether one BOS token goes before the prompt; None lets the tokenizer of `weights` say, for both sides alike."""
+    """Whether prompts begin with one BOS token; None means as the tokenizer of `weights` says, for all variants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +105,22 @@ class VariantSpec:
     name: str
     engine: EngineName
     weights: str
-    """A folder or .gguf file, a hub id, `hub-repo:file.gguf`, a catalog name; for `openai` the name the endpoint knows."""
+    """A folder or .gguf file, a hub id, `hub-repo:file.gguf`, a catalog name; for `openai` the endpoint's name of the model."""
     precision: str
-    """`float32`, `Q4_K_M`, …; by default the variant's name where the engine knows such a type."""
+    """`float32`, `Q4_K_M`, …; by default the variant's name if the engine knows such a type."""
     role: Role = "candidate"
     seed_offset: int = 0
     """Added to the seed of the experiment's sampling."""
     slots: int | None = None
-    """How many answers are decoded at once (requests in flight for `openai`); None lets the device say. Part of the key."""
+    """Number of answers decoded at once (requests in flight for `openai`); None depends on the device. Part of the key."""
     context: int | None = None
-    """Tokens per answer, prompt included; None lets the engine take what prompts and max_tokens need."""
+    """Tokens per answer, prompt included; None means what prompts and max_tokens need."""
     threads: int | None = None
     base_url: str | None = None
-    """Address of an endpoint, perhaps with `${NAME}` for the value of an environment variable; see `endpoint`."""
+    """Address of an endpoint, possibly with `${NAME}` for the value of an environment variable; see `qtui.endpoints`."""
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
-    """Of an endpoint: `chat` lets it apply the model's template, `completions` sends the prompt as qtui renders it."""
+    """API of an endpoint: with `chat` it applies the model's template, with `completions` it gets the prompt rendered by qtui."""
     trust_remote_code: bool = False
 
     @property
@@ -130,16 +130,16 @@ class VariantSpec:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSpec:
-    """A grader. `label` is what screens and exports call it."""
+    """A grader. `label` is its name on screens and in exports."""
 
     kind: Literal["reference", "openai"]
     model: str = ""
     base_url: str | None = None
-    """As of a variant."""
+    """As in `VariantSpec`."""
     api_key_env: str = "OPENAI_API_KEY"
     takes: int = 1
     prompt: str | None = None
-    """Text of the prompt template with {input_text} {output_text} {eval_aspect} {pred}; None is qtui's own."""
+    """Text of the prompt template with {input_text} {output_text} {eval_aspect} {pred}; None is qtui's template."""
     concurrency: int = 8
     temperature: float = 0.0
     max_tokens: int = 1024
@@ -151,7 +151,7 @@ class JudgeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One variant's text for one task and sample, as an engine gave it. `key` names everything that decided it."""
+    """One variant's text for one task and sample, as the engine returned it. `key` is the hash of everything that decides it."""
 
     key: str
     text: str
@@ -159,14 +159,14 @@ class Answer:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float | None = None
-    """From the moment the answer took a slot to its last token."""
+    """Seconds from the start in a slot to the last token."""
     prompt_ids_hash: str = ""
-    """Of the prompt's token ids; empty where they are not known (an endpoint, an import)."""
+    """Hash of the prompt's token ids; empty if they are unknown (an endpoint, an import)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One judge's 1–5 for one answer and one take. `grade` None is *ungraded*: asked, and no readable reply."""
+    """One judge's 1–5 for one answer and one take. `grade` None is *ungraded*: the judge's reply could not be read."""
 
     key: str
     judge: str
@@ -174,13 +174,13 @@ class Grade:
     grade: int | None
     reason: str = ""
     fingerprint: str = ""
-    """Hash of the judge's settings (model, prompt template, sampling); grades of two fingerprints are not the same scale."""
+    """Hash of the judge's settings (model, prompt template, sampling); grades of different fingerprints are on different scales."""
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """A token with its probability on both sides. `text` is empty for a token that ends an answer."""
+    """A token with its probabilities under both variants. `text` is empty for a token that ends an answer."""
 
     text: str
     baseline_p: float
@@ -189,9 +189,9 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """Where a candidate would first have said something else: `baseline` and `candidate` are the likeliest tokens there.
+    """Where the likeliest tokens of the two sides first differ: `baseline` and `candidate` are these tokens.
 
-    `token` and `character` count from 0 and are places in the baseline's answer.
+    `token` and `character` are positions in the baseline's answer, from 0.
     """
 
     token: int
@@ -202,10 +202,10 @@ class Parting:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDivergence:
-    """A candidate against one answer of the baseline, token by token. `key` names everything that decided it.
+    """Divergence of a candidate on one answer of the baseline, token by token. `key` is the hash of everything that decides it.
 
-    `kl`, `baseline_logp` and `candidate_logp` are little-endian float32, one per token: the divergence of the distributions there
-    and the log-probability of the answer's own token, in nats. `flags` is a byte per token: 1 both sides have the same
+    `kl`, `baseline_logp` and `candidate_logp` are little-endian float32, one per token: the divergence of the distributions at
+    that token and the log-probabilities of the answer's token, in nats. `flags` is a byte per token: 1 both sides have the same
     likeliest token, 2 the answer's token is the baseline's likeliest.
     """
 
@@ -215,7 +215,7 @@ class AnswerDivergence:
     candidate_logp: bytes
     flags: bytes
     parting: Parting | None
-    """None where both sides have the same likeliest token throughout."""
+    """None if both sides have the same likeliest token everywhere."""
 
     @property
     def tokens(self) -> int:
@@ -224,7 +224,7 @@ class AnswerDivergence:
 
 @dataclass(frozen=True, slots=True)
 class VariantProgress:
-    """What the store knows of one variant of a run, counts included."""
+    """One variant of a run as stored, with counts of its answers."""
 
     id: int
     run_id: int
@@ -238,7 +238,7 @@ class VariantProgress:
     state: str
     """waiting, preparing, loading, answering, done, failed or cancelled."""
     phase: str
-    """One line on what the worker is doing now, e.g. `quantizing`; empty when there is nothing to say."""
+    """The current activity of the worker in one line, e.g. `quantizing`; empty if none."""
     reason: str
     """Why the variant failed; empty otherwise."""
     expected: int
@@ -246,15 +246,15 @@ class VariantProgress:
     empty: int
     truncated: int
     role: str = "candidate"
-    """Of `Role`."""
+    """One of `Role`."""
     facts: VariantFacts = field(default_factory=VariantFacts)
-    """What the worker found in its files and measured."""
+    """Facts that the worker read from its files and measured."""
     last_answered: float | None = None
-    """When the last answer was kept (seconds since the epoch)."""
+    """When the last answer was stored (seconds since the epoch)."""
     broke_off: float | None = None
-    """When the last one was kept before the variant was loaded once more, after the run was interrupted; None if it never was.
+    """When the last answer before an interruption was stored, if the variant was then loaded again; else None.
 
-    For runs of an older qtui, which kept no attempts.
+    For runs of an older qtui, which stored no attempts.
     """
 
 
@@ -271,14 +271,14 @@ class JudgeProgress:
     graded: int
     ungraded: int
     last_graded: float | None = None
-    """When the last grade was kept (seconds since the epoch)."""
+    """When the last grade was stored (seconds since the epoch)."""
     fingerprint: str = ""
     """Hash of the judge's settings, as in its grades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A stretch in which a runner worked on a run. Times are seconds since the epoch."""
+    """A period in which a runner worked on a run. Times are seconds since the epoch."""
 
     host: str
     pid: int
@@ -286,15 +286,15 @@ class Attempt:
     seen: float
     """The runner's last heartbeat."""
     ended: float | None
-    """None while the runner works; also where it was killed, until the run is resumed."""
+    """None while the runner works, and after it was killed until the run is resumed."""
     outcome: str
     """done, failed, cancelled, interrupted or NOTHING_TO_DO; empty before the end."""
     paused_seconds: float
-    """Of pauses that are over."""
+    """Total length of the pauses that have ended."""
     paused_since: float | None
 
     def active_seconds(self, now: float | None = None) -> float:
-        """Without pauses; until `now` where the runner still works, else until its end or its last heartbeat."""
+        """Return the seconds without pauses, until `now` if that is given, else until the end or the last heartbeat."""
         until = now if now is not None else self.seen if self.ended is None else self.ended
         pause = until - self.paused_since if self.paused_since is not None else 0.0
         return max(0.0, until - self.started - self.paused_seconds - max(0.0, pause))
@@ -310,7 +310,7 @@ class RunSummary:
     origin: str
     """The experiment's file, or the folder that was imported."""
     state: str
-    """running, paused, done, failed, cancelled, or interrupted: begun, not ended, and nobody holds its lease."""
+    """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner."""
     reason: str
     task_set: str
     tasks: int
@@ -322,18 +322,18 @@ class RunSummary:
     attempts: tuple[Attempt, ...] = ()
     """The oldest first."""
     ends: tuple[str, ...] = ()
-    """What ends its runner although nobody cancels it, as words after "ends": `with Slurm job 4711`. What ended a runner stays."""
+    """Events that will end the runner, as words after "ends": `with Slurm job 4711`. Kept after they have ended it."""
     ends_at: float | None = None
-    """When at the latest; None where that is not known."""
+    """The latest time of that; None if unknown."""
 
     @property
     def active(self) -> bool:
         return self.state in ("running", "paused")
 
     def active_seconds(self, now: float) -> float | None:
-        """How long runners worked on the run, without pauses and without the time between two attempts.
+        """Return the active time: excludes pauses and the gap between an interruption and the resume.
 
-        An attempt that found nothing to do is no work. None where an older qtui worked on the run: it kept no attempts.
+        An attempt with nothing to do does not count. None if an older qtui worked on the run: it stored no attempts.
         """
         if self.started is None or not self.attempts or self.attempts[0].started > self.started:
             return None

@@ -1,7 +1,7 @@
-"""What is known of one variant of a run beside its answers: what a worker found in its files, measured, and says of its progress.
+"""Facts about one variant of a run: read from its files, measured, or reported as progress by its worker.
 
-The store keeps it as JSON. A fact that is not known is absent there and None here. Keys of another version of qtui are kept in
-`other`, so that a store that two versions use loses nothing.
+The store has them as JSON. An unknown fact is absent there and None here. Keys of another version of qtui are kept in `other`, so
+that nothing is lost in a store that two versions use.
 """
 
 import json
@@ -23,62 +23,62 @@ class VariantFacts:
     tensor_bytes: int | None = None
     """The size of the tensors alone, as llama.cpp counts it."""
     parameters: int | None = None
-    """How many weights the model has."""
+    """The number of the model's weights."""
     stored_as: str | None = None
     """llama.cpp's name of the type of the file, such as `Q4_K - Medium`."""
     dtype: str | None = None
-    """What transformers computes in, such as `float32`."""
+    """The type in which transformers computes, such as `float32`."""
 
     engine_version: str | None = None
     """Name and version of the packages that compute."""
     device: str | None = None
-    """What the model is computed on, such as `cuda`; with an endpoint, its address."""
+    """The device that computes, such as `cuda`; with an endpoint, its address."""
     library: dict[str, str] | None = None
-    """What the engine's library says of itself: instructions, devices, back ends."""
+    """The engine's library as it describes itself: instructions, devices, back ends."""
     compute_notes: tuple[str, ...] | None = None
-    """For the user: what is not computed as it should be, and what mends it."""
+    """Notes for the user: what is not computed as it should be, and how to fix it."""
     rearranges_weights: bool | None = None
-    """Of llama.cpp on a CPU: whether weights are kept in the order that its fastest kernels want."""
+    """Whether llama.cpp on a CPU rearranges weights for its fastest kernels."""
 
     prompt_format: str | None = None
-    """Which chat template made the prompts, in words."""
+    """A description of the prompts' chat template."""
     bos: bool | None = None
     """Whether prompts begin with a BOS token."""
     stop_tokens: tuple[str, ...] | None = None
     """Texts of the tokens that end an answer."""
 
     slots_asked: int | None = None
-    """How many answers are to be under way at once; part of the answers' keys."""
+    """The requested number of answers in progress at once; part of the answers' keys."""
     slots: int | None = None
-    """How many memory has room for."""
+    """The number of slots that fit into memory."""
     context: int | None = None
     """Tokens that prompt and answer may have together."""
     shared_prompt_tokens: int | None = None
-    """How many tokens all prompts begin with alike, which are read once."""
+    """The length in tokens of the common beginning of all prompts, which is read once."""
     threads: int | None = None
-    """Threads that compute."""
+    """The number of computing threads."""
     load_seconds: float | None = None
-    """How long loading took."""
+    """The duration of loading."""
 
     loading_fraction: float | None = None
-    """0 to 1, how far the present phase of loading is; None when nothing is loading or its length is not known."""
+    """Progress of the current loading phase, 0 to 1; None if nothing is loading or its length is unknown."""
     known: int | None = None
-    """Answers that the store had already when the worker planned."""
+    """The number of answers that the store had when the worker planned."""
     answering_started: float | None = None
     """When answering began, in seconds since the epoch; moved by the length of each pause."""
     active: int | None = None
-    """Answers under way now."""
+    """The number of answers in progress."""
     rss_bytes: int | None = None
-    """Memory of the worker now."""
+    """Current memory of the worker."""
     gpu_bytes: int | None = None
-    """Memory on GPUs now."""
+    """Current memory of the worker on GPUs."""
 
     prompt_tokens: int | None = None
-    """Of all prompts read since loading."""
+    """Tokens of all prompts read since loading."""
     completion_tokens: int | None = None
-    """Of all answers since loading."""
+    """Tokens of all answers since loading."""
     seconds: float | None = None
-    """How long answering took."""
+    """The duration of answering."""
     tokens_per_second: float | None = None
     """Tokens of answers, over the whole time of answering."""
     prompt_speed: float | None = None
@@ -86,42 +86,42 @@ class VariantFacts:
     generation_speed: float | None = None
     """Tokens of answers per second of passes that read no prompt."""
     idle_slot_share: float | None = None
-    """0 to 1, which part of the slots had nothing to do, over all passes."""
+    """Share of idle slots over all passes, 0 to 1."""
     peak_rss_bytes: int | None = None
-    """The most memory that the worker had."""
+    """Peak memory of the worker."""
     peak_gpu_bytes: int | None = None
-    """The most memory that the worker had on GPUs."""
+    """Peak memory of the worker on GPUs."""
 
     other: dict[str, Any] = field(default_factory=dict)
-    """Facts under keys that this version does not know, or with values of another kind than it expects."""
+    """Facts with keys that this version does not know, or with values of an unexpected type."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known yet."""
+        """Return whether there are no facts yet."""
         return not self.values()
 
     def values(self) -> dict[str, Any]:
-        """The facts that are known, by their keys."""
-        known = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "other")
-        return {**{name: value for name, value in known if value is not None}, **self.other}
+        """Return the known facts by key."""
+        facts = ((each.name, getattr(self, each.name)) for each in fields(self) if each.name != "other")
+        return {**{name: value for name, value in facts if value is not None}, **self.other}
 
 
 def from_json(text: str) -> VariantFacts:
-    """The facts in a JSON object, of any version of qtui."""
+    """Return the facts in a JSON object that any version of qtui wrote."""
     return from_values(json.loads(text))
 
 
 def from_values(values: dict[str, Any]) -> VariantFacts:
-    """The facts by their keys. A value that is not of its field's kind is left in `other`."""
-    known: dict[str, Any] = {}
+    """Return the facts in a mapping. A value of an unexpected type is kept in `other`."""
+    facts: dict[str, Any] = {}
     other: dict[str, Any] = {}
     for name, value in values.items():
         fits = _FITS.get(name)
         if fits is None or not fits(value):
             other[name] = value
         else:
-            known[name] = tuple(value) if isinstance(value, list) else value
-    return VariantFacts(**known, other=other)
+            facts[name] = tuple(value) if isinstance(value, list) else value
+    return VariantFacts(**facts, other=other)
 
 
 def _is_number(value: object) -> bool:
@@ -149,4 +149,4 @@ _CHECKS: dict[Any, Callable[[object], bool]] = {
     dict[str, str] | None: _are_named_texts,
 }
 _FITS = {each.name: _CHECKS[each.type] for each in fields(VariantFacts) if each.name != "other"}
-"""By the name of a fact, whether a value is of its kind."""
+"""Check of a value's type by name of the fact."""

@@ -1,9 +1,9 @@
-"""Did the candidate's behaviour change, whatever the score says? A second axis, and one that needs no judge.
+"""Whether the candidate's behaviour changed, independently of its score and without a judge.
 
-A model can keep its mean grade and answer half as long (Swallow-7B of the study: score difference 0.00, length −52 %).
+A model can keep its mean grade while its answers become half as long (Swallow-7B of the study: difference 0.00, length −52 %).
 Per pair there are four tests: Wilcoxon's signed-rank test on stripped lengths, and McNemar's exact test on answers that
 are shorter than 20 characters, loop, or have new Latin words. All tests of an experiment are adjusted together (Holm);
-below 0.05 it changed.
+an adjusted p value below 0.05 means that the behaviour changed.
 
 Sources: Wilcoxon (1945); McNemar (1947) in its exact binomial form.
 """
@@ -46,15 +46,15 @@ TESTED: dict[McNemarName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BehaviourTest:
-    """One test of a pair: its unadjusted p value (None: nothing to go on) and what it saw, in words."""
+    """One test of a pair: its unadjusted p value (None if it cannot be computed) and the observation in words."""
 
     p: float | None
-    saw: str
+    observation: str
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`name` is None where there was no pair of answers to look at. `p` is the smallest adjusted p value."""
+    """`name` is None if there are no pairs of answers. `p` is the smallest adjusted p value."""
 
     name: BehaviourName | None
     reasons: tuple[str, ...]
@@ -72,13 +72,13 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     return McNemar(gained, lost, sign_test(gained, lost))
 
 
-def mcnemar_of(pair: Pair) -> dict[str, McNemar]:
-    """McNemar of every flag of a pair."""
+def mcnemar_tests(pair: Pair) -> dict[str, McNemar]:
+    """Return the McNemar test of every flag of a pair."""
     return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
 
 
-def judge_pairs(pairs: Sequence[Pair]) -> list[Behaviour]:
-    """The behaviour of every pair, in order; the tests of all pairs of one experiment are one Holm family."""
+def pair_behaviours(pairs: Sequence[Pair]) -> list[Behaviour]:
+    """Return the behaviour of every pair, in order; the tests of all pairs of one experiment are one Holm family."""
     tests = [behaviour_tests(pair) for pair in pairs]
     families: dict[Any, list[tuple[int, int]]] = {}
     for i, pair in enumerate(pairs):
@@ -91,20 +91,20 @@ def judge_pairs(pairs: Sequence[Pair]) -> list[Behaviour]:
 
 
 def behaviour_tests(pair: Pair) -> list[BehaviourTest]:
-    """The four tests of one pair, unadjusted: stripped length, then short, looping, new Latin words."""
-    found = [_length_test(*pair.by_task("length"))]
-    for name, what in TESTED.items():
+    """Return the four tests of one pair, unadjusted: stripped length, then short, looping, new Latin words."""
+    tests = [_length_test(*pair.by_task("length"))]
+    for name, label in TESTED.items():
         flag = mcnemar(*pair.by_task(MCNEMAR[name]))
-        found.append(BehaviourTest(flag.p, f"{what}: {flag.gained} gained, {flag.lost} lost (McNemar"))
-    return found
+        tests.append(BehaviourTest(flag.p, f"{label}: {flag.gained} gained, {flag.lost} lost (McNemar"))
+    return tests
 
 
 def conclude(tests: Sequence[BehaviourTest], adjusted: Sequence[float | None], *, n: int) -> Behaviour:
-    """Changed where an adjusted p value is below 0.05; each reason says what, and by which test."""
+    """Return `changed` if an adjusted p value is below 0.05; each reason names an observation and its test."""
     if n == 0:
         return Behaviour(None, (), None)
     reasons = tuple(
-        f"{test.saw}, {p_in_sentence(p)})"
+        f"{test.observation}, {p_in_sentence(p)})"
         for test, p in zip(tests, adjusted, strict=True)
         if p is not None and p < LEVEL
     )

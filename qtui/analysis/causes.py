@@ -1,9 +1,9 @@
-"""Why a score moved: the paired difference split by what happened to the answers.
+"""Causes of a difference in scores: the paired difference, decomposed by kinds of answers.
 
-Every pair of answers belongs to exactly one kind, the first that fits, and a kind fits where exactly one of the two
-answers has it: two empty answers explain no difference. The contributions are sums of d over the pairs of a kind, divided
-by the number of tasks, so they add up to the whole difference. Bookkeeping, not a causal proof: an answer that loops may
-have been lost anyway.
+Every pair of answers belongs to exactly one kind, the first that applies. A kind applies if exactly one of the two
+answers is of it: two empty answers explain no difference. The contributions are sums of d over the pairs of a kind, divided
+by the number of tasks, so they add up to the whole difference. This is bookkeeping, not a proof of causes: a looping answer may
+have been bad for another reason too.
 """
 
 from typing import Literal
@@ -17,7 +17,7 @@ from qtui.figures.scores import ScoreCause
 Kind = Literal["empty", "truncated", "looping", "other language", "much shorter", "the rest"]
 
 MUCH_SHORTER = 0.5
-"""A candidate's answer below this share of the baseline's length is much shorter."""
+"""Share of the baseline's length below which a candidate's answer is much shorter."""
 
 _FLAGS: dict[Kind, str] = {
     "empty": "empty",
@@ -28,9 +28,9 @@ _FLAGS: dict[Kind, str] = {
 
 
 def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[ScoreCause, ...]:
-    """Split the mean over tasks of d (answers,), ordered as the rows of `Pair.answers` given here, by kind.
+    """Decompose by kind the mean over tasks of d (answers,), which is in the order of the rows of `pair_answers`.
 
-    A task's samples share its weight equally. Kinds without an answer are left out. Empty where there is no answer.
+    A task's samples share its weight equally. Kinds without an answer are left out; empty without answers.
     """
     values = np.asarray(d, dtype=np.float64)
     if values.size == 0:
@@ -38,20 +38,20 @@ def decompose(pair_answers: pd.DataFrame, d: npt.ArrayLike) -> tuple[ScoreCause,
     _, cluster, sizes = np.unique(pair_answers["task"].to_numpy(), return_inverse=True, return_counts=True)
     weighted = values / (sizes[cluster] * sizes.size)
     left = np.ones(values.size, dtype=np.bool_)
-    found: list[ScoreCause] = []
+    causes: list[ScoreCause] = []
     for kind, column in _FLAGS.items():
         b, c = (pair_answers[f"{column}_{side}"].to_numpy(dtype=np.bool_) & left for side in "bc")
         only_b, only_c = b & ~c, c & ~b
-        found.append(_cause(kind, only_b, only_c, weighted))
+        causes.append(_cause(kind, only_b, only_c, weighted))
         left &= ~(only_b | only_c)
     shorter = left & (
         pair_answers["length_c"].to_numpy(dtype=np.float64)
         < MUCH_SHORTER * pair_answers["length_b"].to_numpy(dtype=np.float64)
     )
     nobody = np.zeros(values.size, dtype=np.bool_)
-    found.append(_cause("much shorter", nobody, shorter, weighted))
-    found.append(_cause("the rest", nobody, left & ~shorter, weighted))
-    return tuple(cause for cause in found if cause.baseline + cause.candidate)
+    causes.append(_cause("much shorter", nobody, shorter, weighted))
+    causes.append(_cause("the rest", nobody, left & ~shorter, weighted))
+    return tuple(cause for cause in causes if cause.baseline + cause.candidate)
 
 
 def _cause(

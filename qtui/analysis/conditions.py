@@ -1,8 +1,8 @@
 """Were baseline and candidate run under the same conditions? Only then is their difference about quantization.
 
-A difference in prompt, sampling or task set confounds a comparison: the study that qtui comes from sampled some baselines and not
-others, and exactly those got shorter after quantization. Another engine is worth a note and no more, since a control arm exists for
-it. What nobody recorded (an import) is called unknown and is neither held against a comparison nor for it.
+A difference in prompt, sampling or task set confounds a comparison: the 2024 study sampled some baselines and decoded the others
+greedily, and exactly the sampled ones got shorter after quantization. A different engine is only noted, because a control arm
+measures its effect. A condition that nobody recorded (of an import) is unknown and only noted.
 """
 
 import json
@@ -20,7 +20,7 @@ from qtui.records import UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How the two sides differ: `confounded` forbids a verdict about quantization, `notes` are for the reader."""
+    """How the two sides differ: `confounded` are differences that forbid a verdict about quantization, `notes` the others."""
 
     confounded: tuple[str, ...]
     notes: tuple[str, ...]
@@ -29,14 +29,15 @@ class Conditions:
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
     """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots); a missing key is unknown.
 
-    `sampling` is JSON text; differing keys are named. A seed says nothing when both sides are greedy, and is a note otherwise. So
-    are slots on the same engine: neither should matter, and the noise floor, which differs in one of them, shows whether it does.
+    `sampling` is JSON text; differing keys are named. A different seed is ignored if both sides are greedy and noted otherwise.
+    Different slot counts on the same engine are noted: neither should matter, and the noise floor, which differs in one of them,
+    shows whether it does.
     """
     confounded: list[str] = []
     notes: list[str] = []
     unknown: list[str] = []
     for name, label in (("prompt", "prompt"), ("sampling", "sampling"), ("task_set", "task set")):
-        before, after = _known(baseline.get(name)), _known(candidate.get(name))
+        before, after = _if_known(baseline.get(name)), _if_known(candidate.get(name))
         if before is None or after is None:
             unknown.append(label)
         elif name == "sampling":
@@ -44,53 +45,53 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
             confounded += differences
             notes += seed
         elif before != after:
-            confounded.append(f"{label} {before[:12]} against {after[:12]}")
+            confounded.append(f"{label} {before[:12]} vs {after[:12]}")
     if unknown:
         notes.append(f"unknown settings: {', '.join(unknown)}")
-    engines = _known(baseline.get("engine")), _known(candidate.get("engine"))
+    engines = _if_known(baseline.get("engine")), _if_known(candidate.get("engine"))
     if None not in engines and engines[0] != engines[1]:
-        notes.append(f"another engine: {engines[0]} against {engines[1]}")
-    slots = _known(baseline.get("slots")), _known(candidate.get("slots"))
+        notes.append(f"different engines: {engines[0]} vs {engines[1]}")
+    slots = _if_known(baseline.get("slots")), _if_known(candidate.get("slots"))
     if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
-        notes.append(f"another number of slots: {slots[0]} against {slots[1]}")
+        notes.append(f"different slot counts: {slots[0]} vs {slots[1]}")
     return Conditions(tuple(confounded), tuple(notes))
 
 
-def prompts_apart(pair: Pair) -> str | None:
-    """In how many tasks the prompts are other tokens on the other side, with the first as an example; None where in none.
+def prompt_difference(pair: Pair) -> str | None:
+    """Return in how many tasks the prompt tokens of the two sides differ, with the first as an example; None if in none.
 
-    The same text can become other tokens (a second BOS, a tokenizer that a file names wrongly), which no comparison of texts
-    shows. The ids decide where both sides know them, else the numbers of tokens, else nothing does: an import knows neither.
+    The same text can become different tokens (a second BOS, a file that names a wrong tokenizer), which a comparison of texts
+    misses. Token ids are compared if both sides have them, else the numbers of tokens; an import has neither.
     """
-    known = pair.answers
-    hashes = [known[f"prompt_ids_hash_{side}"].fillna("").astype(str).to_numpy() for side in "bc"]
-    numbers = [_counts(known[f"prompt_tokens_{side}"]) for side in "bc"]
+    answers = pair.answers
+    hashes = [answers[f"prompt_ids_hash_{side}"].fillna("").astype(str).to_numpy() for side in "bc"]
+    numbers = [_counts(answers[f"prompt_tokens_{side}"]) for side in "bc"]
     have_ids = (hashes[0] != "") & (hashes[1] != "")
     other_number = np.isfinite(numbers[0]) & np.isfinite(numbers[1]) & (numbers[0] != numbers[1])
     apart = np.flatnonzero(np.where(have_ids, hashes[0] != hashes[1], other_number))
     if not apart.size:
         return None
-    tasks = known["task"].to_numpy()
+    tasks = answers["task"].to_numpy()
     first = apart[0]
     before, after = numbers[0][first], numbers[1][first]
-    how = f"{before:.0f} against {after:.0f} tokens" if other_number[first] else "same number, other ids"
+    how = f"{before:.0f} vs {after:.0f} tokens" if other_number[first] else "same count, different ids"
     return f"prompt tokens differ in {np.unique(tasks[apart]).size} of {pair.tasks.size} tasks, e.g. task {tasks[first]}: {how}"
 
 
 def _counts(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    """Numbers of tokens, NaN where unknown; an endpoint that does not count says 0, and no prompt has none."""
-    found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-    return np.where(found > 0, found, np.nan)
+    """Return numbers of tokens, NaN where unknown: 0 comes from endpoints that do not count, since no prompt is empty."""
+    counts = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    return np.where(counts > 0, counts, np.nan)
 
 
-def _known(value: Any) -> str | None:
+def _if_known(value: Any) -> str | None:
     if value is None or value != value or value in ("", UNKNOWN):  # noqa: PLR0124 - NaN is what a frame has for missing
         return None
     return str(value)
 
 
 def _sampling(before: str, after: str) -> tuple[list[str], list[str]]:
-    """(confounding differences, notes)"""
+    """Return (confounding differences, notes)."""
     if before == after:
         return [], []
     try:
@@ -98,11 +99,11 @@ def _sampling(before: str, after: str) -> tuple[list[str], list[str]]:
     except ValueError:
         return ["sampling differs"], []
     if not isinstance(b, dict) or not isinstance(a, dict):
-        return [f"sampling {before} against {after}"], []
+        return [f"sampling {before} vs {after}"], []
     keys = [key for key in sorted({*b, *a}) if b.get(key) != a.get(key)]
     greedy = b.get("temperature") == 0 and a.get("temperature") == 0
-    seed = [f"another seed: {_shown(b, 'seed')} against {_shown(a, 'seed')}"] if "seed" in keys and not greedy else []
-    return [f"{key} {_shown(b, key)} against {_shown(a, key)}" for key in keys if key != "seed"], seed
+    seed = [f"different seeds: {_shown(b, 'seed')} vs {_shown(a, 'seed')}"] if "seed" in keys and not greedy else []
+    return [f"{key} {_shown(b, key)} vs {_shown(a, key)}" for key in keys if key != "seed"], seed
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:

@@ -1,8 +1,8 @@
-"""What is wrong with an answer at first sight: empty, short, looping, cut off, Latin words that nobody asked for.
+"""Flags of visible defects of an answer: empty, short, looping, truncated, unrequested Latin words.
 
-The definitions are those of the study's reference figures. They are decided by counting, not by a model, so they need no judge and
-hold for any language that is not itself written in Latin letters. The scans work on whole blocks of answers as arrays, because a
-store may hold 200,000 of them; a hash only ever rules answers out, and what is left is decided exactly.
+The definitions are those of the study's reference figures. They are computed by counting, not by a model, so they need no judge and
+work for any language that is not written in Latin letters. The scans work on blocks of answers as arrays, because a store may hold
+200,000 of them; hashes only exclude answers, and the remaining ones are decided exactly.
 """
 
 import re
@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint32]
 
 SHORT = 20
-"""Fewer characters than this is short."""
+"""Number of characters below which an answer is short."""
 
 LONGEST_PERIOD = 100
 GRAM = 10
@@ -28,7 +28,7 @@ _BLOCK_CHARACTERS = 2_000_000
 _BLOCK_ANSWERS = 5_000
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
-# From the start of a word and without a way back: an answer of one endless word would else take the square of its length.
+# Anchored at the start of a word and possessive: an answer of one endless word would else take quadratic time.
 _PHRASE = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:[ ,.'-]++[A-Za-z]++){3}")
 
 COLUMNS = (
@@ -38,9 +38,9 @@ COLUMNS = (
 
 
 def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-    """One row per answer, on the index of `answers` (columns experiment, task, text, finish_reason).
+    """Return one row per answer, on the index of `answers` (columns experiment, task, text, finish_reason).
 
-    Columns `length_raw` and `length` (stripped) are int64 code points; the rest is bool:
+    Columns `length_raw` and `length` (stripped) are int64 code points; all others are bool:
 
     - empty, short: the stripped text has 0, fewer than 20 characters; `_raw` the same before stripping
     - looping: after rstrip, for some period p ≤ 100 the longest suffix with t[i] == t[i−p] has max(4p, 40) characters or
@@ -52,13 +52,13 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     - edge_whitespace: stripping changes the text
     - truncated: the finish reason is `length`; finish_known: there is a finish reason at all
 
-    `tasks` has experiment, task, input, reference. An answer whose task is not there has no new Latin words.
+    `tasks` has experiment, task, input, reference. An answer to a task that is missing there has no new Latin words.
     """
     texts = [text if isinstance(text, str) else "" for text in answers["text"].tolist()]
-    known = _Known(tasks)
+    task_words = _TaskWords(tasks)
     keys = list(zip(answers["experiment"].tolist(), answers["task"].tolist(), strict=True))
-    blocks = [_flag_block(texts[a:b], keys[a:b], known) for a, b in _blocks(texts)]
-    empty: dict[str, npt.NDArray[Any]] = _flag_block([], [], known)
+    blocks = [_flag_block(texts[a:b], keys[a:b], task_words) for a, b in _blocks(texts)]
+    empty: dict[str, npt.NDArray[Any]] = _flag_block([], [], task_words)
     columns = {name: np.concatenate([b[name] for b in blocks]) if blocks else empty[name] for name in empty}
     reason = answers["finish_reason"].tolist()
     columns["truncated"] = np.fromiter((r == "length" for r in reason), dtype=np.bool_, count=len(reason))
@@ -68,14 +68,14 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=answers.index)
 
 
-class _Known:
-    """What a task already contains: its Latin words, and whether its reference is in Latin letters or has kana."""
+class _TaskWords:
+    """The Latin words of each task, and whether its reference is in Latin letters or has kana."""
 
     def __init__(self, tasks: pd.DataFrame) -> None:
         columns = (tasks[name].tolist() for name in ("experiment", "task", "input", "reference"))
         self._texts = {
-            (experiment, task): (str(given or ""), str(reference or ""))
-            for experiment, task, given, reference in zip(*columns, strict=True)
+            (experiment, task): (str(input_text or ""), str(reference or ""))
+            for experiment, task, input_text, reference in zip(*columns, strict=True)
         }
         self._words: dict[Any, frozenset[str]] = {}
         references = [reference for _, reference in self._texts.values()]
@@ -98,33 +98,35 @@ class _Known:
 
 
 class _Letters:
-    """Counts over a block of texts, one per text: letters, Latin letters, kana, and whether two Latin letters meet."""
+    """Counts over a block of texts, one per text: letters, Latin letters, kana, and whether two Latin letters are adjacent."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        codes, starts, ends = _codes(texts)
+        codes, starts, stops = _codes(texts)
         latin = ((codes | 32) - np.uint32(97)) < 26
         kana = ((codes >= 0x3041) & (codes <= 0x30FA) & (codes != 0x30A0)) | ((codes >= 0xFF66) & (codes <= 0xFF9D))
         follows = np.zeros(codes.size, dtype=np.bool_)
         follows[:-1] = latin[1:]
-        follows[ends[ends > starts] - 1] = False
-        self.alpha = _count(_alpha_table()[codes], starts, ends)
-        self.latin = _count(latin, starts, ends)
-        self.kana = _count(kana, starts, ends)
-        self.has_word = _count(latin & follows, starts, ends) > 0
+        follows[stops[stops > starts] - 1] = False
+        self.alpha = _count(_alpha_table()[codes], starts, stops)
+        self.latin = _count(latin, starts, stops)
+        self.kana = _count(kana, starts, stops)
+        self.has_word = _count(latin & follows, starts, stops) > 0
         self.latin_majority = 2 * self.latin > self.alpha
 
 
-def _flag_block(texts: Sequence[str], keys: Sequence[tuple[Any, Any]], known: _Known) -> dict[str, npt.NDArray[Any]]:
+def _flag_block(
+    texts: Sequence[str], keys: Sequence[tuple[Any, Any]], task_words: _TaskWords
+) -> dict[str, npt.NDArray[Any]]:
     stripped = [text.strip() for text in texts]
     raw = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     length = np.fromiter(map(len, stripped), dtype=np.int64, count=len(texts))
     letters = _Letters(stripped)
     new, phrase = np.zeros(len(texts), dtype=np.bool_), np.zeros(len(texts), dtype=np.bool_)
     for i in np.flatnonzero(letters.has_word).tolist():
-        new[i] = known.has_new_word(keys[i], stripped[i])
+        new[i] = task_words.has_new_word(keys[i], stripped[i])
     for i in np.flatnonzero(letters.latin >= 4).tolist():
         phrase[i] = _PHRASE.search(stripped[i]) is not None
-    no_kana = known.kana(keys) & (letters.kana == 0) & (letters.alpha >= 20)
+    no_kana = task_words.kana(keys) & (letters.kana == 0) & (letters.alpha >= 20)
     return {
         "length_raw": raw,
         "length": length,
@@ -137,61 +139,61 @@ def _flag_block(texts: Sequence[str], keys: Sequence[tuple[Any, Any]], known: _K
         "latin_new": new,
         "latin_phrase": phrase,
         "latin_majority": letters.latin_majority,
-        "other_language": no_kana | (letters.latin_majority & ~known.latin(keys)),
+        "other_language": no_kana | (letters.latin_majority & ~task_words.latin(keys)),
         "edge_whitespace": raw != length,
     }
 
 
 def _loops(texts: Sequence[str], stripped: Sequence[str]) -> Bools:
-    found = _tail_loops([text.rstrip() for text in texts])
-    left = np.flatnonzero(~found).tolist()
-    found[left] = _repeats([stripped[i] for i in left])
-    return found
+    looping = _tail_loops([text.rstrip() for text in texts])
+    left = np.flatnonzero(~looping).tolist()
+    looping[left] = _repeats([stripped[i] for i in left])
+    return looping
 
 
-def _tail_loops(ends: Sequence[str]) -> Bools:
-    """Does a suffix of max(4p, 40) characters or more equal what stands p characters before it, for some p in 1…100?
+def _tail_loops(texts: Sequence[str]) -> Bools:
+    """Return whether a suffix of max(4p, 40) characters or more equals the text p characters before it, for some p in 1…100.
 
-    `ends` are texts without white space at the end.
+    `texts` have no white space at the end.
     """
-    size = np.fromiter(map(len, ends), dtype=np.int64, count=len(ends))
-    found = np.zeros(len(ends), dtype=np.bool_)
-    if not ends or int(size.max()) <= 40:
-        return found
-    padded = "".join([text[-_TAIL:].rjust(_TAIL, "\0") for text in ends])
+    size = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    looping = np.zeros(len(texts), dtype=np.bool_)
+    if not texts or int(size.max()) <= 40:
+        return looping
+    padded = "".join([text[-_TAIL:].rjust(_TAIL, "\0") for text in texts])
     # Positions first, answers second: each step compares two contiguous rows.
-    tail = np.ascontiguousarray(_encode(padded).reshape(len(ends), _TAIL).T)
+    tail = np.ascontiguousarray(_encode(padded).reshape(len(texts), _TAIL).T)
     for period in range(1, LONGEST_PERIOD + 1):
         suffix = max(4 * period, 40)
-        left = np.flatnonzero((tail[-1] == tail[-1 - period]) & (size >= suffix + period) & ~found)
+        left = np.flatnonzero((tail[-1] == tail[-1 - period]) & (size >= suffix + period) & ~looping)
         for back in (2, 3, 5, 8):
             left = left[tail[-back][left] == tail[-back - period][left]]
         if left.size:
             same = tail[_TAIL - suffix :, left] == tail[_TAIL - suffix - period : _TAIL - period, left]
-            found[left[same.all(axis=0)]] = True
-    return found
+            looping[left[same.all(axis=0)]] = True
+    return looping
 
 
 def _repeats(stripped: Sequence[str]) -> Bools:
-    """Does at least half of the 10-character grams of a stripped text repeat another? Below 50 grams: no."""
-    found = np.zeros(len(stripped), dtype=np.bool_)
+    """Return whether at least half of the 10-character grams of a stripped text repeat another; no if there are fewer than 50."""
+    repeats = np.zeros(len(stripped), dtype=np.bool_)
     long = [(i, text) for i, text in enumerate(stripped) if len(text) >= FEWEST_GRAMS + GRAM - 1]
     if not long:
-        return found
+        return repeats
     long.sort(key=lambda item: len(item[1]))
-    codes, starts, ends = _codes([text for _, text in long])
-    grams = (ends - starts) - (GRAM - 1)
+    codes, starts, stops = _codes([text for _, text in long])
+    grams = (stops - starts) - (GRAM - 1)
     distinct = _distinct_hashes(_gram_hashes(codes), starts, grams)
-    # Equal grams have equal hashes, so hashing can only make a text look more repetitive than it is.
+    # Equal grams have equal hashes, so collisions can only make a text look more repetitive.
     for j in np.flatnonzero(2 * distinct <= grams).tolist():
         i, text = long[j]
         exact = len({text[k : k + GRAM] for k in range(int(grams[j]))})
-        found[i] = 1 - exact / int(grams[j]) >= 0.5
-    return found
+        repeats[i] = 1 - exact / int(grams[j]) >= 0.5
+    return repeats
 
 
 def _gram_hashes(codes: Codes) -> Codes:
-    """Polynomial hash of the 10 characters from each position on, wrapping modulo 2^32; by doubling: 2, 4, 8, then 10."""
+    """Return the polynomial hash modulo 2^32 of the 10 characters from each position on; by doubling: 2, 4, 8, then 10."""
     one = np.concatenate([codes, np.zeros(GRAM, dtype=np.uint32)])
 
     def power(k: int) -> np.uint32:
@@ -206,27 +208,27 @@ def _gram_hashes(codes: Codes) -> Codes:
 def _distinct_hashes(
     hashes: Codes, starts: npt.NDArray[np.int64], grams: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Number of different hashes per text. Texts come sorted by length, so rows of one batch are about equally long."""
+    """Return the number of different hashes per text. Texts are sorted by length, so rows of one batch are about equally long."""
     distinct = np.zeros(grams.size, dtype=np.int64)
-    at = 0
-    while at < grams.size:
-        rows = max(1, min(grams.size - at, 500_000 // int(grams[at])))
-        while rows > 1 and int(grams[at + rows - 1]) * rows > 1_000_000:
+    first = 0
+    while first < grams.size:
+        rows = max(1, min(grams.size - first, 500_000 // int(grams[first])))
+        while rows > 1 and int(grams[first + rows - 1]) * rows > 1_000_000:
             rows //= 2
-        width = int(grams[at + rows - 1])
+        width = int(grams[first + rows - 1])
         column = np.arange(width)
-        outside = column >= grams[at : at + rows, None]
-        batch = hashes.take(starts[at : at + rows, None] + column, mode="clip")
+        outside = column >= grams[first : first + rows, None]
+        batch = hashes.take(starts[first : first + rows, None] + column, mode="clip")
         batch[outside] = 0xFFFFFFFF  # sorts behind every gram of the text
         batch.sort(axis=1)
         changes = (batch[:, 1:] != batch[:, :-1]) & ~outside[:, 1:]
-        distinct[at : at + rows] = 1 + changes.sum(axis=1)
-        at += rows
+        distinct[first : first + rows] = 1 + changes.sum(axis=1)
+        first += rows
     return distinct
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Slices of at most 5,000 answers and about two million characters, so that memory stays bounded."""
+    """Yield slices of at most 5,000 answers and about two million characters, so that memory stays bounded."""
     start = characters = 0
     for i, text in enumerate(texts):
         characters += len(text)
@@ -238,23 +240,23 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _codes(texts: Sequence[str]) -> tuple[Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All code points of the texts in one array, and where each text starts and ends in it."""
-    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if len(texts) else ends
-    return _encode("".join(texts)), starts, ends
+    """Return all code points of the texts in one array, and where each text starts and stops in it."""
+    stops = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), stops[:-1]]) if len(texts) else stops
+    return _encode("".join(texts)), starts, stops
 
 
 def _encode(text: str) -> Codes:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
 
 
-def _count(marks: Bools, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many marks lie in each text."""
-    found = np.zeros(starts.size, dtype=np.int64)
-    filled = ends > starts
+def _count(marks: Bools, starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the number of marks in each text."""
+    counts = np.zeros(starts.size, dtype=np.int64)
+    filled = stops > starts
     if filled.any():
-        found[filled] = np.add.reduceat(marks, starts[filled], dtype=np.int32)
-    return found
+        counts[filled] = np.add.reduceat(marks, starts[filled], dtype=np.int32)
+    return counts
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,6 @@
-"""From the frame of all grades to one number per answer, judge by judge.
+"""From the frame of all grades to one grade per answer and judge.
 
-Takes are averaged over those that have a grade; an ungraded take is never a low grade. Of two rows for the same take the
-last counts.
+Graded takes are averaged; an ungraded take is never a low grade. Of several rows for the same take the last one is used.
 """
 
 from collections.abc import Mapping
@@ -23,20 +22,20 @@ _KEYS = ["experiment", "model", "variant", "judge"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariantGrades:
-    """What one judge said of one variant. `by_take` is indexed by (task, sample), one float column per take, NaN = ungraded."""
+    """The grades of one variant by one judge. `by_take` is indexed by (task, sample), one float column per take, NaN = ungraded."""
 
     judge: str
     by_take: pd.DataFrame
     settings: tuple[str, ...]
-    """The judge's settings, where the frame has them: more than one means that they changed midway."""
+    """The judge's settings, if the frame has them; more than one means that they changed between gradings."""
 
     @property
     def takes(self) -> int:
-        """Takes with a grade."""
+        """Return the number of takes that have a grade."""
         return int(self.by_take.notna().any().sum())
 
-    def at(self, answers: pd.DataFrame) -> Floats:
-        """Takes of each row of `answers` (columns task, sample), shape (answers, takes), NaN where there is no grade."""
+    def takes_of(self, answers: pd.DataFrame) -> Floats:
+        """Return the grades of each row of `answers` (columns task, sample), shape (answers, takes), NaN if ungraded."""
         keys = pd.MultiIndex.from_arrays([answers["task"], answers["sample"]])
         if self.by_take.index.equals(keys):
             return self.by_take.to_numpy(dtype=np.float64)
@@ -44,22 +43,22 @@ class VariantGrades:
 
 
 def by_variant(grades: pd.DataFrame) -> dict[VariantKey, dict[str, VariantGrades]]:
-    """Grades of every (experiment, model, variant), then by judge in the order of the frame.
+    """Return the grades by (experiment, model, variant), then by judge in the order of the frame.
 
     The frame has experiment, model, variant, task, sample, judge, take, grade and may have `judge_settings` (text, for instance
     a hash of the judge's model, prompt and version).
     """
-    found: dict[VariantKey, dict[str, VariantGrades]] = {}
+    by_judge: dict[VariantKey, dict[str, VariantGrades]] = {}
     if grades.empty:
-        return found
+        return by_judge
     has_settings = "judge_settings" in grades.columns
     for (experiment, model, variant, judge), rows in grades.groupby(_KEYS, sort=False):
         unique = rows.drop_duplicates(["task", "sample", "take"], keep="last")
         numbers = unique.assign(grade=pd.to_numeric(unique["grade"], errors="coerce").astype(np.float64))
         settings = tuple(sorted(set(unique["judge_settings"].dropna().astype(str)))) if has_settings else ()
-        of_judge = VariantGrades(str(judge), _by_take(numbers), settings)
-        found.setdefault((experiment, str(model), str(variant)), {})[str(judge)] = of_judge
-    return found
+        variant_grades = VariantGrades(str(judge), _by_take(numbers), settings)
+        by_judge.setdefault((experiment, str(model), str(variant)), {})[str(judge)] = variant_grades
+    return by_judge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,18 +75,18 @@ class GradedPair:
 
 
 def grade_pair(pair: Pair, baseline: VariantGrades | None, candidate: VariantGrades | None) -> GradedPair:
-    """Put the two sides' grades beside the pair's answers and keep those that have both."""
+    """Join the grades of both sides to the pair's answers; answers without both are left out."""
     nothing = np.full((len(pair.answers), 1), np.nan)
-    takes_b, takes_c = (nothing if side is None else side.at(pair.answers) for side in (baseline, candidate))
+    takes_b, takes_c = (nothing if side is None else side.takes_of(pair.answers) for side in (baseline, candidate))
     means_b, means_c = take_means(takes_b), take_means(takes_c)
     graded = ~np.isnan(means_c - means_b)
     answers = pair.answers.assign(grade_b=means_b, grade_c=means_c)[graded]
-    kept = Pair(pair.baseline, pair.candidate, answers)
-    return GradedPair(kept, (means_c - means_b)[graded], takes_b[graded], takes_c[graded])
+    graded_answers = Pair(pair.baseline, pair.candidate, answers)
+    return GradedPair(graded_answers, (means_c - means_b)[graded], takes_b[graded], takes_c[graded])
 
 
 def take_means(takes: Floats) -> Floats:
-    """Mean grade of each answer over its graded takes, (answers, takes) → (answers,), NaN where none is."""
+    """Return the mean grade of each answer over its graded takes, (answers, takes) → (answers,), NaN if none is graded."""
     graded = ~np.isnan(takes)
     count = graded.sum(axis=1)
     total = np.where(graded, takes, 0.0).sum(axis=1)
@@ -95,14 +94,14 @@ def take_means(takes: Floats) -> Floats:
 
 
 def histogram(takes: Floats) -> tuple[int, ...]:
-    """How many grades of 1, 2, 3, 4, 5 there are; a grade between two (a continuous judge) counts to the nearer, halves up."""
+    """Return the numbers of grades 1, 2, 3, 4, 5; a fractional grade (of a continuous judge) is rounded, halves up."""
     values = takes[~np.isnan(takes)]
     nearest = np.clip(np.floor(values + 0.5), GRADES[0], GRADES[-1]).astype(np.int64)
     return tuple(int((nearest == grade).sum()) for grade in GRADES)
 
 
 def shared_judges(baseline: Mapping[str, VariantGrades], candidate: Mapping[str, VariantGrades]) -> list[str]:
-    """Judges that graded both sides, in the order of the baseline's."""
+    """Return the judges that graded both sides, in the order of the baseline's."""
     return [judge for judge in baseline if judge in candidate]
 
 

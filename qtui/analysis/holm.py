@@ -1,6 +1,6 @@
-"""Holm's step-down adjustment, so that looking at many comparisons does not find differences by itself.
+"""Holm's step-down adjustment of p values, which limits false findings over many comparisons.
 
-Source: Holm (1979), Scand. J. Statist. 6, 65–70. A test that had nothing to go on has no p value and is not counted: it
+Source: Holm (1979), Scand. J. Statist. 6, 65–70. A test that could not be computed has no p value and is not counted: it
 could not have rejected anything (Tarone 1990).
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def adjust(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusted p values in the given order; None stays None. With m tests, the k-th smallest is multiplied by m − k + 1."""
+    """Return adjusted p values in the same order; None stays None. With m tests, the k-th smallest is multiplied by m − k + 1."""
     order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0

@@ -1,4 +1,4 @@
-"""Does a judge agree with itself? Several gradings of the same answers, and what is left of a difference once that is known.
+"""Agreement of a judge with itself over several gradings of the same answers.
 
 Sources: Shrout & Fleiss (1979) for ICC(1,1), ICC(1,k) and ICC(2,1) from the mean squares of an analysis of variance; Krippendorff
 (2004) for α with nominal, ordinal and interval distance; bootstrap over answers for the interval of ICC(1,1).
@@ -24,14 +24,14 @@ RESAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class JudgeAgreement:
-    """Gradings (answers, takes) of the same answers. Coefficients are None where all grades are equal or answers too few.
+    """Agreement of gradings (answers, takes). Coefficients are None if all grades are equal or there are too few answers.
 
     Per pair of takes, in the order (1, 2), (1, 3), (2, 3), …: `sd_diff_takes`, `mean_diffs` (later − earlier), `p` (paired t test).
     """
 
     n: int
     left_out: int
-    """Answers that lack a grade in some take."""
+    """Number of answers without a grade in some take."""
     take_means: tuple[float | None, ...]
     mean: float | None
     sd_grades: float | None
@@ -59,7 +59,7 @@ class JudgeAgreement:
     hist: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Three decimals, like the reference figures; the share of equal grades in all takes is `exact3` for three of them."""
+        """Return JSON with three decimals, like the reference figures; the key of `exact` has the number of takes: `exact3`."""
         places = 3
         single = (
             "mean", "sd_grades", "sd_task", "sd_within", "mean_task_sd", "icc1", "icc2", "icc1k", "alpha_interval",
@@ -80,7 +80,7 @@ class JudgeAgreement:
 
 
 def agreements(grades: pd.DataFrame) -> dict[tuple[Any, str, str, str], JudgeAgreement]:
-    """Agreement per (experiment, model, variant, judge) that has two takes or more; columns as in `score_table`."""
+    """Return the agreement by (experiment, model, variant, judge) with two takes or more; columns as in `score_table`."""
     return {
         (*key, judge): agreement(of_judge.by_take.to_numpy(dtype=np.float64))
         for key, judges in by_variant(grades).items()
@@ -90,7 +90,7 @@ def agreements(grades: pd.DataFrame) -> dict[tuple[Any, str, str, str], JudgeAgr
 
 
 def agreement(takes: npt.ArrayLike) -> JudgeAgreement:
-    """Agreement of (answers, takes), at least two takes; answers with a NaN are left out and counted.
+    """Return the agreement of grades (answers, takes), at least two takes; answers with a NaN are left out and counted.
 
     Raises ValueError for fewer takes.
     """
@@ -130,7 +130,7 @@ def agreement(takes: npt.ArrayLike) -> JudgeAgreement:
 
 
 def _mean_squares(g: Floats) -> tuple[float | None, float | None]:
-    """Between answers and within answers, of a one-way analysis of variance."""
+    """Return the mean squares between and within answers of a one-way analysis of variance."""
     n, k = g.shape
     if n < 2:
         return None, None
@@ -186,7 +186,7 @@ def _alpha(g: Floats, distance: Callable[[Floats, Floats], Floats]) -> float | N
 
 
 def _ordinal(values: Floats, totals: Floats) -> Floats:
-    """Squared number of grades that lie between two values, each end counted by half."""
+    """Return the squared number of grades between two values, counting half of the grades at each end."""
     upto = np.cumsum(totals)
     middle = upto - totals / 2
     return np.asarray((middle[:, None] - middle[None, :]) ** 2 * np.ones((values.size, values.size)))

@@ -1,4 +1,4 @@
-"""The table of lengths: every variant described, every pair compared, as `qtui lengths` prints it."""
+"""The table of lengths: a summary of every variant and a comparison of every pair, as `qtui lengths` prints it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from qtui.analysis import lengths, pairing, shapes
-from qtui.analysis.behaviour import Behaviour, judge_pairs, mcnemar_of
+from qtui.analysis.behaviour import Behaviour, mcnemar_tests, pair_behaviours
 from qtui.analysis.flags import flag_answers
 from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
 
@@ -33,20 +33,20 @@ def length_table(
     flags: pd.DataFrame | None = None,
     experiments: Mapping[Any, str] | None = None,
 ) -> LengthTable:
-    """Lengths of every variant and pair of the frame `answers`, unrounded; `flags` spares a second `flag_answers` of them.
+    """Return lengths of every variant and pair of the frame `answers`, unrounded; pass `flags` to reuse `flag_answers`.
 
-    The tests of a pair are over tasks (samples of a task averaged), the descriptions of a variant over answers. `experiments`
+    The tests of a pair are over tasks (samples of a task averaged), the summaries of a variant over answers. `experiments`
     names the experiment of each value of the column `experiment`, which becomes `run_id`.
     """
-    found = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
+    variants = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
     names = experiments or {}
     described = {
-        variant.key: _variant(variant, names.get(variant.experiment, str(variant.experiment))) for variant in found
+        variant.key: _variant(variant, names.get(variant.experiment, str(variant.experiment))) for variant in variants
     }
-    compared = list(pairing.pairs(found))
+    compared = list(pairing.pairs(variants))
     rows = [
         _pair(pair, behaviour, described[pair.baseline.key], described[pair.candidate.key])
-        for pair, behaviour in zip(compared, judge_pairs(compared), strict=True)
+        for pair, behaviour in zip(compared, pair_behaviours(compared), strict=True)
     ]
     return LengthTable(tuple(described.values()), tuple(rows), _notes(rows))
 
@@ -92,7 +92,7 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         role=candidate.role,
         raw=raw,
         stripped=stripped,
-        mcnemar=mcnemar_of(pair),
+        mcnemar=mcnemar_tests(pair),
         identical=sum(same),
         identical_raw=sum(b == c for b, c in texts),
         identical_strip=sum(same),
@@ -108,5 +108,5 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
 def _notes(rows: list[PairLengths]) -> tuple[str, ...]:
     if not rows:
         return (shapes.CAVEAT,)
-    holm = "behaviour is Holm-adjusted over the tests of all pairs of an experiment; the p values beside it are not"
+    holm = "behaviour is Holm-adjusted over the tests of all pairs of an experiment; the other p values are not"
     return (shapes.CAVEAT, holm)

@@ -1,6 +1,6 @@
-"""Answer lengths: one variant described, two variants compared task by task.
+"""Answer lengths: summary of one variant, comparison of two variants task by task.
 
-A length is a number of code points; `raw` lengths are `len(text)`, as the 2024 study counted, stripped ones
+A length is a number of code points; raw lengths are `len(text)`, as in the 2024 study, stripped lengths
 `len(text.strip())`. Definitions and digits are those of the reference figures that came with the study's data.
 
 Sources: Wilcoxon (1945) signed-rank test in scipy's asymptotic form; Cliff (1993) dominance δ; two-sample
@@ -50,7 +50,7 @@ _NO_PAIRS = PairedLengths(
 
 
 def describe(lengths: npt.ArrayLike) -> LengthSummary:
-    """Summary of a one-dimensional array of lengths: sd with n−1, quartiles by numpy's linear interpolation."""
+    """Return the summary of a one-dimensional array of lengths: sd with n−1, quartiles by numpy's linear interpolation."""
     x = np.asarray(lengths, dtype=np.float64)
     if x.size == 0:
         return LengthSummary(0, *[None] * 8)
@@ -77,7 +77,7 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
     - Cliff's δ = (#(c > b) − #(c < b)) / n² over all n² pairs of answers: negative where the candidate is shorter
     - KS and Wasserstein compare the two distributions, tasks unpaired; Spearman correlates the lengths of equal tasks
 
-    Raises ValueError where the shapes differ.
+    Raises ValueError if the shapes differ.
     """
     b = np.asarray(baseline, dtype=np.float64)
     c = np.asarray(candidate, dtype=np.float64)
@@ -115,11 +115,11 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
 
 
 def bootstrap_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
-    """95 % percentile bootstrap interval of the mean over tasks (Efron & Tibshirani 1993, ch. 13). None below two tasks.
+    """Return the 95 % percentile bootstrap interval of the mean over tasks (Efron & Tibshirani 1993, ch. 13), None below two tasks.
 
-    The resamples are `numpy.random.default_rng(0).integers(0, n, (10000, n))`, so the interval is the same every time and the
-    same as in the reference figures. Above 200 tasks there are fewer of them, never below 1,000, where chance moves an end by
-    about 4 % of the half width.
+    The resamples are `numpy.random.default_rng(0).integers(0, n, (10000, n))`, so the interval is reproducible and the same
+    as in the reference figures. Above 200 tasks there are fewer resamples, at least 1,000, where chance moves a bound by about 4 %
+    of the half width.
     """
     d = np.asarray(differences, dtype=np.float64)
     n = int(d.size)
@@ -131,14 +131,14 @@ def bootstrap_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
     else:
         random = np.random.default_rng(0)
         step = max(1, _DRAWS_AT_ONCE // n)
-        blocks = (random.integers(0, n, (min(step, rows - at), n), dtype=np.int32) for at in range(0, rows, step))
+        blocks = (random.integers(0, n, (min(step, rows - start), n), dtype=np.int32) for start in range(0, rows, step))
         means = np.concatenate([d[block].mean(axis=1) for block in blocks])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
 def student_interval(values: npt.ArrayLike, level: float) -> tuple[float, float] | None:
-    """Student's interval of the mean, n−1 degrees of freedom; None below two values. Without variance it is one point."""
+    """Return Student's interval of the mean, n−1 degrees of freedom; None below two values, one point without variance."""
     x = np.asarray(values, dtype=np.float64)
     if x.size < 2:
         return None
@@ -149,12 +149,12 @@ def student_interval(values: npt.ArrayLike, level: float) -> tuple[float, float]
 
 @lru_cache(maxsize=1024)
 def sign_test(up: int, down: int) -> float | None:
-    """Exact two-sided binomial p of `up` against `down` under equal odds; None where there is neither."""
+    """Return the exact two-sided binomial p of `up` against `down` under equal odds; None if both are 0."""
     return float(stats.binomtest(up, up + down).pvalue) if up + down else None
 
 
 def wilcoxon(differences: Floats) -> tuple[float | None, float | None]:
-    """Statistic and two-sided p of Wilcoxon's signed-rank test, asymptotic, zeros dropped; None where all are zero."""
+    """Return statistic and two-sided p of Wilcoxon's signed-rank test, asymptotic, zeros dropped; None if all are zero."""
     if not differences.any():
         return None, None
     result = stats.wilcoxon(differences, zero_method="wilcox", correction=False, method="approx")
@@ -172,7 +172,7 @@ def _relative(before: float, after: float) -> float | None:
 
 def _kolmogorov_smirnov(b: Floats, c: Floats) -> tuple[float, float]:
     with warnings.catch_warnings():
-        # Near p = 1 the exact sum can exceed 1 by rounding; scipy then takes the asymptotic p and says so on stderr.
+        # Near p = 1 the exact sum can exceed 1 by rounding; scipy then uses the asymptotic p and warns.
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.ks_2samp(b, c)
     return float(result.statistic), float(result.pvalue)

@@ -1,7 +1,7 @@
 """Across models: do longer answers shrink more, and does a change of length go with a change of score?
 
-A handful of models from fewer families cannot carry much, so every correlation comes with its interval and a sentence that says so.
-Length before and relative change share a term (change is after / before − 1): chance alone makes them correlate negatively.
+A few models from even fewer families prove little, so every correlation comes with its interval and a sentence that says so.
+Length before and relative change share a term (change is after / before − 1), so chance alone makes them correlate negatively.
 
 Sources: Spearman (1904); interval by Fisher's z with the standard error √((1 + r²/2) / (n − 3)) of Bonett & Wright (2000);
 permutation p values, exact up to seven models.
@@ -31,24 +31,24 @@ def over_models(
     judge: str | None = None,
     published: Mapping[str, PublishedScore] | None = None,
 ) -> OverModels:
-    """One point per run and model: the variant of that name, or its first candidate.
+    """Return one point per run and model: the variant named `candidate`, or the model's first candidate.
 
     Two candidates of one model are not two observations, so never more than one counts. Changes of score are those of `judge`,
-    or of the first judge that graded the pair; guarded pairs keep theirs. Where no pair has any, they are the study's for models
-    of the same name. `published` maps a model to what the study has of it, its family too, which the sentences name.
+    or of the first judge that graded the pair; guarded pairs keep theirs. If no pair has any, the study's changes are used for
+    models of the same name. `published` maps a model to its figures in the study and its family, which the sentences name.
     """
-    known = published or {}
+    published_scores = published or {}
     points = _points(lengths, _differences(scores, judge), candidate)
     first = rank_correlation([p.length_before for p in points], [p.length_change for p in points])
-    on_lengths = sentence("length before and relative change", first, _families(points, known))
+    on_lengths = sentence("length before and relative change", first, _families(points, published_scores))
     scores_by, score = judge or "the first judge of each", "score"
     if all(point.score_change is None for point in points):
-        points = tuple(replace(point, score_change=_published_difference(point, known)) for point in points)
+        points = tuple(replace(point, score_change=_published_difference(point, published_scores)) for point in points)
         is_published = any(point.score_change is not None for point in points)
         scores_by, score = (SOURCE, "published score") if is_published else ("", "score")
     graded = [p for p in points if p.score_change is not None]
     second = rank_correlation([p.length_change for p in graded], [p.score_change for p in graded])
-    on_scores = sentence(f"change of length and change of {score}", second, _families(graded, known))
+    on_scores = sentence(f"change of length and change of {score}", second, _families(graded, published_scores))
     return OverModels(points, scores_by, first, second, (on_lengths, on_scores))
 
 
@@ -62,21 +62,23 @@ def rank_correlation(x: Sequence[float | None], y: Sequence[float | None]) -> Ra
     return RankCorrelation(n, r, _interval(r, n), _permutation_p(a, b))
 
 
-def sentence(what: str, found: RankCorrelation, families: int | None) -> str:
-    """What so many models prove about `what`, in plain English."""
-    models = count(found.n, "model")
+def sentence(subject: str, correlation: RankCorrelation, families: int | None) -> str:
+    """Return a sentence on what the correlation of `subject` shows, given how few models it is over."""
+    models = count(correlation.n, "model")
     if families:
         models += f" from {families} famil{'y' if families == 1 else 'ies'}"
-    if found.r is None or found.p is None or found.n < FEWEST:
-        return f"{what}: {models}, too few to say anything"
-    if found.interval95 is None:
+    if correlation.r is None or correlation.p is None or correlation.n < FEWEST:
+        return f"{subject}: {models}, too few to draw a conclusion"
+    if correlation.interval95 is None:
         between = "in perfect order"
     else:
-        between = f"95 % between {signed(found.interval95[0])} and {signed(found.interval95[1])}"
-    lead = f"{what}: Spearman {signed(found.r)} over {models} ({between}, {p_in_sentence(found.p)})"
-    if found.p < 0.05:
-        return f"{lead}; a relation among these, and a reason to test others: models of one family are not independent"
-    return f"{lead}; so few neither show a relation nor rule out a strong one"
+        between = f"95 % between {signed(correlation.interval95[0])} and {signed(correlation.interval95[1])}"
+    lead = f"{subject}: Spearman {signed(correlation.r)} over {models} ({between}, {p_in_sentence(correlation.p)})"
+    if correlation.p < 0.05:
+        return (
+            f"{lead}; these models show a relation; test it on others, because models of one family are not independent"
+        )
+    return f"{lead}; too few models to show a relation or to rule out a strong one"
 
 
 def _points(
@@ -85,9 +87,9 @@ def _points(
     before = {(row.run_id, row.model, row.variant): row.stripped.mean for row in lengths.variants}
     points: dict[tuple[int, str], ModelPoint] = {}
     for pair in lengths.pairs:
-        wanted = pair.role == "candidate" if candidate is None else pair.candidate == candidate
+        is_chosen = pair.role == "candidate" if candidate is None else pair.candidate == candidate
         change, length = pair.stripped.rel_change_mean, before[pair.run_id, pair.model, pair.baseline]
-        if not wanted or change is None or length is None or (pair.run_id, pair.model) in points:
+        if not is_chosen or change is None or length is None or (pair.run_id, pair.model) in points:
             continue
         score = differences.get((pair.run_id, pair.model, pair.candidate))
         points[pair.run_id, pair.model] = ModelPoint(
@@ -102,21 +104,21 @@ def _points(
 
 
 def _differences(scores: ScoreTable | None, judge: str | None) -> dict[tuple[int, str, str], float]:
-    found: dict[tuple[int, str, str], float] = {}
+    by_candidate: dict[tuple[int, str, str], float] = {}
     for row in scores.pairs if scores else ():
         if row.difference is not None and judge in (None, row.judge):
-            found.setdefault((row.run_id, row.model, row.candidate), row.difference)
-    return found
+            by_candidate.setdefault((row.run_id, row.model, row.candidate), row.difference)
+    return by_candidate
 
 
-def _families(points: Sequence[ModelPoint], known: Mapping[str, PublishedScore]) -> int | None:
-    """How many families the models are of; None where that of any is not known."""
-    families = [known[point.model].family if point.model in known else "" for point in points]
+def _families(points: Sequence[ModelPoint], published_scores: Mapping[str, PublishedScore]) -> int | None:
+    """Return the number of model families; None if the family of any model is unknown."""
+    families = [published_scores[point.model].family if point.model in published_scores else "" for point in points]
     return len(set(families)) if families and all(families) else None
 
 
-def _published_difference(point: ModelPoint, known: Mapping[str, PublishedScore]) -> float | None:
-    score = known.get(point.model)
+def _published_difference(point: ModelPoint, published_scores: Mapping[str, PublishedScore]) -> float | None:
+    score = published_scores.get(point.model)
     return score.difference if score is not None and point.candidate == CANDIDATE else None
 
 

@@ -1,8 +1,8 @@
-"""From the frame of all answers to variants and pairs: who is compared with whom, over which tasks.
+"""Variants and pairs from the frame of all answers: which variants are compared, over which tasks.
 
 Within one experiment and model the variant marked as baseline is compared with every other, in the order of the experiment. A pair
-covers the (task, sample) that both sides answered; several samples of a task are one cluster and count as one task (Miller 2024,
-arXiv 2411.00640, section 2.2): `Pair.by_task` averages them, so that every test downstream sees independent tasks.
+covers every (task, sample) that both sides answered; several samples of a task are one cluster and count as one task (Miller 2024,
+arXiv 2411.00640, section 2.2): `Pair.by_task` averages them, so that every later test works on independent tasks.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Variant:
     name: str
     is_baseline: bool
     role: str
-    """Of `records.Role`."""
+    """One of `records.Role`."""
     answers: pd.DataFrame
 
     @property
@@ -38,7 +38,7 @@ class Variant:
         return self.experiment, self.model, self.name
 
     def column(self, name: str) -> Floats:
-        """One value per answer, as float64."""
+        """Return one value per answer, as float64."""
         return self.answers[name].to_numpy(dtype=np.float64)
 
 
@@ -67,7 +67,7 @@ class Pair:
         return self.baseline.model
 
     def by_task(self, column: str) -> tuple[Floats, Floats]:
-        """Means over samples of a column, (tasks,) for baseline and for candidate; equal samples count equally."""
+        """Return means over samples of a column, (tasks,) for baseline and for candidate; samples have equal weight."""
         return self._means(self.answers[f"{column}_b"]), self._means(self.answers[f"{column}_c"])
 
     def _means(self, values: "pd.Series[Any]") -> Floats:
@@ -76,7 +76,7 @@ class Pair:
 
 
 def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
-    """Variants in the order of experiments, models and positions. Of answers to one (task, sample) the last row counts."""
+    """Return the variants by experiment, model and position. Of several answers to a (task, sample) the last one is used."""
     if answers.empty:
         return []
     columns = [
@@ -92,10 +92,10 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
     ]
     frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
     frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
-    found: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
+    groups: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
     for (experiment, model, name), rows in frame.groupby(_VARIANT, sort=False):
         variant = Variant(
-            # As Python's own number, so that no numpy is needed to read a record that has it.
+            # A Python number, so that a record with it can be read without numpy.
             experiment.item() if isinstance(experiment, np.generic) else experiment,
             str(model),
             str(name),
@@ -105,12 +105,12 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
                 ["task", "sample"], kind="stable"
             ),
         )
-        found.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
-    return [variant for group in found.values() for _, variant in sorted(group, key=lambda item: item[0])]
+        groups.setdefault((experiment, str(model)), []).append((float(rows["position"].min()), variant))
+    return [variant for group in groups.values() for _, variant in sorted(group, key=lambda item: item[0])]
 
 
 def pairs(all_variants: list[Variant]) -> Iterator[Pair]:
-    """Every candidate with the baseline of its model and experiment; a model without a baseline has no pair."""
+    """Yield every candidate with the baseline of its model and experiment; a model without a baseline has no pair."""
     groups: dict[tuple[Any, str], list[Variant]] = {}
     for variant in all_variants:
         groups.setdefault((variant.experiment, variant.model), []).append(variant)
@@ -122,7 +122,7 @@ def pairs(all_variants: list[Variant]) -> Iterator[Pair]:
 
 
 def _join(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
-    # Both sides are sorted and mostly answer the same tasks: then pasting them side by side is the join.
+    # Both sides are sorted and mostly have the same tasks: then concatenating the columns is the join.
     keys = ["task", "sample"]
     if len(baseline) == len(candidate) and all(
         np.array_equal(baseline[key].to_numpy(), candidate[key].to_numpy()) for key in keys

@@ -1,7 +1,7 @@
-"""What the 2024 study published, to be shown beside one's own figures: means and variances, not answers and not pairs.
+"""Scores published by the 2024 study, to be shown beside the user's figures: means and variances, without answers and pairs.
 
-Without the grades task by task there is no paired interval, so the interval here is the unpaired one, which is wider. The
-file comes in as a path: where it lies is the caller's business.
+Without grades of single tasks there is no paired interval, so the interval here is unpaired, which is wider. The caller
+passes the path of the file.
 """
 
 import csv
@@ -22,7 +22,7 @@ _NUMBERS = ("fp16_mean", "q4_k_m_mean", "fp16_variance", "q4_k_m_variance")
 def unpaired_interval(
     difference: float, baseline_variance: float, candidate_variance: float, level: float = 0.90
 ) -> tuple[float, float]:
-    """Welch's interval of the difference: se² = (v_b + v_c) / n, degrees of freedom by Welch and Satterthwaite.
+    """Return Welch's interval of the difference: se² = (v_b + v_c) / n, degrees of freedom by Welch and Satterthwaite.
 
     Variances are sample variances (n − 1) over `TASKS` tasks.
     """
@@ -37,7 +37,7 @@ def unpaired_interval(
 def load(path: Path) -> tuple[PublishedScore, ...]:
     """Read a table of published scores (columns model, family and those of `_NUMBERS`), in its order.
 
-    Raises UserError where the file cannot be read or a row is not as it should be; the message names file, line and column.
+    Raises UserError if the file cannot be read or a row is invalid; the message names file, line and column.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

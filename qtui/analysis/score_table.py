@@ -1,6 +1,6 @@
 """The table of scores: one row for every pair and judge, with its verdict, as `qtui scores` prints it.
 
-A pair that nobody graded has a row too, since behaviour and guards need no judge.
+A pair without grades has a row too, since behaviour and guards need no judge.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from qtui.analysis import pairing, scores, yardsticks
-from qtui.analysis import verdict as rules
-from qtui.analysis.behaviour import Behaviour, judge_pairs
+from qtui.analysis import verdict as verdicts
+from qtui.analysis.behaviour import Behaviour, pair_behaviours
 from qtui.analysis.causes import decompose
-from qtui.analysis.conditions import Conditions, compare, prompts_apart
+from qtui.analysis.conditions import Conditions, compare, prompt_difference
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import GRADES, Floats, VariantGrades, by_variant, grade_pair, histogram, shared_judges
 from qtui.analysis.holm import adjust
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
-from qtui.figures.scores import MARGIN, Measured, ScoreRow, ScoresWithoutEmpty, ScoreTable
+from qtui.figures.scores import MARGIN, PairMeasurement, ScoreRow, ScoresWithoutEmpty, ScoreTable
 from qtui.format import p_in_sentence, signed
 
 
@@ -34,7 +34,7 @@ def score_table(
     flags: pd.DataFrame | None = None,
     experiments: Mapping[Any, str] | None = None,
 ) -> ScoreTable:
-    """A row per pair and judge, unrounded; `flags` spares a second `flag_answers` of the same frames.
+    """Return a row per pair and judge, unrounded; pass `flags` to reuse the result of `flag_answers`.
 
     `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; a variant without a row is
     unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`. `experiments` names the
@@ -42,36 +42,47 @@ def score_table(
     """
     pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
     graded = by_variant(grades)
-    known = _by_variant(conditions)
+    conditions_by_variant = _by_variant(conditions)
     rows: list[ScoreRow] = []
-    measured: list[Measured] = []
-    for pair, behaviour in zip(pairs, judge_pairs(pairs), strict=True):
-        both = compare(known.get(pair.baseline.key, {}), known.get(pair.candidate.key, {}))
-        of_b, of_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
+    measured: list[PairMeasurement] = []
+    for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
+        differences = compare(
+            conditions_by_variant.get(pair.baseline.key, {}), conditions_by_variant.get(pair.candidate.key, {})
+        )
+        grades_b, grades_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
         experiment = (experiments or {}).get(pair.experiment, str(pair.experiment))
-        for judge, sides, guard in _judges(of_b, of_c):
+        for judge, sides, guard in _judges(grades_b, grades_c):
             row = _row(
-                pair, judge, sides, experiment=experiment, behaviour=behaviour, both=both, judges=guard, margin=margin
+                pair,
+                judge,
+                sides,
+                experiment=experiment,
+                behaviour=behaviour,
+                differences=differences,
+                judges=guard,
+                margin=margin,
             )
             rows.append(row)
-            measured.append(Measured(row.role, row.candidate, len(pair.answers), row.differing, row.difference))
-    rows = _held_against(_adjusted(rows), measured)
+            measured.append(PairMeasurement(row.role, row.candidate, len(pair.answers), row.differing, row.difference))
+    rows = _with_yardsticks(_adjusted(rows), measured)
     return ScoreTable(tuple(rows), margin, _notes(rows))
 
 
 _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
 
 
-def _judges(of_b: Mapping[str, VariantGrades], of_c: Mapping[str, VariantGrades]) -> list[_Judged]:
-    """(judge, its grades of both sides, the guard that the judges themselves call for) for each row of a pair."""
-    found: list[_Judged] = []
-    for judge in shared_judges(of_b, of_c):
-        before, after = of_b[judge].settings, of_c[judge].settings
-        changed = Guard("different judges", f"{judge} changed its prompt, version or settings on the way")
-        found.append((judge, (of_b[judge], of_c[judge]), changed if before != after or len(before) > 1 else None))
-    if not found and of_b and of_c:
-        return [(None, (None, None), Guard("different judges", f"{', '.join(of_b)} against {', '.join(of_c)}"))]
-    return found or [(None, (None, None), None)]
+def _judges(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str, VariantGrades]) -> list[_Judged]:
+    """Return (judge, its grades of both sides, the guard on the judge or None) for each row of a pair."""
+    judged: list[_Judged] = []
+    for judge in shared_judges(grades_b, grades_c):
+        before, after = grades_b[judge].settings, grades_c[judge].settings
+        changed = Guard("different judges", f"the prompt, version or settings of {judge} changed between gradings")
+        judged.append(
+            (judge, (grades_b[judge], grades_c[judge]), changed if before != after or len(before) > 1 else None)
+        )
+    if not judged and grades_b and grades_c:
+        return [(None, (None, None), Guard("different judges", f"{', '.join(grades_b)} vs {', '.join(grades_c)}"))]
+    return judged or [(None, (None, None), None)]
 
 
 def _row(
@@ -81,14 +92,14 @@ def _row(
     *,
     experiment: str,
     behaviour: Behaviour,
-    both: Conditions,
+    differences: Conditions,
     judges: Guard | None,
     margin: float,
 ) -> ScoreRow:
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
     result = scores.paired(b, c, margin=margin)
-    earned = _conclude(pair, graded.pair, result, both, judges, judge=judge, margin=margin)
+    conclusion = _conclude(pair, graded.pair, result, differences, judges, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
     noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
     answered = int(pair.tasks.size)
@@ -112,21 +123,21 @@ def _row(
         losses=result.losses,
         flips_down=result.flips_down,
         flips_up=result.flips_up,
-        verdict=earned.verdict,
-        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + earned.text,
+        verdict=conclusion.verdict,
+        verdict_text=yardsticks.LEADS.get(pair.candidate.role, "") + conclusion.text,
         behaviour=behaviour.name,
         behaviour_reasons=behaviour.reasons,
-        guards=tuple(map(str, earned.guards)),
+        guards=tuple(map(str, conclusion.guards)),
         mde80=result.mde80,
-        notes=earned.notes,
+        notes=conclusion.notes,
         answered=answered,
         ungraded=answered - result.n,
         big_down=result.big_down,
         big_up=result.big_up,
         noise_flips=float(np.mean(noise)) if noise else None,
         p=result.p,
-        rule=earned.rule,
-        claim_p=None if earned.guards else _claim_p(result, earned.rule, margin),
+        rule=conclusion.rule,
+        claim_p=None if conclusion.guards else _claim_p(result, conclusion.rule, margin),
         claim_p_holm=None,
         comparisons=1,
         behaviour_p_holm=behaviour.p,
@@ -135,7 +146,7 @@ def _row(
         histogram_candidate=_by_grade(graded.takes_c),
         length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
         causes=decompose(graded.pair.answers, graded.d),
-        without_empty=earned.without_empty,
+        without_empty=conclusion.without_empty,
         margin=margin,
         role=pair.candidate.role,
         differing=yardsticks.differing(pair),
@@ -144,7 +155,7 @@ def _row(
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """What a row earns: see `ScoreRow`."""
+    """The verdict of a row and its reasons: see `ScoreRow`."""
 
     rule: VerdictName | None
     verdict: VerdictName
@@ -158,22 +169,22 @@ def _conclude(
     pair: pairing.Pair,
     graded: pairing.Pair,
     result: PairedScores,
-    both: Conditions,
+    differences: Conditions,
     judges: Guard | None,
     *,
     judge: str | None,
     margin: float,
 ) -> _Conclusion:
-    """The verdict on a pair: what its interval earns, unless a guard comes before it."""
+    """Return the verdict that the interval of a pair gives, or `guarded` if a guard applies."""
     answered = int(pair.tasks.size)
     without = _without_empty(graded, margin)
-    rule = rules.decide(result.interval90, margin) if result.interval90 else None
-    end = rules.end_of_scale(graded.answers["grade_b"].to_numpy(dtype=np.float64))
-    hides_a_loss = end is not None and end.kind == "floor" and rule in rules.CLAIMS_NO_LOSS
-    guards = _guards(pair, both, [judges, end if hides_a_loss else None], result.n or answered)
+    rule = verdicts.decide(result.interval90, margin) if result.interval90 else None
+    end = verdicts.end_of_scale_guard(graded.answers["grade_b"].to_numpy(dtype=np.float64))
+    hides_a_loss = end is not None and end.kind == "floor" and rule in verdicts.CLAIMS_NO_LOSS
+    guards = _guards(pair, differences, [judges, end if hides_a_loss else None], result.n or answered)
     verdict, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
-    at_the_end = [rules.beside_a_finding(end)] if end is not None and not hides_a_loss else []
-    return _Conclusion(rule, verdict, text, guards, (*both.notes, *at_the_end), without)
+    at_the_end = [verdicts.end_of_scale_note(end)] if end is not None and not hides_a_loss else []
+    return _Conclusion(rule, verdict, text, guards, (*differences.notes, *at_the_end), without)
 
 
 def _by_grade(takes: Floats) -> dict[str, int]:
@@ -185,16 +196,22 @@ def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[
     return {(row["experiment"], str(row["model"]), str(row["variant"])): row for row in rows}
 
 
-def _guards(pair: pairing.Pair, both: Conditions, of_judge: Sequence[Guard | None], n: int) -> tuple[Guard, ...]:
-    differences = [*both.confounded, *filter(None, [prompts_apart(pair)])]
-    found = [Guard("confounded", "; ".join(differences))] if differences else []
+def _guards(
+    pair: pairing.Pair, differences: Conditions, judge_guards: Sequence[Guard | None], n: int
+) -> tuple[Guard, ...]:
+    reasons = [*differences.confounded, *filter(None, [prompt_difference(pair)])]
+    confounded = [Guard("confounded", "; ".join(reasons))] if reasons else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
-    others = (*of_judge, rules.health(len(pair.answers), empty_b, empty_c), rules.size(n))
-    return (*found, *(guard for guard in others if guard is not None))
+    others = (
+        *judge_guards,
+        verdicts.empty_answers_guard(len(pair.answers), empty_b, empty_c),
+        verdicts.few_tasks_guard(n),
+    )
+    return (*confounded, *(guard for guard in others if guard is not None))
 
 
 def _without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEmpty | None:
-    """Scores over the tasks in which no answer of either side is empty; None where that is all of them."""
+    """Return scores over the tasks in which no answer of either side is empty; None if no task has an empty answer."""
     empty_b, empty_c = graded.by_task("empty")
     healthy = (empty_b == 0) & (empty_c == 0)
     if healthy.all():
@@ -215,23 +232,28 @@ def _verdict(
     margin: float,
 ) -> tuple[VerdictName, str]:
     if any(guard.kind == "different judges" for guard in guards) and result.n == 0:
-        return "guarded", rules.guarded_text(guards, "")
+        return "guarded", verdicts.guarded_sentence(guards, "")
     if result.n == 0:
-        why = "no judge has graded both sides" if judge is None else f"{judge} gave none of {answered} tasks two grades"
+        why = (
+            "no judge has graded both sides"
+            if judge is None
+            else f"{judge} graded both sides in none of {answered} tasks"
+        )
         return "ungraded", "; ".join(["ungraded: " + why, *map(str, guards)])
     if guards or rule is None or result.interval90 is None:
         unhealthy = any("unhealthy" in guard.kind for guard in guards)
-        return "guarded", rules.guarded_text(guards, _measured(result, without if unhealthy else None))
-    return rule, rules.text(rule, result.interval90, n=result.n, tasks_needed=result.tasks_needed, margin=margin)
+        return "guarded", verdicts.guarded_sentence(guards, _measured(result, without if unhealthy else None))
+    return rule, verdicts.sentence(rule, result.interval90, n=result.n, tasks_needed=result.tasks_needed, margin=margin)
 
 
 def _measured(result: PairedScores, without: ScoresWithoutEmpty | None) -> str:
-    """The difference, with and without the tasks of empty answers where that matters."""
+    """Return the difference in words, and that over the tasks without empty answers if `without` has it."""
     whole = f"difference {_difference(result)}"
     if without is None:
         return whole
-    rest = f"{_difference(without)} over the other {without.n} tasks" if without.n else "no other tasks"
-    return f"{whole} with the empty answers, {rest}"
+    if not without.n:
+        return f"{whole}; every task has an empty answer"
+    return f"{whole} including empty answers, {_difference(without)} over the {without.n} tasks without them"
 
 
 def _difference(result: PairedScores | ScoresWithoutEmpty) -> str:
@@ -244,11 +266,11 @@ def _difference(result: PairedScores | ScoresWithoutEmpty) -> str:
 def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> float | None:
     if rule is None or result.difference is None or result.se is None:
         return None
-    return rules.claim_p(rule, result.difference, result.se, result.n - 1, margin)
+    return verdicts.claim_p(rule, result.difference, result.se, result.n - 1, margin)
 
 
 def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Holm over the rows of one experiment and judge; a claim that does not survive it says so in its text."""
+    """Return the rows Holm-adjusted per experiment and judge; verdict sentences name the claims that lose significance."""
     families: dict[tuple[Any, str | None], list[int]] = {}
     for i, row in enumerate(rows):
         if row.claim_p is not None:
@@ -258,20 +280,20 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
             text = rows[i].verdict_text
             if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
-                text += f"; not kept over {len(family)} comparisons (Holm {p_in_sentence(p)})"
+                text += f"; not significant after Holm adjustment over {len(family)} comparisons ({p_in_sentence(p)})"
             adjusted[i] = replace(rows[i], claim_p_holm=p, comparisons=len(family), verdict_text=text)
     return adjusted
 
 
-def _held_against(rows: Sequence[ScoreRow], measured: Sequence[Measured]) -> list[ScoreRow]:
-    """Each row with the control arm and the noise floor of its model, under the same judge."""
-    groups: dict[tuple[Any, str, str | None], list[Measured]] = {}
-    for row, own in zip(rows, measured, strict=True):
-        groups.setdefault((row.run_id, row.model, row.judge), []).append(own)
+def _with_yardsticks(rows: Sequence[ScoreRow], measured: Sequence[PairMeasurement]) -> list[ScoreRow]:
+    """Return the rows with the measurements of control arm and noise floor of the same model and judge."""
+    groups: dict[tuple[Any, str, str | None], list[PairMeasurement]] = {}
+    for row, measurement in zip(rows, measured, strict=True):
+        groups.setdefault((row.run_id, row.model, row.judge), []).append(measurement)
     compared: list[ScoreRow] = []
-    for row, own in zip(rows, measured, strict=True):
-        others = yardsticks.against(own, groups[row.run_id, row.model, row.judge])
-        compared.append(replace(row, yardsticks=others, beside=yardsticks.sentences(own, others)))
+    for row, measurement in zip(rows, measured, strict=True):
+        others = yardsticks.comparable(measurement, groups[row.run_id, row.model, row.judge])
+        compared.append(replace(row, yardsticks=others, beside=yardsticks.sentences(measurement, others)))
     return compared
 
 

@@ -1,8 +1,8 @@
-"""Scores of a candidate against its baseline on the same tasks: the difference, how uncertain it is, and what it is made of.
+"""Scores of a candidate against its baseline on the same tasks: the difference, its uncertainty, and its components.
 
 The unit is the task: grades of several takes are averaged first, then several samples (Miller 2024, arXiv 2411.00640: paired
 differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. An unpaired comparison of the same
-grades would need several times as many tasks for the same certainty.
+grades would need several times as many tasks for the same precision.
 """
 
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from qtui.analysis.lengths import student_interval
 from qtui.figures.scores import MARGIN, LengthCovariate
 
 PASS_GRADE = 3.0
-"""A flip is a task whose grade crosses this."""
+"""A flip is a task whose grade crosses this grade."""
 BIG = 2.0
-"""A difference of so many grades in one task is big."""
+"""The smallest difference in one task that is big, in grades."""
 SAME = 1e-9
-"""Means of takes closer than this are a tie: they differ by rounding."""
+"""Means of takes that differ by less are a tie: the difference is rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairedScores:
-    """Grades per task, candidate − baseline. `se`, `sd` and intervals need two tasks; everything but `n` is None for none."""
+    """Grades per task, candidate − baseline. `se`, `sd` and intervals need two tasks; everything but `n` is None without tasks."""
 
     n: int
     baseline_mean: float | None
@@ -113,30 +113,30 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float =
 
 
 def tasks_needed(sd: float | None, margin: float) -> int | None:
-    """Tasks after which the verdict cannot be inconclusive: the 90 % interval is then no wider than the margin.
+    """Return the number of tasks from which no verdict is inconclusive: the 90 % interval is then no wider than the margin.
 
-    n ≥ (2 · t.95,n−1 · sd / margin)². An inconclusive interval reaches from −margin or below to 0 or above, so one that is
-    narrower than the margin decides, wherever it lies. The observed difference does not enter, so this is no power
-    computed after the fact. None without a standard deviation.
+    n ≥ (2 · t.95,n−1 · sd / margin)². An inconclusive interval reaches from −margin or below to 0 or above, so a narrower
+    one decides, wherever it lies. The observed difference is not used, so this is not a post-hoc power analysis.
+    None without a standard deviation.
     """
     if sd is None or margin <= 0:
         return None
     n = 2
     for _ in range(20):
-        wanted = max(2, int(np.ceil((2 * float(stats.t.ppf(0.95, max(n, 3) - 1)) * sd / margin) ** 2)))
-        if wanted == n:
+        needed = max(2, int(np.ceil((2 * float(stats.t.ppf(0.95, max(n, 3) - 1)) * sd / margin) ** 2)))
+        if needed == n:
             break
-        n = wanted
+        n = needed
     return n
 
 
 def length_covariate(
     d: npt.ArrayLike, baseline_length: npt.ArrayLike, candidate_length: npt.ArrayLike
 ) -> LengthCovariate | None:
-    """Least squares of d (tasks,) on ln of the length ratio, over tasks with both lengths above zero.
+    """Return the least squares fit of d (tasks,) on ln of the length ratio, over tasks with both lengths above zero.
 
-    A check, not a correction: length may be how quality was lost (after Dubois et al. 2024, arXiv 2404.04475). None below
-    10 tasks or where all ratios are equal.
+    A check, not a correction: the change of length may be the loss of quality (after Dubois et al. 2024, arXiv 2404.04475). None
+    below 10 tasks or if all ratios are equal.
     """
     y = np.asarray(d, dtype=np.float64)
     lengths = np.asarray(baseline_length, dtype=np.float64), np.asarray(candidate_length, dtype=np.float64)
@@ -159,10 +159,10 @@ def length_covariate(
 
 
 def noise_flips(takes: npt.ArrayLike) -> float | None:
-    """Tasks that cross a grade of 3 between two gradings of the same answers: mean over all pairs of takes.
+    """Return how many tasks cross a grade of 3 between two gradings of the same answers: the mean over all pairs of takes.
 
     `takes` is (answers, takes), NaN where ungraded; an answer that lacks one of the two takes is left out of that pair.
-    This is what `flips_down + flips_up` would be if nothing but the judge had changed. None below two takes.
+    It estimates `flips_down + flips_up` if only the judge's noise changed. None below two takes.
     """
     grades = np.asarray(takes, dtype=np.float64)
     if grades.ndim != 2 or grades.shape[1] < 2:

@@ -1,7 +1,7 @@
 """The shape of a length distribution, by the names that the 2024 study gave to its violins.
 
-The thresholds were fitted to the study's own labels of a handful of models and are a way of naming pictures, not a law; that is why
-every shape comes with its stability: the share of bootstrap resamples of the answers that earn the same name.
+The thresholds were fitted to the study's labels of a few models and are conventions for naming pictures, not a theory. So every
+shape comes with its stability: the share of bootstrap resamples of the answers that get the same name.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class ShapeStability:
 
 
 def classify(lengths: npt.ArrayLike) -> Shape | None:
-    """Name the distribution of raw lengths; first match wins, None without answers.
+    """Return the shape of a distribution of raw lengths: the first match, None without answers.
 
     no-clear-peak: P(<100) ≥ .25 and P(≥800) ≥ .10 · slime: median < 80 · pot: median ≥ 180 and P(≥300) ≥ .30 ·
     flask: P(<500) ≥ .90 · else unclassified.
@@ -60,14 +60,14 @@ def stability(lengths: npt.ArrayLike) -> ShapeStability:
         return ShapeStability(None, None, {})
     drawn, before = resamples(int(x.size))
     below = {limit: before[:, np.searchsorted(x, limit)] for limit in _LIMITS}
-    found = _name(below, _medians(x, drawn, below), x.size)
-    counts = np.bincount(found, minlength=len(SHAPES))
-    shares = {name: float(count) / found.size for name, count in zip(SHAPES, counts, strict=True) if count}
+    names = _name(below, _medians(x, drawn, below), x.size)
+    counts = np.bincount(names, minlength=len(SHAPES))
+    shares = {name: float(count) / names.size for name, count in zip(SHAPES, counts, strict=True) if count}
     return ShapeStability(shape, shares.get(shape, 0.0), shares)
 
 
 def _name(below: Mapping[int, Counts], median: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.intp]:
-    """Index into SHAPES for each resample, from its median and its numbers of answers below each limit."""
+    """Return the index into SHAPES for each resample, from its median and its numbers of answers below each limit."""
     # Shares are compared as the reference did, one division each, so that 90 of 100 is 0.9 on both sides.
     spread = (below[100] / n >= 0.25) & ((n - below[800]) / n >= 0.10)
     pot = (median >= _MIDDLES[1]) & ((n - below[300]) / n >= 0.30)
@@ -78,7 +78,7 @@ def _name(below: Mapping[int, Counts], median: npt.NDArray[np.float64], n: int) 
 def _medians(
     x: npt.NDArray[np.float64], drawn: npt.NDArray[np.int32], below: Mapping[int, Counts]
 ) -> npt.NDArray[np.float64]:
-    """A value on the right side of 80 and of 180 for every resample's median: exact only where the middle two straddle one."""
+    """Return a value on the same side of 80 and of 180 as each resample's median; exact only if the middle two straddle one."""
     half = x.size / 2
     above = (below[_MIDDLES[0]] < half).astype(np.intp) + (below[_MIDDLES[1]] < half)
     medians = np.asarray([0.0, _MIDDLES[0], _MIDDLES[1]])[above]

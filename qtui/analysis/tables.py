@@ -1,7 +1,7 @@
-"""What the rest of the program asks of the analysis: the table of lengths and the table of scores.
+"""The tables of lengths and of scores, for the rest of the program.
 
-Frames in, by the columns that each function names; records of `qtui.figures` out, unrounded. `flag_answers` costs most:
-whoever wants several tables of the same answers computes it once and hands it on.
+The functions take frames with the columns that they name and return records of `qtui.figures`, unrounded. `flag_answers` is the
+most expensive step: callers that need several tables of the same answers compute it once and pass the result.
 """
 
 from qtui.analysis.flags import flag_answers

@@ -1,4 +1,4 @@
-"""The sentence that a comparison of baseline and candidate earns, and the guards that come before it.
+"""The verdict on a comparison of baseline and candidate, as a name and a sentence, and the guards that are checked before it.
 
 The rule looks at the 90 % interval [L, U] of the paired difference and a margin Δ that was fixed before grading, and never
 at whether a p value is above 0.05: not finding a difference is not finding equality. Each claim is a one-sided test at 5 %
@@ -28,17 +28,18 @@ GuardKind = Literal[
 
 LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
 FEWEST_TASKS = 10
-UNHEALTHY = 0.05
-"""Shares of empty answers that differ by this much or more: one side was broken, and that is not what was asked."""
-AT_THE_END = 0.5
-"""Share of the baseline's answers at one end of the scale from which a judge is said to have a floor or a ceiling.
+UNHEALTHY_SHARE = 0.05
+"""Smallest difference between the shares of empty answers at which one side counts as broken rather than worse."""
+END_OF_SCALE_SHARE = 0.5
+"""Smallest share of the baseline's answers at one end of the scale at which the judge has a floor or a ceiling.
 
-An answer with the lowest grade cannot lose. Where a share f of the answers is there, a loss that would strike all alike shows as
-(1 − f) of itself: at one half, 0.4 grades look like the margin of 0.2. That is more than any model of the 2024 study lost (0.36
-at most), so "equivalent within ±0.2" would exclude no loss that was ever measured. (Questionnaires are said to have a floor from
-0.15 on, Terwee et al. 2007; that is about telling persons apart, which takes more.)
+An answer with the lowest grade cannot get a lower one. With a share f of such answers, a loss common to all answers is measured as
+(1 − f) of its size: at one half, a loss of 0.4 grades is measured as 0.2, the margin. That is more than any model of the 2024 study
+lost (0.36 at most), so "equivalent within ±0.2" would exclude no loss that was ever measured. (Terwee et al. 2007 put the floor of
+a questionnaire at 0.15, because telling persons apart needs more of the scale.)
 """
 CLAIMS_NO_LOSS = ("equivalent", "not_worse")
+_NO_LOSS_SHOWN = "this judge cannot show a loss here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Guard:
 
 
 def decide(interval90: tuple[float, float], margin: float = MARGIN) -> VerdictName:
-    """First match wins: L>−Δ and U<Δ equivalent · L>0 higher · L>−Δ not_worse · U<−Δ worse · U<0 lower · inconclusive."""
+    """Return the first match: L>−Δ and U<Δ equivalent · L>0 higher · L>−Δ not_worse · U<−Δ worse · U<0 lower · inconclusive."""
     low, high = interval90
     if low > -margin and high < margin:
         return "equivalent"
@@ -67,7 +68,7 @@ def decide(interval90: tuple[float, float], margin: float = MARGIN) -> VerdictNa
 
 
 def claim_p(name: VerdictName, difference: float, se: float, df: int, margin: float = MARGIN) -> float:
-    """One-sided p value of what the verdict claims, for Holm's adjustment over several comparisons; 1 where it claims nothing.
+    """Return the one-sided p value of the verdict's claim, for Holm's adjustment over comparisons; 1 if it claims nothing.
 
     equivalent: the larger of the two one-sided tests against ±Δ; higher and lower: against 0; not_worse and worse: against −Δ.
     """
@@ -88,7 +89,7 @@ def claim_p(name: VerdictName, difference: float, se: float, df: int, margin: fl
     return claims[name]() if name in claims else 1.0
 
 
-def text(
+def sentence(
     name: VerdictName,
     interval90: tuple[float, float],
     *,
@@ -96,7 +97,7 @@ def text(
     tasks_needed: int | None,
     margin: float = MARGIN,
 ) -> str:
-    """The verdict of `decide` in one line of plain English."""
+    """Return the verdict of `decide` in one line."""
     low, high = interval90
     between = f"between {signed(low)} and {signed(high)}"
     if name == "inconclusive":
@@ -112,14 +113,14 @@ def text(
     return f"{claims[name]}: {between}"
 
 
-def guarded_text(guards: Sequence[Guard], difference: str) -> str:
-    """`guarded, <reasons>` and what was measured all the same (may be empty)."""
+def guarded_sentence(guards: Sequence[Guard], difference: str) -> str:
+    """Return `guarded, <reasons>`, followed by the measured difference unless that is empty."""
     return "; ".join([f"guarded, {'; '.join(map(str, guards))}", *([difference] if difference else [])])
 
 
-def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
-    """Guard where the empty answers of the two sides differ by 5 of 100 or more of `n` answers."""
-    if n == 0 or abs(baseline_empty - candidate_empty) < UNHEALTHY * n - 1e-9:
+def empty_answers_guard(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
+    """Return a guard if the numbers of empty answers of the two sides differ by 5 % of `n` answers or more."""
+    if n == 0 or abs(baseline_empty - candidate_empty) < UNHEALTHY_SHARE * n - 1e-9:
         return None
     if baseline_empty > candidate_empty:
         return Guard(
@@ -128,34 +129,32 @@ def health(n: int, baseline_empty: int, candidate_empty: int) -> Guard | None:
     return Guard("candidate unhealthy", f"{candidate_empty} of {n} answers empty, {baseline_empty} of the baseline's")
 
 
-def size(n: int) -> Guard | None:
-    """Guard below ten tasks: Student's interval then rests on the shape of a distribution nobody has seen."""
+def few_tasks_guard(n: int) -> Guard | None:
+    """Return a guard below ten tasks: Student's interval then rests on an unknown shape of the distribution."""
     return Guard("too few tasks", f"{n}, at least {FEWEST_TASKS} are needed") if n < FEWEST_TASKS else None
 
 
-def end_of_scale(baseline: npt.NDArray[np.float64]) -> Guard | None:
-    """Whether half or more of the baseline's grades (answers,), takes averaged, are the lowest (floor) or the highest (ceiling).
+def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:
+    """Return a guard if half or more of the baseline's grades (answers,) are the lowest (floor) or the highest (ceiling).
 
-    At a floor no loss can be shown, so a claim that there is none (`CLAIMS_NO_LOSS`) is worth little; a loss or a gain that was
-    found stands. At a ceiling only gains cannot be shown, which no verdict needs.
+    Grades are means over takes. At a floor no loss can be shown, so a claim of no loss (`CLAIMS_NO_LOSS`) is worth little; a
+    measured loss or gain stands. At a ceiling only gains cannot be shown, and no verdict depends on those.
     """
     n = int(baseline.size)
     lowest, highest = int((baseline <= LOWEST_GRADE).sum()), int((baseline >= HIGHEST_GRADE).sum())
-    if n and lowest >= AT_THE_END * n:
-        return Guard(
-            "floor", f"{lowest} of {n} baseline answers have the lowest grade; this judge cannot show a loss here"
-        )
-    if n and highest >= AT_THE_END * n:
+    if n and lowest >= END_OF_SCALE_SHARE * n:
+        return Guard("floor", f"{lowest} of {n} baseline answers have the lowest grade; {_NO_LOSS_SHOWN}")
+    if n and highest >= END_OF_SCALE_SHARE * n:
         return Guard(
             "ceiling", f"{highest} of {n} baseline answers have the highest grade; this judge cannot show a gain here"
         )
     return None
 
 
-def beside_a_finding(end: Guard) -> str:
-    """A floor or a ceiling in the words for a verdict that stands: it was found in spite of it, or is not about it."""
+def end_of_scale_note(end: Guard) -> str:
+    """Return the note on a floor or a ceiling beside a verdict that stands in spite of it."""
     if end.kind == "floor":
-        return str(end).replace("this judge cannot show a loss here", "what these lost cannot show")
+        return str(end).replace(_NO_LOSS_SHOWN, "this judge cannot show a loss on these answers")
     return str(end)
 
 
@@ -166,6 +165,6 @@ def _upper_tail(excess: float, se: float, df: int) -> float:
 
 
 def _about(tasks: int) -> int:
-    """Two significant digits, up: an estimate that pretends no more."""
+    """Return the number rounded up to two significant digits, the precision of the estimate."""
     rounded = int(significant(float(tasks), 2) or 0)
     return rounded if rounded >= tasks or tasks < 100 else rounded + 10 ** (int(math.log10(tasks)) - 1)

@@ -1,5 +1,5 @@
-"""Drawings as lines of text with roles: pure functions, for the panes and for the plain terminal alike.
+"""Drawings as lines of text with roles: pure functions, for the panes and for plain terminals.
 
-What a role looks like is decided where the lines are shown (a theme, ANSI, nothing at all), so that the same drawing reads in
-colour, in NO_COLOR and in a pipe.
+The caller that shows the lines maps roles to styles (a theme, ANSI, none), so that the same drawing works in colour, with NO_COLOR
+and in a pipe.
 """

@@ -5,7 +5,7 @@ from qtui.figures.axis import Axis
 
 
 def axis_line(axis: Axis, columns: int, *, unit: str = "") -> Line:
-    """One line: every tick is a `╵` in its column with its number behind it, the unit after the last where it fits."""
+    """One line: every tick is a `╵` in its column followed by its number; the unit follows the last tick if it fits."""
     line = ""
     for column, value in axis.ticks(columns):
         mark = f"╵{value}"

@@ -1,7 +1,7 @@
-"""Mean grades as horizontal bars: the baseline filled, the candidate hatched, so that no colour is needed to tell them apart.
+"""Mean grades as horizontal bars: the baseline filled, the candidate hatched, so that no colour is needed to distinguish them.
 
-Drawn by ourselves: bars that begin at grade 1 with eighths of a cell show a difference of 0.02 in 100 columns, and labels in
-Japanese keep their width; bars of a chart library end at whole cells.
+qtui draws them itself: with eighths of a cell, bars from grade 1 show a difference of 0.02 in 100 columns, and Japanese labels keep
+their width; chart libraries draw bars in whole cells.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ _VALUE = 6
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`value` None is not graded, and says so. `label` is safe."""
+    """`value` None is drawn as `not graded`. `label` is safe text."""
 
     label: str
     value: float | None
     hatched: bool
     faint: bool = False
-    """For figures that are not one's own."""
+    """For published figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The bars of one row of the table under its heading."""
+    """The bars of one row of the table, with a heading."""
 
     heading: Line
     bars: tuple[Bar, ...]

@@ -14,10 +14,10 @@ _LABEL = 5
 def histogram_lines(
     baseline: Sequence[int], candidate: Sequence[int], axis: Axis, *, width: int, height: int
 ) -> list[Line]:
-    """`height` lines of at most `width` cells, the last one the axis; the highest counts are written beside the first column.
+    """`height` lines of at most `width` cells, the last one the axis. The scale's maximum is written at the left edge.
 
-    Bins are as wide as a few columns, not as a number of characters: on a square-root axis they grow with the length. Lengths
-    beyond the axis are left out.
+    A bin is a few columns wide, so on a square-root axis bins cover more characters the longer the answers. Lengths beyond the axis
+    are left out.
     """
     bins = max(1, (width - _LABEL) // _COLUMNS_PER_BIN)
     columns = bins * _COLUMNS_PER_BIN

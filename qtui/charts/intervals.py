@@ -12,13 +12,13 @@ _LEAST_REACH = 0.5
 
 
 def reach(rows: Iterable[ScoreRow], margin: float) -> float:
-    """How far the plot goes on both sides of zero so that every interval and the margin fit: a multiple of a tenth."""
+    """The end of the plot on both sides of zero, a multiple of 0.1 such that every interval and the margin fit."""
     bounds = [abs(bound) for row in rows for bound in row.interval90 or ()]
     return max(_LEAST_REACH, ceil(max((*bounds, margin * 1.25)) * 10) / 10)
 
 
 def interval_line(row: ScoreRow, *, margin: float, reach: float, columns: int) -> Line:
-    """Exactly `columns` cells. A row without a difference has only the lines; `columns` is odd, so that zero has a middle."""
+    """Exactly `columns` cells; an odd number, so that zero has the middle column. A row without a difference has only the lines."""
     cells = [" "] * columns
     roles: list[Role] = ["faint"] * columns
 
@@ -42,7 +42,7 @@ def interval_line(row: ScoreRow, *, margin: float, reach: float, columns: int) -
 
 
 def scale_label(reach: float, columns: int) -> str:
-    """The ends and the zero of the plot over their columns."""
+    """The numbers at both ends of the plot and at zero, each in its column."""
     low, high = signed(-reach, 1), signed(reach, 1)
     middle = (columns - 1) // 2
     return f"{low:<{middle}}0{high:>{columns - middle - 1}}"

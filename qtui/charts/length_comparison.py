@@ -1,4 +1,4 @@
-"""The figures of one pair's lengths as a table of lines: the variants beside each other, then what their comparison found."""
+"""The length figures of one pair as lines: a table of both variants, then their comparison."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ WIDTH = _NAME + 2 * _VALUE
 def figure_lines(
     baseline: VariantLengths | None, candidate: VariantLengths | None, pair: PairLengths | None
 ) -> list[Line]:
-    """Lines of at most `WIDTH` cells; a variant that is not there has an empty column."""
+    """Lines of at most `WIDTH` cells; a missing variant has an empty column."""
     sides = (baseline, candidate)
     names = ["" if v is None else safe(v.variant) for v in sides]
     lines: list[Line] = [_row("characters", names, "strong")]
@@ -26,16 +26,16 @@ def figure_lines(
 
 
 def _summary(sides: Sequence[VariantLengths | None]) -> list[tuple[str, list[str]]]:
-    of = [None if v is None else v.stripped for v in sides]
+    lengths = [None if v is None else v.stripped for v in sides]
     return [
-        ("answers", ["" if s is None else str(s.n) for s in of]),
-        ("median", ["" if s is None else number(s.median) for s in of]),
-        ("quartiles", ["" if s is None else f"{number(s.q1)} to {number(s.q3)}" for s in of]),
-        ("mean", ["" if s is None else number(s.mean) for s in of]),
-        ("std. deviation", ["" if s is None else number(s.sd) for s in of]),
-        ("range", ["" if s is None else f"{number(s.min)} to {number(s.max)}" for s in of]),
+        ("answers", ["" if s is None else str(s.n) for s in lengths]),
+        ("median", ["" if s is None else number(s.median) for s in lengths]),
+        ("quartiles", ["" if s is None else f"{number(s.q1)} to {number(s.q3)}" for s in lengths]),
+        ("mean", ["" if s is None else number(s.mean) for s in lengths]),
+        ("std. deviation", ["" if s is None else number(s.sd) for s in lengths]),
+        ("range", ["" if s is None else f"{number(s.min)} to {number(s.max)}" for s in lengths]),
         ("shape", ["" if v is None else shape_name(v.shape) for v in sides]),
-        ("  its stability", ["" if v is None else percent(v.shape_stability) for v in sides]),
+        ("  stability", ["" if v is None else percent(v.shape_stability) for v in sides]),
     ]
 
 

@@ -1,7 +1,7 @@
-"""The violins of the models in view and what is written beside them: medians and their change, shapes, what else went wrong.
+"""The violins of the models in view with their texts: medians and their change, shapes, counts of flagged answers.
 
-One violin for every pair, so a model with three candidates has three, each under the same baseline; a variant that has
-nothing to be compared with has one alone.
+Every pair has a violin, so a model with three candidates has three with the same baseline; a variant without a counterpart has a
+violin of one half.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ SHAPES = {
     "flask": ("flask", "フラスコ型"),
     "unclassified": ("unclassified", ""),
 }
-"""The study's names for shapes, and its own words for them."""
+"""Names of the shapes, in English and as the study calls them."""
 FLAGS = {
     "empty_strip": "empty",
     "loop": "looping",
@@ -41,7 +41,7 @@ _SHAPE, _SHAPE_JAPANESE, _STABILITY = 13, 11, 6
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One violin's place in the results: `pair` is None for a variant that stands alone."""
+    """The rows of results that one violin shows; `pair` is None for a variant without a counterpart."""
 
     run_id: int
     model: str
@@ -51,24 +51,24 @@ class Story:
 
     @property
     def role(self) -> str:
-        """What the lower half is: a candidate, or a control arm or noise floor."""
+        """The role of the lower half: candidate, control arm or noise floor."""
         return self.candidate.role if self.candidate is not None else "candidate"
 
     @property
     def experiment(self) -> str:
-        """What the run is of."""
+        """The name of the run's experiment."""
         return next(row.experiment for row in (self.pair, self.baseline, self.candidate) if row is not None)
 
     @property
     def change(self) -> float | None:
-        """Relative change of the median, None where the baseline's is zero or there is no pair."""
+        """Relative change of the median, None if the baseline's median is zero or there is no pair."""
         before, after = _medians(self)
         return None if not before or after is None else after / before - 1
 
 
 def stories(rows: LengthTable) -> list[Story]:
-    """In the order of the results: the pairs of a model where its first variant stands."""
-    found: list[Story] = []
+    """One story per pair, then per variant without a counterpart, in the order of the models in the results."""
+    result: list[Story] = []
     done: set[tuple[int, str]] = set()
     for variant in rows.variants:
         key = (variant.run_id, variant.model)
@@ -76,67 +76,68 @@ def stories(rows: LengthTable) -> list[Story]:
             continue
         done.add(key)
         pairs = [p for p in rows.pairs if (p.run_id, p.model) == key]
-        found += [
+        result += [
             Story(*key, rows.variant(*key, pair.baseline), rows.variant(*key, pair.candidate), pair) for pair in pairs
         ]
         compared = {name for pair in pairs for name in (pair.baseline, pair.candidate)}
         alone = [v for v in rows.variants if (v.run_id, v.model) == key and v.variant not in compared]
-        found += [Story(*key, v if v.is_baseline else None, None if v.is_baseline else v, None) for v in alone]
-    return found
+        result += [Story(*key, v if v.is_baseline else None, None if v.is_baseline else v, None) for v in alone]
+    return result
 
 
-def label_width(told: Sequence[Story], cells: int) -> int:
-    """Columns that the labels need in a drawing of `cells` columns; the wide form has the shapes in the study's own words, too."""
-    return 1 + _variant_width(told) + 1 + _SHAPE + (1 + _SHAPE_JAPANESE if cells >= _WIDE else 0) + _STABILITY
+def label_width(stories: Sequence[Story], cells: int) -> int:
+    """Columns that the labels need in a drawing of `cells` columns. The wide form also has the study's Japanese names of shapes."""
+    return 1 + _variant_width(stories) + 1 + _SHAPE + (1 + _SHAPE_JAPANESE if cells >= _WIDE else 0) + _STABILITY
 
 
-def violins(told: Sequence[Story], found: Distributions, cells: int) -> list[Violin]:
-    """The drawing of every story, its texts made safe, headings as columns under each other."""
-    figures = max((len(number(m)) for s in told for m in _medians(s)), default=1)
-    told_names = _names(told, cells)
-    name_width = max(map(width, told_names), default=0)
-    variants, wide = _variant_width(told), cells >= _WIDE
+def violins(stories: Sequence[Story], densities: Distributions, cells: int) -> list[Violin]:
+    """The violin of every story, with safe texts and headings aligned in columns."""
+    figures = max((len(number(m)) for s in stories for m in _medians(s)), default=1)
+    names = _names(stories, cells)
+    name_width = max(map(width, names), default=0)
+    variants, wide = _variant_width(stories), cells >= _WIDE
     return [
         Violin(
             _heading(story, fit(name, name_width), figures, cells),
-            _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), found),
-            _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), found),
+            _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), densities),
+            _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), densities),
         )
-        for story, name in zip(told, told_names, strict=True)
+        for story, name in zip(stories, names, strict=True)
     ]
 
 
 def page(
-    rows: LengthTable, found: Distributions, *, cells: int, rows_per_half: int = 2, reverse: bool = True
+    rows: LengthTable, densities: Distributions, *, cells: int, rows_per_half: int = 2, reverse: bool = True
 ) -> list[Line]:
-    """All violins over one axis with a legend, for a terminal without panes."""
-    told = stories(rows)
-    labels = label_width(told, cells)
+    """All violins over one axis, with a legend, for a plain terminal."""
+    shown = stories(rows)
+    labels = label_width(shown, cells)
     drawn = [
         line
-        for violin in violins(told, found, cells)
+        for violin in violins(shown, densities, cells)
         for line in violin_lines(
-            violin, found.axis, width=cells, label_width=labels, rows=rows_per_half, reverse=reverse
+            violin, densities.axis, width=cells, label_width=labels, rows=rows_per_half, reverse=reverse
         )
     ]
-    return [*drawn, axis(found.axis, cells, labels), [(legend(found, cells), "faint")]]
+    return [*drawn, axis(densities.axis, cells, labels), [(legend(densities, cells), "faint")]]
 
 
-def axis(of: Axis, cells: int, labels: int) -> Line:
+def axis(scale: Axis, cells: int, labels: int) -> Line:
     """The axis below the violins, its unit in the column of the labels."""
     unit: Line = [("characters".rjust(max(0, labels - 1)), "faint")]
-    return [*fit_line(unit, labels), *axis_line(of, columns_for(cells, labels)), (" " * BEYOND_COLUMNS, "text")]
+    return [*fit_line(unit, labels), *axis_line(scale, columns_for(cells, labels)), (" " * BEYOND_COLUMNS, "text")]
 
 
-def legend(found: Distributions, cells: int) -> str:
-    """One line of at most `cells` cells, the more said the wider."""
-    of = found.axis
-    beyond = (
-        " · square-root axis" if of.scale == "root" else f" · →n above {of.end:.0f}" if found.longest > of.end else ""
-    )
+def legend(densities: Distributions, cells: int) -> str:
+    """One line of at most `cells` cells; a wider one explains more."""
+    end = densities.axis.end
+    if densities.axis.scale == "root":
+        beyond = " · square-root axis"
+    else:
+        beyond = f" · →n: answers above {end:.0f}" if densities.longest > end else ""
     short = f"above: baseline, below: candidate · ┃ median │ quartiles{beyond}"
     for more in (
-        " · %: how stable the shape is · shapes after the 2024 study, whose labels they were fitted to",
+        " · %: stability of the shape · shape names from the 2024 study, fitted to its labels",
         " · %: stability of the shape",
     ):
         if width(short + more) <= cells - 2:
@@ -150,34 +151,33 @@ def shape_name(shape: str | None) -> str:
 
 def flag_texts(baseline: VariantLengths | None, candidate: VariantLengths | None) -> list[str]:
     """`24 → 2 empty`, the largest changes first; flags that no answer has are left out."""
-    found: list[tuple[int, str]] = []
+    changes: list[tuple[int, str]] = []
     for name, words in FLAGS.items():
-        counts = [None if v is None else v.flags.get(name) for v in (baseline, candidate)]
-        known = [c for c in counts if c is not None]
-        if any(known):
-            gap = abs(known[0] - known[-1])
-            found.append((gap, f"{' → '.join(map(str, known))} {words}"))
-    return [text for _, text in sorted(found, key=lambda flag: -flag[0])]
+        both = [None if v is None else v.flags.get(name) for v in (baseline, candidate)]
+        counts = [c for c in both if c is not None]
+        if any(counts):
+            changes.append((abs(counts[0] - counts[-1]), f"{' → '.join(map(str, counts))} {words}"))
+    return [text for _, text in sorted(changes, key=lambda change: -change[0])]
 
 
-def _names(told: Sequence[Story], cells: int) -> list[str]:
-    """What every violin is of: the model, and what else it takes to tell it from the others; in a drawing of `cells` columns."""
+def _names(stories: Sequence[Story], cells: int) -> list[str]:
+    """The name of every violin in a drawing of `cells` columns: the model and what distinguishes it from the other violins."""
     longest, longest_experiment = (40, 16) if cells >= _NORMAL else (34, 12)
-    experiments = {safe(story.experiment) for story in told}
+    experiments = {safe(story.experiment) for story in stories}
     shown = dict(zip(experiments, tell_apart([*experiments], longest_experiment), strict=True))
-    behind = [_behind(story, told, shown) for story in told]
-    models = [safe(story.model) for story in told]
-    # Cut alike where there is the same room, so that the names of one model are cut in one place.
+    suffixes = [_suffix(story, stories, shown) for story in stories]
+    models = [safe(story.model) for story in stories]
+    # Names are cut for each room separately, so that a model's name is cut at the same place wherever it has the same room.
     cut_to = {
         room: dict(zip(models, tell_apart(models, room), strict=True))
-        for room in {longest - width(text) for text in behind}
+        for room in {longest - width(suffix) for suffix in suffixes}
     }
-    return [cut_to[longest - width(text)][model] + text for model, text in zip(models, behind, strict=True)]
+    return [cut_to[longest - width(suffix)][model] + suffix for model, suffix in zip(models, suffixes, strict=True)]
 
 
-def _behind(story: Story, told: Sequence[Story], experiments: Mapping[str, str]) -> str:
-    """What a model's name is not enough for: its candidate where it has several, its experiment where other runs have it, too."""
-    same = [other for other in told if other.model == story.model]
+def _suffix(story: Story, stories: Sequence[Story], experiments: Mapping[str, str]) -> str:
+    """What follows the model's name: the candidate if the model has several, the experiment if several runs have the model."""
+    same = [other for other in stories if other.model == story.model]
     pairs = [other for other in same if other.run_id == story.run_id and other.pair is not None]
     candidate = f" {safe(story.pair.candidate)}" if story.pair is not None and len(pairs) > 1 else ""
     several_runs = len({other.run_id for other in same}) > 1
@@ -203,7 +203,7 @@ def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
 
 
 def _flags(story: Story, room: int) -> str:
-    """As many whole flags as fit, the largest changes first."""
+    """As many flags as fit into `room` cells, the largest changes first."""
     shown = ""
     for flag in flag_texts(story.baseline, story.candidate):
         longer = f"{shown} · {flag}" if shown else f"  {flag}"
@@ -218,8 +218,8 @@ def _medians(story: Story) -> tuple[float | None, float | None]:
     return before, after
 
 
-def _half(story: Story, row: VariantLengths | None, label: Line, found: Distributions) -> Half | None:
-    drawn = None if row is None else found.variant(story.run_id, story.model, row.variant)
+def _half(story: Story, row: VariantLengths | None, label: Line, densities: Distributions) -> Half | None:
+    drawn = None if row is None else densities.variant(story.run_id, story.model, row.variant)
     return None if drawn is None else Half(label, drawn.density, drawn.quartiles, drawn.beyond)
 
 
@@ -235,10 +235,10 @@ def _label(row: VariantLengths | None, role: Role, variant_width: int, wide: boo
     ]
 
 
-def _only(wanted: bool, segment: Segment) -> Iterable[Segment]:
-    return (segment,) if wanted else ()
+def _only(is_shown: bool, segment: Segment) -> Iterable[Segment]:
+    return (segment,) if is_shown else ()
 
 
-def _variant_width(told: Sequence[Story]) -> int:
-    names = [safe(v.variant) for s in told for v in (s.baseline, s.candidate) if v is not None]
+def _variant_width(stories: Sequence[Story]) -> int:
+    names = [safe(v.variant) for s in stories for v in (s.baseline, s.candidate) if v is not None]
     return min(_LONGEST_VARIANT, max(map(width, names), default=0))

@@ -1,4 +1,4 @@
-"""What every drawing is made of: lines of segments, each a text and the role it plays."""
+"""Lines, the result of every drawing: lists of segments, each a text with its role."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -26,7 +26,7 @@ def plain(line: Line) -> str:
 
 
 def width(line: Line) -> int:
-    """Cells."""
+    """Width in terminal cells."""
     return sum(text.width(piece) for piece, _ in line)
 
 
@@ -52,7 +52,7 @@ def fit_line(line: Line, cells: int) -> Line:
 
 
 def wrap_line(line: Line, cells: int) -> list[Line]:
-    """The line in lines of at most `cells` cells: its last segment is wrapped under its own beginning."""
+    """The line as lines of at most `cells` cells: its last segment is wrapped, indented to where it begins."""
     if not line or width(line) <= cells:
         return [line]
     *before, (last, role) = line
@@ -62,7 +62,7 @@ def wrap_line(line: Line, cells: int) -> list[Line]:
 
 
 def runs(cells: Iterable[Segment]) -> Line:
-    """Neighbours of one role joined, so that a line of single cells becomes few segments."""
+    """The cells as few segments: neighbours of the same role are joined."""
     joined: Line = []
     for piece, role in cells:
         if joined and joined[-1][1] == role:

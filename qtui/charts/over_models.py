@@ -1,4 +1,4 @@
-"""The list beside the plot of length against score: a numbered line per model, then what so few models prove."""
+"""The list beside the plot of length against score: a numbered line per model, then sentences on the correlation."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,19 @@ from qtui.figures.over_models import ModelPoint, OverModels
 from qtui.format import change, signed
 from qtui.text import safe, tell_apart, wrap
 
-NO_SCORES = "No pair in view has grades on both sides: there is no score to set against length."
+NO_SCORES = "No pair in view has grades for both variants, so there is no score to plot against length."
 _NUMBER, _FIGURE = 3, 8
 
 
-def over_models_lines(found: OverModels, experiments: Mapping[int, str], width: int) -> list[Line]:
-    """Lines of at most `width` cells; `experiments` are the names by run id, said where runs have a model in common."""
+def over_models_lines(figures: OverModels, experiments: Mapping[int, str], width: int) -> list[Line]:
+    """Lines of at most `width` cells. `experiments` (run id → name) are shown where several runs have a model."""
     room = max(0, width - _NUMBER - 2 * _FIGURE)
-    names = tell_apart(_names(found.points, experiments), room)
+    names = tell_apart(_names(figures.points, experiments), room)
     lines: list[Line] = [[(fit("", _NUMBER), "text"), (fit("model", room) + "  length   score", "faint")]]
-    lines += [_point_line(i, *of, room) for i, of in enumerate(zip(names, found.points, strict=True), start=1)]
+    named_points = zip(names, figures.points, strict=True)
+    lines += [_point_line(i, name, point, room) for i, (name, point) in enumerate(named_points, start=1)]
     lines.append([])
-    for sentence in (*([] if found.scores_by else [NO_SCORES]), *reversed(found.sentences)):
+    for sentence in (*([] if figures.scores_by else [NO_SCORES]), *reversed(figures.sentences)):
         lines += [[(text, "text")] for text in wrap(safe(sentence), width)]
         lines.append([])
     return lines

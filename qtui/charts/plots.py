@@ -1,7 +1,7 @@
-"""Scatter plots by plotext, as text with ANSI colours. Called in the process that computes: plotext keeps one global figure.
+"""Scatter plots by plotext, as text with ANSI colours. Called in the figures process, because plotext has one global figure.
 
-What a bar or a density shows is drawn by ourselves (`violins`, `bars`): eighth blocks there, whole cells here. Points are what
-plotext is for: four per cell, tick marks that find their room, labels that know the width of Japanese.
+Bars and densities are drawn without plotext (`violins`, `bars`), which draws them in whole cells. For points it has four dots per
+cell, places tick marks, and knows the width of Japanese labels.
 """
 
 import re
@@ -17,14 +17,14 @@ RGB = tuple[int, int, int]
 
 _COLUMNS_PER_TICK, _LINES_PER_TICK = 10, 4
 _FEWEST_TICKS = 4
-"""So many are drawn where there is any room: the next round step may be the double, which leaves two of them."""
+"""The number of ticks to aim for if there is room: the next larger round step may leave only half of them."""
 _LINES_BELOW, _COLUMNS_PER_LABEL = 4, 7
 _BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """Colours of the theme: the points, reference lines, what is written."""
+    """Colours of the theme for points, reference lines and text."""
 
     point: RGB
     line: RGB
@@ -33,7 +33,7 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Cells to fill, and what to draw with."""
+    """The size of a plot in terminal cells, and its colours."""
 
     width: int
     height: int
@@ -50,9 +50,9 @@ class NamedPoint:
 def paired_lengths(
     canvas: Canvas, baseline: tuple[int, ...], candidate: tuple[int, ...], names: tuple[str, str]
 ) -> str:
-    """A point per task, the baseline's length along, the candidate's upwards, and the line on which they are equal.
+    """A point per task, x the baseline's length and y the candidate's, and the line of equal lengths.
 
-    Both axes are square roots of characters and end at the longest answer of either side.
+    Both axes are square roots of characters and end at the longest answer of both variants.
     """
     axis = Axis(float(max((*baseline, *candidate), default=0) or 1), "root")
     figure = _figure(canvas, names[0])
@@ -70,9 +70,9 @@ def paired_lengths(
 
 
 def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, str]) -> str:
-    """The name of every point at its place, x (shares) and y (grades) being changes from the baseline; lines mark no change.
+    """The names of the points in a plane of changes from the baseline, x as shares and y in grades; lines mark no change.
 
-    Names are short (numbers of a list beside the plot): the names of models would cover each other.
+    Names are short, such as the numbers of a list beside the plot: names of models would overlap.
     """
     figure = _figure(canvas, names[0])
     limits = _limits([p.x for p in points], least=0.1), _limits([p.y for p in points], least=0.2)
@@ -81,19 +81,19 @@ def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, st
     for point in points:
         figure.draw(figure.text(point.x, point.y, _coloured(point.name, canvas.ink.point), alignment="center"))
     lines = canvas.height - _LINES_BELOW
-    for direction, (low, high), wanted, places, written in (
+    for direction, (low, high), most_ticks, places, in_words in (
         ("x", limits[0], canvas.width // _COLUMNS_PER_TICK, canvas.width // _COLUMNS_PER_LABEL, change),
         ("y", limits[1], canvas.height // _LINES_PER_TICK, lines, signed),
     ):
         ruler = figure.ruler(direction)
         ruler.lim(low, high)
-        values = _ticks(low, high, min(max(_FEWEST_TICKS, wanted), places - 1))
-        ruler.ticks(values, [written(value) for value in values])
+        values = _ticks(low, high, min(max(_FEWEST_TICKS, most_ticks), places - 1))
+        ruler.ticks(values, [in_words(value) for value in values])
     return _text(figure, names[1])
 
 
 def _figure(canvas: Canvas, x_name: str) -> Any:
-    """An empty plot, one line less high than the canvas: the name of what goes upwards stands above it."""
+    """An empty plot, one line less high than the canvas: the name of the y axis is put above it."""
     import plotext
 
     plotext.terminal.limit(False, False)
@@ -122,21 +122,21 @@ def _coloured(label: str, colour: RGB) -> Any:
 
 
 def _text(figure: Any, y_name: str) -> str:
-    """Without backgrounds: plotext fills in its own where a colour is given for the foreground alone."""
+    """The drawn figure under the name of its y axis, without the background colours that plotext adds."""
     drawn = _BACKGROUND.sub("", str(figure.build()).rstrip("\n"))
     figure.clear()
     return f"{y_name}\n{drawn}"
 
 
 def _limits(values: Sequence[float], *, least: float) -> tuple[float, float]:
-    """Both sides of zero, with a tenth to spare."""
+    """The ends of an axis that includes all values and zero, with a tenth of its length to spare."""
     low, high = min((*values, -least)), max((*values, least))
     spare = (high - low) / 10
     return low - spare, high + spare
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Multiples of a round step that are at least a `most`-th of the axis apart. Limits lie on both sides of zero, which is one."""
+    """Multiples of a round step, at most about `most` of them. The limits lie on both sides of zero, so zero is a tick."""
     apart = (high - low) / max(1, most)
     step = next(
         digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 2.5, 5) if digit * 10.0**power >= apart

@@ -1,12 +1,12 @@
-"""What a row of scores says in words: its verdict in two, the judge by what it measures, and everything else in full sentences."""
+"""A row of scores in words: a short verdict for a column, the judge by what it measures, and all details in full sentences."""
 
 from collections.abc import Iterable, Mapping
 
 from qtui.charts.lines import Line, Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE, PublishedScore
-from qtui.figures.scores import ScoreRow
-from qtui.format import NONE, number, signed, span
+from qtui.figures.scores import ScoreCause, ScoreRow
+from qtui.format import NONE, count, number, signed, span
 from qtui.text import safe
 
 VERDICTS = {
@@ -22,12 +22,13 @@ VERDICTS = {
 GOOD, BAD = ("equivalent", "higher", "not_worse"), ("worse", "lower")
 REFERENCE = "reference"
 REST = "the rest"
-CAUSES = {"other language": "other-language", REST: "other"}
+CAUSES = {"other language": "other-language"}
+"""Kinds of answer as adjectives, where the kind's name is none."""
 _NAME = 20
 
 
 def verdict_word(row: ScoreRow) -> str:
-    """In a yardstick's row its role: what it earns is no verdict on quantization."""
+    """The verdict for a column; for a control arm or noise floor its role, since its verdict is not about quantization."""
     return row.role if is_yardstick(row.role) else VERDICTS.get(row.verdict, row.verdict)
 
 
@@ -37,14 +38,14 @@ def verdict_sign(row: ScoreRow) -> str:
 
 
 def judge_name(judge: str | None) -> str:
-    """Short, for a column."""
+    """The judge's name for a column, a dash without one."""
     return NONE if judge is None else safe(judge)
 
 
 def judge_sentence(row: ScoreRow) -> str:
-    """Who graded, and what the grades are."""
+    """A sentence on the judge and on what its grades measure."""
     if row.judge is None:
-        return "No judge has graded both sides yet; behaviour and guards need none."
+        return "No judge has graded both variants yet; behaviour and guards need no judge."
     takes = f", {row.takes} takes averaged" if row.takes > 1 else ""
     if row.judge == REFERENCE:
         return f"Graded by reference{takes}: overlap with the reference answer (chrF as 1–5), not quality."
@@ -61,12 +62,12 @@ def published_for(row: ScoreRow, published: Iterable[PublishedScore]) -> Publish
 def detail_lines(
     row: ScoreRow, margin: float, published: PublishedScore | None, *, with_experiment: bool = False
 ) -> list[Line]:
-    """Everything about one row, the verdict and what limits it first. Lines are as long as they are: wrap them."""
-    of = f"  ({safe(row.experiment)})" if with_experiment else ""
+    """All about one row, first the verdict and its limits. The lines may be longer than the screen: the caller wraps them."""
+    experiment = f"  ({safe(row.experiment)})" if with_experiment else ""
     lines: list[Line] = [
         [
             (f"{safe(row.model)}: {safe(row.baseline)} → {titled(safe(row.candidate), row.role)}", "strong"),
-            (of, "text"),
+            (experiment, "text"),
         ],
         [(safe(row.verdict_text), _verdict_role(row))],
     ]
@@ -94,7 +95,7 @@ def _behaviour(row: ScoreRow) -> list[Line]:
 
 def _figures(row: ScoreRow, margin: float) -> list[Line]:
     graded = f"{row.n} of {row.answered} tasks" + (f", {row.ungraded} ungraded" if row.ungraded else "")
-    noise = f" (the judge alone: about {number(row.noise_flips, 1)})" if row.noise_flips is not None else ""
+    noise = f" (expected from the judge's noise: {number(row.noise_flips, 1)})" if row.noise_flips is not None else ""
     lines = [
         _named("mean grade", f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)} over {graded}"),
         _named(
@@ -105,7 +106,7 @@ def _figures(row: ScoreRow, margin: float) -> list[Line]:
             "tasks",
             f"{row.wins} higher, {row.ties} equal, {row.losses} lower; by 2 or more: {row.big_up} up, {row.big_down} down",
         ),
-        _named("flips", f"{row.flips_down} fell below grade 3, {row.flips_up} rose to it{noise}"),
+        _named("flips", f"{row.flips_down} fell below grade 3, {row.flips_up} rose to 3 or more{noise}"),
         _named("resolution", _resolution(row, margin)),
         *_histogram(row),
     ]
@@ -114,15 +115,15 @@ def _figures(row: ScoreRow, margin: float) -> list[Line]:
 
 def _resolution(row: ScoreRow, margin: float) -> str:
     if not row.sd:
-        # A spread of nothing would promise that any difference is found: it only says that there was none to learn from.
-        return "not known: the difference is the same in every task"
-    found = f"a true difference of {number(row.mde80, 2)} would be found 4 times of 5"
-    return found + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
+        # With a spread of 0 the formula would claim that any difference is detected.
+        return "unknown: the difference is the same in every task"
+    detectable = f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power"
+    return detectable + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
 
 
 def _histogram(row: ScoreRow) -> list[Line]:
-    def counts(of_grade: Mapping[str, int]) -> str:
-        return "  ".join(f"{grade}: {count:<4}" for grade, count in of_grade.items())
+    def counts(histogram: Mapping[str, int]) -> str:
+        return "  ".join(f"{grade}: {answers:<4}" for grade, answers in histogram.items())
 
     return [
         _named(f"grades, {safe(row.baseline)}", counts(row.histogram_baseline)),
@@ -131,17 +132,27 @@ def _histogram(row: ScoreRow) -> list[Line]:
 
 
 def _causes(row: ScoreRow) -> list[Line]:
-    """Kinds of answer that carry the difference, the largest part first; kinds that carry nothing are left out."""
-    told = [c for c in sorted(row.causes, key=lambda c: -abs(c.contribution)) if abs(c.contribution) >= 0.005]
-    if [c.kind for c in told] == [REST]:
+    return [_named("" if i else "contributions", phrase) for i, phrase in enumerate(contributions(row))]
+
+
+def contributions(row: ScoreRow) -> list[str]:
+    """The parts of the difference by kind of answer, the largest first and all other answers last.
+
+    `−0.02 from 3 much shorter answers`, `−0.06 from the other 49 answers`. Parts that round to 0 are left out; the list is empty if
+    only the other answers remain.
+    """
+    causes = [cause for cause in row.causes if abs(cause.contribution) >= 0.005]
+    if all(cause.kind == REST for cause in causes):
         return []
-    return [
-        _named(
-            "made of" if i == 0 else "",
-            f"{signed(c.contribution)} from {c.baseline + c.candidate} {CAUSES.get(c.kind, safe(c.kind))} answers",
-        )
-        for i, c in enumerate(told)
-    ]
+    causes.sort(key=lambda cause: (cause.kind == REST, -abs(cause.contribution)))
+    return [f"{signed(cause.contribution)} from {_answers(cause)}" for cause in causes]
+
+
+def _answers(cause: ScoreCause) -> str:
+    answers = cause.baseline + cause.candidate
+    if cause.kind == REST:
+        return f"the other {count(answers, 'answer')}"
+    return count(answers, f"{CAUSES.get(cause.kind, safe(cause.kind))} answer")
 
 
 def _verdict_role(row: ScoreRow) -> Role:

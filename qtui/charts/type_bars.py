@@ -1,7 +1,7 @@
-"""Size and speed of a model's types, a line each: how much smaller, and how much faster, side by side.
+"""Size and speed of a model's types as bars, a line per type.
 
-Both bars begin at nothing, so that half the length is half the size and half the speed. Behind the median of the speed a thin line
-reaches to the fastest repeat: where it is long the machine was busy.
+Both bars start at zero, so that half the length is half the size or half the speed. A thin line extends from the median of the
+speed to the fastest repeat; a long one means that the machine was busy.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from qtui.format import number, size
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _REACH = "╌"
 _VALUE = 9
-_SPEED = "tokens per second, one answer"
+_SPEED = "tokens per second, one sequence"
 _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class TypeBar:
-    """`label` is safe. Bytes; tokens per second, the median and the fastest. `whole` marks what is not quantized."""
+    """Size in bytes; speeds in tokens per second, the median and the fastest. `label` is safe text; `whole`: not quantized."""
 
     label: str
     file_bytes: int
@@ -29,7 +29,7 @@ class TypeBar:
 
 
 def type_bar_lines(bars: Sequence[TypeBar], width: int) -> list[Line]:
-    """A heading and a line per type, of at most `width` cells; nothing where there is nothing to show."""
+    """A heading and a line per type, of at most `width` cells; no lines without bars."""
     if not bars:
         return []
     label = max(len(bar.label) for bar in bars) + 1
@@ -56,7 +56,7 @@ def type_bar_lines(bars: Sequence[TypeBar], width: int) -> list[Line]:
 
 
 def speed(tokens_per_second: float) -> str:
-    """Three digits that matter: `8.41`, `84.1`, `841`, `8,410`."""
+    """Tokens per second with three significant digits: `8.41`, `84.1`, `841`, `8,410`."""
     if round(tokens_per_second) >= 1000:
         return f"{round(tokens_per_second, -1):,.0f}"
     return number(tokens_per_second, 0 if tokens_per_second >= 100 else 1 if tokens_per_second >= 10 else 2)

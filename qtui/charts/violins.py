@@ -1,11 +1,11 @@
 """Split violins in text: the baseline's density upwards from a line, the candidate's downwards, one pair below the other.
 
-Drawn by ourselves because it reads better than what chart libraries draw in characters and costs a tenth: eighth blocks give
-eight levels per row, the candidate hangs in the same glyphs reversed (reverse video of the complement). Position and label tell
-the halves apart, so no colour is needed; where there is no reverse video either (a pipe), the candidate hangs in `▔▀█`.
+qtui draws them itself, because that is more legible than the character charts of libraries and takes a tenth of the time. Eighth
+blocks give eight levels per row; the candidate uses the same glyphs in reverse video (each the complement). Position and label
+distinguish the halves, so no colour is needed; without reverse video (a pipe) the candidate is drawn with `▔▀█`.
 
-Both halves of a pair share one scale of density: equal numbers of answers take equal areas above and below the line. Pairs do not
-share one, or a model that always answers in five words would flatten all others.
+Both halves of a pair share one scale of density: equal numbers of answers take equal areas above and below the line. Pairs have
+separate scales, since a model that always answers in five words would flatten all others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +17,17 @@ from qtui.figures.axis import Axis
 
 RISING = " ▁▂▃▄▅▆▇█"
 HANGING = " ▔▔▀▀▀▀██"
-"""What hangs from the top of a cell without reverse video, in eighths: Unicode has these three."""
+"""Glyphs that fill a cell from its top, by eighths, without reverse video: Unicode has only these three."""
 MEDIAN = "┃"
 QUARTILE = "│"
 
 _LEVELS = 8
 _FAINTEST = 0.25
-"""In eighths of a row: a density above it is drawn as one eighth, below it as nothing."""
+"""In eighths of a row: a smaller density is drawn as nothing, a larger one as at least one eighth."""
 BEYOND_COLUMNS = 5
-"""Columns at the right for the number of answers beyond the axis."""
+"""Columns at the right edge for the number of answers beyond the axis."""
 _APART = 2
-"""Columns between a quartile and the median, below which only the median is marked."""
+"""A quartile closer to the median than this many columns is not marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Violin:
-    """A heading and the two halves below it; a variant without its counterpart has one."""
+    """A heading and the two halves below it; a variant without a counterpart has only one half."""
 
     heading: Line
     baseline: Half | None
@@ -94,9 +94,9 @@ def split_rows(
     marks: tuple[Mapping[int, str], Mapping[int, str]] = ({}, {}),
     reverse: bool = True,
 ) -> tuple[list[Line], list[Line]]:
-    """A value per column, drawn upwards and downwards from a line on one scale: the rows above it and those below, top to bottom.
+    """Values per column, drawn upwards and downwards from a line on one scale: (rows above, rows below), each from top to bottom.
 
-    `marks` (column → sign, of either side) replace what is drawn beside the line, and where a column is full.
+    `marks` (column → sign, for each side) replace the cell at the line and every full cell of the column.
     """
     peak = max((*up, *down), default=0.0)
     rising = _rows(_eighths(up, peak, rows), marks[0], _RISING_PEN, rows)
@@ -106,7 +106,7 @@ def split_rows(
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """How one half is drawn: `glyphs[n]` fills n eighths, in the role `cut` where a cell is only partly filled."""
+    """How one half is drawn: `glyphs[n]` fills n eighths of a cell; partly filled cells have the role `cut`, if there is one."""
 
     full: Role
     mark: Role
@@ -124,7 +124,7 @@ def _hanging_pen(reverse: bool) -> _Pen:
 
 
 def _density_per_column(half: Half | None, columns: int) -> list[float]:
-    """Mean density over each column, so that a spike between the middles of two columns is not lost."""
+    """Mean density over each column: sampling at the middle of the columns would miss a spike between them."""
     if half is None or not half.density:
         return [0.0] * columns
     points, last = half.density, len(half.density) - 1
@@ -134,16 +134,16 @@ def _density_per_column(half: Half | None, columns: int) -> list[float]:
     return [sum(points[start : stop + 1]) / (stop + 1 - start) for start, stop in pairwise(edges)]
 
 
-def _interpolated(points: Sequence[float], at: float) -> float:
-    left = min(int(at), len(points) - 1)
+def _interpolated(points: Sequence[float], position: float) -> float:
+    left = min(int(position), len(points) - 1)
     right = min(left + 1, len(points) - 1)
-    return points[left] + (points[right] - points[left]) * (at - left)
+    return points[left] + (points[right] - points[left]) * (position - left)
 
 
 def _rows(eighths: list[int], marks: Mapping[int, str], pen: _Pen, rows: int) -> list[Line]:
-    """The rows of one half, the one beside the line first.
+    """The rows of one half, from the line outwards.
 
-    Blanks are segments of their own: SVG renderers drop the leading ones of a screenshot's text.
+    Blanks are separate segments, because SVG renderers drop leading blanks in a screenshot's text.
     """
     return [runs(_cells(eighths, marks, pen, row)) for row in range(rows)]
 
@@ -161,14 +161,14 @@ def _cells(eighths: list[int], marks: Mapping[int, str], pen: _Pen, row: int) ->
 
 
 def _beside(half: Half | None, drawn: Line, row: int, label_width: int) -> Line:
-    """A row with its label before it and, beside the line, the number of answers that the axis leaves out behind it."""
+    """A row with its label before it and, in the row at the line, the number of answers beyond the axis after it."""
     label = half.label if half is not None and row == 0 else []
     beyond = f" →{half.beyond}" if half is not None and row == 0 and half.beyond else ""
     return [*fit_line(label, label_width), *drawn, (f"{beyond:<{BEYOND_COLUMNS}}"[:BEYOND_COLUMNS], "faint")]
 
 
 def _eighths(values: Sequence[float], peak: float, rows: int) -> list[int]:
-    """How many eighths of a row each column fills, the peak all of them."""
+    """How many eighths of a row each column fills; the peak fills all rows."""
     if not peak:
         return [0] * len(values)
     filled = (value / peak * rows * _LEVELS for value in values)
@@ -176,7 +176,7 @@ def _eighths(values: Sequence[float], peak: float, rows: int) -> list[int]:
 
 
 def _marks(half: Half, axis: Axis, columns: int) -> dict[int, str]:
-    """Column → mark. Quartiles give way to the median where they would touch it."""
+    """Column → mark. A quartile that would touch the median is left out."""
     if half.quartiles is None:
         return {}
     lower, median, upper = (axis.column(value, columns) for value in half.quartiles)

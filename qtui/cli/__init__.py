@@ -1,7 +1,7 @@
-"""The command line: which commands there are, and how every one of them ends.
+"""The command line: the table of commands, and how errors become messages and exit codes.
 
-Commands are named here and imported when they are called, so that `qtui --help` and the workbench load nothing that they do not
-need. stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate not met, 130 interrupted.
+Commands are named here and imported when they are called, so that `qtui --help` and the workbench load only what they need. Data
+goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate not met, 130 interrupted.
 """
 
 import importlib
@@ -26,34 +26,34 @@ class Entry(NamedTuple):
     target: str
     """`module:attribute` of the click command."""
     help: str
-    """The line in `qtui --help`, which imports no command."""
+    """The line in `qtui --help`. It is written here because the help imports no command."""
 
 
 COMMANDS = {
     "demo": Entry("qtui.cli.demo:demo", "Run the demo, live in the workbench or as a table."),
-    "run": Entry("qtui.cli.run:run", "Run an experiment, or go on with it where it stopped."),
-    "resume": Entry("qtui.cli.run:resume", "Go on with a run that was cancelled, interrupted or failed in parts."),
-    "pause": Entry("qtui.cli.run:pause", "Hold a run where it is, or let it go on."),
-    "cancel": Entry("qtui.cli.run:cancel", "Stop a run; what is done is kept."),
-    "judge": Entry("qtui.cli.judge:judge", "Have answers graded by another judge, or remove a judge."),
-    "scores": Entry("qtui.cli.scores:scores", "Mean grades before and after, and the verdict."),
-    "lengths": Entry("qtui.cli.lengths:lengths", "Lengths and shapes of the answers, before and after."),
+    "run": Entry("qtui.cli.run:run", "Run an experiment, or resume its run."),
+    "resume": Entry("qtui.cli.run:resume", "Resume a run that was cancelled or interrupted, or that failed in part."),
+    "pause": Entry("qtui.cli.run:pause", "Pause a run, or continue a paused one."),
+    "cancel": Entry("qtui.cli.run:cancel", "Cancel a run; its answers and grades are kept."),
+    "judge": Entry("qtui.cli.judge:judge", "Grade stored answers by another judge, or remove a judge."),
+    "scores": Entry("qtui.cli.scores:scores", "Show the mean grades of baseline and candidate, and the verdict."),
+    "lengths": Entry("qtui.cli.lengths:lengths", "Show lengths and shapes of the answers of baseline and candidate."),
     "divergence": Entry(
-        "qtui.cli.divergence:divergence", "How far each next token is from the baseline's, with both models."
+        "qtui.cli.divergence:divergence", "Compare the next-token distributions of baseline and candidate."
     ),
-    "compare": Entry("qtui.cli.compare:compare", "The answers to one task, side by side."),
-    "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate is good enough."),
-    "import": Entry("qtui.cli.importing:import_", "Read answers and grades that another program made."),
+    "compare": Entry("qtui.cli.compare:compare", "Show the answers to one task side by side."),
+    "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate passes the margin."),
+    "import": Entry("qtui.cli.importing:import_", "Import answers and grades from another program."),
     "export": Entry(
         "qtui.cli.export:export", "Write answers, grades, scores, lengths or divergence for other programs."
     ),
-    "runs": Entry("qtui.cli.runs:runs", "The runs in the store and what they are doing."),
-    "quantize": Entry("qtui.cli.quantize:quantize", "Make GGUF files of other types from a model."),
-    "bench": Entry("qtui.cli.bench:bench", "Size, memory and speed of a model's types on this machine."),
+    "runs": Entry("qtui.cli.runs:runs", "List the runs in the store and their states."),
+    "quantize": Entry("qtui.cli.quantize:quantize", "Quantize a model: GGUF files of other types."),
+    "bench": Entry("qtui.cli.bench:bench", "Measure size, memory and speed of a model's types on this machine."),
     "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),
-    "models": Entry("qtui.cli.runs:models", "The models that qtui knows by name."),
-    "doctor": Entry("qtui.cli.doctor:doctor", "What this machine can do."),
-    "locate": Entry("qtui.cli.locate:locate", "Where things are."),
+    "models": Entry("qtui.cli.runs:models", "List the models that qtui knows by name."),
+    "doctor": Entry("qtui.cli.doctor:doctor", "Show what this machine can do: engines, GPUs, memory, store."),
+    "locate": Entry("qtui.cli.locate:locate", "Show where qtui keeps its files."),
 }
 
 
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """An unknown name is answered with the nearest known one."""
+        """The command that `args` name. An unknown name fails with the most similar command as a suggestion."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -100,20 +100,20 @@ class LazyGroup(click.Group):
 def cli(context: click.Context, store: Path) -> None:
     """What does a language model lose when it is quantized? Run it, grade it, look at it.
 
-    Without a command this opens the workbench.
+    Without a command, qtui opens the workbench.
     """
     if context.invoked_subcommand is None:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise UserError("the workbench needs a terminal; `qtui --help` lists the commands that do not.")
+            raise UserError("the workbench needs a terminal. `qtui --help` lists the commands, which need none.")
         from qtui.ui.app import run
 
         run(store)
 
 
 def main() -> NoReturn:
-    """Run the command line and exit. No traceback reaches a user: a defect's goes to the log file, and so does a crash's."""
+    """Run the command line and exit. A traceback goes to the log file, never to the screen."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # In a locale that is not UTF-8 a `?` stands for what it cannot write.
+        # In a locale other than UTF-8, characters that cannot be encoded are printed as `?`.
         sys.stdout.reconfigure(errors="replace")
     with redaction.guarded_streams(stdout=False):
         log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
@@ -135,7 +135,7 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has left: nothing more to say, and the interpreter must not flush into it at exit.
+        # The reader of the pipe (head, less) has closed it: the interpreter must not flush into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
@@ -145,19 +145,19 @@ def _exit_code() -> int:
 
 
 def _harmless(text: str) -> str:
-    """Names from a store, a file or an endpoint are part of messages; loaded only when there is one."""
-    from qtui.text import safe
+    """The message without control characters: names from a store, a file or an endpoint may be part of it."""
+    from qtui.text import safe  # imported only where there is a message
 
     return safe(text)
 
 
 def _explain(error: Exception) -> str:
-    """The machine's own refusals as they are; anything else is a defect of ours and goes to the log."""
+    """The message for an unexpected error. Errors of the operating system are shown; any other is a defect and is logged."""
     if isinstance(error, MemoryError):
         return _out_of_memory()
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log()}"
+    return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log_traceback()}"
 
 
 def _out_of_memory() -> str:
@@ -175,7 +175,8 @@ def _log_file() -> Path:
     return paths.logs() / "errors.log"
 
 
-def _log() -> Path:
+def _log_traceback() -> Path:
+    """Append the current exception to the log file and return the file's path."""
     import time
     import traceback
 

@@ -1,6 +1,7 @@
-"""`qtui bench`: size, memory and speed of a model's types on this machine, as table and drawing."""
+"""`qtui bench`: size, memory and speed of a model's types on this machine, as a table and bars."""
 
 import asyncio
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import click
 
 from qtui.charts.lines import plain
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
-from qtui.cli.options import json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.cli.quantization_job import conversion_options, recorded, shown_progress
-from qtui.format import size
+from qtui.format import count, size
 from qtui.text import safe
 
 COLUMNS = (
@@ -23,7 +24,7 @@ COLUMNS = (
     Column("GPU", "right"),
     Column("Prompt tok/s", "right"),
     Column("slowest–fastest", "right", spare=True),
-    Column("New tok/s", "right"),
+    Column("Decode tok/s", "right"),
     Column("slowest–fastest", "right", spare=True),
     Column("Load s", "right", spare=True),
 )
@@ -34,7 +35,7 @@ WHOLE = ("F32", "F16", "BF16")
 @click.command()
 @click.argument("source", metavar="MODEL")
 @click.option(
-    "--types", metavar="TYPE,…", help="Types to measure (default: the model whole and six steps down to Q2_K)."
+    "--types", metavar="TYPE,…", help="Types to measure (default: the unquantized model and six types down to Q2_K)."
 )
 @click.option(
     "--prompt",
@@ -42,14 +43,24 @@ WHOLE = ("F32", "F16", "BF16")
     default=512,
     show_default=True,
     type=click.IntRange(1, 32768),
-    help="Tokens of the prompt.",
+    help="Tokens in the prompt.",
 )
 @click.option(
-    "--tokens", "new_tokens", default=64, show_default=True, type=click.IntRange(1, 32768), help="Tokens after it."
+    "--tokens",
+    "new_tokens",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 32768),
+    help="Tokens to generate after the prompt.",
 )
 @click.option(
-    "--repeats", default=5, show_default=True, type=click.IntRange(1, 1000), help="How often each is measured."
+    "--repeats",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Measurements per type.",
 )
+@cpu_option
 @conversion_options
 @json_option
 @store_option
@@ -60,68 +71,92 @@ def bench(
     prompt_tokens: int,
     new_tokens: int,
     repeats: int,
+    allows_cpu: bool,
     as_json: bool,
     store: Path,
     model: str | None,
     **options: Any,
 ) -> int:
-    """Measure MODEL (a GGUF file, a model's folder, a hub id, a name of the catalog, or `demo`) in several types.
+    """Measure MODEL (a GGUF file, a model's folder, a hub id, a name from the catalog, or `demo`) in several types.
 
-    Files that are missing are made first and kept. Each type is measured in a process of its own, so that memory is that type's
-    alone: what loading it and reading a prompt added to the process. Speeds are medians of the repeats.
+    Missing files are quantized first and kept. Each type is measured in a process of its own; its memory is what loading the model
+    and reading the prompt added to that process. Speeds are medians of the repeats.
+
+    If llama.cpp cannot use a GPU of this machine, the command asks before it measures on the CPU, or needs --cpu.
     """
     from qtui.runner import benchmark as runner
     from qtui.runner.quantization import QuantizationJob, QuantizedType, Step
 
-    wanted = tuple(dict.fromkeys(name.strip().upper() for name in (types or "").split(",") if name.strip()))
-    wish = QuantizationJob(source=source, types=wanted, **options)
-    amount = runner.Amount(prompt_tokens, new_tokens, repeats, wish.threads)
-    with recorded(store, "bench", source, model, wanted) as record, shown_progress(_said) as talk:
+    names = tuple(dict.fromkeys(name.strip().upper() for name in (types or "").split(",") if name.strip()))
+    job = QuantizationJob(source=source, types=names, **options)
+    allows_cpu = _may_use_cpu(allows_cpu)
+    settings = runner.BenchSettings(prompt_tokens, new_tokens, repeats, job.threads, allows_cpu)
+    with recorded(store, "bench", source, model, names) as record, shown_progress(_in_words) as show:
 
-        def tell(news: Step | QuantizedType | runner.Outcome) -> None:
-            if isinstance(news, Step):
-                record.step(news)
-            elif isinstance(news, QuantizedType):
-                if news.path is not None:
-                    record.made(news)
+        def report(event: Step | QuantizedType | runner.Outcome) -> None:
+            if isinstance(event, Step):
+                record.step(event)
+            elif isinstance(event, QuantizedType):
+                if event.path is not None:
+                    record.add_quantized(event)
                 return
-            elif isinstance(news, runner.Figures):
-                record.file(news.type, news.path, facts_of(news))
+            elif isinstance(event, runner.Figures):
+                record.file(event.type, event.path, facts_of(event))
             else:
-                record.reasons.append(f"{news.type}: {news.reason}")
-            talk(news)
+                record.reasons.append(f"{event.type}: {event.reason}")
+            show(event)
 
-        found = asyncio.run(runner.measure_types(wish, amount, tell))
+        benchmark = asyncio.run(runner.measure_types(job, settings, report))
     if as_json:
-        print_json(_json(found))
+        print_json(_json(benchmark))
     else:
-        _print(found)
-    return 1 if any(isinstance(outcome, runner.NotMeasured) for outcome in found.outcomes) else 0
+        _print(benchmark)
+    return 1 if any(isinstance(outcome, runner.NotMeasured) for outcome in benchmark.outcomes) else 0
+
+
+def _may_use_cpu(is_allowed: bool) -> bool:
+    """Whether the CPU may be used although this machine has a GPU. If a GPU would be idle, says so, and asks unless `is_allowed`.
+
+    Raises CpuNotAllowedError if nobody can be asked, click.Abort if the user declines.
+    """
+    from qtui.engines import available
+    from qtui.runner.start import CpuNotAllowedError
+
+    reason = available.idle_gpu("llama.cpp")
+    if not reason:
+        return is_allowed
+    if is_allowed:
+        click.echo(safe(f"note: measuring on the CPU: {reason}"), err=True)
+    elif sys.stdin.isatty() and sys.stderr.isatty():
+        confirm_cpu([reason], "Measure on the CPU anyway?")
+    else:
+        raise CpuNotAllowedError([reason])
+    return True
 
 
 def facts_of(figures: Any) -> dict[str, Any]:
-    """As the store keeps them."""
+    """The measurements of a type in the form in which the store keeps them."""
     return {name: value for name, value in asdict(figures).items() if name not in ("type", "path")}
 
 
-def _said(news: Any) -> str:
-    if hasattr(news, "reason"):
-        return f"{news.type}: not measured: {news.reason}"
-    return f"{news.type}: {size(news.file_bytes)}, {speed(news.prompt_speed)} and {speed(news.speed)} tok/s"
+def _in_words(outcome: Any) -> str:
+    if hasattr(outcome, "reason"):
+        return f"{outcome.type}: not measured: {outcome.reason}"
+    speeds = f"prompt {speed(outcome.prompt_speed)} tok/s, decode {speed(outcome.speed)} tok/s"
+    return f"{outcome.type}: {size(outcome.file_bytes)}, {speeds}"
 
 
-def _print(found: Any) -> None:
-    measured = [outcome for outcome in found.outcomes if not hasattr(outcome, "reason")]
+def _print(benchmark: Any) -> None:
+    measured = [outcome for outcome in benchmark.outcomes if not hasattr(outcome, "reason")]
     if not measured:
         return
     page = Page()
-    first = measured[0]
-    page.line(f"{safe(found.name)}: {_conditions(first)}", style="bold")
+    page.line(f"{safe(benchmark.name)}: {_conditions(measured[0])}", style="bold")
     page.line()
     has_gpu = any(figures.gpu_bytes for figures in measured)
-    kept = [i for i, column in enumerate(COLUMNS) if column.label != "GPU" or has_gpu]
-    rows = [[_row(figures)[i] for i in kept] for figures in measured]
-    page.table([COLUMNS[i] for i in kept], rows)
+    shown = [i for i, column in enumerate(COLUMNS) if column.label != "GPU" or has_gpu]
+    rows = [[_row(figures)[i] for i in shown] for figures in measured]
+    page.table([COLUMNS[i] for i in shown], rows)
     page.line()
     bars = [TypeBar(f.type, f.file_bytes, f.speed, f.speed_range[1], f.type in WHOLE) for f in measured]
     for line in type_bar_lines(bars, min(WIDEST, page.columns or WIDEST)):
@@ -129,9 +164,8 @@ def _print(found: Any) -> None:
 
 
 def _conditions(figures: Any) -> str:
-    many = f"{figures.prompt_tokens} tokens of prompt, {figures.new_tokens} after it, median of {figures.repeats}"
-    threads = f"{figures.threads} thread{'s' if figures.threads > 1 else ''}"
-    return f"{many}; {figures.device}, {threads}, {figures.engine_version}"
+    tokens = f"{figures.prompt_tokens} prompt tokens, {figures.new_tokens} generated, median of {figures.repeats}"
+    return f"{tokens}; {figures.device}, {count(figures.threads, 'thread')}, {figures.engine_version}"
 
 
 def _row(figures: Any) -> list[str]:
@@ -149,9 +183,9 @@ def _row(figures: Any) -> list[str]:
     ]
 
 
-def _json(found: Any) -> dict[str, Any]:
+def _json(benchmark: Any) -> dict[str, Any]:
     types = [
         asdict(outcome) | ({"path": str(outcome.path)} if hasattr(outcome, "path") else {})
-        for outcome in found.outcomes
+        for outcome in benchmark.outcomes
     ]
-    return {"model": found.name, "types": types}
+    return {"model": benchmark.name, "types": types}

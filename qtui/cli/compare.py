@@ -1,4 +1,4 @@
-"""`qtui compare TASK`: the answers of baseline and candidate to one task, side by side where the terminal is wide enough."""
+"""`qtui compare TASK`: the answers of baseline and candidate to one task, side by side if the terminal is wide enough."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,23 +17,21 @@ from qtui.results.answers import Comparison, PairName, VariantAnswer, comparison
 from qtui.text import line_spans, safe, width
 
 SIDE_BY_SIDE = 72
-"""Columns from which two answers stand beside each other."""
+"""Width of the terminal, in columns, from which the answers are shown side by side."""
 GAP = " │ "
 DIFFERENT = "bold underline"
 NO_ANSWER = "(not answered yet)"
 LONGEST_SHOWN = 10_000
-"""Characters of one text, some screens: a model that never ends writes megabytes, which nobody reads in a terminal."""
+"""Characters of one text that are shown: a model that repeats itself without end may write megabytes."""
 
 
 @click.command()
 @click.argument("task", type=click.IntRange(min=1))
 @click.option("--model", metavar="NAME", help="The model (default: the first that has a candidate).")
-@click.option("--candidate", metavar="VARIANT", help="The variant held against the baseline (default: the first).")
-@click.option("--baseline", metavar="VARIANT", help="Another variant than the model's baseline to hold it against.")
-@click.option("--sample", type=click.IntRange(min=0), default=0, show_default=True, help="Which of several samples.")
-@click.option(
-    "--full", is_flag=True, help=f"Texts whole, however long (default: their first {LONGEST_SHOWN:,} characters)."
-)
+@click.option("--candidate", metavar="VARIANT", help="The variant to compare (default: the first candidate).")
+@click.option("--baseline", metavar="VARIANT", help="The variant to compare with (default: the model's baseline).")
+@click.option("--sample", type=click.IntRange(min=0), default=0, show_default=True, help="The sample; 0 is the first.")
+@click.option("--full", is_flag=True, help=f"Show texts in full (default: their first {LONGEST_SHOWN:,} characters).")
 @runs_options
 @json_option
 @store_option
@@ -50,21 +48,21 @@ def compare(
     as_json: bool,
     store: Path,
 ) -> None:
-    """The answers of baseline and candidate to TASK (1 is the first), what differs marked."""
-    found = pairs(store, chosen_runs(store, experiment, run_id))
-    pair = _chosen(found, model, candidate, baseline)
+    """Show the answers of baseline and candidate to TASK (1 is the first) and mark where they differ."""
+    available = pairs(store, chosen_runs(store, experiment, run_id))
+    pair = _choose(available, model, candidate, baseline)
     shown = comparison(store, pair, task, sample)
     if as_json:
         print_json(_as_json(shown))
         return
     print_comparison(shown, None if full else LONGEST_SHOWN)
-    others = list(dict.fromkeys(safe(p.model) for p in found if p.model != pair.model))
+    others = list(dict.fromkeys(safe(p.model) for p in available if p.model != pair.model))
     if model is None and others:
         click.echo(f"other models (--model NAME): {', '.join(others)}", err=True)
 
 
 def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> None:
-    """`longest` is how many characters of each text are shown; what is left out is counted, and in all figures."""
+    """Print both answers and their grades. `longest` limits the characters shown of each text; figures use the whole text."""
     page = Page()
     page.line(
         f"{safe(shown.model)}, task {shown.task} of {shown.tasks} ({safe(shown.experiment)}, run {shown.run_id})",
@@ -81,26 +79,26 @@ def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> 
             _print_text(page, text, longest)
     page.line()
     left, right = (safe(side.text) if side else NO_ANSWER for side in (shown.baseline, shown.candidate))
-    found = differences(left, right)
-    both = shown.baseline is not None and shown.candidate is not None
-    spans = (found.left, found.right) if both else ((), ())
+    diff = differences(left, right)
+    has_both = shown.baseline is not None and shown.candidate is not None
+    spans = (diff.left, diff.right) if has_both else ((), ())
     texts, endings = (left[:longest], right[:longest]), (_left_out(left, longest), _left_out(right, longest))
     titles = (f"{safe(shown.baseline_name)} (baseline)", safe(shown.candidate_name))
     details = (_details(shown.baseline), _details(shown.candidate))
     if page.columns and page.columns >= SIDE_BY_SIDE:
-        _beside(page, titles, details, texts, spans, endings)
+        _print_side_by_side(page, titles, details, texts, spans, endings)
     else:
         for i in range(2):
             page.line(titles[i], style="bold")
             page.line(details[i], style="dim")
-            for line in _marked(texts[i], spans[i], page.columns):
+            for line in _marked_lines(texts[i], spans[i], page.columns):
                 page.text(line)
             if endings[i]:
                 page.line(endings[i], style="dim")
             page.line()
-    if both:
-        where = "equal" if found.divergence is None else f"part at character {found.divergence + 1}"
-        page.line(f"{where}; similarity {found.similarity:.2f}", style="dim")
+    if has_both:
+        result = "equal" if diff.divergence is None else f"first difference at character {diff.divergence + 1}"
+        page.line(f"{result}; similarity {diff.similarity:.2f}", style="dim")
     _print_grades(page, shown, longest)
 
 
@@ -115,31 +113,31 @@ def _left_out(text: str, longest: int | None) -> str:
     if longest is None or len(text) <= longest:
         return ""
     left_out = len(text) - longest
-    return f"… {left_out:,} of {len(text):,} characters are left out: --full shows them, --json and `qtui export` have them"
+    return f"… {left_out:,} of {len(text):,} characters are not shown. Show them with --full, --json or `qtui export`."
 
 
-def _chosen(found: Sequence[PairName], model: str | None, candidate: str | None, baseline: str | None) -> PairName:
-    """The first model that fits, and of it the variants named. Raises UserError listing what there is."""
-    first = next((pair for pair in found if model in (None, pair.model)), None)
+def _choose(pairs: Sequence[PairName], model: str | None, candidate: str | None, baseline: str | None) -> PairName:
+    """The pair of the first model of that name, with the named variants. Raises UserError listing the names that exist."""
+    first = next((pair for pair in pairs if model in (None, pair.model)), None)
     if first is None:
-        known = ", ".join(dict.fromkeys(safe(pair.model) for pair in found))
-        what = f"no model {model!r} with a candidate" if model else "nothing to compare"
-        raise UserError(f"there is {what} (models with a baseline and a candidate: {known or 'none'})")
-    candidates = [pair.candidate for pair in found if (pair.run_id, pair.model) == (first.run_id, first.model)]
+        models = ", ".join(dict.fromkeys(safe(pair.model) for pair in pairs))
+        problem = f"no model {model!r} with a candidate" if model else "nothing to compare"
+        raise UserError(f"there is {problem} (models with a baseline and a candidate: {models or 'none'})")
+    candidates = [pair.candidate for pair in pairs if (pair.run_id, pair.model) == (first.run_id, first.model)]
     variants = (first.baseline, *candidates)
-    for asked in (baseline, candidate):
-        if asked is not None and asked not in variants:
-            raise UserError(
-                f"{safe(first.model)} has no variant {asked!r} (variants: {', '.join(map(safe, variants))})"
-            )
-    against = baseline or first.baseline
-    chosen = candidate or next(name for name in (*candidates, first.baseline) if name != against)
-    if chosen == against:
-        raise UserError(f"{safe(chosen)} is both sides: name another with --candidate or --baseline")
-    return PairName(first.run_id, first.model, against, chosen)
+    for name in (baseline, candidate):
+        if name is not None and name not in variants:
+            raise UserError(f"{safe(first.model)} has no variant {name!r} (variants: {', '.join(map(safe, variants))})")
+    left = baseline or first.baseline
+    right = candidate or next(name for name in (*candidates, first.baseline) if name != left)
+    if left == right:
+        raise UserError(
+            f"{safe(left)} cannot be compared with itself. Name another variant with --candidate or --baseline."
+        )
+    return PairName(first.run_id, first.model, left, right)
 
 
-def _beside(
+def _print_side_by_side(
     page: Page,
     titles: tuple[str, str],
     details: tuple[str, str],
@@ -154,7 +152,7 @@ def _beside(
         head = [Text(line, style="bold") for line in _wrapped(titles[i], cells)]
         head += [Text(line, style="dim") for line in _wrapped(details[i], cells)]
         foot = [Text(line, style="dim") for line in _wrapped(endings[i], cells)] if endings[i] else []
-        columns.append([*head, *_marked(texts[i], spans[i], cells), *foot])
+        columns.append([*head, *_marked_lines(texts[i], spans[i], cells), *foot])
     for left, right in zip_longest(*columns, fillvalue=Text("")):
         line = left.copy()
         line.append(" " * (cells - width(left.plain)))
@@ -168,8 +166,8 @@ def _wrapped(text: str, cells: int) -> list[str]:
     return [text[start:stop] for start, stop in line_spans(text, cells)]
 
 
-def _marked(text: str, spans: Sequence[Span], cells: int | None) -> list[Text]:
-    """The lines of a text with the differing characters marked; not wrapped where `cells` is None."""
+def _marked_lines(text: str, spans: Sequence[Span], cells: int | None) -> list[Text]:
+    """The lines of a text with the differing characters marked; not wrapped if `cells` is None."""
     styled = Text(text)
     for start, stop in spans:
         if start < len(text):
@@ -182,16 +180,16 @@ def _marked(text: str, spans: Sequence[Span], cells: int | None) -> list[Text]:
 def _details(side: VariantAnswer | None) -> str:
     if side is None:
         return ""
-    told = [f"{len(side.text.strip())} characters"]
+    details = [f"{len(side.text.strip())} characters"]
     if side.completion_tokens is not None:
-        told.append(f"{side.completion_tokens} tokens")
+        details.append(f"{side.completion_tokens} tokens")
     if side.seconds is not None:
-        told.append(f"{side.seconds:.1f} s")
+        details.append(f"{side.seconds:.1f} s")
     if side.finish_reason == "length":
-        told.append("cut off at the limit")
+        details.append("cut off at the token limit")
     if not side.text.strip():
-        told.append("empty")
-    return ", ".join(told)
+        details.append("empty")
+    return ", ".join(details)
 
 
 def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
@@ -205,7 +203,7 @@ def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
 
 def _as_json(shown: Comparison) -> dict[str, Any]:
     sides = (shown.baseline, shown.candidate)
-    found = differences(*(side.text for side in sides if side)) if all(sides) else None
+    diff = differences(*(side.text for side in sides if side)) if all(sides) else None
     return {
         "experiment": shown.experiment,
         "run": shown.run_id,
@@ -217,6 +215,6 @@ def _as_json(shown: Comparison) -> dict[str, Any]:
         "criteria": shown.content.criteria,
         "baseline": asdict(shown.baseline) if shown.baseline else None,
         "candidate": asdict(shown.candidate) if shown.candidate else None,
-        "similarity": found.similarity if found else None,
-        "divergence": found.divergence if found else None,
+        "similarity": diff.similarity if diff else None,
+        "divergence": diff.divergence if diff else None,
     }

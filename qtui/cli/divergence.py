@@ -1,4 +1,4 @@
-"""`qtui divergence`: how far a candidate's choice of each next token is from the baseline's, on the baseline's own answers."""
+"""`qtui divergence`: how far the candidate's next-token distributions are from the baseline's, on the baseline's answers."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -34,17 +34,18 @@ COLUMNS = (
     *(Column(label, "right") for label in ("Same top", "RMS Δp", "PPL ×")),
 )
 LEGEND = (
-    "KL: of the distributions over the next token, in nats, 0 for equal ones; ±: standard error of its mean, clustered by task",
-    "Same top: tokens where both find the same one likeliest; RMS Δp: change of the probability of the answer's token; PPL ×: "
-    "perplexity of the candidate over the baseline's",
+    "KL: divergence of the candidate's next-token distribution from the baseline's, in nats, 0 if equal; ±: standard error of the "
+    "mean, clustered by task",
+    "Same top: share of tokens where both rank the same token first; RMS Δp: root mean square change of the probability of the "
+    "answer's token; PPL ×: perplexity of the candidate divided by the baseline's",
 )
 
 
 @click.command()
 @click.option("--model", metavar="NAME", help="Only this model.")
-@click.option("--candidate", metavar="VARIANT", help="Only this variant against the baseline.")
-@click.option("--floor", is_flag=True, help="Also the baseline against itself: what the method makes of equal models.")
-@click.option("--known", is_flag=True, help="Run no model, show what was measured before.")
+@click.option("--candidate", metavar="VARIANT", help="Only this candidate.")
+@click.option("--floor", is_flag=True, help="Also compare the baseline with itself: the error of the method.")
+@click.option("--known", "shows_stored_only", is_flag=True, help="Run no model; show the stored measurements.")
 @runs_options
 @json_option
 @store_option
@@ -53,23 +54,23 @@ def divergence(
     model: str | None,
     candidate: str | None,
     floor: bool,
-    known: bool,
+    shows_stored_only: bool,
     experiment: str | None,
     run_id: int | None,
     as_json: bool,
     store: Path,
 ) -> int:
-    """Feed the baseline's answers to both variants and compare, token by token, what each would have said.
+    """Feed the baseline's answers to both variants and compare their next-token distributions.
 
-    Needs the models of both on this machine, and memory for both at once. What was measured is kept: a second call measures only
-    what is new, and an interrupted one goes on where it stopped.
+    Needs the models of both variants on this machine, and memory for both at once. Measurements are stored: a second call measures
+    only new answers, and an interrupted call is resumed.
     """
     run_ids = chosen_runs(store, experiment, run_id)
-    named = run_id is not None or experiment is not None
-    with closing(open_store(store, create=False, must_write=not known)) as opened:
-        wanted = _chosen(pairs(opened, run_ids, floor=floor), model, candidate)
-        problems = [] if known else _measure_all(opened, wanted, named)
-    rows = [row for row in divergence_rows(store, run_ids, floor=floor) if _name(row) in wanted]
+    is_run_named = run_id is not None or experiment is not None
+    with closing(open_store(store, create=False, must_write=not shows_stored_only)) as opened:
+        chosen = _choose(pairs(opened, run_ids, floor=floor), model, candidate)
+        problems = [] if shows_stored_only else _measure_all(opened, chosen, is_run_named)
+    rows = [row for row in divergence_rows(store, run_ids, floor=floor) if _name(row) in chosen]
     if not rows and problems:
         raise UserError("\n".join(problems))
     for problem in problems:
@@ -82,18 +83,19 @@ def divergence(
 
 
 def print_divergence(rows: Iterable[PairDivergence]) -> None:
+    """Print a table per run, then sentences per pair and the legend."""
     page = Page()
     by_run: dict[tuple[int, str], list[PairDivergence]] = {}
     for row in rows:
         by_run.setdefault((row.run_id, row.experiment), []).append(row)
     if not by_run:
         page.line("Nothing measured yet.")
-    for (run_id, experiment), of_run in by_run.items():
-        page.line(f"{safe(experiment)} (run {run_id}): the baseline's answers, fed to both", style="bold")
+    for (run_id, experiment), run_rows in by_run.items():
+        page.line(f"{safe(experiment)} (run {run_id}): the baseline's answers, fed to both variants", style="bold")
         page.line()
-        page.table(COLUMNS, [_cells(row) for row in of_run])
+        page.table(COLUMNS, [_cells(row) for row in run_rows])
         page.line()
-        for row in of_run:
+        for row in run_rows:
             _print_partings(page, row)
         page.line()
     for line in LEGEND if by_run else ():
@@ -114,7 +116,7 @@ def _cells(row: PairDivergence) -> list[str]:
 
 
 def nats(value: float | None) -> str:
-    """From 0 over 1e-9 to tens, each with two or three digits that say something."""
+    """A divergence in nats with two to four significant digits: `0`, `1.2e-05`, `0.0123`, `1.23`."""
     if value is None:
         return NONE
     if value == 0:
@@ -129,12 +131,12 @@ def _print_partings(page: Page, row: PairDivergence) -> None:
     if parted:
         furthest = sorted(row.per_task, key=lambda task: -(task.figures.kl.mean or 0.0))[:FURTHEST]
         page.line(
-            f"parts from {len(parted)} of {count(len(answers), 'answer')}, in the middle case at token {median(parted):.0f}; "
-            f"furthest in {', '.join(f'task {task.task} (mean KL {nats(task.figures.kl.mean)})' for task in furthest)}",
+            f"another most likely token in {len(parted)} of {count(len(answers), 'answer')}, first at token {median(parted):.0f} "
+            f"(median); largest mean KL: {', '.join(f'task {t.task} ({nats(t.figures.kl.mean)})' for t in furthest)}",
             label=label,
         )
     else:
-        page.line(f"would have said the same in all {count(len(answers), 'answer')}", label=label)
+        page.line(f"the same most likely tokens in all {count(len(answers), 'answer')}", label=label)
     if row.missing:
         page.line(f"{count(row.missing, 'answer')} not measured yet", indent=2, style="dim")
     for note in row.notes:
@@ -145,36 +147,35 @@ def _name(row: PairDivergence) -> PairName:
     return PairName(row.run_id, row.model, row.baseline, row.candidate)
 
 
-def _chosen(found: list[PairName], model: str | None, candidate: str | None) -> list[PairName]:
-    """Raises UserError listing what there is."""
-    fitting = [p for p in found if model in (None, p.model) and candidate in (None, p.candidate)]
-    if not fitting:
-        known = ", ".join(dict.fromkeys(f"{safe(p.model)}: {safe(p.baseline)} → {safe(p.candidate)}" for p in found))
-        raise UserError(f"there is no such pair to compare (pairs: {known or 'none'})")
-    return fitting
+def _choose(pairs: list[PairName], model: str | None, candidate: str | None) -> list[PairName]:
+    """The pairs of that model and candidate, None for all. Raises UserError listing the pairs that exist."""
+    chosen = [p for p in pairs if model in (None, p.model) and candidate in (None, p.candidate)]
+    if not chosen:
+        names = ", ".join(dict.fromkeys(f"{safe(p.model)}: {safe(p.baseline)} → {safe(p.candidate)}" for p in pairs))
+        raise UserError(f"there is no such pair to compare (pairs: {names or 'none'})")
+    return chosen
 
 
-def _measure_all(store: Store, wanted: list[PairName], named: bool) -> list[str]:
-    """What could not be measured, and why. Imported runs are passed over with a word unless they were asked for."""
+def _measure_all(store: Store, pairs: list[PairName], is_run_named: bool) -> list[str]:
+    """Measure the pairs and return the problems. Imported runs are skipped with a message unless the user named the run."""
     imported = {run.id for run in runs.summaries(store) if run.source == "import"}
     problems: dict[str, None] = {}
-    passed = {pair.run_id for pair in wanted} & imported
-    if passed and not named and passed != {pair.run_id for pair in wanted}:
-        click.echo(
-            f"passed over (imported, so there is no model to run): run {', '.join(map(str, sorted(passed)))}", err=True
-        )
-        wanted = [pair for pair in wanted if pair.run_id not in imported]
-    for pair in wanted:
+    skipped = {pair.run_id for pair in pairs} & imported
+    if skipped and not is_run_named and skipped != {pair.run_id for pair in pairs}:
+        numbers = ", ".join(map(str, sorted(skipped)))
+        click.echo(f"skipped: run {numbers} (imported, so there is no model to run)", err=True)
+        pairs = [pair for pair in pairs if pair.run_id not in imported]
+    for pair in pairs:
         label = f"{pair.model} {pair.candidate}"
         try:
-            with _progress(label) as tell:
+            with _progress(label) as report:
                 measure(
                     store,
                     pair.run_id,
                     model=pair.model,
                     baseline=pair.baseline,
                     candidate=pair.candidate,
-                    report=tell,
+                    report=report,
                 )
         except UserError as error:
             problems[str(error)] = None
@@ -183,7 +184,7 @@ def _measure_all(store: Store, wanted: list[PairName], named: bool) -> list[str]
 
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[Step], None]]:
-    """A bar on a terminal; elsewhere a line when it begins and one when it ends."""
+    """Yields a function that shows steps: a bar on a terminal, elsewhere a line at the beginning and one at the end."""
     console = Console(stderr=True, emoji=False)
     if console.is_terminal:
         columns = [
@@ -197,7 +198,7 @@ def _progress(label: str) -> Iterator[Callable[[Step], None]]:
             yield lambda step: progress.update(bar, completed=step.done, total=step.total, state=safe(_state(step)))
         return
     lines = _Lines(label)
-    yield lines.hear
+    yield lines.show
     lines.end()
 
 
@@ -206,7 +207,7 @@ class _Lines:
     label: str
     last: Step | None = None
 
-    def hear(self, step: Step) -> None:
+    def show(self, step: Step) -> None:
         if self.last is None:
             click.echo(f"{safe(self.label)}: {count(step.total, 'answer')} to measure", err=True)
         self.last = step

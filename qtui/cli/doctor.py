@@ -1,7 +1,7 @@
-"""`qtui doctor`: what this machine can do, looked at without loading any of it.
+"""`qtui doctor`: what this machine can do, read without loading an engine.
 
-Exit 1 says that qtui cannot work here: the store cannot be used, or files of qtui are missing. An engine that is not installed is
-no fault, since a base install is for looking at stores.
+Exit code 1: qtui cannot work here, because the store cannot be used or files of qtui are missing. An engine that is not installed
+is no problem: a base install is enough to read stores.
 """
 
 import os
@@ -29,14 +29,14 @@ LABEL_CELLS = 14
 
 @click.command()
 @click.option(
-    "--self-test", is_flag=True, help="Try llama.cpp's products of every usual type on every device (seconds)."
+    "--self-test", is_flag=True, help="Test llama.cpp's matrix products of all usual types on every device (seconds)."
 )
 @json_option
 @store_option
 def doctor(*, self_test: bool, as_json: bool, store: Path) -> int:
-    """Say what this machine can do: engines, GPU, memory, terminal, session, keys, store. Exit 1 if qtui cannot work here."""
+    """Show what this machine can do: engines, GPUs, memory, terminal, session, keys, store. Exit 1 if qtui cannot work here."""
     problems: list[str] = []
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "qtui": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -53,9 +53,9 @@ def doctor(*, self_test: bool, as_json: bool, store: Path) -> int:
         "problems": problems,
     }
     if as_json:
-        print_json(found)
+        print_json(report)
     else:
-        _print(found)
+        _print(report)
     return 1 if problems else 0
 
 
@@ -82,7 +82,7 @@ def _gpus() -> list[dict[str, Any]]:
 
 
 def _self_test(runs_now: bool) -> dict[str, Any]:
-    """What the self test of llama.cpp found on this machine, after running it for the usual types if `runs_now`."""
+    """Stored results of llama.cpp's self test on this machine; with `runs_now` it runs first, for the usual types."""
     from qtui.engines import available, compute
     from qtui.engines.self_test import testing
 
@@ -95,20 +95,20 @@ def _self_test(runs_now: bool) -> dict[str, Any]:
         untested = testing.test(
             "ggml", identity, compute.USUAL_TYPES, experts=True, report=lambda words: click.echo(words, err=True)
         ).untested
-    tested = testing.kept(identity)
+    tested = testing.stored_outcomes(identity)
     faults = [fault for fault in tested.outcomes.values() if fault.is_fault]
     return {
         "tested": len(tested.outcomes),
         "broken": tested.broken,
         "untested": untested,
-        "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.in_words(fault)}" for fault in faults],
+        "faults": [f"{fault.case.device} {fault.case.buffer}: {compute.describe_fault(fault)}" for fault in faults],
         "report": tested.report,
         "remedy": compute.REBUILD if faults or tested.broken else "",
     }
 
 
 def _cpus() -> dict[str, int]:
-    """Those that there are, and those that this process may use."""
+    """The number of CPUs, and of those that this process may use."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"count": os.cpu_count() or 1, "usable": usable}
 
@@ -116,12 +116,12 @@ def _cpus() -> dict[str, int]:
 def _memory() -> dict[str, int | None]:
     from qtui.device.memory import memory
 
-    found = memory()
-    return {"total_bytes": found.total, "available_bytes": found.available, "limit_bytes": found.limit}
+    state = memory()
+    return {"total_bytes": state.total, "available_bytes": state.available, "limit_bytes": state.limit}
 
 
 def _terminal() -> dict[str, Any]:
-    """Standard error is asked too, so that `qtui doctor | less` still tells about the terminal."""
+    """Properties of the terminal on stdout, else of that on stderr, so that `qtui doctor | less` shows them too."""
     from rich.console import Console
 
     stream = next((stream for stream in (sys.stdout, sys.stderr) if stream.isatty()), None)
@@ -143,106 +143,117 @@ def _terminal() -> dict[str, Any]:
 
 
 def _session() -> list[dict[str, Any]]:
-    """What ends a run that is started here although nobody cancels it."""
-    notices = session_end.find_notices(os.environ, session_end.ROOT)
-    return [asdict(notice) for notice in notices]
+    """Notices of what may end a run that is started here: the end of a cluster's job, a logout."""
+    return [_notice_json(notice) for notice in session_end.find_notices(os.environ, session_end.ROOT)]
+
+
+def _notice_json(notice: session_end.Notice) -> dict[str, Any]:
+    """The notice under the keys of the JSON output, where `when` is called `ends`."""
+    fields = asdict(notice)
+    return {"ends": fields.pop("when"), **fields}
 
 
 def _store(path: Path, problems: list[str]) -> dict[str, Any]:
     kind = file_system(path if path.exists() else _nearest(path))
-    found: dict[str, Any] = {"path": str(path), "exists": path.exists(), "file_system": kind, "journal_mode": None}
+    state: dict[str, Any] = {"path": str(path), "exists": path.exists(), "file_system": kind, "journal_mode": None}
     if not path.exists():
         if not os.access(_nearest(path), os.W_OK):
             problems.append(
-                f"{path}: cannot be made: {_nearest(path)} is not writable. Name another with --store FILE."
+                f"{path}: cannot be created: {_nearest(path)} is not writable. Name another with --store FILE."
             )
-        found["journal_mode"] = "delete" if kind in NETWORK_FILE_SYSTEMS else "wal"
-        return found
+        state["journal_mode"] = "delete" if kind in NETWORK_FILE_SYSTEMS else "wal"
+        return state
     try:
         with closing(open_store(path, create=False, must_write=False)) as store:
-            found["journal_mode"] = store.journal_mode()
-            found["runs"] = runs.count(store)
-            found["bytes"] = path.stat().st_size
-            found["mode"] = f"{path.stat().st_mode & 0o777:o}"
+            state["journal_mode"] = store.journal_mode()
+            state["runs"] = runs.count(store)
+            state["bytes"] = path.stat().st_size
+            state["mode"] = f"{path.stat().st_mode & 0o777:o}"
     except StoreError as error:
         problems.append(str(error))
     if not os.access(path, os.W_OK):
         problems.append(f"{path}: cannot be written. Check its permissions, or name another with --store FILE.")
-    return found
+    return state
 
 
 def _nearest(path: Path) -> Path:
-    """The nearest folder above that exists."""
+    """The nearest folder above `path` that exists."""
     return next(folder for folder in path.parents if folder.is_dir())
 
 
 def _files(problems: list[str]) -> dict[str, str]:
     missing = [folder for folder in (paths.data(), paths.themes()) if not folder.is_dir()]
-    problems += [f"{folder}: is missing, although it comes with qtui. Install qtui again." for folder in missing]
+    problems += [f"{folder}: is missing, but is part of qtui. Install qtui again." for folder in missing]
     return {"data": str(paths.data()), "config": str(paths.config_file()), "cache": str(paths.cache())}
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(report: dict[str, Any]) -> None:
     page = Page()
-    cpus, memory, store = found["cpus"], found["memory"], found["store"]
-    _say(page, "qtui", f"{found['qtui']}, Python {found['python']}, {found['system']}")
-    for engine in found["engines"]:
+    cpus, memory, store = report["cpus"], report["memory"], report["store"]
+    _print_labelled(page, "qtui", f"{report['qtui']}, Python {report['python']}, {report['system']}")
+    for engine in report["engines"]:
         versions = ", ".join(f"{name} {version}" for name, version in engine["versions"].items())
-        _say(
+        _print_labelled(
             page,
             engine["engine"],
             f"{versions} ({engine['accelerator']})" if engine["installed"] else f"not installed: {engine['remedy']}",
         )
         if engine["idle_gpu"]:
-            _say(page, "", engine["idle_gpu"])
-    if found["self_test"]:
-        _say(page, "self test", _self_test_words(found["self_test"]))
+            _print_labelled(page, "", engine["idle_gpu"])
+    if report["self_test"]:
+        _print_labelled(page, "self test", _self_test_words(report["self_test"]))
     from qtui.device.gpus import Gpu
     from qtui.processes.header import gpu_in_words
 
-    _say(page, "GPU", "; ".join(gpu_in_words(Gpu(**gpu)) for gpu in found["gpus"]) or "none")
-    _say(page, "CPUs", f"{cpus['count']}" + (f", {cpus['usable']} usable" if cpus["usable"] != cpus["count"] else ""))
+    _print_labelled(page, "GPU", "; ".join(gpu_in_words(Gpu(**gpu)) for gpu in report["gpus"]) or "none")
+    _print_labelled(
+        page, "CPUs", f"{cpus['count']}" + (f", {cpus['usable']} usable" if cpus["usable"] != cpus["count"] else "")
+    )
     limit = f", limited to {gibibytes(memory['limit_bytes'])}" if memory["limit_bytes"] else ""
-    _say(page, "memory", f"{gibibytes(memory['total_bytes'])}, {gibibytes(memory['available_bytes'])} free{limit}")
-    _say(page, "terminal", _terminal_words(found["terminal"]))
-    _say(
+    _print_labelled(
+        page, "memory", f"{gibibytes(memory['total_bytes'])}, {gibibytes(memory['available_bytes'])} free{limit}"
+    )
+    _print_labelled(page, "terminal", _terminal_words(report["terminal"]))
+    _print_labelled(
         page,
         "session",
-        "\n".join(notice["text"] for notice in found["session"]) or "runs continue after this terminal is closed",
+        "\n".join(notice["text"] for notice in report["session"]) or "runs continue after this terminal is closed",
     )
-    for name, is_set in found["keys"].items():
-        _say(page, name, "set" if is_set else "not set")
+    for name, is_set in report["keys"].items():
+        _print_labelled(page, name, "set" if is_set else "not set")
     stored_runs = (
-        f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not there yet"
+        f", {count(store['runs'], 'run')}" if "runs" in store else "" if store["exists"] else ", not created yet"
     )
     kind = store["file_system"] or "an unknown file system"
-    _say(page, "store", f"{store['path']}{stored_runs}; journal {store['journal_mode'] or 'unknown'} on {kind}")
-    for problem in found["problems"]:
+    _print_labelled(
+        page, "store", f"{store['path']}{stored_runs}; journal {store['journal_mode'] or 'unknown'} on {kind}"
+    )
+    for problem in report["problems"]:
         page.line(f"problem: {safe(problem)}", style="bold red")
 
 
-def _self_test_words(found: dict[str, Any]) -> str:
-    if found["broken"]:
-        return f"llama.cpp cannot be loaded: {found['broken']}; {found['remedy']}"
-    if found["untested"]:
-        return f"llama.cpp could not be tested: {found['untested']}"
-    if found["faults"]:
-        return "\n".join([*found["faults"], found["remedy"]])
-    if not found["tested"]:
-        return "llama.cpp was not tried on this machine yet (`qtui doctor --self-test` does, and so does a run)"
-    return f"{found['tested']} kinds of product of llama.cpp tried on this machine, all right"
+def _self_test_words(result: dict[str, Any]) -> str:
+    if result["broken"]:
+        return f"llama.cpp cannot be loaded: {result['broken']}; {result['remedy']}"
+    if result["untested"]:
+        return f"llama.cpp could not be tested: {result['untested']}"
+    if result["faults"]:
+        return "\n".join([*result["faults"], result["remedy"]])
+    if not result["tested"]:
+        return "llama.cpp has not been tested on this machine yet (`qtui doctor --self-test` or a run tests it)"
+    return f"llama.cpp computed {result['tested']} kinds of matrix product correctly on this machine"
 
 
 def _terminal_words(terminal: dict[str, Any]) -> str:
     if not terminal["is_terminal"]:
-        return "none (output goes elsewhere)"
+        return "none (output goes to a file or a pipe)"
     colours = {0: "no colours", 2**24: "16 million colours"}.get(terminal["colours"], f"{terminal['colours']} colours")
     extra = [word for word in (terminal["multiplexer"], "SSH" if terminal["ssh"] else "") if word]
     if not terminal["utf8"]:
-        extra.append("not UTF-8: Japanese will not be readable, set LANG to a UTF-8 locale")
+        extra.append("not UTF-8: Japanese is not readable; set LANG to a UTF-8 locale")
     size = f"{terminal['width']}×{terminal['height']}"
     return ", ".join([f"{terminal['term'] or 'TERM is not set'}", size, colours, *extra])
 
 
-def _say(page: Page, label: str, text: str) -> None:
+def _print_labelled(page: Page, label: str, text: str) -> None:
     page.line(safe(text), label=f"{safe(label):<{LABEL_CELLS}}  ")

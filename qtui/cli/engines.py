@@ -11,16 +11,18 @@ from qtui.building.recipe import BACKENDS
     type=click.Choice(["auto", *BACKENDS]),
     default="auto",
     show_default=True,
-    help="What llama.cpp computes on; auto takes the GPU that is here.",
+    help="What llama.cpp computes on; auto: the GPU of this machine, else the CPU.",
 )
 @click.option(
-    "--source", metavar="PATH", help="A folder or archive with llama-cpp-python's sources, in place of a download."
+    "--source", metavar="PATH", help="A folder or archive with llama-cpp-python's sources, instead of a download."
 )
-@click.option("--offline", is_flag=True, help="Fetch nothing: use the build tools that are installed (needs --source).")
-@click.option("--portable", is_flag=True, help="For any 64-bit processor of this kind (a shared home): slower.")
-@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Compilers at once.")
-@click.option("--force", is_flag=True, help="Build again, even where this very build is installed or cached.")
-@click.option("--pip-command", is_flag=True, help="Build nothing: print the pip command that does the same.")
+@click.option("--offline", is_flag=True, help="Download nothing: use the installed build tools (needs --source).")
+@click.option(
+    "--portable", is_flag=True, help="Build for all 64-bit processors of this architecture (a shared home): slower."
+)
+@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Compilers that run at once.")
+@click.option("--force", is_flag=True, help="Build again even if the same build is installed or cached.")
+@click.option("--pip-command", is_flag=True, help="Build nothing: print the equivalent pip command.")
 def engines(
     *,
     backend: str,
@@ -31,10 +33,10 @@ def engines(
     force: bool,
     pip_command: bool,
 ) -> int:
-    """Build llama.cpp for this machine and install it here. Takes one to ten minutes.
+    """Build llama.cpp for this machine and install it into this environment. Takes one to ten minutes.
 
-    With an NVIDIA GPU and nvcc it is built for that card. What is built is kept in qtui's cache by processor, GPU,
-    compiler and flags, so the same build is made once.
+    With an NVIDIA GPU and nvcc, it is built for that card. Builds are cached by processor, GPU, compiler and flags, so the same
+    build is made only once.
     """
     from qtui.building import environment, recipe
     from qtui.building.progress import Board
@@ -44,18 +46,18 @@ def engines(
     from qtui.processes.termination import exit_on_termination
 
     if offline and source is None:
-        raise click.UsageError("--offline needs --source PATH: nothing is downloaded then.")
+        raise click.UsageError("--offline downloads nothing, so it needs --source PATH.")
     choice = recipe.choose()
     chosen = choice.backend if backend == "auto" else next(each for each in BACKENDS if each == backend)
     sources = None if source is None else resolve(source)
-    wanted = recipe.for_machine(chosen, portable=portable, source=identity(sources) if sources else "")
+    build = recipe.for_machine(chosen, portable=portable, source=identity(sources) if sources else "")
     if pip_command:
-        click.echo(recipe.pip_command(wanted))
+        click.echo(recipe.pip_command(build))
         return 0
     options = environment.Source(str(sources) if sources else None, is_offline=offline, is_forced=force, jobs=jobs)
     try:
         with exit_on_termination(), Board() as board:
-            environment.install_llama_cpp(wanted, board, options)
+            environment.install_llama_cpp(build, board, options)
     except OSError as error:
         raise UserError(disk_errors.describe(error)) from None
     if choice.notice and backend == "auto":

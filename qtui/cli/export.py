@@ -1,4 +1,4 @@
-"""`qtui export answers|grades|scores|lengths|divergence`: what is in the store, for other programs."""
+"""`qtui export answers|grades|scores|lengths|divergence`: contents of the store as tables for other programs."""
 
 import os
 import sys
@@ -16,9 +16,15 @@ from qtui.text import safe
 
 @click.command()
 @click.argument("subject", metavar="SUBJECT", type=click.Choice(list(SUBJECTS)))
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the suffix of --output, else csv.")
-@click.option("--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Instead of standard output.")
-@click.option("--exact", is_flag=True, help="CSV without apostrophes before texts that a spreadsheet would compute.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="The format (default: by the suffix of --output, else csv)."
+)
+@click.option(
+    "--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE instead of standard output."
+)
+@click.option(
+    "--exact", is_flag=True, help="Write CSV without apostrophes before texts that a spreadsheet takes for formulas."
+)
 @runs_options
 @store_option
 def export(
@@ -33,22 +39,24 @@ def export(
 ) -> None:
     """Write SUBJECT (answers, grades, scores, lengths or divergence) as CSV, JSON lines, Parquet or Markdown.
 
-    By default the latest run of every experiment. The column `experiment` is there only if it is more than one. A task's number
-    begins at 1, a sample's at 0.
+    By default it writes the latest run of every experiment. The column `experiment` exists only for more than one run. Tasks are
+    numbered from 1, samples from 0.
 
-    In CSV a text that begins with = + - @ (to a spreadsheet a formula) or with an apostrophe has an apostrophe in front; --exact,
-    JSON lines and Parquet have every text as it is.
+    In CSV, an apostrophe is put before texts that begin with = + - @ (formulas to a spreadsheet) or with an apostrophe. With
+    --exact, and in JSON lines and Parquet, every text is written unchanged.
     """
     chosen = form or _by_suffix(output) or "csv"
     if output is None and chosen == "parquet" and sys.stdout.isatty():
-        raise UserError("Parquet is not for a terminal: name a file with --output FILE, or use a pipe.")
+        raise UserError(
+            "Parquet is binary and cannot be shown in a terminal. Name a file with --output FILE, or use a pipe."
+        )
     table = SUBJECTS[subject](store, chosen_runs(store, experiment, run_id))
     content = encode(table, chosen, exact=exact)
     if output is not None:
         _write(output, content)
         click.echo(f"{output}: {count(len(table.rows), 'row')}", err=True)
     elif sys.stdout.isatty():
-        # To the eye, not to a program: what a model wrote must not drive the terminal.
+        # A terminal would obey control characters in a model's answer.
         click.echo(safe(content.decode()), nl=False)
     else:
         sys.stdout.buffer.write(content)
@@ -61,7 +69,7 @@ def _by_suffix(output: Path | None) -> Format | None:
 
 
 def _write(output: Path, content: bytes) -> None:
-    """Whole or not at all: a full disk leaves the file that was there."""
+    """Write the file as a whole or not at all: if the disk is full, an existing file stays as it was."""
     try:
         if output.exists() and not output.is_file():
             output.write_bytes(content)  # a device or a pipe, such as /dev/stdout

@@ -1,4 +1,4 @@
-"""`qtui import FORMAT PATH`: answers and grades that another program made, into the store."""
+"""`qtui import FORMAT PATH`: import answers and grades from another program into the store."""
 
 import json
 from pathlib import Path
@@ -16,19 +16,19 @@ from qtui.text import safe
 
 @click.group(name="import")
 def import_() -> None:
-    """Read answers and grades that another program made."""
+    """Import answers and grades from another program."""
 
 
 @import_.command(name="gpt4-autoeval")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--name", default=gpt4_autoeval.NAME, show_default=True, help="Name of the experiment in the store.")
-@click.option("--skip", multiple=True, metavar="FOLDER", help="A folder's name to leave out (several times if needed).")
+@click.option("--skip", multiple=True, metavar="FOLDER", help="Leave out this folder (may be given several times).")
 @json_option
 @store_option
 def import_gpt4_autoeval(path: Path, name: str, skip: tuple[str, ...], as_json: bool, store: Path) -> None:
-    """Read the repository of the 2024 study: PATH is its assets folder, or any folder in it.
+    """Import the repository of the 2024 study. PATH is its assets folder, or any folder in it.
 
-    Answers, tasks and grades are paired by line number. Importing again changes nothing.
+    Answers, tasks and grades are matched by line number. Importing the same files again changes nothing.
     """
     study = gpt4_autoeval.read(path, skip)
     opened = open_store(store)
@@ -37,7 +37,7 @@ def import_gpt4_autoeval(path: Path, name: str, skip: tuple[str, ...], as_json: 
     finally:
         opened.close()
     summary = _summary(study, imported, name)
-    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else _told(study, imported, name))
+    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else _in_words(study, imported, name))
 
 
 def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
         ],
         "new_answers": imported.new_answers,
         "new_grades": imported.new_grades,
-        "kept_grades": imported.kept,
+        "kept_grades": imported.differing_grades,
     }
 
 
-def _told(study: Study, imported: Imported, name: str) -> str:
+def _in_words(study: Study, imported: Imported, name: str) -> str:
     tasks = len(study.task_set.tasks)
     lines = [
         f"{count(len(study.variants), 'variant')} of {count(len(study.models), 'model')},"
@@ -73,29 +73,31 @@ def _told(study: Study, imported: Imported, name: str) -> str:
         f"Run {imported.run_id} of experiment {safe(name)}:"
         f" {count(imported.new_answers, 'new answer')}, {count(imported.new_grades, 'new grade')}",
     ]
-    if imported.kept:
-        lines.append(f"{imported.kept} grades differ from those imported before; the store keeps the earlier ones.")
+    if imported.differing_grades:
+        lines.append(
+            f"Grades that differ from an earlier import: {imported.differing_grades}. The store keeps the earlier ones."
+        )
     return "\n".join(lines)
 
 
 def _model_lines(study: Study) -> list[str]:
     lines = []
     for model in study.models:
-        own = [variant for variant in study.variants if variant.model == model]
-        told = f"  {_name(model)}: {', '.join(_name(variant.name) for variant in own)}"
-        if not any(variant.is_baseline for variant in own):
-            told += " (no baseline: nothing to compare with)"
+        variants = [variant for variant in study.variants if variant.model == model]
+        line = f"  {_name(model)}: {', '.join(_name(variant.name) for variant in variants)}"
+        if not any(variant.is_baseline for variant in variants):
+            line += " (no baseline: nothing to compare with)"
         graded = [
             f"{_name(variant.name)} by {_name(judge)}, {count(takes, 'take')}"
-            for variant in own
+            for variant in variants
             for judge, takes in _takes_by_judge(study, variant.model, variant.name)
         ]
-        lines.append(told + (f"; graded: {'; '.join(graded)}" if graded else ""))
+        lines.append(line + (f"; graded: {'; '.join(graded)}" if graded else ""))
     return lines
 
 
 def _name(text: str) -> str:
-    """On one line: a folder's name may have several."""
+    """A name made safe and put on one line; the name of a folder may contain line breaks."""
     return safe(text).replace("\n", " ")
 
 

@@ -1,4 +1,4 @@
-"""`qtui judge`: have answers that are there graded by another judge, whoever made them, or take such a judge away."""
+"""`qtui judge`: grade stored answers, of runs and imports, by another judge, or remove such a judge."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -23,17 +23,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group()
 def judge() -> None:
-    """Have answers that are there graded by another judge.
+    """Grade stored answers by another judge.
 
-    It grades what it has not graded yet, of runs and imports alike. Ctrl-C cancels; what is graded is kept. A judge that fails
-    before it gives a single grade is not asked again until it is named again.
+    The judge grades all answers that it has not graded yet, of runs and imports. Ctrl-C cancels; grades are kept. A judge that
+    fails before its first grade is not used again until you name it again.
     """
 
 
 def _takes_option(command: Command) -> Command:
-    return click.option(
-        "--takes", type=click.IntRange(1, 20), default=1, show_default=True, help="Gradings per answer."
-    )(command)
+    return click.option("--takes", type=click.IntRange(1, 20), default=1, show_default=True, help="Grades per answer.")(
+        command
+    )
 
 
 @judge.command()
@@ -41,21 +41,27 @@ def _takes_option(command: Command) -> Command:
 @runs_options
 @store_option
 def reference(takes: int, experiment: str | None, run_id: int | None, store: Path) -> int:
-    """Grade by overlap with the task's reference answer, offline."""
+    """Grade by overlap with the task's reference answer. Needs no network."""
     return _grade(JudgeSpec("reference", takes=takes), chosen_runs(store, experiment, run_id), store)
 
 
 @judge.command()
-@click.option("--model", required=True, help="Name of the judge's model, as its endpoint knows it.")
+@click.option("--model", required=True, help="The judge's model, by the name that the endpoint uses.")
 @click.option(
     "--base-url",
-    help="Address of the endpoint, e.g. http://localhost:8000/v1 (default: OpenAI's). A password in it is written as the name of "
-    "an environment variable, in single quotes: 'https://user:${JUDGE_PASSWORD}@host/v1'.",
+    help="URL of the endpoint, e.g. http://localhost:8000/v1 (default: OpenAI's). Write a password in it as the name of an "
+    "environment variable, in single quotes: 'https://user:${JUDGE_PASSWORD}@host/v1'.",
 )
-@click.option("--api-key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable with the key.")
+@click.option(
+    "--api-key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable that holds the API key."
+)
 @_takes_option
-@click.option("--prompt", type=click.Path(path_type=Path), help="Prompt template with {pred} and its sisters (a file).")
-@click.option("--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Questions at once.")
+@click.option(
+    "--prompt", type=click.Path(path_type=Path), help="File with the prompt template; {pred} stands for the answer."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
+)
 @runs_options
 @store_option
 def openai(
@@ -87,10 +93,10 @@ def openai(
 @runs_options
 @store_option
 def remove(label: str, experiment: str | None, run_id: int | None, store: Path) -> None:
-    """Take an added judge from a run.
+    """Remove an added judge from a run.
 
-    LABEL is what the panes call the judge, e.g. openai:my-model. Its grades stay in the store, where no pane shows them; the same
-    judge, asked again, finds them. A judge that the experiment's file names stays.
+    LABEL is the judge's name in the panes, e.g. openai:my-model. Its grades stay in the store but are not shown; if you add the
+    same judge again, they are used. A judge that the experiment's file names cannot be removed.
     """
     from qtui.runner import added_judges
 
@@ -106,28 +112,30 @@ def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path) -> int:
 
     start.judge(run_ids, spec, store)
     with closing(open_store(store, create=False)) as opened:
-        ended = [follow(opened, run_id) for run_id in run_ids]
-    worst = max(map(status, ended))
-    failures = [f"run {run.id}: {judge.reason}" for run in ended if run.state == "done" for judge in _failed(run, spec)]
+        finished = [follow(opened, run_id) for run_id in run_ids]
+    worst = max(map(status, finished))
+    failures = [
+        f"run {run.id}: {judge.reason}" for run in finished if run.state == "done" for judge in _failed(run, spec)
+    ]
     if failures and worst != CANCELLED_STATUS:
         raise UserError("\n".join(failures))
     return worst
 
 
 def _failed(run: RunSummary, spec: JudgeSpec) -> list[JudgeProgress]:
-    """The judge that the command asked, where it failed."""
+    """The run's judge with this specification if it failed, else an empty list."""
     from qtui.judges import fingerprint
 
-    wanted = (spec.label, fingerprint(spec), "failed")
-    return [judge for judge in run.judges if (judge.label, judge.fingerprint, judge.state) == wanted]
+    failed_judge = (spec.label, fingerprint(spec), "failed")
+    return [judge for judge in run.judges if (judge.label, judge.fingerprint, judge.state) == failed_judge]
 
 
 def _removed(label: str, removed: "Removed") -> str:
     grades = {
-        0: "it had given no grades",
+        0: "it had no grades",
         1: "its 1 grade is no longer shown",
     }.get(removed.grades, f"its {removed.grades} grades are no longer shown")
-    stays = f"; the judge {label} that its experiment names stays" if removed.is_in_experiment else ""
+    stays = f"; the judge {label} that the experiment names stays" if removed.is_in_experiment else ""
     return f"removed judge {label} from run {removed.run_id}; {grades}{stays}"
 
 

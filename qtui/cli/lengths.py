@@ -1,4 +1,4 @@
-"""`qtui lengths`: how long the answers are, before and after, and what else can be counted without a judge."""
+"""`qtui lengths`: lengths of the answers of baseline and candidate, and what else can be counted without a judge."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +45,7 @@ SHAPES = {"no-clear-peak": "no peak", "unclassified": "–", None: "–"}
 @json_option
 @store_option
 def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
-    """Lengths of the answers in characters, their shape, and how the candidate's differ from the baseline's."""
+    """Show the lengths of the answers in characters, the shapes of their distributions, and candidate against baseline."""
     run_ids = chosen_runs(store, experiment, run_id)
     rows = length_rows(store, run_ids)
     if as_json:
@@ -55,36 +55,37 @@ def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store:
         print_violins(rows, distributions(store, run_ids, "linear"))
 
 
-def print_lengths(found: LengthTable) -> None:
+def print_lengths(table: LengthTable) -> None:
+    """Print a table of variants and one of pairs per run, then the legend."""
     page = Page()
-    runs = dict.fromkeys((row.run_id, row.experiment) for row in found.variants)
+    runs = dict.fromkeys((row.run_id, row.experiment) for row in table.variants)
     if not runs:
         page.line("No answers yet.")
     for run_id, experiment in runs:
-        page.line(f"{safe(experiment)} (run {run_id}): characters after stripping", style="bold")
+        page.line(f"{safe(experiment)} (run {run_id}): characters, without surrounding whitespace", style="bold")
         page.line()
-        page.table(VARIANT_COLUMNS, [_variant(row) for row in found.variants if row.run_id == run_id])
+        page.table(VARIANT_COLUMNS, [_variant(row) for row in table.variants if row.run_id == run_id])
         page.line()
-        pairs = [row for row in found.pairs if row.run_id == run_id]
+        pairs = [row for row in table.pairs if row.run_id == run_id]
         if pairs:
             page.table(PAIR_COLUMNS, [_pair(row) for row in pairs])
             page.line()
         _print_behaviour(page, pairs)
-    page.line("<20: shorter than 20 characters; Loop: repeats itself; Cut: stopped by the limit of tokens", style="dim")
-    if found.pairs:
+    page.line("<20: shorter than 20 characters; Loop: repeats itself; Cut: cut off at the token limit", style="dim")
+    if table.pairs:
         legend = "Δ: candidate − baseline; 95 % interval: bootstrap over tasks; p: Wilcoxon; δ: Cliff's delta"
         page.line(f"{legend}; Same: equal answers", style="dim")
-    for note in found.notes:
+    for note in table.notes:
         page.line(safe(note), style="dim")
 
 
-def print_violins(rows: LengthTable, found: Distributions) -> None:
-    """The same violins as in the workbench; in a pipe, where stdout is data, none."""
+def print_violins(rows: LengthTable, densities: Distributions) -> None:
+    """Print the violins of the Lengths pane. Nothing in a pipe."""
     page = Page()
     if page.columns is None or not rows.variants:
         return
     page.line()
-    for line in violin_page(rows, found, cells=page.columns):
+    for line in violin_page(rows, densities, cells=page.columns):
         page.text(Text.assemble(*((piece, ROLES.get(role, "")) for piece, role in line)))
 
 
@@ -112,7 +113,7 @@ def _pair(row: PairLengths) -> list[str]:
     lengths_of, p = row.stripped, row.stripped.wilcoxon_p
     return [
         safe(row.model),
-        # Without the baseline's name where it says its role: both do not fit a narrow terminal.
+        # A control arm or noise floor is shown without the baseline's name: both do not fit a narrow terminal.
         titled(safe(row.candidate), row.role)
         if is_yardstick(row.role)
         else f"{safe(row.baseline)} → {safe(row.candidate)}",

@@ -1,4 +1,4 @@
-"""`qtui locate`: where things are."""
+"""`qtui locate`: where qtui keeps its files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,16 +22,16 @@ PLACES: dict[str, Callable[[], Path]] = {
 
 
 @click.command()
-@click.argument("what", required=False, type=click.Choice(["store", *PLACES]))
+@click.argument("place", required=False, type=click.Choice(["store", *PLACES]))
 @json_option
 @store_option
-def locate(*, what: str | None, as_json: bool, store: Path) -> None:
-    """Print where WHAT is, or where everything is. A file or folder that is not there yet has its place all the same."""
-    found = {"store": store.absolute()} | {name: place() for name, place in PLACES.items()}
+def locate(*, place: str | None, as_json: bool, store: Path) -> None:
+    """Print the path of one place, or of all. Paths of files and folders that do not exist yet are printed too."""
+    places = {"store": store.absolute()} | {name: find() for name, find in PLACES.items()}
     if as_json:
-        print_json({name: str(path) for name, path in found.items() if what in (None, name)})
-    elif what:
-        click.echo(safe(str(found[what])))
+        print_json({name: str(path) for name, path in places.items() if place in (None, name)})
+    elif place:
+        click.echo(safe(str(places[place])))
     else:
-        rows = [[name, safe(str(path)), "" if path.exists() else "not there yet"] for name, path in found.items()]
-        Page().table((Column("What"), Column("Where"), Column("")), rows)
+        rows = [[name, safe(str(path)), "" if path.exists() else "not created yet"] for name, path in places.items()]
+        Page().table((Column("Place"), Column("Path"), Column("")), rows)

@@ -1,6 +1,6 @@
-"""Options that several commands share."""
+"""Options and questions that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,15 +12,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _store_path(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
-    """The option of the command itself, else that of `qtui`, else the default."""
+    """The value of --store: of the command, else of a command above it (`qtui --store FILE runs`), else the default."""
     if value is not None:
         return value.expanduser()
-    above = context.parent
-    while above is not None:
-        store = above.params.get("store")
+    parent = context.parent
+    while parent is not None:
+        store = parent.params.get("store")
         if isinstance(store, Path):
             return store
-        above = above.parent
+        parent = parent.parent
     return paths.default_store()
 
 
@@ -35,24 +35,35 @@ def store_option(command: Command) -> Command:
 
 
 def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
 
 
 def cpu_option(command: Command) -> Command:
     return click.option(
-        "--cpu", "allows_cpu", is_flag=True, help="Compute on the CPU where a GPU is there and an engine cannot use it."
+        "--cpu",
+        "allows_cpu",
+        is_flag=True,
+        help="Compute on the CPU even if this machine has a GPU that is not usable.",
     )(command)
 
 
+def confirm_cpu(reasons: Sequence[str], question: str) -> None:
+    """Show why a GPU would be idle and ask at the terminal whether to compute on the CPU. Raises click.Abort for no."""
+    from qtui.text import safe
+
+    click.echo(safe(f"{'; '.join(reasons)}."), err=True)
+    click.confirm(question, default=False, abort=True, err=True)
+
+
 def runs_options(command: Command) -> Command:
-    """Which runs a command is about: by default the latest of every experiment."""
-    by_run = click.option("--run", "run_id", metavar="ID", type=int, help="One run (`qtui runs` lists them).")
-    by_name = click.option("--experiment", metavar="NAME", help="The latest run of one experiment.")
+    """Options that choose runs. By default a command reads the latest run of every experiment."""
+    by_run = click.option("--run", "run_id", metavar="ID", type=int, help="Only this run (`qtui runs` lists the ids).")
+    by_name = click.option("--experiment", metavar="NAME", help="Only the latest run of this experiment.")
     return by_name(by_run(command))
 
 
 def chosen_runs(store_path: Path, experiment: str | None, run_id: int | None) -> tuple[int, ...]:
-    """The runs that those options name, in the store's order. Raises UserError where there are none."""
+    """Ids of the runs that `runs_options` choose, in the store's order. Raises UserError if there are none."""
     from contextlib import closing
 
     from qtui.errors import UserError
@@ -61,11 +72,11 @@ def chosen_runs(store_path: Path, experiment: str | None, run_id: int | None) ->
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         if run_id is not None:
             if not runs.summaries(store, [run_id]):
-                raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
+                raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
             return (run_id,)
-        found = tuple(runs.latest_of_each_experiment(store, experiment))
-        if found:
-            return found
+        latest = tuple(runs.latest_of_each_experiment(store, experiment))
+        if latest:
+            return latest
         names = sorted({run.experiment for run in runs.summaries(store)})
     if names:
         raise UserError(f"{store_path}: has no experiment {experiment!r} (experiments: {', '.join(names)})")

@@ -1,7 +1,8 @@
-"""Text and tables on standard output, for a reader at a terminal and for a pipe.
+"""Text and tables on standard output, for a terminal and for a pipe.
 
-On a terminal lines are wrapped to its width, columns that can be spared are left out, and one is cut. In a pipe nothing is, so that
-grep and less see whole lines, and there is no colour. NO_COLOR leaves bold and underline. Text for a Page must be safe already.
+On a terminal, lines are wrapped to its width, `spare` columns are left out and the `flex` column is cut. In a pipe, lines stay
+whole for grep and less, and there is no colour. With NO_COLOR, bold and underline remain. Text for a Page must be safe (see
+`qtui.text.safe`).
 """
 
 import json
@@ -23,7 +24,7 @@ NARROWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where the terminal is too narrow, a `spare` column is left out, then the `flex` one is cut."""
+    """A column of a table. If the terminal is too narrow, `spare` columns are left out, then the `flex` column is cut."""
 
     label: str
     align: Literal["left", "right"] = "left"
@@ -39,51 +40,53 @@ class Page:
         self.columns = self._console.width if sys.stdout.isatty() else None
 
     def line(self, text: str = "", *, indent: int = 0, label: str = "", style: str = "") -> None:
-        """A line of prose after an indent or a label; where it is wrapped, what follows is indented as far."""
+        """Print text after an indent or a label; continuation lines are indented as far."""
         start = label or " " * indent
         lines = wrap(text, max(NARROWEST, self.columns - width(start))) if self.columns else text.split("\n")
-        for number_of, line in enumerate(lines):
-            before = start if number_of == 0 else " " * width(start)
+        for i, line in enumerate(lines):
+            before = start if i == 0 else " " * width(start)
             self.text(Text(before + line, style=style))
 
     def text(self, text: Text) -> None:
-        """One line that is laid out already."""
+        """Print one line as it is, without wrapping."""
         text.rstrip()
         self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
-        """A header and rows under each other; numbers end, words begin at the same place. `styles` is one for each row."""
+        """Print a header and rows. `styles` has one style for each row."""
         whole = [[cell.replace("\n", " ") for cell in row] for row in rows]
         shown, cells = self._fitted(columns, [[column.label for column in columns], *whole])
         widths = [max(width(row[i]) for row in cells) for i in range(len(shown))]
-        for number_of, row in enumerate(cells):
-            style = "bold" if number_of == 0 else styles[number_of - 1] if styles else ""
-            padded = (_padded(cell, wanted, column) for cell, wanted, column in zip(row, widths, shown, strict=True))
+        for i, row in enumerate(cells):
+            style = "bold" if i == 0 else styles[i - 1] if styles else ""
+            padded = (
+                _pad(cell, cells_wide, column) for cell, cells_wide, column in zip(row, widths, shown, strict=True)
+            )
             self.text(Text((" " * GAP).join(padded), style=Style.parse(style)))
 
     def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> tuple[list[Column], list[list[str]]]:
-        """The columns that fit and their cells, the flexible one cut."""
-        kept = list(range(len(columns)))
-        wanted = [max(width(row[i]) for row in rows) for i in kept]
+        """The columns that fit, and the rows with the cells of these columns, those of the flexible column cut."""
+        shown = list(range(len(columns)))
+        widths = [max(width(row[i]) for row in rows) for i in shown]
         flex = next((i for i, column in enumerate(columns) if column.flex), None)
         spare = [i for i, column in enumerate(columns) if column.spare]
-        while self.columns and spare and sum(wanted[i] + GAP for i in kept) - GAP > self.columns:
-            kept.remove(spare.pop())
-        cells = [[row[i] for i in kept] for row in rows]
+        while self.columns and spare and sum(widths[i] + GAP for i in shown) - GAP > self.columns:
+            shown.remove(spare.pop())
+        cells = [[row[i] for i in shown] for row in rows]
         if self.columns and flex is not None:
-            room = self.columns - sum(wanted[i] + GAP for i in kept if i != flex)
-            place = kept.index(flex)
+            room = self.columns - sum(widths[i] + GAP for i in shown if i != flex)
+            place = shown.index(flex)
             for row in cells:
                 row[place] = cut(row[place], max(NARROWEST, room))
-        return [columns[i] for i in kept], cells
+        return [columns[i] for i in shown], cells
 
 
-def _padded(cell: str, wanted: int, column: Column) -> str:
-    space = " " * (wanted - width(cell))
+def _pad(cell: str, cells_wide: int, column: Column) -> str:
+    space = " " * (cells_wide - width(cell))
     return space + cell if column.align == "right" else cell + space
 
 
 def print_json(value: Any) -> None:
-    """To a program exactly, to a terminal without what would drive it (JSON escapes only some of the controls)."""
+    """Print JSON. On a terminal, control characters that JSON does not escape are made safe."""
     text = json.dumps(value, ensure_ascii=False, indent=1)
     click.echo(safe(text) if sys.stdout.isatty() else text)

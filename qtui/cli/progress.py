@@ -1,6 +1,6 @@
-"""The progress of a run on a plain terminal, read from the store: a bar per variant with rate and time left.
+"""The progress of a run on stderr, read from the store: on a terminal, a bar per variant with rate and time left.
 
-Where stderr is no terminal (a log, a pipe), a line with the time where something begins or ends, and once a minute in between.
+If stderr is not a terminal (a log, a pipe): a line with the time when something begins or ends, and once a minute in between.
 """
 
 import time
@@ -20,21 +20,22 @@ POLL_SECONDS = 0.3
 SECONDS_BETWEEN_LINES = 60.0
 WORKING = ("loading", "answering", "grading")
 DEAD_AFTER_SECONDS = 1.5
-"""How long a run may look interrupted before it is believed: the lease of a runner that ends well goes a moment earlier."""
+"""How long a run must look interrupted until it counts as interrupted: a runner that ends gives up its lease a moment earlier."""
 
 
 def watch(store: Store, run_id: int, *, from_start: bool = True) -> RunSummary:
-    """Show the run until it is no longer going on. `from_start` is false where it was running before."""
-    console = Console(stderr=True, emoji=False)  # `openai:loop: …` is no emoji
+    """Show the run's progress until it ends, and return its last summary. `from_start` is false if it was already running."""
+    console = Console(stderr=True, emoji=False)  # `openai:loop: …` is not an emoji
     if console.is_terminal:
         return _with_bars(store, run_id, console)
     return _with_lines(store, run_id, console, from_start)
 
 
 def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
-    """Summaries until the run has ended; the last one says how.
+    """Summaries of the run until it has ended, the last one with its final state.
 
-    A run ends when nobody holds its lease: until its new runner has begun, its state says how it ended the time before.
+    A run with a final state has ended only if nobody holds its lease: after a resume, its state is that of the attempt before until
+    the new runner has begun.
     """
     quiet_since: float | None = None
     while True:
@@ -68,15 +69,15 @@ def _with_bars(store: Store, run_id: int, console: Console) -> RunSummary:
             for variant in last.variants:
                 bars.show(_variant_label(last, variant), variant.answered, variant.expected, variant_status(variant))
             for judge in last.judges:
-                asked = judge.graded + judge.ungraded
-                bars.show(f"judge {judge.label}", asked, judge.expected, _judge_status(judge))
+                processed = judge.graded + judge.ungraded
+                bars.show(f"judge {judge.label}", processed, judge.expected, _judge_status(judge))
     assert last is not None
-    _say_end(console, last)
+    _print_end(console, last)
     return last
 
 
 class _Bars:
-    """One bar per label, made when it is first shown."""
+    """One bar per label, created when it is first shown."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -98,36 +99,36 @@ def _with_lines(store: Store, run_id: int, console: Console, from_start: bool) -
     last = None
     for last in _states(store, run_id):
         clock = time.strftime("%H:%M:%S")
-        for line in lines.of(last, time.monotonic()):
+        for line in lines.due_lines(last, time.monotonic()):
             console.print(safe(f"{clock} {line}"), markup=False, highlight=False, soft_wrap=True)
     assert last is not None
-    _say_end(console, last)
+    _print_end(console, last)
     return last
 
 
 @dataclass(slots=True)
-class _Said:
-    """Of one variant or judge: what the last line said, when, and when its work began."""
+class _LastLine:
+    """The last line of a variant or judge: (state, phase), when it was printed, and when the work began. Times in seconds."""
 
-    what: tuple[str, str] = ("waiting", "")
-    at: float = 0.0
+    state: tuple[str, str] = ("waiting", "")
+    printed: float = 0.0
     began: float | None = None
-    """Pauses before that left out; None where that is not known."""
+    """Without the pauses before it; None if unknown."""
 
 
 class Lines:
-    """What a log is told of a run: what begins and ends, and in between once a minute how far it is.
+    """The lines of a log about a run: what begins, what ends, and once a minute the progress in between.
 
-    `from_start` is false where the run was running before: what is at work at the first look began nobody knows when.
+    `from_start` is false if the run was already running: when the work under way began is then unknown.
     """
 
     def __init__(self, *, from_start: bool = True) -> None:
-        self._said: dict[str, _Said] = {}
+        self._last_lines: dict[str, _LastLine] = {}
         self._from_start = from_start
         self._paused_at: float | None = None
         self._paused_seconds = 0.0
 
-    def of(self, run: RunSummary, now: float) -> Iterator[str]:
+    def due_lines(self, run: RunSummary, now: float) -> Iterator[str]:
         """The lines that are due at `now` (seconds of any clock)."""
         self._count_pause(run, now)
         for variant in run.variants:
@@ -135,26 +136,29 @@ class Lines:
             line = _variant_line(variant)
             yield from self._due(label, (variant.state, phase), line, variant.answered, variant.expected, now)
         for judge in run.judges:
-            label, asked = f"judge {judge.label}", judge.graded + judge.ungraded
-            yield from self._due(label, (judge.state, ""), _judge_status(judge), asked, judge.expected, now)
+            label, processed = f"judge {judge.label}", judge.graded + judge.ungraded
+            yield from self._due(label, (judge.state, ""), _judge_status(judge), processed, judge.expected, now)
 
-    def _due(self, label: str, what: tuple[str, str], line: str, done: int, expected: int, now: float) -> Iterator[str]:
-        is_first_look = label not in self._said
-        said = self._said.setdefault(label, _Said(at=now))
-        # What is prepared is there in a moment, or says what it is doing.
-        if what[0] in ("waiting", "preparing"):
+    def _due(
+        self, label: str, state: tuple[str, str], line: str, done: int, expected: int, now: float
+    ) -> Iterator[str]:
+        """The line about one variant or judge if it is due. `state` is (state, phase of loading or empty)."""
+        is_first_look = label not in self._last_lines
+        last = self._last_lines.setdefault(label, _LastLine(printed=now))
+        # Preparing takes a moment, or reports a phase of its own.
+        if state[0] in ("waiting", "preparing"):
             return
-        worked = now - self._paused_seconds
-        if said.what[0] == "waiting" and (self._from_start or not is_first_look):
-            said.began = worked
-        begins = what != said.what
-        if not begins and (what[0] not in WORKING or now - said.at < SECONDS_BETWEEN_LINES):
+        active_time = now - self._paused_seconds
+        if last.state[0] == "waiting" and (self._from_start or not is_first_look):
+            last.began = active_time
+        begins = state != last.state
+        if not begins and (state[0] not in WORKING or now - last.printed < SECONDS_BETWEEN_LINES):
             return
-        counted = f" ({done} of {expected})" if what[0] not in ("loading", "failed") and (done or not begins) else ""
-        seconds = 0.0 if said.began is None else worked - said.began
-        took = f" in {duration(seconds)}" if what[0] == "done" and seconds >= 1 else ""
-        said.what, said.at = what, now
-        yield f"{label}: {what[1] if begins and what[1] else line}{counted}{took}"
+        counted = f" ({done} of {expected})" if state[0] not in ("loading", "failed") and (done or not begins) else ""
+        seconds = 0.0 if last.began is None else active_time - last.began
+        took = f" in {duration(seconds)}" if state[0] == "done" and seconds >= 1 else ""
+        last.state, last.printed = state, now
+        yield f"{label}: {state[1] if begins and state[1] else line}{counted}{took}"
 
     def _count_pause(self, run: RunSummary, now: float) -> None:
         if self._paused_at is not None:
@@ -163,7 +167,7 @@ class Lines:
 
 
 def _variant_line(variant: VariantProgress) -> str:
-    """As in a bar, but that a rate alone says nothing without a bar beside it."""
+    """The status as in a bar, preceded by `answering` where it would be a rate alone."""
     words = variant_status(variant)
     return f"answering · {words}" if variant.state == "answering" and words != "answering" else words
 
@@ -173,7 +177,7 @@ def _variant_label(run: RunSummary, variant: VariantProgress) -> str:
 
 
 def variant_status(variant: VariantProgress) -> str:
-    """What a variant is doing, in a few words: rate and time left while it answers."""
+    """The state of a variant in a few words; while it answers, its rate and the time left."""
     if variant.state == "answering":
         speed = variant.facts.tokens_per_second
         left = seconds_left(variant)
@@ -188,9 +192,9 @@ def variant_status(variant: VariantProgress) -> str:
 
 
 def seconds_left(variant: VariantProgress) -> float | None:
-    """By the rate of the answers since the weights were loaded; None before there is one."""
-    began, known = variant.facts.answering_started, variant.facts.known or 0
-    done = variant.answered - known
+    """Estimated by the rate of the answers since the weights were loaded; None before the first answer."""
+    began, reused = variant.facts.answering_started, variant.facts.known or 0
+    done = variant.answered - reused
     if not began or done <= 0:
         return None
     return float((time.time() - began) / done * (variant.expected - variant.answered))
@@ -201,13 +205,14 @@ def _judge_status(judge: JudgeProgress) -> str:
     return (f"failed: {judge.reason}" if judge.state == "failed" else judge.state) + ungraded
 
 
-def _say_end(console: Console, run: RunSummary) -> None:
-    ended = "failed" if run.state == "failed" else f"is {run.state}"
-    words = f"run {run.id} {ended}: {run.answered} of {run.expected} answers"
+def _print_end(console: Console, run: RunSummary) -> None:
+    """Print how the run ended, why, notes on its variants, and how to resume it."""
+    state = "failed" if run.state == "failed" else f"is {run.state}"
+    text = f"run {run.id} {state}: {run.answered} of {run.expected} answers"
     if run.reason:
-        words += f"\n{run.reason}"
+        text += f"\n{run.reason}"
     notes = {note: variant.name for variant in run.variants for note in variant.facts.compute_notes or ()}
-    words += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
+    text += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
     if run.state == "interrupted":
-        words += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
-    console.print(safe(words), markup=False, highlight=False, soft_wrap=True)
+        text += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
+    console.print(safe(text), markup=False, highlight=False, soft_wrap=True)

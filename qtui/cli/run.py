@@ -1,8 +1,8 @@
-"""`qtui run`, `resume`, `cancel`, `pause`: runs from the command line. The runner is a process of its own in any case.
+"""`qtui run`, `resume`, `cancel`, `pause`: runs from the command line. The runner is always a process of its own.
 
-The command only watches the store, as the workbench does: if its terminal goes away the run does not. Ctrl-C here cancels the run,
-since that is what a person at a plain terminal means by it. A run that is already running is attached to: another command started
-it, perhaps another person, so there Ctrl-C only stops following.
+The command only reads the store, as the workbench does: closing its terminal does not stop the run. Ctrl-C cancels a run that this
+command started. If the run is already running, started by another command or another person, this command attaches to it, and
+Ctrl-C only detaches.
 """
 
 import sys
@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from qtui import session_end
-from qtui.cli.options import cpu_option, json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.records import RunSummary
@@ -28,17 +28,17 @@ FAILED, CANCELLED_STATUS = 1, 130
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--detach", is_flag=True, help="Start the run, print its id, and return at once.")
-@click.option("--check", is_flag=True, help="Only check the file, and say what would be run.")
+@click.option("--detach", is_flag=True, help="Start the run, print its id and return at once.")
+@click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
 @cpu_option
 @json_option
 @store_option
 def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
-    """Run an experiment (a TOML file), or go on with it where it stopped.
+    """Run an experiment (a TOML file), or resume its run.
 
-    What is answered and graded already is not done again. Ctrl-C cancels the run; losing the terminal does not.
+    Existing answers and grades are not computed again. Ctrl-C cancels the run; closing the terminal does not.
 
-    If the run is already running, the command follows it to its end and exits as the run does. Ctrl-C then only stops following.
+    If the run is already running, the command attaches to it and exits with its status. Ctrl-C then only detaches.
     """
     if check:
         return _check(file, as_json)
@@ -46,51 +46,51 @@ def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: boo
 
     commands = Commands.of_run("run", str(file), store=store)
     started = start_or_attach(lambda cpu: start(file, store, allows_cpu=cpu), allows_cpu, detach and as_json)
-    return _follow_or_name(started, detach, as_json, store, commands) if started else FAILED
+    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
-@click.option("--detach", is_flag=True, help="Return at once.")
+@click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
 @cpu_option
 @json_option
 @store_option
 def resume(run_id: int, *, detach: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
-    """Go on with a run that was cancelled, interrupted or failed in parts. `qtui runs` lists the ids.
+    """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
-    Ctrl-C cancels the run. If it is already running, the command follows it to its end, and Ctrl-C only stops following.
+    Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
     """
     from qtui.runner.start import resume as resume_run
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(lambda cpu: resume_run(run_id, store, allows_cpu=cpu), allows_cpu, detach and as_json)
-    return _follow_or_name(started, detach, as_json, store, commands) if started else FAILED
+    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @store_option
 def cancel(run_id: int, store: Path) -> None:
-    """Stop a run that is going on. What it has answered and graded is kept; `qtui resume` goes on."""
-    _ask(store, run_id, "cancel", "cancelling")
+    """Cancel a run that is running. Its answers and grades are kept; `qtui resume` resumes it."""
+    _request(store, run_id, "cancel", "cancelling")
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
-@click.option("--off", is_flag=True, help="Let a paused run go on.")
+@click.option("--off", is_flag=True, help="Continue a paused run.")
 @store_option
 def pause(run_id: int, off: bool, store: Path) -> None:
-    """Hold a run where it is; it keeps its memory. `qtui pause RUN --off` lets it go on."""
-    _ask(store, run_id, "" if off else "pause", "going on with" if off else "pausing")
+    """Pause a run; its models stay in memory. `qtui pause RUN --off` continues it."""
+    _request(store, run_id, "" if off else "pause", "continuing" if off else "pausing")
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run that has a runner now."""
+    """A run that has a runner."""
 
     run_id: int
     notice: str = ""
-    """`Run 1 is already running (pid 812 on gpu-2)` where another command started the runner; else empty."""
+    """`Run 1 is already running (pid 812 on gpu-2)` if another command started the runner; else empty."""
 
     @property
     def is_ours(self) -> bool:
@@ -100,10 +100,11 @@ class Started:
 def start_or_attach(
     start: Callable[[bool], int], allows_cpu: bool = False, is_for_program: bool = False
 ) -> Started | None:
-    """Start a runner by `start`, which returns the run's id, or name the run that another runner has.
+    """Start a runner by `start`, or attach to the run if it is already running.
 
-    `start` is told whether the CPU is allowed where a GPU would stand idle; a person at a terminal is asked. `is_for_program`:
-    JSON on stdout says so instead, for a program that asks in its own way, and None is returned.
+    `start` takes whether the CPU is allowed while a GPU is idle, and returns the run's id. If it refuses the CPU, the user is asked
+    at a terminal. With `is_for_program`, the reasons are printed as JSON instead, so that the calling program can ask, and None is
+    returned. Without a terminal, CpuNotAllowedError is raised.
     """
     from qtui.runner.start import AlreadyRunningError, CpuNotAllowedError
 
@@ -117,37 +118,33 @@ def start_or_attach(
             return None
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
-        click.echo(safe(f"{'; '.join(error.reasons)}."), err=True)
-        click.confirm("Run on the CPU all the same?", default=False, abort=True, err=True)
+        confirm_cpu(error.reasons, "Run on the CPU anyway?")
         return start_or_attach(start, True)
 
 
 def follow(store: Store, run_id: int) -> RunSummary:
-    """Show the progress of a run that this command started on stderr until it ends. Returns how it ended.
-
-    Ctrl-C asks the runner to cancel.
-    """
+    """Show on stderr the progress of a run that this command started, and return its last summary. Ctrl-C cancels the run."""
     return follow_started(store, Started(run_id))
 
 
 def follow_started(store: Store, started: Started) -> RunSummary:
-    """The same for any run. Where another command started it, Ctrl-C ends this command and leaves the run alone."""
+    """The same for any run. If another command started it, Ctrl-C ends this command and not the run."""
     run_id = started.run_id
     try:
         if started.notice:
-            click.echo(f"{started.notice}: following it.", err=True)
-        _say_what_ends(store, run_id)
+            click.echo(f"{started.notice}; attaching to it.", err=True)
+        _print_session_end(store, run_id)
         return _watch(store, started)
     except KeyboardInterrupt:
         if not started.is_ours:
-            click.echo(f"\nleft; run {run_id} goes on (`qtui cancel {run_id}` stops it)", err=True)
+            click.echo(f"\ndetached; run {run_id} is still running (`qtui cancel {run_id}` cancels it)", err=True)
             raise
-        click.echo("\ncancelling; what is done is kept (Ctrl-C again leaves the run to end by itself)", err=True)
+        click.echo("\ncancelling; answers and grades are kept (Ctrl-C again: do not wait for the run to end)", err=True)
         runs.request(store, run_id, "cancel")
         return _watch(store, started)
 
 
-def _say_what_ends(store: Store, run_id: int) -> None:
+def _print_session_end(store: Store, run_id: int) -> None:
     run = runs.summaries(store, [run_id])[0]
     if run.ends:
         click.echo(safe(f"run {run_id} {session_end.in_words(run.ends, run.ends_at)}"), err=True)
@@ -166,26 +163,26 @@ def _check(file: Path, as_json: bool) -> int:
 
     experiment = load(file)
     idle = idle_gpus(experiment)
-    said = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
+    roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     if as_json:
-        found = {
+        plan = {
             "experiment": experiment.name,
             "tasks": len(experiment.task_set.tasks),
             "answers": answers,
             "variants": [
-                {"model": v.model, "variant": v.name, "baseline": v.is_baseline, "role": v.role, "is": said[v]}
+                {"model": v.model, "variant": v.name, "baseline": v.is_baseline, "role": v.role, "is": roles[v]}
                 for v in experiment.variants
             ],
             "judges": [judge.label for judge in experiment.judges],
             "idle_gpus": idle,
         }
-        print_json(found)
+        print_json(plan)
         return 0
     click.echo(_line(f"{experiment.name}: {len(experiment.task_set.tasks)} tasks, {answers} answers"))
     for variant in experiment.variants:
-        how = ", ".join(filter(None, (variant.engine, said[variant])))
-        click.echo(_line(f"  {variant.model} {variant.name} ({how})"))
+        details = ", ".join(filter(None, (variant.engine, roles[variant])))
+        click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
     for reason in idle:
@@ -197,30 +194,30 @@ def _line(text: str) -> str:
     return safe(text).replace("\n", " ")
 
 
-def what_ends(store_path: Path, run_id: int, commands: Commands) -> list[str]:
-    """Sentences for a person at this terminal: what ends a run that was just started from it, and what helps."""
+def end_notices(store_path: Path, run_id: int, commands: Commands) -> list[str]:
+    """Sentences for the user at this terminal: what may end a run that was just started from it, and how to avoid that."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         run = runs.summaries(store, [run_id])[0]
     return [notice.text for notice in session_end.notices_here(run.ends, commands)]
 
 
-def _follow_or_name(started: Started, detach: bool, as_json: bool, store_path: Path, commands: Commands) -> int:
+def _follow_or_print_id(started: Started, detach: bool, as_json: bool, store_path: Path, commands: Commands) -> int:
     if detach:
-        _name(started, as_json)
-        for text in what_ends(store_path, started.run_id, commands):
+        _print_id(started, as_json)
+        for text in end_notices(store_path, started.run_id, commands):
             click.echo(safe(text), err=True)
         return 0
     store = open_store(store_path, create=False)
     try:
-        ended = follow_started(store, started)
+        run = follow_started(store, started)
     finally:
         store.close()
     if as_json:
-        print_json(_as_json(ended))
-    return status(ended)
+        print_json(_as_json(run))
+    return status(run)
 
 
-def _name(started: Started, as_json: bool) -> None:
+def _print_id(started: Started, as_json: bool) -> None:
     if started.notice:
         click.echo(f"{started.notice}.", err=True)
     if as_json:
@@ -236,18 +233,19 @@ def status(run: RunSummary) -> int:
     return CANCELLED_STATUS if run.state == "cancelled" else 1
 
 
-def _ask(store_path: Path, run_id: int, what: str, doing: str) -> None:
+def _request(store_path: Path, run_id: int, request: str, progress: str) -> None:
+    """Write a request to the runner into the store and print `progress`, such as `pausing`. Raises UserError unless it runs."""
     store = open_store(store_path, create=False)
     try:
-        known = runs.summaries(store, [run_id])
-        if not known:
-            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists them.")
-        if not known[0].active:
-            raise UserError(f"run {run_id} is not going on: it is {known[0].state}.")
-        runs.request(store, run_id, what)
+        summaries = runs.summaries(store, [run_id])
+        if not summaries:
+            raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
+        if not summaries[0].active:
+            raise UserError(f"run {run_id} is not running: it is {summaries[0].state}.")
+        runs.request(store, run_id, request)
     finally:
         store.close()
-    click.echo(f"{doing} run {run_id}", err=True)
+    click.echo(f"{progress} run {run_id}", err=True)
 
 
 def _as_json(run: RunSummary) -> dict[str, object]:
@@ -265,7 +263,7 @@ def _as_json(run: RunSummary) -> dict[str, object]:
                 "state": v.state,
                 "answered": v.answered,
                 "reason": v.reason,
-                # Runs of an older qtui have an address with its password among them.
+                # Facts stored by an older qtui may contain a URL with its password.
                 **{
                     name: url_secrets.mask(fact) if isinstance(fact, str) else fact
                     for name, fact in v.facts.values().items()

@@ -1,4 +1,4 @@
-"""`qtui runs` and `qtui models`: what is in the store, and what the catalog knows."""
+"""`qtui runs` and `qtui models`: the runs in the store, and the models of the catalog."""
 
 import time
 from contextlib import closing
@@ -39,20 +39,20 @@ STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted"
 @json_option
 @store_option
 def runs(*, as_json: bool, store: Path) -> None:
-    """The runs in the store, the newest first, and what each is doing."""
+    """List the runs in the store, the newest first, with their states."""
     with closing(open_store(store, create=False, must_write=False)) as opened:
-        found = stored.summaries(opened)
+        summaries = stored.summaries(opened)
     if as_json:
-        print_json({"runs": [_as_json(run) for run in found]})
+        print_json({"runs": [_as_json(run) for run in summaries]})
         return
     page = Page()
-    if not found:
+    if not summaries:
         page.line("No runs yet. Start with `qtui demo`, `qtui run FILE` or `qtui import`.")
         return
-    page.table(RUN_COLUMNS, [_cells(run) for run in found], [STYLES.get(run.state, "") for run in found])
-    for run in found:
+    page.table(RUN_COLUMNS, [_cells(run) for run in summaries], [STYLES.get(run.state, "") for run in summaries])
+    for run in summaries:
         reasons = [run.reason, *(f"{v.model} {v.name}: {v.reason}" for v in run.variants if v.reason)]
-        # A judge that was added and gave no grade fails, and its run does not.
+        # An added judge that gave no grade fails without making its run fail.
         reasons += [f"judge {j.label}: {j.reason}" for j in run.judges if j.reason not in run.reason]
         for reason in filter(None, reasons):
             page.line(f"run {run.id}: {safe(reason)}")
@@ -61,17 +61,20 @@ def runs(*, as_json: bool, store: Path) -> None:
 @click.command()
 @json_option
 def models(*, as_json: bool) -> None:
-    """The models that qtui knows by name: their checkpoints and GGUF files on the hub."""
+    """List the models that qtui knows by name, with their checkpoints and GGUF files on the hub."""
     from qtui import catalog
 
-    found = catalog.entries()
+    entries = catalog.entries()
     if as_json:
-        print_json({"models": [asdict(entry) for entry in found]})
+        print_json({"models": [asdict(entry) for entry in entries]})
         return
     page = Page()
     page.table(
         MODEL_COLUMNS,
-        [[safe(e.name), safe(e.parameters), safe(e.hf_repo), safe(e.gguf_repo or "–"), safe(e.license)] for e in found],
+        [
+            [safe(e.name), safe(e.parameters), safe(e.hf_repo), safe(e.gguf_repo or "–"), safe(e.license)]
+            for e in entries
+        ],
     )
 
 
@@ -90,7 +93,12 @@ def _cells(run: RunSummary) -> list[str]:
 
 
 def _as_json(run: RunSummary) -> dict[str, Any]:
+    facts_by_variant = [variant.facts.values() for variant in run.variants]
+    variants = [
+        variant | {"facts": facts} for variant, facts in zip(asdict(run)["variants"], facts_by_variant, strict=True)
+    ]
     return asdict(run) | {
+        "variants": variants,
         "answered": run.answered,
         "expected": run.expected,
         "active": run.active,

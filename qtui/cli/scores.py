@@ -1,10 +1,11 @@
-"""`qtui scores` and `qtui check`: what a candidate's answers are worth beside the baseline's, to read and as a gate."""
+"""`qtui scores` and `qtui check`: grades of candidates against those of the baseline, as a report and as a gate."""
 
 from pathlib import Path
 
 import click
 
 from qtui.charts.role_words import is_yardstick, titled
+from qtui.charts.score_words import contributions
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
@@ -18,7 +19,7 @@ from qtui.text import safe
 
 NOT_MET = 3
 MET = ("equivalent", "higher", "not_worse")
-"""Verdicts that say: not worse by more than the margin."""
+"""Verdicts with which a candidate passes: it is not worse by more than the margin."""
 STYLES = {
     "equivalent": "green", "higher": "green", "not_worse": "green", "worse": "bold red", "lower": "red",
     "inconclusive": "yellow", "guarded": "magenta", "ungraded": "dim",
@@ -41,7 +42,7 @@ def _configured_margin() -> float:
 
 margin_option = click.option(
     "--margin", type=click.FloatRange(0, 4, min_open=True), default=_configured_margin,
-    show_default=f"that of config.toml, else {MARGIN:g}", help="A difference of grades below this is no loss.",
+    show_default=f"that of config.toml, else {MARGIN:g}", help="Largest loss of mean grade that is accepted.",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ margin_option = click.option(
 @json_option
 @store_option
 def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
-    """Mean grades before and after, the difference with its interval, and the verdict that it earns."""
+    """Show the mean grades of baseline and candidate, the difference with its interval, and the verdict."""
     run_ids = chosen_runs(store, experiment, run_id)
     table = score_rows(store, run_ids, margin)
     if as_json:
@@ -62,7 +63,7 @@ def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json
 
 @click.command()
 @margin_option
-@click.option("--pair", metavar="MODEL[:CANDIDATE]", multiple=True, help="Only this pair (several times if needed).")
+@click.option("--pair", metavar="MODEL[:CANDIDATE]", multiple=True, help="Only this pair (may be given several times).")
 @click.option("--judge", metavar="NAME", help="Only the grades of this judge.")
 @runs_options
 @json_option
@@ -77,16 +78,16 @@ def check(
     as_json: bool,
     store: Path,
 ) -> int:
-    """Exit with 0 if no candidate is worse by more than the margin, with 3 if that is not shown.
+    """Exit with 0 if the grades show that no candidate is worse by more than the margin, else with 3.
 
-    A pair passes if its verdict is equivalent, higher or not worse. What is inconclusive, guarded or ungraded does not pass.
-    Control arm and noise floor are no candidates: they are checked only where --pair names them.
+    A pair passes if its verdict is equivalent, higher or not worse; inconclusive, guarded and ungraded pairs do not pass. Control
+    arms and noise floors are not candidates and are checked only if --pair names them.
     """
-    found = score_rows(store, chosen_runs(store, experiment, run_id), margin).pairs
-    rows = [row for row in found if _asked_for(row, pair, judge)]
+    pairs_in_runs = score_rows(store, chosen_runs(store, experiment, run_id), margin).pairs
+    rows = [row for row in pairs_in_runs if _is_chosen(row, pair, judge)]
     if not rows:
-        known = sorted({f"{row.model}:{row.candidate}" for row in found})
-        raise UserError(f"there is no such pair to check (pairs: {', '.join(map(safe, known)) or 'none'})")
+        names = sorted({f"{row.model}:{row.candidate}" for row in pairs_in_runs})
+        raise UserError(f"there is no such pair to check (pairs: {', '.join(map(safe, names)) or 'none'})")
     failed = [row for row in rows if row.verdict not in MET]
     if as_json:
         pairs = [
@@ -104,17 +105,17 @@ def check(
     return NOT_MET if failed else 0
 
 
-def print_scores(found: ScoreTable) -> None:
-    """The table, grouped by run and judge, with a verdict and a behaviour under each pair."""
+def print_scores(table: ScoreTable) -> None:
+    """Print a table per run and judge, with the verdict and the behaviour of each pair below it."""
     page = Page()
     groups: dict[tuple[int, str, str | None], list[ScoreRow]] = {}
-    for row in found.pairs:
+    for row in table.pairs:
         groups.setdefault((row.run_id, row.experiment, row.judge), []).append(row)
     if not groups:
         page.line("Nothing to compare: no model has a baseline and a candidate with answers.")
     for (run_id, experiment, judge), rows in groups.items():
         takes = max(row.takes for row in rows)
-        by = f"graded by {_judge_named(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
+        by = f"graded by {_judge_name(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
         page.line(f"{safe(experiment)} (run {run_id}), {by}", style="bold")
         page.line()
         page.table(COLUMNS, [_cells(row) for row in rows])
@@ -126,11 +127,11 @@ def print_scores(found: ScoreTable) -> None:
             page.line(f"all pairs: {safe(note)}" if len(rows) > 1 else safe(note), style="dim")
         if shared:
             page.line()
-    for note in (f"margin ±{found.margin:g} grades; difference is candidate − baseline", *found.notes):
+    for note in (f"margin: ±{table.margin:g} grades; difference: candidate − baseline", *table.notes):
         page.line(safe(note), style="dim")
 
 
-def _judge_named(judge: str) -> str:
+def _judge_name(judge: str) -> str:
     return "reference (overlap with the reference, not quality)" if judge == "reference" else safe(judge)
 
 
@@ -147,7 +148,7 @@ def _cells(row: ScoreRow) -> list[str]:
 
 
 def _compared(row: ScoreRow) -> str:
-    """Short for a yardstick, whose name with its role leaves a narrow terminal no room for that of the baseline."""
+    """`FP16 → Q4_K_M`; for a control arm or noise floor its role and name alone, since a narrow terminal has no room for more."""
     name = titled(safe(row.candidate), row.role)
     return name if is_yardstick(row.role) else f"{safe(row.baseline)} → {name}"
 
@@ -163,14 +164,14 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
         if line:
             page.line(line, indent=2)
     if row.behaviour:
-        reasons = f": {'; '.join(map(safe, row.behaviour_reasons))}" if row.behaviour_reasons else ""
-        page.line(f"behaviour {row.behaviour}{reasons}", indent=2, style="bold" if row.behaviour == "changed" else "")
+        reasons = f" ({'; '.join(map(safe, row.behaviour_reasons))})" if row.behaviour_reasons else ""
+        page.line(f"behaviour: {row.behaviour}{reasons}", indent=2, style="bold" if row.behaviour == "changed" else "")
     for note in (note for note in row.notes if note not in shared):
         page.line(safe(note), indent=2, style="dim")
     page.line()
 
 
-def _asked_for(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool:
+def _is_chosen(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool:
     if judge is not None and row.judge != judge:
         return False
     if f"{row.model}:{row.candidate}" in pairs:
@@ -179,20 +180,15 @@ def _asked_for(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool
 
 
 def _causes(row: ScoreRow) -> str:
-    """The kinds of answer that moved the score, the strongest first; nothing where all of it is the rest."""
-    moved = [cause for cause in row.causes if signed(cause.contribution) != "0.00"]
-    if all(cause.kind == "the rest" for cause in moved):
-        return ""
-    moved.sort(key=lambda cause: -abs(cause.contribution))
-    parts = [f"{signed(c.contribution)} from {count(c.baseline + c.candidate, 'answer')} ({c.kind})" for c in moved]
-    return f"of it {', '.join(parts)}"
+    """`−0.02 of the difference comes from 3 much shorter answers, −0.06 from the other 49 answers`; empty if no kind stands out."""
+    return ", ".join(contributions(row)).replace(" from ", " of the difference comes from ", 1)
 
 
 def _published(row: ScoreRow) -> str:
     if (row.baseline, row.candidate) != (BASELINE, CANDIDATE):
         return ""
-    found = next((known for known in published_rows() if known.model == row.model), None)
-    if found is None or found.difference is None:
+    published = next((score for score in published_rows() if score.model == row.model), None)
+    if published is None or published.difference is None:
         return ""
-    means = f"{number(found.baseline_mean, 2)} → {number(found.candidate_mean, 2)}"
-    return f"published ({SOURCE}, ELYZA-tasks-100): {means}, difference {signed(found.difference)}"
+    means = f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)}"
+    return f"published ({SOURCE}, ELYZA-tasks-100): {means}, difference {signed(published.difference)}"

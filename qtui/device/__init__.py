@@ -1,4 +1,4 @@
-"""What this machine is: processor, memory and GPUs, read from the system without loading any engine.
+"""Processor, memory and GPUs of this machine, read from the system without loading an engine.
 
-Every function takes the root folder of the system's files, so that a test can point it at another machine's.
+Every function takes the root folder of the system's files, so that a test can describe another machine.
 """

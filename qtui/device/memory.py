@@ -1,7 +1,7 @@
-"""Memory: what the machine has, what its control group (a container, a batch job, a service) allows, what is still free.
+"""Memory of the machine, the limit of the process's control group (container, batch job, service), and free memory.
 
-The kernel's view of the machine promises more than a process may take. The limits of the process's own control group count, and
-those of the groups above it, of both versions: 2 is one tree under /sys/fs/cgroup, 1 has a tree of its own for memory.
+A process may not use all memory that the machine has free: the limits of its control group and of all parent groups apply. Both
+versions of control groups are read: version 2 is one tree under /sys/fs/cgroup, version 1 has a separate tree for memory.
 """
 
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from pathlib import Path, PurePosixPath
 import psutil
 
 _NO_LIMIT = 1 << 60
-"""Version 1 says "no limit" as a number near the largest that it knows."""
+"""Bytes. Version 1 writes "no limit" as a number near the largest possible one."""
 
 _NEARLY_ALL = 0.8
-"""Of a limit on addresses."""
+"""Share of an address-space limit."""
 
 _SELF = "self"
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """In bytes. `limit` is that of the control group, None where there is none; `free` is what may still be taken."""
+    """In bytes. `limit` is the control group's, None without one; `free` is what the process may still allocate."""
 
     total: int
     available: int
@@ -31,9 +31,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class OomKills:
-    """How many processes the kernel has killed for lack of memory: in one control group, and on the whole machine.
+    """Numbers of processes that the kernel killed for lack of memory, in one control group and on the whole machine.
 
-    None where the system does not count them. `file` has the count of the group; counts of two groups cannot be compared.
+    None if the system does not count them. `file` contains the group's count; counts of different groups are not comparable.
     """
 
     file: Path | None
@@ -49,7 +49,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class AddressSpace:
-    """The limit of a process on addresses (`ulimit -v`), how much of it is used now, and the most that was, in bytes."""
+    """The address-space limit of a process (`ulimit -v`), its use now and at its peak (`most`), in bytes."""
 
     limit: int
     used: int
@@ -57,13 +57,13 @@ class AddressSpace:
 
     @property
     def is_nearly_used(self) -> bool:
-        """Whether a failure may come of it: what asked for more than was left does not count as used."""
+        """Whether the limit may be why an allocation failed. An allocation that was refused does not count as used."""
         return self.most > _NEARLY_ALL * self.limit
 
 
 def memory(root: Path = Path("/"), process: int | str = _SELF) -> Memory:
-    """What a process has of memory: its pid, by default this process."""
-    total, available = _machine(root)
+    """Return the memory that a process may use. `process` is its pid, by default this process."""
+    total, available = _machine_memory(root)
     limit, free = None, available
     for group in _groups(root, process):
         if group.limit is not None and group.limit < total:
@@ -73,21 +73,21 @@ def memory(root: Path = Path("/"), process: int | str = _SELF) -> Memory:
 
 
 def oom_kills(root: Path = Path("/"), process: int | str = _SELF) -> OomKills:
-    """The kernel's counts for the control group of a process. To be compared with a later reading of the same."""
+    """Return the kernel's counts for the control group of a process, to compare with a later reading."""
     folder, version = next(_group_folders(root, process), (None, 0))
     file = folder / ("memory.oom_control" if version == 1 else "memory.events") if folder else None
-    return _counted(root, file)
+    return _read_kills(root, file)
 
 
 def oom_kills_again(before: OomKills, root: Path = Path("/")) -> OomKills:
-    """The counts of the same control group now: its process may be gone."""
-    return _counted(root, before.file)
+    """Return the current counts of the same control group. Its process may have ended."""
+    return _read_kills(root, before.file)
 
 
 def was_killed_for_memory(before: OomKills, after: OomKills) -> bool | None:
-    """Whether the kernel killed for lack of memory between two readings; None where this system does not say.
+    """Whether the kernel killed a process for lack of memory between two readings; None if the system does not count.
 
-    The machine's own count is only taken where the group has none: it counts the processes of everybody.
+    The machine's count includes processes of other users, so it is used only if the group has no count.
     """
     if before.file == after.file and before.in_group is not None and after.in_group is not None:
         return after.in_group > before.in_group
@@ -97,31 +97,31 @@ def was_killed_for_memory(before: OomKills, after: OomKills) -> bool | None:
 
 
 def address_space(process: int | None = None) -> AddressSpace | None:
-    """The limit on the addresses of a process, by default of this one; None where there is no limit, or it cannot be read."""
+    """Return the address-space limit of a process (by default this one); None without a limit or if it cannot be read."""
     if not hasattr(psutil, "RLIMIT_AS"):
         return None
     try:
-        asked = psutil.Process(process)
-        soft, _ = asked.rlimit(psutil.RLIMIT_AS)
+        examined = psutil.Process(process)
+        soft, _ = examined.rlimit(psutil.RLIMIT_AS)
         if soft in (psutil.RLIM_INFINITY, -1):
             return None
-        used = int(asked.memory_info().vms)
-        peak = _values(Path(f"/proc/{asked.pid}/status")).get("VmPeak", 0) * 1024
+        used = int(examined.memory_info().vms)
+        peak = _values(Path(f"/proc/{examined.pid}/status")).get("VmPeak", 0) * 1024
         return AddressSpace(int(soft), used, max(used, peak))
     except (psutil.Error, OSError, ValueError):
         return None
 
 
-def _counted(root: Path, file: Path | None) -> OomKills:
+def _read_kills(root: Path, file: Path | None) -> OomKills:
     return OomKills(file, _value(file, "oom_kill") if file else None, _value(root / "proc/vmstat", "oom_kill"))
 
 
-def _machine(root: Path) -> tuple[int, int]:
+def _machine_memory(root: Path) -> tuple[int, int]:
     values = _values(root / "proc/meminfo")
     if "MemTotal" in values and "MemAvailable" in values:
         return values["MemTotal"] * 1024, values["MemAvailable"] * 1024
-    known = psutil.virtual_memory()
-    return int(known.total), int(known.available)
+    virtual = psutil.virtual_memory()
+    return int(virtual.total), int(virtual.available)
 
 
 def _groups(root: Path, process: int | str) -> Iterator[_Group]:
@@ -130,19 +130,19 @@ def _groups(root: Path, process: int | str) -> Iterator[_Group]:
         used = _number(folder / ("memory.usage_in_bytes" if version == 1 else "memory.current"))
         if used is None:
             continue
-        # Pages of files that were read once (weights while they were hashed) are given back before anything is refused.
+        # The kernel drops cached pages of files (such as weights that were hashed) before it refuses an allocation.
         idle = _value(folder / "memory.stat", "total_inactive_file" if version == 1 else "inactive_file") or 0
         yield _Group(limit if limit is not None and limit < _NO_LIMIT else None, max(0, used - idle))
 
 
 def _group_folders(root: Path, process: int | str) -> Iterator[tuple[Path, int]]:
-    """The folders of the process's control group and of all above it, the innermost first, with the version (1 or 2)."""
+    """Folders of the process's control group and its parents, innermost first, each with the version (1 or 2)."""
     path, version = _group_path(root, process)
     top = root / ("sys/fs/cgroup/memory" if version == 1 else "sys/fs/cgroup")
     if path is None or not top.is_dir():
         return
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
-    # In a container the path may be the one that the host knows while only the end of it is mounted here.
+    # In a container the path may be the host's, of which only the last part is mounted.
     while parts and not top.joinpath(*parts).is_dir():
         parts = parts[1:]
     for length in range(len(parts), -1, -1):
@@ -150,7 +150,7 @@ def _group_folders(root: Path, process: int | str) -> Iterator[tuple[Path, int]]
 
 
 def _group_path(root: Path, process: int | str) -> tuple[str | None, int]:
-    """Of the lines `number:controllers:path`; memory is under version 1 wherever a line names it."""
+    """Path and version of the group, from lines `number:controllers:path`. A line that names memory means version 1."""
     try:
         lines = (root / f"proc/{process}/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -171,7 +171,7 @@ def _value(file: Path, name: str) -> int | None:
 
 
 def _values(file: Path) -> dict[str, int]:
-    """Lines of a name and a number, with or without a colon and a unit."""
+    """The numbers in lines `name number`, with or without a colon and a unit; empty if the file cannot be read."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -181,7 +181,7 @@ def _values(file: Path) -> dict[str, int]:
 
 
 def _number(file: Path) -> int | None:
-    """None for `max` and where there is no such file."""
+    """The number in a file; None for `max` and if there is no such file."""
     try:
         text = file.read_text(encoding="utf-8").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""The processor: its model and the instructions that decide which build of an engine runs here, and how fast."""
+"""The processor: its model, and the instruction sets that decide which engine builds run on it and how fast."""
 
 import os
 import platform
@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RELEVANT = re.compile(r"avx\w*|amx\w*|f16c|fma|bmi2|asimd\w*|fphp|i8mm|bf16|sve\w*|sme(?!p)\w*")
-"""Of x86 processors, then of ARM's."""
+"""Names of instruction sets: of x86 processors, then of ARM's."""
 
 _ONE_PROCESSOR_BYTES = 1 << 13
-"""Enough of /proc/cpuinfo for the first processor; the kernel takes long to write it for hundreds of them."""
+"""Bytes of /proc/cpuinfo that contain the first processor. The kernel is slow to write hundreds of them."""
 
 _COMMAND_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """`flags` are the relevant ones of the first core, sorted; `usable` counts the cores that this process may use."""
+    """`flags` are the first core's relevant instruction sets, sorted.
+
+    `count` is the number of cores, `usable` of those allowed to this process.
+    """
 
     model: str
     architecture: str
@@ -29,7 +32,7 @@ class Processor:
 
 
 def processor(root: Path = Path("/")) -> Processor:
-    """The processor of this machine. What cannot be found out is empty."""
+    """Return the processor of this machine. Unknown values are empty."""
     values = _cpuinfo(root)
     flags = (values.get("flags") or values.get("features") or "").split()
     count = os.cpu_count() or 1
@@ -43,7 +46,7 @@ def processor(root: Path = Path("/")) -> Processor:
 
 
 def _cpuinfo(root: Path) -> dict[str, str]:
-    """The values of the first processor by their names in lower case; empty where the system has no such file."""
+    """The first processor's values by name in lower case; empty if the system has no such file."""
     try:
         with (root / "proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
             text = file.read(_ONE_PROCESSOR_BYTES)
@@ -57,20 +60,20 @@ def _cpuinfo(root: Path) -> dict[str, str]:
 
 
 def _model(values: dict[str, str]) -> str:
-    """An ARM processor has no name in that file: its maker's and its own number stand for it."""
+    """The model's name. ARM processors have none in that file, so their implementer and part numbers are used."""
     if name := values.get("model name") or values.get("cpu model") or values.get("cpu"):
         return name
     if part := values.get("cpu part"):
         return f"implementer {values.get('cpu implementer', '?')} part {part}"
-    return _named_by_sysctl() if sys.platform == "darwin" else ""
+    return _model_by_sysctl() if sys.platform == "darwin" else ""
 
 
-def _named_by_sysctl() -> str:
+def _model_by_sysctl() -> str:
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
             capture_output=True, check=True, text=True, timeout=_COMMAND_SECONDS, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
-    return asked.stdout.strip()
+    return done.stdout.strip()

@@ -1,7 +1,6 @@
-"""Which engines this machine has, in what versions and with what accelerator, without loading any of them here.
+"""Which engines are installed, in what versions and with what accelerator, without loading any of them.
 
-Versions come from package metadata and devices from the system's own listings: milliseconds, and nothing heavy enters
-the process.
+Versions come from package metadata and devices from the system's listings. This takes milliseconds and imports nothing heavy.
 """
 
 import importlib.metadata
@@ -24,7 +23,7 @@ PACKAGES: dict[EngineName, tuple[str, ...]] = {
     "llama.cpp": ("llama-cpp-python",),
     "openai": ("openai",),
 }
-"""What an engine is made of, by the names of distributions; their versions are part of every answer's key."""
+"""The distributions that an engine consists of. Their versions are part of every answer's key."""
 
 _OPTIONAL: dict[EngineName, tuple[str, ...]] = {
     "transformers": ("accelerate", "sentencepiece", "protobuf", "huggingface_hub"),
@@ -37,15 +36,18 @@ _BUILD_FOR: dict[EngineName, dict[str, str]] = {
     "transformers": {"nvidia": "CUDA", "amd": "ROCm"},
     "openai": {},
 }
-"""What an engine must be built with for the GPUs of a maker, as far as qtui uses them."""
+"""What an engine must be built with for the GPUs of a vendor, as far as qtui uses them."""
+
 _LEAST_GPU_BYTES = 4 << 30
-"""A GPU with less memory (the graphics of a laptop's processor) holds no model that is worth a run."""
+"""A GPU with less memory (a laptop's integrated graphics) is too small for a useful model."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """`missing` names what is not installed; empty means the engine can run. `idle_gpu` as the function of that
-    name."""
+    """An engine's installed versions by distribution. `missing` names required ones; if empty, the engine can run.
+
+    `accelerator` and `idle_gpu`: see the functions of these names.
+    """
 
     engine: EngineName
     versions: dict[str, str]
@@ -63,13 +65,15 @@ class EngineState:
 
 
 def engines() -> list[EngineState]:
-    """The state of every engine."""
+    """Return the state of every engine."""
     return [_state(engine) for engine in PACKAGES]
 
 
 def version_of(engine: EngineName) -> str:
-    """e.g. `transformers 5.23.0, torch 2.13.0+cpu`. Raises UserError naming the command that installs what is
-    missing."""
+    """Return an engine's version, for example `transformers 5.23.0, torch 2.13.0+cpu`.
+
+    Raises UserError with the command that installs what is missing.
+    """
     installed = versions(PACKAGES[engine])
     missing = [name for name in PACKAGES[engine] if name not in installed]
     if missing:
@@ -79,9 +83,9 @@ def version_of(engine: EngineName) -> str:
 
 
 def accelerator(engine: EngineName) -> str:
-    """What the installed build of an engine computes on here: `cuda`, `rocm`, `vulkan`, `metal` or `cpu`.
+    """Return what the installed build of an engine computes on: `cuda`, `rocm`, `vulkan`, `metal` or `cpu`.
 
-    Rounding differs between them, so it is part of an answer's key.
+    Rounding differs between accelerators, so this is part of an answer's key.
     """
     if engine == "llama.cpp":
         return _llama_accelerator()
@@ -89,22 +93,20 @@ def accelerator(engine: EngineName) -> str:
 
 
 def idle_gpu(engine: EngineName) -> str:
-    """What keeps a GPU of this machine from being used by an engine, with what to do; empty where none stands idle."""
+    """Return why an engine does not use a GPU of this machine, and the remedy; empty if no usable GPU is idle."""
     if engine == "openai" or accelerator(engine) != "cpu":
         return ""
     usable = [gpu for gpu in gpus.gpus(asks_tools=False) if _holds_models(gpu) and gpu.vendor in _BUILD_FOR[engine]]
     if not usable:
         return ""
-    wanted = _BUILD_FOR[engine][usable[0].vendor]
+    platform = _BUILD_FOR[engine][usable[0].vendor]
     if engine == "llama.cpp":
         card = usable[0].name
         return (
-            f"llama.cpp is built without {wanted}: `make engines` builds it for {card} (without make: `qtui engines`)"
+            f"llama.cpp is built without {platform}: `make engines` builds it for {card} (without make: `qtui engines`)"
         )
     version = versions(("torch",)).get("torch", "")
-    return (
-        f"torch {version} is built without {wanted}: install the build of torch for {usable[0].name} (see pytorch.org)"
-    )
+    return f"torch {version} is built without {platform}: install the build of torch for {usable[0].name} (see pytorch.org)"
 
 
 def _holds_models(gpu: gpus.Gpu) -> bool:
@@ -120,30 +122,30 @@ def _state(engine: EngineName) -> EngineState:
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """The installed versions of these distributions, without those that are not installed."""
-    found = {}
+    """Return the versions of those of these distributions that are installed."""
+    installed = {}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _llama_accelerator() -> str:
-    """By the back ends that lie beside the library; finding a top-level package does not run it."""
+    """By the back-end files beside the library. Locating a top-level package does not import it."""
     names = " ".join(file.name for folder in package_folders("llama_cpp") for file in (folder / "lib").glob("*ggml*"))
     if "ggml-metal" in names and sys.platform == "darwin":
         return "metal"
     vendors = _vendors()
-    for backend, name, wants in (("ggml-cuda", "cuda", {"nvidia"}), ("ggml-hip", "rocm", {"amd"})):
-        if backend in names and vendors & wants:
+    for library, name, makers in (("ggml-cuda", "cuda", {"nvidia"}), ("ggml-hip", "rocm", {"amd"})):
+        if library in names and vendors & makers:
             return name
     return "vulkan" if "ggml-vulkan" in names and vendors else "cpu"
 
 
 def _torch_accelerator() -> str:
-    """By what the package says of its build, in a file that is read and not run."""
+    """By the package's version file, which is read and not imported."""
     build = _torch_build()
     vendors = _vendors()
     if build.get("cuda") and "nvidia" in vendors:
@@ -152,7 +154,7 @@ def _torch_accelerator() -> str:
 
 
 def _torch_build() -> dict[str, str]:
-    """`cuda` and `hip`: the versions that torch was built for; absent where it was built for none."""
+    """The versions of `cuda` and `hip` that torch was built for; absent if it was built without."""
     for folder in package_folders("torch"):
         try:
             text = (folder / "version.py").read_text(encoding="utf-8", errors="replace")
@@ -163,7 +165,7 @@ def _torch_build() -> dict[str, str]:
 
 
 def package_folders(name: str) -> list[Path]:
-    """Where a package lies, none if it is not installed. It is not imported."""
+    """Return the folders of a package, none if it is not installed. The package is not imported."""
     try:
         spec = importlib.util.find_spec(name)
     except ImportError:
@@ -176,5 +178,5 @@ def _vendors() -> set[str]:
 
 
 def untested(engine: EngineName) -> Compute:
-    """What the installed build would do, for callers that have no run: no product was tried."""
+    """Return the installed build's default choice, without a self test."""
     return Compute(accelerator(engine))

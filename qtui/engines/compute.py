@@ -1,8 +1,7 @@
-"""On what an engine computes here, and with which kernels: decided once per process, by the self test, before
-anything is loaded.
+"""The device and the kernels that an engine computes with, chosen once per process by the self test, before anything is loaded.
 
-The device is part of an answer's key, so it is known before planning. A GPU that fails the self test is left only if
-the user allowed the CPU; kernels that rearrange weights are left where they fail, or where they are the slower ones.
+The device is part of an answer's key, so it is known before planning. The CPU replaces a GPU that fails the self test only if the
+user allowed it. Kernels that rearrange weights are switched off if they fail, and for types for which they are slower.
 """
 
 import os
@@ -24,22 +23,22 @@ from qtui.records import VariantSpec, content_hash
 Report = Callable[[str], None]
 
 WHOLE_TYPES = frozenset(("0", "1", "30"))
-"""ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is 15 % slower at
-8 and 16 sequences, while Q4_K_M is 1.5 times as fast on prompts."""
+"""ggml's numbers of F32, F16 and BF16. Measured on a Xeon with AMX, 147 M parameters: with rearranged weights F16 is 15 % slower
+with 8 and 16 sequences, while Q4_K_M reads prompts 1.5 times as fast."""
 
 _USUAL_NAMES = ("F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K", "Q4_K", "Q3_K", "Q2_K", "Q4_0", "Q5_0", "IQ4_XS", "MXFP4")
 USUAL_TYPES = tuple(str(gguf_file.TENSOR_TYPES[name]) for name in _USUAL_NAMES)
-"""What `qtui doctor --self-test` tries."""
+"""ggml's numbers of the types that `qtui doctor --self-test` tests."""
 
-REBUILD = "build llama.cpp again for this machine: `make engines` (without make: `qtui engines`)"
+REBUILD = "rebuild llama.cpp for this machine: `make engines` (without make: `qtui engines`)"
 _AGAIN = "run the same command again (the log has details)"
 _NEW_TORCH = "install a torch that fits this GPU and its driver (see pytorch.org), or update the driver"
 
 
 def for_variant(variant: VariantSpec, weights: Weights | None, *, allows_cpu: bool, report: Report) -> Compute:
-    """How a variant is computed; `weights` are None with an endpoint.
+    """Return how a variant is computed. `weights` is None for an endpoint; `report` gets the name of a phase.
 
-    Raises UserError where nothing that is allowed computes right.
+    Raises UserError if no allowed device computes correctly.
     """
     if variant.engine == "openai" or weights is None:
         return ENDPOINT
@@ -55,25 +54,25 @@ def for_variant(variant: VariantSpec, weights: Weights | None, *, allows_cpu: bo
 
 
 def for_file(weights: Weights, *, allows_cpu: bool, report: Report) -> Compute:
-    """How a GGUF file is computed. Raises UserError as `for_variant` does."""
+    """Return how a GGUF file is computed. Raises UserError as `for_variant` does."""
     return for_ggml(weights.matrix_types, experts=weights.has_experts, allows_cpu=allows_cpu, report=report)
 
 
-def verified(weights: Weights, chosen: Compute, say: Callable[[Loading], None]) -> Compute:
-    """The same for the file that is loaded, whose types are known only now where it was made here of a folder.
+def verify_file(weights: Weights, chosen: Compute, report: Callable[[Loading], None]) -> Compute:
+    """Return the choice for the GGUF file that is loaded. The types in a file that was converted here are known only now.
 
-    Raises UserError where its types fail on the device that was chosen: by now that is part of the answers' keys.
+    Raises UserError if its types fail on the chosen device, which is already part of the answers' keys.
     """
-    tested = for_file(weights, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: say(Loading(phase)))
+    tested = for_file(weights, allows_cpu=chosen.accelerator == "cpu", report=lambda phase: report(Loading(phase)))
     if chosen.accelerator not in ("cpu", tested.accelerator):
         raise UserError(f"{weights.path}: {'; '.join(tested.notes)}. To run on the CPU anyway, start with --cpu")
     return replace(tested, accelerator=chosen.accelerator, notes=tuple(dict.fromkeys((*chosen.notes, *tested.notes))))
 
 
 def hide_unused_gpus(*chosen: Compute) -> None:
-    """Keep the libraries of this process off a GPU that none of its models is computed on. To be called before they are loaded.
+    """Hide the GPUs from this process's libraries if none of its models is computed on one. Call it before they are loaded.
 
-    A library that sees a GPU takes memory on it, and may hand it work that was meant for the CPU.
+    A library that sees a GPU allocates memory on it and may give it work that was meant for the CPU.
     """
     if all(each.accelerator == "cpu" for each in chosen):
         for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
@@ -81,7 +80,7 @@ def hide_unused_gpus(*chosen: Compute) -> None:
 
 
 def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: Report) -> Compute:
-    """`types` are ggml's numbers, the one with most weights first. Raises UserError as `for_variant` does."""
+    """Return how ggml computes `types` (its numbers, the one with most weights first). Raises UserError as `for_variant` does."""
     tested = testing.test("ggml", ggml_identity(), types, experts=experts, report=report)
     if tested.broken:
         raise UserError(f"llama.cpp cannot be loaded on this machine: {tested.broken}; {REBUILD}")
@@ -92,12 +91,12 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
     graphics = [device for device in tested.devices if device.kind == "gpu"]
     uses_gpu = accelerator != "cpu"
     if uses_gpu and not graphics:
-        _leave_gpu(f"llama.cpp finds no GPU that it can use{_on_gpu()}", allows_cpu, notes)
+        _leave_gpu(f"llama.cpp finds no usable GPU{_on_gpu()}", allows_cpu, notes)
         accelerator = "cpu"
     faults = [fault for device in graphics for fault in tested.faults(types, device.name)]
     if accelerator != "cpu" and faults:
         _leave_gpu(
-            f"llama.cpp {_failure(faults[0])} on {_named(graphics[0].description)}: {in_words(faults[0])}",
+            f"llama.cpp {_failure(faults[0])} on {_named(graphics[0].description)}: {describe_fault(faults[0])}",
             allows_cpu,
             notes,
         )
@@ -107,13 +106,13 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
         plain = tested.faults(types, device.name, "plain")
         if plain:
             remedy = _AGAIN if plain[0].state == "untested" else REBUILD
-            raise UserError(f"llama.cpp {_failure(plain[0])} on this processor: {in_words(plain[0])}; {remedy}")
+            raise UserError(f"llama.cpp {_failure(plain[0])} on this processor: {describe_fault(plain[0])}; {remedy}")
     rearranged = [
         fault for device in processors for fault in tested.faults(types, device.name) if fault.case.buffer != "plain"
     ]
     if rearranged and accelerator == "cpu":
         notes.append(
-            f"computed without the kernels {rearranged[0].case.buffer}, slower: {in_words(rearranged[0])}; {REBUILD}"
+            f"the {rearranged[0].case.buffer} kernels are switched off, which is slower: {describe_fault(rearranged[0])}; {REBUILD}"
         )
     return Compute(
         accelerator=accelerator,
@@ -124,7 +123,7 @@ def for_ggml(types: Sequence[str], *, experts: bool, allows_cpu: bool, report: R
 
 
 def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
-    """`dtype` is what the weights are computed in on a GPU. Raises UserError as `for_variant` does."""
+    """Return how torch computes. `dtype` is that of the computation on a GPU. Raises UserError as `for_variant` does."""
     accelerator = available.accelerator("transformers")
     if accelerator == "cpu":
         return Compute("cpu")
@@ -136,7 +135,7 @@ def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
     if tested.untested:
         raise UserError(f"torch could not be tested on this machine: {tested.untested}; {_AGAIN}")
     if not graphics:
-        why = tested.report.get("unusable") or "it finds none"
+        why = tested.report.get("unusable") or "it finds no GPU"
         _leave_gpu(
             f"torch {tested.report.get('torch', '')} cannot use the GPU{_on_gpu()}: {why}; {_NEW_TORCH}",
             allows_cpu,
@@ -157,13 +156,14 @@ def for_torch(dtype: str, *, allows_cpu: bool, report: Report) -> Compute:
 
 
 def ggml_identity() -> str:
-    """Which llama.cpp, on which processor and GPU: what an outcome holds for."""
+    """Return a hash of the llama.cpp build, the processor and the GPUs: self-test outcomes are valid for this combination."""
     folders = available.package_folders("llama_cpp")
     files = sorted(file for folder in folders for file in (folder / "lib").glob("lib*"))
     return content_hash("ggml", [_identity(file) for file in files], *_machine())[:20]
 
 
 def torch_identity() -> str:
+    """Return a hash of the torch version, the processor and the GPUs, as `ggml_identity` does."""
     return content_hash("torch", available.version_of("transformers"), *_machine())[:20]
 
 
@@ -179,30 +179,30 @@ def _machine() -> list[object]:
 
 
 def _leave_gpu(reason: str, allows_cpu: bool, notes: list[str]) -> None:
-    """Raises UserError unless the user allowed the CPU; then it is a note."""
+    """Add the reason to the notes if the user allowed the CPU, else raise UserError."""
     if not allows_cpu:
         raise UserError(f"{reason}. To run on the CPU anyway, start with --cpu")
     notes.append(f"computed on the CPU: {reason}")
 
 
 def _types_of_precision(name: str) -> list[str]:
-    """The types that llama.cpp mixes in a file of this type: mostly the type's own, and Q6_K for the output."""
-    wanted = precision.gguf_type(name)
-    stems = [stem for stem in (wanted, wanted.rsplit("_", 1)[0]) if stem in gguf_file.TENSOR_TYPES][:1]
-    if "_K" in wanted or wanted.startswith("IQ"):
+    """ggml's numbers of the types that llama.cpp mixes in a file of this type: mostly the type itself, and Q6_K for the output."""
+    type_name = precision.gguf_type(name)
+    stems = [stem for stem in (type_name, type_name.rsplit("_", 1)[0]) if stem in gguf_file.TENSOR_TYPES][:1]
+    if "_K" in type_name or type_name.startswith("IQ"):
         stems.append("Q6_K")
     return [str(gguf_file.TENSOR_TYPES[stem]) for stem in dict.fromkeys(stems)]
 
 
-def in_words(fault: Outcome) -> str:
-    """A product that failed, by the name of its type."""
+def describe_fault(fault: Outcome) -> str:
+    """Return a failed product as text: the name of its type and the reason."""
     names = {str(number): name for name, number in gguf_file.TENSOR_TYPES.items()}
     name = names.get(fault.case.type, f"type {fault.case.type}")
-    return f"in the self test of {name}{' with experts' if fault.case.experts else ''} {fault.reason}"
+    return f"self test of {name}{' with experts' if fault.case.experts else ''}: {fault.reason}"
 
 
 def _failure(fault: Outcome) -> str:
-    return {"wrong": "computes wrongly", "untested": "could not be tested"}.get(fault.state, "cannot compute")
+    return {"wrong": "computes wrong results", "untested": "could not be tested"}.get(fault.state, "cannot compute")
 
 
 def _named(description: str) -> str:
@@ -210,5 +210,5 @@ def _named(description: str) -> str:
 
 
 def _on_gpu() -> str:
-    found = gpus.gpus(asks_tools=False)
-    return f" ({found[0].name})" if found else ""
+    listed = gpus.gpus(asks_tools=False)
+    return f" ({listed[0].name})" if listed else ""

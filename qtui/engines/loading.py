@@ -1,6 +1,6 @@
-"""From a plan to a model in memory: which engine runs a variant, and a GGUF file made of a folder where the engine needs one.
+"""Loads the engine that runs a variant. For llama.cpp a folder is first converted to a GGUF file.
 
-Engines are imported only here and only when they are used: their libraries are heavy.
+Engines are imported only here and only when they are used, because their libraries are heavy.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LOADING = Loading("loading weights")
 
 
 def load_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Engine:
-    """The engine that answers the requests, with everything loaded. Raises UserError with a clear reason."""
+    """Return the engine that answers the requests, completely loaded. Raises UserError with the reason if it cannot be loaded."""
     compute.hide_unused_gpus(plan.compute)
     if plan.weights is None:
         from qtui.engines import openai
@@ -31,15 +31,15 @@ def load_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], r
     from qtui.engines.llama_cpp import loading as llama_cpp_loading
 
     weights = _gguf_weights(variant, plan, plan.weights, report)
-    verified = compute.verified(weights, plan.compute, report)
+    verified = compute.verify_file(weights, plan.compute, report)
     report(LOADING)
     return llama_cpp_loading.load_engine(variant, weights, verified, requests, report)
 
 
 def load_scorer(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Scorer:
-    """The model that scores answers to the requests, with everything loaded. Raises UserError with a clear reason.
+    """Return the model that scores answers to the requests, completely loaded. Raises UserError with the reason if it cannot be.
 
-    GPUs that no model of the process uses are hidden by the caller, before the first is loaded.
+    The caller hides unused GPUs (`compute.hide_unused_gpus`) before it loads the process's first model.
     """
     assert plan.weights is not None, "an endpoint cannot score tokens"
     if variant.engine == "transformers":
@@ -49,15 +49,15 @@ def load_scorer(variant: VariantSpec, plan: Plan, requests: Sequence[Request], r
     from qtui.engines.divergence import scoring_llama_cpp
 
     weights = _gguf_weights(variant, plan, plan.weights, report)
-    verified = compute.verified(weights, plan.compute, report)
+    verified = compute.verify_file(weights, plan.compute, report)
     return scoring_llama_cpp.load_scorer(variant, weights, verified, requests, report)
 
 
 def _gguf_weights(variant: VariantSpec, plan: Plan, weights: Weights, report: Report) -> Weights:
-    """The GGUF file that llama.cpp loads: the weights themselves, or what is made of a folder."""
+    """The GGUF file that llama.cpp loads: the weights themselves, or the file that a folder is converted to."""
     if not weights.is_folder:
         return weights
-    from qtui.engines.conversion import kept_gguf
+    from qtui.engines.conversion import gguf_cache
 
-    how = kept_gguf.Conversion(trust_remote_code=variant.trust_remote_code)
-    return open_weights(kept_gguf.made_gguf(weights, variant.precision, plan.engine_version, report, how=how))
+    how = gguf_cache.Conversion(trust_remote_code=variant.trust_remote_code)
+    return open_weights(gguf_cache.quantized_gguf(weights, variant.precision, plan.engine_version, report, how=how))

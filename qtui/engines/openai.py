@@ -1,8 +1,8 @@
 """A model behind an OpenAI-compatible endpoint (vLLM, llama-server, Ollama, a cloud): chat or plain completions, several at once.
 
-For chat the endpoint applies the model's template, so a prompt is what the user says and, if there is one, the system's message;
-plain completions get the prompt as the other engines do. The library retries what is worth retrying (rate limits, server
-faults, broken connections) with growing pauses, as it does for the judge.
+A chat endpoint applies the model's template, so a prompt is the user message and, if there is one, the system message; plain
+completions get the rendered prompt, as the other engines do. The library retries temporary errors (rate limits, server errors,
+broken connections) with growing pauses, as it does for the judge.
 """
 
 import os
@@ -27,14 +27,15 @@ from qtui.variant_facts import VariantFacts
 
 REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
-"""Of one request: a long answer of a large model on a small machine takes minutes."""
+"""Timeout of one request. A long answer of a large model on a small machine takes minutes."""
+
 SHOWN_CHARACTERS = 200
 
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEngine":
-    """The engine with a client that is ready to ask. Raises UserError where the key is not set."""
+    """Return the engine, ready for requests. Raises UserError if the key is not set."""
     key_name = variant.api_key_env or "OPENAI_API_KEY"
     where = endpoint.shown(variant.base_url)
     endpoint.announce_key(key_name)
@@ -42,7 +43,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
         raise UserError(
             f"the environment variable {key_name} with the key for {where} is not set (export {key_name}=…)"
         )
-    slots = max(1, min(slot_count.of(variant, "cpu"), len(requests)))
+    slots = max(1, min(slot_count.slots_for(variant, "cpu"), len(requests)))
     return OpenAIEngine(
         variant=variant,
         key_name=key_name,
@@ -57,29 +58,29 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
 
 @dataclass(eq=False)
 class OpenAIEngine:
-    """A client of one endpoint; `load_engine` makes it."""
+    """The engine for one endpoint; created by `load_engine`."""
 
     variant: VariantSpec
     key_name: str
-    """The environment variable that holds the key."""
+    """The environment variable with the key."""
     client: openai.OpenAI
     slots: int
-    """Requests under way at once."""
+    """Maximum number of concurrent requests."""
     dialect: Dialect
-    """How this endpoint wants a request's settings; learned from its refusals."""
+    """The request parameters that this endpoint accepts; learned from its error responses."""
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter()
         with ThreadPoolExecutor(self.slots, thread_name_prefix="request") as pool:
-            going: set[Future[Answered | Unanswered]] = {pool.submit(self._ask, request) for request in requests}
+            pending: set[Future[Answered | Unanswered]] = {pool.submit(self._ask, request) for request in requests}
             try:
-                while going:
-                    done, going = wait(going, timeout=INTERVAL, return_when=FIRST_COMPLETED)
-                    for ended in done:
-                        yield self._counted(ended.result())
-                    progress = self.meter.due(min(len(going), self.slots))
+                while pending:
+                    done, pending = wait(pending, timeout=INTERVAL, return_when=FIRST_COMPLETED)
+                    for finished in done:
+                        yield self._counted(finished.result())
+                    progress = self.meter.due(min(len(pending), self.slots))
                     if progress:
                         yield progress
             finally:
@@ -90,6 +91,7 @@ class OpenAIEngine:
 
     @property
     def where(self) -> str:
+        """The endpoint's address, for messages."""
         return endpoint.shown(self.variant.base_url)
 
     def _counted(self, answered: Answered | Unanswered) -> Answered | Unanswered:
@@ -104,16 +106,18 @@ class OpenAIEngine:
             completion = self._complete(request)
         except openai.APIStatusError as error:
             if _is_about_this_request(error):
-                return Unanswered(request.index, f"{self.where} refused it ({error.status_code}): {_shown(error)}")
+                return Unanswered(
+                    request.index, f"{self.where} refused the request ({error.status_code}): {_shown(error)}"
+                )
             raise UserError(self._explain(error)) from error
         except openai.OpenAIError as error:
             raise UserError(self._explain(error)) from error
         except ValueError:
-            completion = None  # a body that is no JSON
+            completion = None  # the body is not JSON
         text = _text(completion, self.variant.api)
         if text is None:
             return Unanswered(
-                request.index, f"{self.where} replied without an answer in OpenAI's protocol (no /v1 in base_url?)"
+                request.index, f"{self.where} sent a reply that is not OpenAI's protocol (is /v1 missing in base_url?)"
             )
         return Answered(
             index=request.index,
@@ -125,7 +129,7 @@ class OpenAIEngine:
         )
 
     def _complete(self, request: Request) -> Any:
-        dialect = self.dialect  # other requests learn at the same time
+        dialect = self.dialect  # other threads may change it
         while True:
             try:
                 return self._create(request, dialect)
@@ -138,36 +142,34 @@ class OpenAIEngine:
     def _create(self, request: Request, dialect: Dialect) -> Any:
         prompt, client, sampling = request.prompt, self.client, request.sampling
         create: Any = client.chat.completions.create
-        asked: dict[str, Any]
+        content: dict[str, Any]
         if self.variant.api == "completions":
-            create, asked = client.completions.create, {"prompt": prompt.text}
+            create, content = client.completions.create, {"prompt": prompt.text}
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-            asked = {"messages": [*system, {"role": "user", "content": prompt.text}]}
+            content = {"messages": [*system, {"role": "user", "content": prompt.text}]}
         if sampling.stop:
-            asked["stop"] = list(sampling.stop)
-        return create(model=self.variant.weights, **asked, seed=sampling.seed, **dialect.settings(sampling))
+            content["stop"] = list(sampling.stop)
+        return create(model=self.variant.weights, **content, seed=sampling.seed, **dialect.settings(sampling))
 
     def _explain(self, error: openai.OpenAIError) -> str:
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return f"{self.where}: the key in {self.key_name} was refused ({error.status_code}); set another and start again"
+            return f"{self.where}: the key in {self.key_name} was refused ({error.status_code}); set a valid key and start again"
         if isinstance(error, openai.RateLimitError):
-            return f"{self.where}: no quota left, or too many requests for too long; answers so far are kept, start again later"
+            return f"{self.where}: no quota left, or too many requests for too long; answers so far are stored; start again later"
         if isinstance(error, openai.NotFoundError):
-            return f'{self.where}: no model "{self.variant.weights}" there (404); check weights and base_url'
+            return f'{self.where}: no model "{self.variant.weights}" (404); check weights and base_url'
         if isinstance(error, openai.APITimeoutError):
-            return (
-                f"{self.where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times; answers so far are kept"
-            )
+            return f"{self.where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times; answers so far are stored"
         if isinstance(error, openai.APIConnectionError):
-            return f"{self.where}: cannot be reached; is the server running, and base_url right?"
+            return f"{self.where}: cannot be reached; is the server running, and is base_url right?"
         if isinstance(error, openai.APIStatusError):
             return f"{self.where}: failed {REQUEST_TRIES} times ({error.status_code}): {_shown(error)}"
         return f"{self.where}: {error}"
 
 
 def _text(completion: Any, api: str) -> str | None:
-    """The answer; None where what came is none. The library checks nothing of a body: it may be any JSON, or a page's text."""
+    """The answer's text; None if the reply is not an answer. The library does not check the body: it may be any JSON or HTML."""
     try:
         choice = completion.choices[0]
         text = choice.text if api == "completions" else choice.message.content
@@ -181,17 +183,17 @@ def _finish_reason(completion: Any) -> FinishReason:
     return _FINISH.get(reason, "unknown") if isinstance(reason, str) else "unknown"
 
 
-def _count(completion: Any, what: str) -> int:
-    """Tokens by the endpoint's own count; 0 where it does not count."""
-    count = getattr(getattr(completion, "usage", None), what, None)
+def _count(completion: Any, field_name: str) -> int:
+    """A token count as reported by the endpoint; 0 if it reports none."""
+    count = getattr(getattr(completion, "usage", None), field_name, None)
     return count if isinstance(count, int) and count >= 0 else 0
 
 
 def _is_about_this_request(error: openai.APIStatusError) -> bool:
-    """A prompt that is too long or that a filter refuses, say: the other requests may well be answered."""
+    """Whether only this request fails, for example because its prompt is too long or filtered. Others may succeed."""
     return error.status_code in (400, 413, 422)
 
 
 def _shown(error: openai.APIStatusError) -> str:
-    """Cleaned before it is cut: half a key is no longer found."""
+    """The error's message, redacted before it is shortened, because part of a key would not be recognized."""
     return redact_message(error.message).strip()[:SHOWN_CHARACTERS]

@@ -1,7 +1,7 @@
-"""Before anything is loaded: which prompts a job comes to, and under which keys its answers are known.
+"""Plans a job before anything is loaded: renders its prompts and computes its answers' content keys.
 
-A key is the hash of everything that decides an answer's content. Same key, same answer: so nothing may be forgotten here, and
-nothing added that does not matter, or work would be done twice. No engine is imported.
+A key is the hash of everything that decides an answer's content: same key, same answer. So nothing that matters may be left out
+here, and anything else would cause work to be repeated. No engine is imported.
 """
 
 from dataclasses import dataclass, replace
@@ -25,30 +25,30 @@ from qtui.records import Sampling, VariantSpec, content_hash
 from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
-"""Goes up when qtui itself would give another answer under the same conditions."""
+"""Increased when a new version of qtui would give another answer under the same conditions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is known of a job before its model is loaded."""
+    """The plan of a job, before its model is loaded."""
 
     prompts: list[Prompt]
     planned: Planned
     weights: Weights | None
-    """None where they lie with an endpoint."""
+    """None for an endpoint."""
     fingerprint: str
-    """Of the weights, or of the endpoint's address and model."""
+    """The hash of the weights, or of the endpoint's address and model."""
     engine_version: str
     compute: Compute
 
     @property
     def path(self) -> Path | None:
-        """Of the weights; None where they lie with an endpoint."""
+        """The path of the weights; None for an endpoint."""
         return self.weights.path if self.weights else None
 
 
 def plan(job: Job, finder: WeightsFinder) -> Plan:
-    """Raises UserError where weights, template or packages are missing or damaged."""
+    """Return the plan of a job. Raises UserError if weights, template or packages are missing or damaged."""
     variant = job.variant
     version = available.version_of(variant.engine)
     _check_sampling(job.sampling)
@@ -77,30 +77,30 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
             library=chosen.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
-            slots_asked=slot_count.of(variant, chosen.accelerator),
+            slots_asked=slot_count.slots_for(variant, chosen.accelerator),
         ),
     )
     return Plan(prompts, planned, weights, fingerprint, version, chosen)
 
 
 def how_computed(variant: VariantSpec, weights: Weights, version: str, device: str) -> list[Any]:
-    """What decides a model's numbers beside its weights, as values of a key. `device` as in `available.accelerator`."""
+    """Return what decides a model's results beside its weights, as values of a key. `device` as in `available.accelerator`."""
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
         return [version, device, dtype, variant.trust_remote_code, *packages]
-    # A GGUF file is what it is, whatever its precision is called; of a folder one of the type is made first.
+    # A GGUF file has its types, whatever its precision is called; a folder is first converted to the type.
     conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
     return [version, device, *conversion]
 
 
 def prompt_values(prompt: Prompt) -> list[Any]:
-    """What of a prompt decides an answer, as values of a key."""
+    """Return the parts of a prompt that decide an answer, as values of a key."""
     return [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
 
 
 def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None:
-    """None where they lie with an endpoint."""
+    """The variant's weights; None for an endpoint."""
     if variant.engine == "openai":
         return None
     weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
@@ -112,12 +112,12 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
 def _endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
     """Prompts for an endpoint: chat endpoints apply their own template, completion endpoints get the rendered prompt.
 
-    It comes without its BOS, which servers put before a prompt themselves.
+    The rendered prompt has no BOS, because servers add it.
     """
     if job.variant.api == "chat":
         return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
-        # No file on this disk says how the model is prompted; only the experiment can.
+        # No file on this disk defines the prompt format; only the experiment can.
         form = PromptFormat(source=job.variant.weights)
         rendered = rendering.render(
             (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
@@ -148,15 +148,22 @@ def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFact
 
 
 def _computed(variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str) -> list[Any]:
-    """All that decides an answer beside prompt and sampling."""
-    shared = ["answer", KEY_VERSION, variant.engine, fingerprint, slot_count.of(variant, device), variant.context]
+    """Everything that decides an answer beside prompt and sampling, as values of a key."""
+    shared = [
+        "answer",
+        KEY_VERSION,
+        variant.engine,
+        fingerprint,
+        slot_count.slots_for(variant, device),
+        variant.context,
+    ]
     if weights is None:
-        return shared  # what an endpoint computes with is not known here; the client's version decides nothing
+        return shared  # the endpoint's software is not known; the client's version does not matter
     return [*shared, *how_computed(variant, weights, version, device)]
 
 
 def _check_settings(variant: VariantSpec, settings: Weights) -> None:
-    """What a model's config says that this machine cannot do, before its weights are fetched."""
+    """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
     if variant.engine == "transformers":
         quantized_checkpoint.versions(settings.quantization, variant.weights)
     else:
@@ -164,7 +171,7 @@ def _check_settings(variant: VariantSpec, settings: Weights) -> None:
 
 
 def _check_sampling(sampling: Sampling) -> None:
-    """Raises UserError for what no engine can do."""
+    """Raises UserError for sampling that no engine supports."""
     if sampling.max_tokens < 1:
         raise UserError(f"max_tokens is {sampling.max_tokens}: an answer needs at least 1")
     if sampling.repetition_penalty <= 0:

@@ -1,1 +1,1 @@
-"""Data of other programs into the store, and out of it: one module per format."""
+"""Import of other programs' data into the store, and export from it: one module per format."""

@@ -1,11 +1,11 @@
 """Answers, grades, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
 
-Every form holds the same columns. A row has its `experiment` in front only where rows of several experiments are together. JSON
-lines and Parquet hold text as it is stored, byte for byte; Markdown is for reading, so there line ends become <br>.
+Every format has the same columns. The column `experiment` comes first, and only if several runs are exported. JSON lines and
+Parquet hold texts as they are stored, byte for byte; Markdown is for reading, so line breaks become <br>.
 
-CSV is what spreadsheets open, and to them a cell that begins with `=` is a formula, whoever wrote it: an answer could send what is
-in the table elsewhere. A text that begins with such a character, or with an apostrophe, gets an apostrophe in front, as one types
-it there; taking one leading apostrophe away gives every text back. `exact` writes CSV without it, for programs.
+CSV is opened by spreadsheets, which take a cell that begins with `=` for a formula: a model's answer could send the table to a
+stranger. A text that begins with such a character, or with an apostrophe, gets an apostrophe in front, as a user would type it;
+removing one leading apostrophe restores every text. `exact` writes CSV without these, for programs.
 """
 
 import csv
@@ -35,7 +35,7 @@ SCORE_COLUMNS = (
     *(f"histogram_{side}_{grade}" for side in ("baseline", "candidate") for grade in range(1, 6)), "margin", "role", "differing",
     "beside",
 )  # fmt: skip
-"""There may be nothing to compare, or nothing measured yet: a table has its columns all the same."""
+"""The columns are listed here so that a table without rows has them too."""
 DIVERGENCE_COLUMNS = (
     "model", "baseline", "candidate", "tasks", "tokens", "kl_mean", "kl_se", "kl_se_tasks", "kl_median", "kl_p90", "kl_p95",
     "kl_p99", "kl_p999", "kl_max", "delta_p_mean", "delta_p_rms", "same_top", "as_answered", "perplexity_baseline",
@@ -45,7 +45,7 @@ DIVERGENCE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table: every row has a value (or None) for every column."""
+    """A table. Every row has a value or None for every column."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -57,7 +57,7 @@ def answer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 
 def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
-    """One row per grade; `grade` is empty where the judge's reply could not be read."""
+    """One row per grade; `grade` is None if the judge's reply could not be read."""
     return _stored(store_path, run_ids, grades.rows, grades.COLUMNS, GRADE_COLUMNS)
 
 
@@ -76,7 +76,7 @@ def length_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 
 def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
-    """One row per pair that was measured; nothing is measured here."""
+    """One row per measured pair. Measures nothing itself."""
     from qtui.results import divergence_figures
 
     return _flat(
@@ -94,9 +94,9 @@ SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
 
 
 def encode(table: Rows, form: Format, *, exact: bool = False) -> bytes:
-    """The table as the content of a file; text forms are UTF-8 and end their lines with a newline.
+    """The table as the content of a file; text formats are UTF-8 and end their lines with a newline.
 
-    `exact` leaves texts in CSV as they are, although a spreadsheet would take some for formulas.
+    `exact` leaves texts in CSV unchanged, although a spreadsheet would take some for formulas.
     """
     if form == "parquet":
         return _parquet(table)
@@ -107,23 +107,28 @@ def encode(table: Rows, form: Format, *, exact: bool = False) -> bytes:
 
 
 def _stored(
-    store_path: Path, run_ids: Sequence[int], read: Callable[..., Any], has: Sequence[str], wanted: tuple[str, ...]
+    store_path: Path,
+    run_ids: Sequence[int],
+    read: Callable[..., Any],
+    read_columns: Sequence[str],
+    columns: tuple[str, ...],
 ) -> Rows:
-    columns = ("experiment", *wanted) if len(run_ids) > 1 else wanted
-    places = [has.index(name) for name in columns]
+    """`columns` of the rows that `read` returns, of which `read_columns` are the columns."""
+    columns = ("experiment", *columns) if len(run_ids) > 1 else columns
+    places = [read_columns.index(name) for name in columns]
     with closing(open_store(store_path, create=False, must_write=False)) as store:
-        found = [row for run_id in run_ids for row in read(store, [run_id])]
-    return Rows(columns, tuple(tuple(row[place] for place in places) for row in found))
+        stored = [row for run_id in run_ids for row in read(store, [run_id])]
+    return Rows(columns, tuple(tuple(row[place] for place in places) for row in stored))
 
 
-def _flat(found: Sequence[Mapping[str, Any]], several: bool, columns: Sequence[str] = ()) -> Rows:
+def _flat(figures: Sequence[Mapping[str, Any]], has_several_runs: bool, columns: Sequence[str] = ()) -> Rows:
     """Nested figures as `outer_inner`, intervals as `_low` and `_high`, texts in a list joined by `; `.
 
-    `columns` are there even without a row, after `experiment` where rows of several may be together.
+    The table has `columns` even without rows, and `experiment` first if there are several runs.
     """
-    flat = [dict(_flattened(row)) for row in found]
-    left_out = {"run"} if several else {"run", "experiment"}
-    first = ["experiment"] if several else []
+    flat = [dict(_flattened(row)) for row in figures]
+    left_out = {"run"} if has_several_runs else {"run", "experiment"}
+    first = ["experiment"] if has_several_runs else []
     names = dict.fromkeys([*first, "model", *columns, *(name for row in flat for name in row)])
     ordered = tuple(name for name in names if name not in left_out)
     return Rows(ordered, tuple(tuple(row.get(name) for name in ordered) for row in flat))
@@ -131,7 +136,7 @@ def _flat(found: Sequence[Mapping[str, Any]], several: bool, columns: Sequence[s
 
 _INTERVALS = ("interval90", "interval95")
 _ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task", "yardsticks")
-"""What not every row has, or what is a table of its own: it would make the columns depend on the data."""
+"""Figures that not every row has, or that are tables themselves: the columns would depend on the data."""
 
 
 def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -151,7 +156,7 @@ def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet computes begins so: tabs and line ends are passed over first, and Japanese ones take the wide forms, too."""
+"""Beginnings of a formula: spreadsheets skip tabs and line breaks before it, and Japanese ones accept the wide characters."""
 
 
 def _no_formula(value: Any) -> Any:
@@ -160,7 +165,7 @@ def _no_formula(value: Any) -> Any:
 
 def _csv(table: Rows) -> Iterable[str]:
     for row in (table.columns, *table.rows):
-        # csv quotes a lone carriage return only if it is part of the line's end, so that is what it is told.
+        # csv quotes a lone carriage return only if the line terminator contains one.
         buffer = io.StringIO(newline="")
         csv.writer(buffer, lineterminator="\r\n").writerow(row)
         yield buffer.getvalue().removesuffix("\r\n")
@@ -183,7 +188,7 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    """A cell that stays one: no pipe, no line end, no tag of its own."""
+    """The text escaped so that it stays one cell: without pipes, line breaks and tags."""
     escaped = safe(text).replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;")
     return escaped.replace("\n", "<br>")
 
@@ -199,16 +204,16 @@ def _parquet(table: Rows) -> bytes:
 
 
 def _column(name: str, values: list[Any]) -> Any:
-    """A column of nothing has the type that it would have with something, so that files of two runs fit together."""
+    """A column without values gets the type that it has with values, so that files of several runs can be concatenated."""
     import pyarrow
 
-    empty = all(value is None for value in values)
+    is_empty = all(value is None for value in values)
     types = {
         "seconds": pyarrow.float64(),
         "model": pyarrow.string(),
         "text": pyarrow.string(),
         "reason": pyarrow.string(),
     }
-    whole = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens")
-    known = types.get(name) or (pyarrow.int64() if name in whole else None)
-    return pyarrow.array(values, type=known or (pyarrow.float64() if empty else None))
+    integers = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens")
+    fixed_type = types.get(name) or (pyarrow.int64() if name in integers else None)
+    return pyarrow.array(values, type=fixed_type or (pyarrow.float64() if is_empty else None))

@@ -1,7 +1,7 @@
-"""What the study's folder names say: `calm2-7b-chat-gguf-q4km-hf_cmdr+` is model, quantization and judge in one.
+"""Parsing of the study's folder names: `calm2-7b-chat-gguf-q4km-hf_cmdr+` contains model, quantization and judge.
 
-The names were given by hand: the quantization is run together (`q4km`), joined by `-` or `_`, followed by `-hf` or not. A part
-after the last underscore may be a judge or a part of the model's name; which one, only the neighbouring folders can tell.
+The names were written by hand: the quantization is abbreviated (`q4km`), joined by `-` or `_`, with or without `-hf` after it. The
+part after the last underscore may be a judge or belong to the model's name, which depends on the neighbouring folders.
 """
 
 import re
@@ -25,33 +25,33 @@ class VariantName:
 
 def variant_name(folder: str) -> VariantName:
     """`X-gguf-q4km-hf` → X, Q4_K_M; anything else is the model itself in FP16."""
-    found = _QUANTIZED.match(folder)
-    if not found:
+    match = _QUANTIZED.match(folder)
+    if not match:
         return VariantName(folder, FULL_PRECISION, quantized=False)
-    rest = re.sub(r"[-_]hf$", "", found["rest"] or "", flags=re.IGNORECASE)
-    return VariantName(found["model"], quantization(rest) if rest else "GGUF", quantized=True)
+    rest = re.sub(r"[-_]hf$", "", match["rest"] or "", flags=re.IGNORECASE)
+    return VariantName(match["model"], quantization(rest) if rest else "GGUF", quantized=True)
 
 
 def quantization(written: str) -> str:
-    """The type as llama.cpp names it: q4km → Q4_K_M, iq3xxs → IQ3_XXS, q80 → Q8_0. Unknown spellings in upper case."""
+    """The type as llama.cpp spells it: q4km → Q4_K_M, iq3xxs → IQ3_XXS, q80 → Q8_0. Unknown spellings in upper case."""
     text = written.lower().replace("-", "_")
-    if found := _K_QUANT.match(text):
-        return f"Q{found[1]}_K" + (f"_{found[2].upper()}" if found[2] else "")
-    if found := _I_QUANT.match(text):
-        return f"{found[1].upper()}{found[2]}_{found[3].upper()}"
-    if found := _LEGACY.match(text):
-        return f"Q{found[1]}_{found[2]}"
-    if found := _FLOAT.match(text):
-        return f"F{found[1]}"
+    if match := _K_QUANT.match(text):
+        return f"Q{match[1]}_K" + (f"_{match[2].upper()}" if match[2] else "")
+    if match := _I_QUANT.match(text):
+        return f"{match[1].upper()}{match[2]}_{match[3].upper()}"
+    if match := _LEGACY.match(text):
+        return f"Q{match[1]}_{match[2]}"
+    if match := _FLOAT.match(text):
+        return f"F{match[1]}"
     return written.upper()
 
 
 def split_judge(folder: str) -> tuple[str, str] | None:
-    """(folder without its last `_part`, that part), or None where there is no such part."""
+    """(folder without its last `_part`, that part), or None if there is no such part."""
     base, mark, part = folder.rpartition("_")
     return (base, part) if mark and base and part else None
 
 
-def sounds_like_a_judge(part: str) -> bool:
-    """Is this the name of a grader? Asked only where no neighbouring folder can tell."""
+def is_judge_name(part: str) -> bool:
+    """Whether this looks like the name of a judge; for folders whose neighbours do not decide it."""
     return bool(_JUDGE.match(part))

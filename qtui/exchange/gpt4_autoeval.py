@@ -1,7 +1,7 @@
 """Import of the 2024 study (see `study_files` for its layout) as one run of an experiment.
 
-An import has no engine and no settings to hash, so a key is the content itself: the same files again are the same rows, and a
-changed answer is another answer. What the files do not say (prompt, sampling, finish reason) is stored as unknown.
+An import has no engine and no settings to hash, so keys are hashes of the content: the same files give the same rows, and a
+changed answer is a new answer. Facts that the files do not contain (prompt, sampling, finish reason) are stored as unknown.
 """
 
 from dataclasses import dataclass
@@ -18,39 +18,39 @@ NAME = "gpt4-autoeval"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import added. `kept` are grades that the store already has with another value: it keeps its own."""
+    """What an import added. `differing_grades` have another value in the store, which keeps its value."""
 
     run_id: int
     new_answers: int
     new_grades: int
-    kept: int
+    differing_grades: int
 
 
 def write(store: Store, study: Study, name: str = NAME) -> Imported:
-    """Store a study as one run of the experiment `name`. Again with the same files changes nothing."""
+    """Store a study as one run of the experiment `name`. A second call with the same files changes nothing."""
     run_id = runs.add(store, _new_run(study, name))
     summary = runs.summaries(store, [run_id])[0]
     variant_ids = {(v.model, v.name): v.id for v in summary.variants}
     task_ids = [task_id for task_id, _ in runs.tasks(store, run_id)]
-    links, keyed = [], {}
+    links, by_variant = [], {}
     for variant in study.variants:
-        who = (variant.model, variant.name)
-        keyed[who] = _answers(study, variant)
-        places = (answers.Link(variant_ids[who], task_id, 0) for task_id in task_ids)
-        links += list(zip(places, keyed[who], strict=True))
+        key = (variant.model, variant.name)
+        by_variant[key] = _answers(study, variant)
+        places = (answers.Link(variant_ids[key], task_id, 0) for task_id in task_ids)
+        links += list(zip(places, by_variant[key], strict=True))
     new_answers = answers.commit_many(store, links)
-    new_grades, kept = _write_grades(store, run_id, study, keyed)
+    new_grades, differing_grades = _write_grades(store, run_id, study, by_variant)
     for progress in summary.variants:
         if progress.state != "done":
             runs.set_variant(store, progress.id, state="done")
     for judge in summary.judges:
         if judge.state != "done":
             runs.set_judge(store, judge.id, "done")
-    return Imported(run_id, new_answers, new_grades, kept)
+    return Imported(run_id, new_answers, new_grades, differing_grades)
 
 
 def _new_run(study: Study, name: str) -> runs.NewRun:
-    """The plan covers tasks and answers, not grades: a judge that comes later joins the same run."""
+    """The run to add. Its plan covers tasks and answers, not grades, so that grades imported later join the same run."""
     contents = [[v.model, v.name, v.answers] for v in study.variants]
     return runs.NewRun(
         experiment=name,
@@ -91,7 +91,10 @@ def _fingerprint(judge: str) -> str:
 
 
 def _answers(study: Study, variant: StudyVariant) -> list[Answer]:
-    """The position is part of the key: a set may hold a task twice, and each has its own grades."""
+    """The answers of a variant, in the order of the tasks.
+
+    The position is part of the key, because a task set may contain a task twice, each with its own grades.
+    """
     pairs = zip(study.task_set.tasks, variant.answers, strict=True)
     return [
         Answer(content_hash("import", NAME, variant.model, variant.name, position, task.hash, text), text, "unknown")
@@ -100,22 +103,22 @@ def _answers(study: Study, variant: StudyVariant) -> list[Answer]:
 
 
 def _write_grades(
-    store: Store, run_id: int, study: Study, keyed: dict[tuple[str, str], list[Answer]]
+    store: Store, run_id: int, study: Study, by_variant: dict[tuple[str, str], list[Answer]]
 ) -> tuple[int, int]:
-    """(grades that are new, grades that the store has with another value)."""
+    """Store the grades. Returns (number of new grades, number of grades that have another value in the store)."""
     places = grades.places(store, run_id)
     graded = [
         (places[answer.key, position], _grade(take, position, answer.key, study))
         for variant in study.variants
         for take in variant.takes
-        for position, answer in enumerate(keyed[variant.model, variant.name], start=1)
+        for position, answer in enumerate(by_variant[variant.model, variant.name], start=1)
     ]
-    known = grades.values_by_key(store, [grade.key for _, grade in graded])
-    missing = [(place, grade) for place, grade in graded if known.get(grade.key) is None]
-    grades.commit(store, [pair for pair in missing if pair[1].grade is not None or pair[1].key not in known])
-    new = sum(grade.key not in known for _, grade in graded)
-    kept = sum(known.get(grade.key) not in (None, grade.grade) for _, grade in graded)
-    return new, kept
+    stored = grades.values_by_key(store, [grade.key for _, grade in graded])
+    missing = [(place, grade) for place, grade in graded if stored.get(grade.key) is None]
+    grades.commit(store, [pair for pair in missing if pair[1].grade is not None or pair[1].key not in stored])
+    new = sum(grade.key not in stored for _, grade in graded)
+    differing = sum(stored.get(grade.key) not in (None, grade.grade) for _, grade in graded)
+    return new, differing
 
 
 def _grade(take: Take, position: int, answer_key: str, study: Study) -> Grade:

@@ -1,9 +1,9 @@
-"""Reading the 2024 study's repository (Northern-System-Service/gpt4-autoeval) in its own layout; nothing is stored here.
+"""Reads the repository of the 2024 study (Northern-System-Service/gpt4-autoeval) in its layout; stores nothing.
 
-`<org>/<model>/` has `preds.jsonl` (one {"pred"} per task), `dataset.jsonl` (the tasks) and, where it was graded, `result.jsonl` or
-`result_take1.jsonl`, … ({"grade", "reason"}). `…-gguf-q4km-hf` is the same model quantized. `…_cmdr+` is the same answers graded
-by another judge: it brings grades, no variant. Lines belong together by their number, so every file must have as many as the
-tasks have, and every folder the same tasks; anything else is an error before the store is touched.
+`<org>/<model>/` has `preds.jsonl` (one {"pred"} per task), `dataset.jsonl` (the tasks) and, if graded, `result.jsonl` or
+`result_take1.jsonl`, … ({"grade", "reason"}). `…-gguf-q4km-hf` is the same model quantized. `…_cmdr+` holds grades of the same
+answers by another judge and is no variant. Lines are matched by their number, so every file must have one line per task, and every
+folder the same tasks; otherwise reading fails before the store is changed.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from qtui.errors import UserError
-from qtui.exchange.folder_names import FULL_PRECISION, VariantName, sounds_like_a_judge, split_judge, variant_name
+from qtui.exchange.folder_names import FULL_PRECISION, VariantName, is_judge_name, split_judge, variant_name
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
 from qtui.tasks.jsonl import Record, records, storable
@@ -69,7 +69,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder with answers or grades, and what its name says. `answers_in` is another folder where it only grades those."""
+    """A folder with answers or grades, and its parsed name. `answers_in` is another folder if this one only has grades of those."""
 
     path: Path
     name: VariantName
@@ -78,23 +78,23 @@ class _Folder:
 
 
 def read(top: Path, skip: Sequence[str] = ()) -> Study:
-    """Everything below `top` but the folders named in `skip`. Raises UserError naming folder, file, line and key."""
+    """The study in `top`, without the folders named in `skip`. Raises UserError naming folder, file, line and key."""
     if not top.is_dir():
         raise UserError(f"{top}: no such folder")
     top = top if top.name else top.resolve()
-    folders = [_classify(path) for path in _found(top, skip)]
-    own = [folder for folder in folders if folder.answers_in == folder.path]
-    if not own:
+    folders = [_classify(path) for path in _data_folders(top, skip)]
+    with_answers = [folder for folder in folders if folder.answers_in == folder.path]
+    if not with_answers:
         raise UserError(f"{top}: no {ANSWERS} below it. Expected <org>/<model>/{ANSWERS} with {TASKS} beside it.")
     task_set = TaskSet(_task_set_name(top, skip), _tasks(folders), str(top))
-    texts = {folder.path: _answers(folder.path, len(task_set.tasks)) for folder in own}
-    takes: dict[Path, list[Take]] = {folder.path: [] for folder in own}
+    texts = {folder.path: _answers(folder.path, len(task_set.tasks)) for folder in with_answers}
+    takes: dict[Path, list[Take]] = {folder.path: [] for folder in with_answers}
     for folder in folders:
         takes[folder.answers_in] += _takes(folder, texts[folder.answers_in])
-    return Study(top, recognize(task_set), tuple(_variants(own, texts, takes, top)))
+    return Study(top, recognize(task_set), tuple(_variants(with_answers, texts, takes, top)))
 
 
-def _found(top: Path, skip: Sequence[str]) -> list[Path]:
+def _data_folders(top: Path, skip: Sequence[str]) -> list[Path]:
     """Folders at or below `top` that hold answers or grades, in a stable order."""
     below = sorted(path for path in top.rglob("*") if path.is_dir() and not _left_out(path.relative_to(top), skip))
     return [path for path in (top, *below) if (path / ANSWERS).is_file() or _grade_files(path)]
@@ -105,45 +105,52 @@ def _left_out(relative: Path, skip: Sequence[str]) -> bool:
 
 
 def _grade_files(folder: Path) -> list[tuple[int, Path]]:
-    """(take, file); a plain `result.jsonl` is take 1."""
+    """(take, file) of every file with grades; `result.jsonl` is take 1."""
     return sorted((int(match[1] or 1), path) for path in folder.iterdir() if (match := _GRADES.match(path.name)))
 
 
 def _classify(path: Path) -> _Folder:
-    """A `_part` is a judge if the folder without it is beside this one and has the same answers; else by its sound."""
+    """The folder with its role. A `_part` is a judge if the folder without it has the same answers, or if it looks like one."""
     has_answers = (path / ANSWERS).is_file()
     parts = split_judge(path.name) if _grade_files(path) else None
     if parts:
         base, judge = path.parent / parts[0], parts[1]
         if (base / ANSWERS).is_file() and (not has_answers or _grades_again(path, base)):
             return _Folder(path, variant_name(base.name), judge, answers_in=base)
-        if has_answers and sounds_like_a_judge(judge):
+        if has_answers and is_judge_name(judge):
             return _Folder(path, variant_name(base.name), judge, answers_in=path)
     if not has_answers:
-        raise UserError(f"{path / ANSWERS}: no such file, so the grades in its folder belong to no answers")
+        raise UserError(f"{path / ANSWERS}: no such file, so the grades in this folder have no answers")
     return _Folder(path, variant_name(path.name), FIRST_JUDGE, answers_in=path)
 
 
 def _grades_again(path: Path, base: Path) -> bool:
-    """Do both hold the same answers? Differing ones beside a judge's name are a mistake, beside another name another model."""
-    mine, theirs = (_each(folder / ANSWERS, _answer) for folder in (path, base))
-    if mine == theirs:
+    """Whether both folders have the same answers. Raises UserError if they differ although `path` names a judge."""
+    answers, base_answers = (_each(folder / ANSWERS, _answer) for folder in (path, base))
+    if answers == base_answers:
         return True
-    if not sounds_like_a_judge(path.name.rpartition("_")[2]):
+    if not is_judge_name(path.name.rpartition("_")[2]):
         return False
-    line = next((i for i, pair in enumerate(zip(mine, theirs, strict=False), start=1) if pair[0] != pair[1]), None)
-    what = f"answer {line} is another" if line else f"{len(mine)} answers, not {len(theirs)}"
-    raise UserError(f"{path / ANSWERS}: {what} than in {base / ANSWERS}, which its grades should belong to")
+    line = _first_difference(answers, base_answers)
+    problem = f"answer {line} differs from that" if line else f"{len(answers)} answers, not the {len(base_answers)}"
+    raise UserError(
+        f"{path / ANSWERS}: {problem} in {base / ANSWERS}. A folder of another judge must have the same answers."
+    )
+
+
+def _first_difference(lines: Sequence[object], others: Sequence[object]) -> int | None:
+    """The number (from 1) of the first line that differs; None if one list is the beginning of the other."""
+    return next((i for i, pair in enumerate(zip(lines, others, strict=False), start=1) if pair[0] != pair[1]), None)
 
 
 def _tasks(folders: Iterable[_Folder]) -> tuple[Task, ...]:
-    """The tasks that all folders share. A folder that only grades may do without its own copy."""
+    """The tasks, which are the same in all folders. A folder with grades only need not have them."""
     first: tuple[Path, tuple[Task, ...]] | None = None
     for folder in folders:
         file = folder.path / TASKS
         if not file.is_file():
             if folder.answers_in == folder.path:
-                raise UserError(f"{file}: no such file, so the tasks that the answers beside it belong to are unknown")
+                raise UserError(f"{file}: no such file, so the tasks of the answers in this folder are unknown")
             continue
         tasks = tuple(_each(file, fields.task))
         if not tasks:
@@ -155,20 +162,20 @@ def _tasks(folders: Iterable[_Folder]) -> tuple[Task, ...]:
 
 
 def _difference(file: Path, tasks: tuple[Task, ...], first_file: Path, first: tuple[Task, ...]) -> str:
-    line = next((i for i, pair in enumerate(zip(tasks, first, strict=False), start=1) if pair[0] != pair[1]), None)
-    what = f"task {line} differs from that" if line else f"{len(tasks)} tasks, not the {len(first)}"
+    line = _first_difference(tasks, first)
+    problem = f"task {line} differs from that" if line else f"{len(tasks)} tasks, not the {len(first)}"
     return (
-        f"{file}: {what} in {first_file}. One import is one task set:"
-        f" leave the folder out with --skip {file.parent.name} and import it by itself with --name OTHER."
+        f"{file}: {problem} in {first_file}. An import has one task set:"
+        f" leave the folder out with --skip {file.parent.name} and import it separately with --name OTHER."
     )
 
 
 def _task_set_name(top: Path, skip: Sequence[str]) -> str:
-    """A folder that has tasks and nothing else is the set itself and names it."""
+    """The name of a folder that has only tasks, else that of `top`."""
     for file in sorted(top.rglob(TASKS)):
         folder = file.parent
-        alone = not (folder / ANSWERS).is_file() and not _grade_files(folder)
-        if alone and folder != top and not _left_out(folder.relative_to(top), skip):
+        has_only_tasks = not (folder / ANSWERS).is_file() and not _grade_files(folder)
+        if has_only_tasks and folder != top and not _left_out(folder.relative_to(top), skip):
             return folder.name
     return top.name
 
@@ -179,17 +186,17 @@ def _answers(folder: Path, count: int) -> tuple[str, ...]:
 
 def _takes(folder: _Folder, texts: tuple[str, ...]) -> list[Take]:
     files = _grade_files(folder.path)
-    twice = [take for take, times in Counter(take for take, _ in files).items() if times > 1]
-    if twice:
-        raise UserError(f"{folder.path}: both result.jsonl and result_take1.jsonl; take 1 can be only one of them")
+    duplicates = [take for take, times in Counter(take for take, _ in files).items() if times > 1]
+    if duplicates:
+        raise UserError(f"{folder.path}: has result.jsonl and result_take1.jsonl, which are both take 1. Remove one.")
     return [Take(folder.judge, number, _counted(path, _grade, len(texts))) for number, path in files]
 
 
 def _counted(file: Path, read_one: Callable[[Record], T], count: int) -> tuple[T, ...]:
-    found = _each(file, read_one)
-    if len(found) != count:
-        raise UserError(f"{file}: {len(found)} lines for {count} tasks")
-    return tuple(found)
+    lines = _each(file, read_one)
+    if len(lines) != count:
+        raise UserError(f"{file}: {len(lines)} lines for {count} tasks")
+    return tuple(lines)
 
 
 def _each(file: Path, read_one: Callable[[Record], T]) -> list[T]:
@@ -206,7 +213,7 @@ def _answer(record: Record) -> str:
 
 
 def _grade(record: Record) -> GradeLine:
-    """1–5 as a number or its digit (judges wrote both); null is ungraded."""
+    """A grade of 1–5, a number or a digit as text (judges wrote both); null is ungraded."""
     if "grade" not in record.values:
         raise record.missing("grade")
     value, reason = record.values["grade"], record.values.get("reason")
@@ -218,43 +225,44 @@ def _grade(record: Record) -> GradeLine:
 
 
 def _variants(
-    own: Sequence[_Folder], texts: dict[Path, tuple[str, ...]], takes: dict[Path, list[Take]], top: Path
+    folders: Sequence[_Folder], texts: dict[Path, tuple[str, ...]], takes: dict[Path, list[Take]], top: Path
 ) -> list[StudyVariant]:
-    """By model, the baseline first. Models of one name from two organisations are told apart by these."""
+    """The variants by model, the baseline first. Models of one name from several organisations get `organisation/` in front."""
     organisations: dict[str, set[str]] = {}
-    for folder in own:
+    for folder in folders:
         organisations.setdefault(folder.name.model, set()).add(folder.path.parent.name)
-    found = []
-    for folder in own:
-        shared_name = len(organisations[folder.name.model]) > 1
-        model = f"{folder.path.parent.name}/{folder.name.model}" if shared_name else folder.name.model
-        found.append((model, folder))
-    _must_differ(found)
-    names = {model: {folder.name.variant for other, folder in found if other == model} for model, _ in found}
-    first = {model: min((n for n in own_names if n in BASELINE_ORDER), key=BASELINE_ORDER.index, default="")
-             for model, own_names in names.items()}  # fmt: skip
+    by_model = []
+    for folder in folders:
+        has_shared_name = len(organisations[folder.name.model]) > 1
+        model = f"{folder.path.parent.name}/{folder.name.model}" if has_shared_name else folder.name.model
+        by_model.append((model, folder))
+    _check_unique(by_model)
+    names = {model: {folder.name.variant for other, folder in by_model if other == model} for model, _ in by_model}
+    baselines = {model: min((n for n in variants if n in BASELINE_ORDER), key=BASELINE_ORDER.index, default="")
+                 for model, variants in names.items()}  # fmt: skip
     result = [
         StudyVariant(
             model=model,
             name=folder.name.variant,
             quantized=folder.name.quantized,
-            is_baseline=folder.name.variant == first[model],
+            is_baseline=folder.name.variant == baselines[model],
             folder=str(folder.path.relative_to(top)),
             answers=texts[folder.path],
             takes=tuple(sorted(takes[folder.path], key=lambda take: (take.judge, take.number))),
         )
-        for model, folder in found
+        for model, folder in by_model
     ]
     order = {model: index for index, model in enumerate(names)}
     return sorted(result, key=lambda v: (order[v.model], not v.is_baseline, v.name))
 
 
-def _must_differ(found: Sequence[tuple[str, _Folder]]) -> None:
-    seen: dict[tuple[str, str], Path] = {}
-    for model, folder in found:
-        earlier = seen.setdefault((model, folder.name.variant), folder.path)
-        if earlier != folder.path:
+def _check_unique(folders: Sequence[tuple[str, _Folder]]) -> None:
+    """Raises UserError if two folders hold the same variant of the same model."""
+    by_variant: dict[tuple[str, str], Path] = {}
+    for model, folder in folders:
+        other = by_variant.setdefault((model, folder.name.variant), folder.path)
+        if other != folder.path:
             raise UserError(
-                f"{folder.path}: is {folder.name.variant} of {model}, as {earlier} is."
+                f"{folder.path}: is {folder.name.variant} of {model}, and so is {other}."
                 f" Leave one out with --skip {folder.path.name}."
             )

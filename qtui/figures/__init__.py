@@ -1,1 +1,1 @@
-"""Figures as plain values: what the analysis computes and the panes, the command line and the exports show. No numpy, no pandas."""
+"""Figures as plain records, computed by the analysis and shown by panes, command line and exports. No numpy, no pandas."""

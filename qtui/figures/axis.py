@@ -1,7 +1,7 @@
-"""An axis of answer lengths over columns of a terminal: linear and cut off at some length, or the square root of it whole.
+"""An axis of answer lengths over columns of a terminal: linear and cut off at some length, or a complete square-root axis.
 
-Lengths of answers crowd below 500 characters and trail off to thousands. A linear axis that shows all of them shows nothing of
-most, so it ends earlier and says how many lie beyond; on the square-root axis nothing lies beyond.
+Most answers have fewer than 500 characters and a few have thousands. A linear axis over all of them would squeeze most into a few
+columns, so it ends earlier and the number of longer answers is given; the square-root axis covers all.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ROOM_PER_TICK = 9
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From 0 to `end` characters. Positions along it are shares of its length: 0 at zero characters, 1 at `end`."""
+    """An axis from 0 to `end` characters. Positions along it are shares of its length: 0 at zero characters, 1 at `end`."""
 
     end: float
     scale: Scale = "linear"
@@ -28,29 +28,29 @@ class Axis:
         return self.end * (position * position if self.scale == "root" else position)
 
     def column(self, characters: float, columns: int) -> int | None:
-        """The column in which a length falls, None beyond the end."""
+        """Return the column of a length, None beyond the end."""
         if characters > self.end:
             return None
         return min(columns - 1, int(self.position(characters) * columns))
 
     def ticks(self, columns: int) -> list[tuple[int, int]]:
-        """(column, characters) at round numbers, far enough apart to be written."""
+        """Return (column, characters) at round numbers, far enough apart for labels."""
         most = max(2, columns // _ROOM_PER_TICK)
         if self.scale == "linear":
             step = round_up(self.end / most)
             values = [int(step * i) for i in range(int(self.end / step) + 1)]
         else:
             values = [_rounded(self.characters(i / most)) for i in range(most + 1)]
-        found: list[tuple[int, int]] = []
+        ticks: list[tuple[int, int]] = []
         for value in values:
             column = self.column(value, columns)
-            if column is not None and (not found or column - found[-1][0] >= _ROOM_PER_TICK - 2):
-                found.append((column, value))
-        return found
+            if column is not None and (not ticks or column - ticks[-1][0] >= _ROOM_PER_TICK - 2):
+                ticks.append((column, value))
+        return ticks
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten; at least 1."""
+    """Return the next of 1, 2, 2.5, 5 times a power of ten; at least 1."""
     if value <= 1:
         return 1
     power = 10.0 ** int(log10(value))
@@ -58,6 +58,6 @@ def round_up(value: float) -> float:
 
 
 def _rounded(value: float) -> int:
-    """One significant digit, two above a thousand: on a square-root axis no step is round."""
+    """Round to one significant digit, two above a thousand: the steps of a square-root axis are not round."""
     digits = 0 if value < 10 else -int(log10(value)) + (value >= 1000)
     return int(round(value, digits))

@@ -1,6 +1,6 @@
 """Divergence of candidates from their baselines, token by token, as `qtui divergence --json` prints it.
 
-Nothing here is rounded. Shares are of 1, changes of probability (Δp) too; None stands where there are too few tokens.
+Nothing here is rounded. Shares and changes of probability (Δp) are from 0 to 1; None means too few tokens.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from qtui.records import Parting
 
 @dataclass(frozen=True, slots=True)
 class Kl:
-    """Nats. `se` takes tokens for independent, `se_tasks` is clustered by task; None where there is too little."""
+    """KL divergence in nats. `se` assumes independent tokens, `se_tasks` is clustered by task; None if there are too few."""
 
     mean: float | None
     se: float | None
@@ -45,7 +45,7 @@ class Perplexity:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Of some tokens. `same_top` is the share of tokens where both sides find the same one likeliest."""
+    """Figures over a set of tokens. `same_top` is the share of tokens where both sides have the same likeliest token."""
 
     tokens: int
     kl: Kl
@@ -58,7 +58,7 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class SampleParting:
-    """Where the candidate parts from one sample of the baseline's answers; `parting` is None where it does not."""
+    """Where the candidate diverges from one sample of the baseline's answers; `parting` is None if it does not."""
 
     sample: int
     tokens: int
@@ -76,7 +76,7 @@ class TaskDivergence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairDivergence(PairFigures):
-    """A candidate against its baseline; `missing` counts the baseline's answers that it was not held against yet."""
+    """A candidate against its baseline; `missing` counts the baseline's answers not measured yet."""
 
     tasks: int
     figures: Divergence

@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 _KEYS = {"run_id": "run"}
-"""Fields whose key in JSON is another one."""
+"""JSON keys of fields that have a different name there."""
 _INLINE = ("figures",)
-"""Fields whose record has no key of its own in JSON: its fields stand among those around it."""
+"""Fields whose record is flattened in JSON into the object around it."""
 
 
 def to_json(figure: Any) -> Any:
-    """Return a record of this package, or a sequence of them, as values that JSON has. Round it first: see `rounding.rounded`."""
+    """Return a record of this package, or a sequence of them, as JSON values. Round it first with `rounding.rounded`."""
     return _with_keys(msgspec.to_builtins(figure))
 
 

@@ -27,20 +27,20 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Distributions:
-    """Every variant in view on one axis; `longest` is the longest of all answers, in characters."""
+    """All variants in scope on one axis; `longest` is the longest of all answers, in characters."""
 
     axis: Axis
     longest: int
     variants: tuple[Distribution, ...]
 
     def variant(self, run_id: int, model: str, name: str) -> Distribution | None:
-        """The distribution of one variant, None where it has no answers."""
+        """Return the distribution of one variant, None if it has no answers."""
         return next((d for d in self.variants if (d.run_id, d.model, d.variant) == (run_id, model, name)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class LengthsByTask:
-    """Stripped lengths of the answers that both sides gave, in the order of tasks and samples."""
+    """Stripped lengths of the answers to tasks and samples that both sides answered, in their order."""
 
     tasks: tuple[int, ...]
     baseline: tuple[int, ...]

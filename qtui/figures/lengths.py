@@ -1,7 +1,7 @@
 """Lengths of answers: every variant described, every pair compared, as `qtui lengths --json` prints it.
 
-Lengths are in characters (code points). Keys and digits are those of the study's reference figures; what could not be computed is
-None.
+Lengths are in characters (code points). Keys and digits are those of the study's reference figures; a figure that could not be
+computed is None.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class LengthSummary:
 class PairedLengths:
     """Lengths of a candidate against its baseline, one value per task on each side; differences are candidate − baseline.
 
-    A p value is None where its test has nothing to go on (all differences zero, one task).
+    A p value is None if its test cannot be computed (all differences zero, one task).
     """
 
     n: int
@@ -63,7 +63,7 @@ class PairedLengths:
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """Tasks that gained and lost a flag from baseline to candidate. `p` is None where none did either."""
+    """Numbers of tasks that gained and lost a flag from baseline to candidate. `p` is None if both are zero."""
 
     gained: int
     lost: int
@@ -85,7 +85,7 @@ class VariantLengths:
     variant: str
     is_baseline: bool
     role: str = "candidate"
-    """Of `records.Role`."""
+    """One of `records.Role`."""
     raw: LengthSummary
     stripped: LengthSummary
     flags: Mapping[str, int | None]
@@ -99,14 +99,14 @@ class PairLengths(PairFigures):
     """A candidate against its baseline. `identical` counts pairs of answers that are equal after stripping."""
 
     role: str = "candidate"
-    """The candidate's."""
+    """The candidate's role."""
     raw: PairedLengths
     stripped: PairedLengths
     mcnemar: Mapping[str, McNemar]
     identical: int
     identical_raw: int
     identical_strip: int
-    """The same as `identical`, by the name of the reference figures."""
+    """The same as `identical`, under its name in the reference figures."""
     identical_strip_nonempty: int
     shape_baseline: str | None
     shape_candidate: str | None
@@ -117,12 +117,12 @@ class PairLengths(PairFigures):
 
 @dataclass(frozen=True, slots=True)
 class LengthTable:
-    """All variants, all pairs, and what a reader has to know about them."""
+    """All variants, all pairs, and notes for the reader."""
 
     variants: tuple[VariantLengths, ...]
     pairs: tuple[PairLengths, ...]
     notes: tuple[str, ...]
 
     def variant(self, run_id: int, model: str, name: str) -> VariantLengths | None:
-        """The row of one variant, None where it has no answers."""
+        """Return the row of one variant, None if it has no answers."""
         return next((v for v in self.variants if (v.run_id, v.model, v.variant) == (run_id, model, name)), None)

@@ -1,4 +1,4 @@
-"""Over models: change of length against change of score, one point per model, with what so few of them prove."""
+"""Figures over models: change of length and change of score, one point per model, with a sentence on what they show."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from qtui.figures.pair import Interval
 
 @dataclass(frozen=True, slots=True)
 class RankCorrelation:
-    """Spearman's r over `n` models. None where it, its interval (four models, not all in order) or its p cannot be computed."""
+    """Spearman's r over `n` models. Each is None if it cannot be computed; the interval needs four models not in perfect order."""
 
     n: int
     r: float | None
@@ -19,7 +19,7 @@ class RankCorrelation:
 class ModelPoint:
     """`length_before` is the mean stripped length of the baseline's answers in characters, `length_change` a share of it.
 
-    `score_change` is in grades, None where nobody graded both sides.
+    `score_change` is in grades, None if no judge graded both sides.
     """
 
     run_id: int
@@ -32,11 +32,11 @@ class ModelPoint:
 
 @dataclass(frozen=True, slots=True)
 class OverModels:
-    """The points, who the scores are from, the correlations, and the sentence that each of them earns."""
+    """The points, the source of the scores, the correlations, and a sentence on each."""
 
     points: tuple[ModelPoint, ...]
     scores_by: str
-    """The judge, or the study; empty where there are no scores at all."""
+    """The judge, or the study; empty if there are no scores."""
     length_and_change: RankCorrelation
     change_and_score: RankCorrelation
     sentences: tuple[str, str]

@@ -1,4 +1,4 @@
-"""What every figure of a pair begins with: which candidate is compared with which baseline, and where."""
+"""The common fields of figures of a pair: candidate, baseline, model and run."""
 
 from dataclasses import dataclass
 

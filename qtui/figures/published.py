@@ -1,4 +1,4 @@
-"""What the 2024 study published, to be shown beside one's own figures."""
+"""Scores published by the 2024 study, to be shown beside the user's figures."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ SOURCE = "2024 study, GPT-4"
 
 @dataclass(frozen=True, slots=True)
 class PublishedScore:
-    """One model of the study: mean grades of 100 tasks, None where a variant was not graded.
+    """One model of the study: mean grades of 100 tasks, None if a variant was not graded.
 
-    `difference` is candidate − baseline; `interval90` is its unpaired interval, since grades task by task were not published.
+    `difference` is candidate − baseline; `interval90` is its unpaired interval, as no grades of single tasks were published.
     """
 
     model: str

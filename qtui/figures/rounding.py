@@ -1,7 +1,7 @@
-"""How many digits of a figure leave the program: written at the field of its record, applied once to a whole record.
+"""Rounding of figures for readers: annotated at the field of a record, applied once to a whole record.
 
-A computation keeps full precision; `rounded` is called where a record is handed to a reader, so that a figure has the same digits
-on a screen, in JSON and in an export. Digits of lengths are those of the study's reference figures: two decimals for characters,
+Computations keep full precision; `rounded` is called before a record is shown, so that a figure has the same digits on a screen, in
+JSON and in an export. Digits of lengths are those of the study's reference figures: two decimals for characters,
 four for shares, four significant digits for p values.
 """
 
@@ -68,7 +68,10 @@ def _rules(record: type) -> dict[str, _Rule]:
     hints = get_type_hints(record, include_extras=True)
     metadata = {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
     return {
-        name: rule for name, given in metadata.items() for rule in given if isinstance(rule, Decimals | Significant)
+        name: rule
+        for name, annotations in metadata.items()
+        for rule in annotations
+        if isinstance(rule, Decimals | Significant)
     }
 
 

@@ -1,6 +1,6 @@
 """Scores of candidates against their baselines: a row per pair and judge, as `qtui scores --json` prints it.
 
-Scores are grades from 1 to 5; a difference is candidate − baseline. What could not be computed is None.
+Scores are grades from 1 to 5; a difference is candidate − baseline. A figure that could not be computed is None.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from qtui.figures.pair import Interval, PairFigures
 from qtui.figures.rounding import Decimals, Significant
 
 MARGIN = 0.2
-"""The margin Δ in grades that counts as no loss where nobody chose another, fixed before anything is graded."""
+"""The default margin Δ in grades: the largest loss that is accepted, fixed before grading."""
 
 Score = Annotated[float | None, Decimals(6)]
 ScoreInterval = Annotated[Interval | None, Decimals(6)]
@@ -32,10 +32,10 @@ class LengthCovariate:
 
 @dataclass(frozen=True, slots=True)
 class ScoreCause:
-    """A kind of answer and its part of the difference in grades; the parts of a row add up to it.
+    """A kind of answer and its contribution to the difference in grades; the contributions of a row add up to the difference.
 
-    `baseline` and `candidate` count answers of that kind that only this side has; for `much shorter` and `the rest` all pairs of
-    answers are counted as the candidate's.
+    `baseline` and `candidate` count pairs in which only that side's answer is of the kind; for `much shorter` and `the rest` all
+    pairs are counted as the candidate's.
     """
 
     kind: str
@@ -54,8 +54,8 @@ class ScoresWithoutEmpty:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One pair's answers: how many both sides gave, how many of them differ once stripped, the mean difference of grades."""
+class PairMeasurement:
+    """A pair's number of answers on both sides, how many of them differ when stripped, and the mean difference in grades."""
 
     role: str
     candidate: str
@@ -66,12 +66,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow(PairFigures):
-    """A pair under one judge. `judge` is None, `n` 0 and every score None where nobody graded both sides.
+    """A pair under one judge. `judge` is None, `n` 0 and every score None if no judge graded both sides.
 
-    `verdict` is what the row earns after the guards, `rule` what the interval alone would earn: each one of equivalent, higher,
+    `verdict` takes the guards into account, `rule` is the verdict from the interval alone: each one of equivalent, higher,
     not_worse, worse, lower, inconclusive, guarded, ungraded. `claim_p_holm` is the p value of the rule's claim, adjusted over the
     `comparisons` rows of the same experiment and judge; a guarded row claims nothing. `behaviour` is `changed`, `no change found`
-    or None where there are no answers to compare.
+    or None if there are no answers to compare.
     """
 
     judge: str | None
@@ -113,13 +113,13 @@ class ScoreRow(PairFigures):
     length_covariate: LengthCovariate | None = None
     causes: tuple[ScoreCause, ...]
     without_empty: ScoresWithoutEmpty | None = None
-    """None where no task has an empty answer."""
+    """None if no task has an empty answer."""
     margin: float = MARGIN
     role: str = "candidate"
-    """Of `records.Role`: only a candidate's difference is about quantization."""
+    """One of `records.Role`: only a candidate's difference is about quantization."""
     differing: int = 0
-    """Answers that are not the baseline's."""
-    yardsticks: tuple[Measured, ...] = ()
+    """Number of answers that differ from the baseline's."""
+    yardsticks: tuple[PairMeasurement, ...] = ()
     """Control arm and noise floor of the same model and judge, where this row is compared with them."""
     beside: tuple[str, ...] = ()
     """How the differing answers and the difference compare with the yardsticks, in sentences."""
@@ -127,7 +127,7 @@ class ScoreRow(PairFigures):
 
 @dataclass(frozen=True, slots=True)
 class ScoreTable:
-    """All rows, and what a reader has to know about them."""
+    """All rows, and notes for the reader."""
 
     pairs: tuple[ScoreRow, ...]
     margin: float

@@ -1,4 +1,4 @@
-"""One task with the answers of a pair of variants and their grades, straight from the store: no analysis, no pandas."""
+"""One task with the answers of a pair of variants and their grades, read from the store without pandas."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class VariantAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`task` is 1-based. A side is None where that variant has not answered yet."""
+    """The answers of a pair to one task (1-based). `baseline` or `candidate` is None if that variant has no answer yet."""
 
     run_id: int
     experiment: str
@@ -51,25 +51,25 @@ def pairs(store_path: Path, run_ids: tuple[int, ...]) -> tuple[PairName, ...]:
     """Every candidate of every model that has a baseline, in the order of runs and variants."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         by_id = {run.id: run for run in runs.summaries(store, run_ids)}
-    found: list[PairName] = []
+    names: list[PairName] = []
     for run_id in run_ids:
         for model in by_id[run_id].models:
-            own = [variant for variant in by_id[run_id].variants if variant.model == model]
-            baseline = next((variant.name for variant in own if variant.is_baseline), None)
+            variants = [variant for variant in by_id[run_id].variants if variant.model == model]
+            baseline = next((variant.name for variant in variants if variant.is_baseline), None)
             if baseline is not None:
-                found += [
-                    PairName(run_id, model, baseline, v.name) for v in _candidates_first(own) if not v.is_baseline
+                names += [
+                    PairName(run_id, model, baseline, v.name) for v in _candidates_first(variants) if not v.is_baseline
                 ]
-    return tuple(found)
+    return tuple(names)
 
 
 def _candidates_first(variants: list[VariantProgress]) -> list[VariantProgress]:
-    """What is asked for first is what quantization did; control arm and noise floor come after."""
+    """The variants with candidates before control arms and noise floors: the effect of quantization is shown first."""
     return sorted(variants, key=lambda variant: variant.role != "candidate")
 
 
 def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> Comparison:
-    """Both answers to one task. Raises UserError where the run has no such task."""
+    """Both answers to one task. Raises UserError if the run has no such task."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         run = runs.summaries(store, [pair.run_id])[0]
         sides = task_answers.sides(store, pair.run_id, pair.model, task)

@@ -1,6 +1,6 @@
-"""Divergence of candidates from their baselines, from what the store has of it.
+"""Divergence of candidates from their baselines, from measurements in the store.
 
-Nothing is computed with a model here: `qtui.runner.divergence` measures, this reads.
+`qtui.runner.divergence` runs the models and stores the measurements; this module only reads them.
 """
 
 import json
@@ -17,8 +17,8 @@ from qtui.store import Store, divergences, open_store, runs
 if TYPE_CHECKING:
     from qtui.analysis.divergence import TokenFigures
 
-LIKELY_OWN = 0.98
-"""Of a greedy baseline fewer of its answers' tokens than this being its own choice wants a word."""
+LEAST_AS_ANSWERED = 0.98
+"""If a smaller share of a greedy baseline's tokens are its most likely ones, a note is added."""
 
 
 def pairs(store: Store, run_ids: Sequence[int], *, floor: bool = False) -> list[PairName]:
@@ -30,10 +30,10 @@ def pairs(store: Store, run_ids: Sequence[int], *, floor: bool = False) -> list[
 
 
 def divergence_rows(store_path: Path, run_ids: tuple[int, ...], *, floor: bool = False) -> tuple[PairDivergence, ...]:
-    """What is known of every pair of the runs, pairs of which nothing is known left out."""
+    """The divergence of every pair of the runs that has measurements; with `floor` also of each baseline from itself."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
-        found = [_row(store, run, *sides) for run, *sides in _sides(store, run_ids, floor)]
-    return tuple(row for row in found if row.tasks)
+        rows = [_row(store, run, *sides) for run, *sides in _sides(store, run_ids, floor)]
+    return tuple(row for row in rows if row.tasks)
 
 
 def _sides(
@@ -43,11 +43,11 @@ def _sides(
     for run_id in run_ids:
         run = by_id[run_id]
         for model in run.models:
-            own = [variant for variant in run.variants if variant.model == model]
-            baseline = next((variant for variant in own if variant.is_baseline), None)
+            variants = [variant for variant in run.variants if variant.model == model]
+            baseline = next((variant for variant in variants if variant.is_baseline), None)
             if baseline is not None:
-                # A noise floor is the baseline's own weights: what they come to against themselves is what `floor` asks for.
-                others = [variant for variant in own if variant.role not in ("baseline", NOISE_FLOOR)]
+                # A noise floor has the baseline's weights; `floor` already compares these with themselves.
+                others = [variant for variant in variants if variant.role not in ("baseline", NOISE_FLOOR)]
                 yield from ((run, baseline, other) for other in ([baseline] if floor else []) + others)
 
 
@@ -61,7 +61,7 @@ def _row(store: Store, run: RunSummary, baseline: VariantProgress, candidate: Va
     for row in rows:
         parted = SampleParting(row["sample"], len(row["flags"]), divergences.parting(row["parting"]))
         answers.setdefault(row["task"], []).append(parted)
-    of_task = dict(by_task(tokens))
+    figures_by_task = dict(by_task(tokens))
     whole = figures(tokens)
     return PairDivergence(
         run_id=run.id,
@@ -69,9 +69,9 @@ def _row(store: Store, run: RunSummary, baseline: VariantProgress, candidate: Va
         model=baseline.model,
         baseline=baseline.name,
         candidate=candidate.name,
-        tasks=len(of_task),
+        tasks=len(figures_by_task),
         figures=whole,
-        per_task=tuple(TaskDivergence(task, of_task[task], tuple(answers[task])) for task in of_task),
+        per_task=tuple(TaskDivergence(task, figures_by_task[task], tuple(answers[task])) for task in figures_by_task),
         missing=len(divergences.missing(store, pair)),
         notes=_notes(store, baseline, whole),
     )
@@ -93,9 +93,9 @@ def _tokens(row: Any) -> "TokenFigures":
 def _notes(store: Store, baseline: VariantProgress, whole: Divergence) -> tuple[str, ...]:
     sampling = runs.conditions_of(store, baseline.id).get("sampling", "{}")
     greedy = sampling != UNKNOWN and json.loads(sampling).get("temperature") == 0
-    if greedy and whole.as_answered is not None and whole.as_answered < LIKELY_OWN:
+    if greedy and whole.as_answered is not None and whole.as_answered < LEAST_AS_ANSWERED:
         return (
-            f"only {whole.as_answered:.1%} of the tokens are what {baseline.name} itself finds likeliest, though it answered "
-            "greedily: its texts, taken apart anew, are partly other tokens than it wrote",
+            f"only {whole.as_answered:.1%} of the tokens are the most likely ones of {baseline.name}, although it answered "
+            "greedily: tokenizing its texts again gives partly other tokens than it generated",
         )
     return ()

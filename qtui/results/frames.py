@@ -1,7 +1,7 @@
-"""From the store's rows to the frames that the analysis takes, run by run.
+"""Data frames for the analysis, from the store's rows, run by run.
 
-The analysis groups by `experiment`. Here that column holds the run's id, so that two runs of one experiment are never thrown
-together and a row can be led back to its run; `Frames.experiments` has the names.
+The analysis groups by the column `experiment`. Here it holds the run's id, so that two runs of one experiment are never pooled and
+every row can be traced to its run; `Frames.experiments` has the names.
 """
 
 import json
@@ -20,14 +20,14 @@ from qtui.store import Store, answers, grades, open_store, runs
 
 CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
-"""The columns of answers that flags are about."""
+"""The columns of answers that decide the flags."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
     """Columns are those of `answers.COLUMNS`, `answers.TASK_COLUMNS`, `grades.COLUMNS` and `CONDITION_COLUMNS`.
 
-    A grade's fingerprint is called `judge_settings`, as the analysis knows it.
+    The column `fingerprint` of grades is renamed to `judge_settings`, its name in the analysis.
     """
 
     answers: pd.DataFrame
@@ -39,7 +39,7 @@ class Frames:
 
 
 def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) -> Frames:
-    """Read the runs. Raises UserError where the store or a run is missing."""
+    """Read the runs. Raises UserError if the store or a run is missing."""
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
         return Frames(
@@ -57,39 +57,41 @@ _latest: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None
 
 
 def flags(frames: Frames) -> pd.DataFrame:
-    """`flag_answers` of the frames, kept for the next question: scores, lengths and models in a row are about the same answers.
+    """`flag_answers` of the frames, cached for one set of answers: scores, lengths and models are often read one after another.
 
-    Kept are those of one set of answers, and compared are the answers themselves, so that nothing can be out of date.
+    The cache compares the answers themselves, so it cannot be out of date.
     """
     global _latest  # noqa: PLW0603
-    asked = frames.answers[_FLAGGED_BY], frames.tasks
-    if _latest is None or not (_latest[0].equals(asked[0]) and _latest[1].equals(asked[1])):
-        _latest = (*asked, flag_answers(frames.answers, frames.tasks))
+    key = frames.answers[_FLAGGED_BY], frames.tasks
+    if _latest is None or not (_latest[0].equals(key[0]) and _latest[1].equals(key[1])):
+        _latest = (*key, flag_answers(frames.answers, frames.tasks))
     return _latest[2]
 
 
 def _names(store: Store, run_ids: Sequence[int]) -> dict[int, str]:
-    known = {run.id: run.experiment for run in runs.summaries(store, run_ids)}
+    names = {run.id: run.experiment for run in runs.summaries(store, run_ids)}
     for run_id in run_ids:
-        if run_id not in known:
-            raise UserError(f"{store.path}: has no run {run_id}. `qtui runs` lists them.")
-    return {run_id: known[run_id] for run_id in run_ids}
+        if run_id not in names:
+            raise UserError(f"{store.path}: has no run {run_id}. `qtui runs` lists the runs.")
+    return {run_id: names[run_id] for run_id in run_ids}
 
 
-def _frame(store: Store, run_ids: dict[int, str], rows: Any, columns: Sequence[str]) -> pd.DataFrame:
-    found = [(run_id, *tuple(row)[1:]) for run_id in run_ids for row in rows(store, [run_id])]
-    return pd.DataFrame(found, columns=list(columns))
+def _frame(store: Store, run_ids: dict[int, str], read: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows that `read` returns for the runs, with the run's id as the first column."""
+    rows = [(run_id, *tuple(row)[1:]) for run_id in run_ids for row in read(store, [run_id])]
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
+    """Rows of `CONDITION_COLUMNS`."""
+    rows: list[tuple[Any, ...]] = []
     for run_id in run_ids:
         for row in runs.conditions(store, [run_id]):
-            given = json.loads(row["conditions"])
-            texts = (_text(given.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
+            conditions = json.loads(row["conditions"])
+            texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
             slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
-            found.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
-    return found
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
+    return rows
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Length distributions of every variant in view, sampled along an axis of the screen, for violins and histograms.
+"""Length distributions of variants, sampled along an axis of the screen, for violins and histograms.
 
-`length_figures` has the numbers; what is here depends on how the axis is drawn. On the square-root axis the kernels are laid over
-square roots of lengths, so that the curve drawn is the density of what the axis shows.
+The figures of `length_figures` do not depend on the axis, these densities do: on the square-root axis the kernel density estimate
+is made of square roots of lengths, so that the curve is the density of what the axis shows.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SHOWN = 0.975
-"""Share of all answers in view that the linear axis reaches at least."""
+"""Least share of all answers that lie on the linear axis; the longest ones may lie beyond it."""
 _STEP = 100
 
 
 def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> Distributions:
-    """Every variant of the runs on one axis: the square-root one shows all answers, the linear one at least `SHOWN` of them."""
+    """Every variant of the runs on one axis: the square-root axis shows all answers, the linear one at least `SHOWN` of them."""
     import numpy as np
 
     lengths = _lengths(store_path, run_ids)
-    every = np.concatenate([np.zeros(0), *lengths.values()])
-    longest = int(every.max()) if every.size else 0
-    axis = Axis(_end(every, longest, scale), scale)
+    all_lengths = np.concatenate([np.zeros(0), *lengths.values()])
+    longest = int(all_lengths.max()) if all_lengths.size else 0
+    axis = Axis(_axis_end(all_lengths, longest, scale), scale)
     return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
 
 
 def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> LengthsByTask:
-    """Every answer of one pair; an answer whose counterpart is missing is left out."""
+    """The lengths of the answers that both variants of a pair have."""
     sides: dict[str, dict[tuple[int, int], int]] = {baseline: {}, candidate: {}}
     for answer in _answers(store_path, (run_id,)):
         if answer["model"] == model and answer["variant"] in sides:
@@ -52,15 +52,15 @@ _Key = tuple[int, str, str, bool]
 def _lengths(store_path: Path, run_ids: tuple[int, ...]) -> "dict[_Key, npt.NDArray[np.float64]]":
     import numpy as np
 
-    found: dict[_Key, list[int]] = {}
+    lengths: dict[_Key, list[int]] = {}
     for answer in _answers(store_path, run_ids):
         key = (answer["run_id"], answer["model"], answer["variant"], bool(answer["is_baseline"]))
-        found.setdefault(key, []).append(len(answer["text"].strip()))
-    return {key: np.asarray(values, dtype=np.float64) for key, values in found.items()}
+        lengths.setdefault(key, []).append(len(answer["text"].strip()))
+    return {key: np.asarray(values, dtype=np.float64) for key, values in lengths.items()}
 
 
 def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """The rows of `answers.rows` by name, with the id of their run."""
+    """The rows of `answers.rows` as dictionaries, with the id of their run."""
     from qtui.store import answers, open_store
 
     with closing(open_store(store_path, create=False, must_write=False)) as store:
@@ -69,12 +69,12 @@ def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, A
                 yield {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
 
 
-def _end(every: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:
+def _axis_end(lengths: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:
     import numpy as np
 
-    if scale == "root" or not every.size:
+    if scale == "root" or not lengths.size:
         return max(1.0, float(longest))
-    shown = float(np.quantile(every, SHOWN))
+    shown = float(np.quantile(lengths, SHOWN))
     step = _STEP if shown > _STEP else 10
     return min(max(1.0, float(longest)), max(step, float(np.ceil(shown / step) * step)))
 

@@ -1,6 +1,6 @@
-"""The lengths of the answers of runs, for the panes and the command line alike.
+"""Figures on the lengths of answers, for panes and commands.
 
-The curves that are drawn beside them are in `length_densities`, because they depend on the axis.
+The curves drawn beside them are in `length_densities`, because they depend on the axis.
 """
 
 from pathlib import Path

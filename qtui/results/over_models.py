@@ -1,4 +1,4 @@
-"""Over models, from the store: change of length against change of score, one point per model."""
+"""Change of length against change of score over models, one point per model, from the store."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from qtui.results.published import published_rows
 
 
 def over_models(store_path: Path, run_ids: tuple[int, ...], judge: str | None) -> OverModels:
-    """The first candidate of every model in view under `judge`, or under the first judge that graded it where that is None.
+    """The first candidate of every model under `judge`; None takes the first judge that graded it.
 
-    Where no judge graded both sides of anything in view, the scores are the study's for models of the same name.
+    If no judge graded both variants of any pair, the scores are those that the study published for models of the same name.
     """
     from qtui.analysis import over_models as models
     from qtui.analysis.tables import length_table, score_table

@@ -1,6 +1,6 @@
-"""The scores of runs, for the panes and the command line alike.
+"""The scores of runs, for panes and commands.
 
-pandas, numpy and scipy are imported where the work is done: whoever unpickles the figures does without.
+pandas, numpy and scipy are imported inside the function, so that a process that only unpickles the figures does not load them.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from qtui.figures.scores import MARGIN, ScoreTable
 
 
 def score_rows(store_path: Path, run_ids: tuple[int, ...], margin: float = MARGIN) -> ScoreTable:
-    """Every pair of the runs under every judge; pairs that nobody graded too, since behaviour needs no judge."""
+    """Every pair of the runs under every judge. Ungraded pairs are included, since behaviour needs no judge."""
     from qtui.analysis.tables import score_table
     from qtui.results.frames import flags, load
 

@@ -1,4 +1,4 @@
-"""Task by task, what differs between a baseline and a candidate: what the lists of Compare and Tasks are sorted by."""
+"""The differences between a baseline and a candidate task by task, by which the lists of Compare and Tasks are sorted."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ FLAGS = ("empty", "short", "looping", "truncated", "latin_new", "other_language"
 
 @dataclass(frozen=True, slots=True)
 class TaskDelta:
-    """One task and sample that both sides answered. Lengths are stripped characters.
+    """One task and sample that both variants answered. Lengths are characters without surrounding whitespace.
 
-    `ratio` is candidate / baseline, None where the baseline is empty. `grades` is (judge, baseline's, candidate's mean over
-    takes), None where one is missing; `d` the mean over judges of candidate − baseline. Flags are names of `FLAGS`.
-    `similarity` is 1 for equal answers, 0 for answers with no character in common.
+    `ratio` is candidate / baseline, None if the baseline's answer is empty. `grades` are (judge, mean over takes of the baseline,
+    of the candidate), None if one is missing; `d` is the mean over judges of candidate − baseline. Flags are names of `FLAGS`.
+    `similarity` is 1 for equal answers, 0 for answers without a common character.
     """
 
     task: int
@@ -34,13 +34,13 @@ class TaskDelta:
 
 
 def deltas(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> tuple[TaskDelta, ...]:
-    """In the order of the tasks. Empty where one of the variants has no answers yet; UserError for an unknown run."""
+    """The differences in the order of the tasks, none if a variant has no answers yet. Raises UserError for an unknown run."""
     from qtui.analysis.tables import flag_answers
     from qtui.results.frames import load
 
     frames = load(store_path, [run_id])
-    of_model = frames.answers["model"] == model
-    sides = [frames.answers[of_model & (frames.answers["variant"] == name)] for name in (baseline, candidate)]
+    is_model = frames.answers["model"] == model
+    sides = [frames.answers[is_model & (frames.answers["variant"] == name)] for name in (baseline, candidate)]
     flagged = [_flagged(side, flag_answers(side, frames.tasks)) for side in sides]
     graded = [_grades(frames.grades, model, name) for name in (baseline, candidate)]
     return tuple(
@@ -65,28 +65,35 @@ def _flagged(answers: "pd.DataFrame", flags: "pd.DataFrame") -> dict[_Place, _Fl
 
 def _grades(grades: "pd.DataFrame", model: str, variant: str) -> dict[_Place, dict[str, float]]:
     """(task, sample) → judge → mean over its takes; ungraded takes are left out."""
-    own = grades[(grades["model"] == model) & (grades["variant"] == variant)].dropna(subset=["grade"])
-    means = own.astype({"grade": float}).groupby(["task", "sample", "judge"])["grade"].mean()
-    found: dict[_Place, dict[str, float]] = {}
+    graded = grades[(grades["model"] == model) & (grades["variant"] == variant)].dropna(subset=["grade"])
+    means = graded.astype({"grade": float}).groupby(["task", "sample", "judge"])["grade"].mean()
+    by_place: dict[_Place, dict[str, float]] = {}
     rows = means.reset_index()
     for task, sample, judge, mean in zip(*(rows[name].tolist() for name in rows.columns), strict=True):
-        found.setdefault((task, sample), {})[judge] = mean
-    return found
+        by_place.setdefault((task, sample), {})[judge] = mean
+    return by_place
 
 
 def _delta(
-    place: _Place, baseline: _Flagged, candidate: _Flagged, of_b: dict[str, float], of_c: dict[str, float]
+    place: _Place,
+    baseline: _Flagged,
+    candidate: _Flagged,
+    baseline_grades: dict[str, float],
+    candidate_grades: dict[str, float],
 ) -> TaskDelta:
     before, after = baseline[0].strip(), candidate[0].strip()
-    both: list[Any] = [of_c[judge] - of_b[judge] for judge in of_b if judge in of_c]
+    judges = sorted({*baseline_grades, *candidate_grades})
+    differences_by_judge: list[Any] = [
+        candidate_grades[judge] - baseline_grades[judge] for judge in baseline_grades if judge in candidate_grades
+    ]
     return TaskDelta(
         task=place[0],
         sample=place[1],
         baseline_length=len(before),
         candidate_length=len(after),
         ratio=len(after) / len(before) if before else None,
-        grades=tuple((judge, of_b.get(judge), of_c.get(judge)) for judge in sorted({*of_b, *of_c})),
-        d=sum(both) / len(both) if both else None,
+        grades=tuple((judge, baseline_grades.get(judge), candidate_grades.get(judge)) for judge in judges),
+        d=sum(differences_by_judge) / len(differences_by_judge) if differences_by_judge else None,
         baseline_flags=baseline[1],
         candidate_flags=candidate[1],
         similarity=differences(before, after).similarity,

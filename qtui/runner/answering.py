@@ -17,10 +17,10 @@ from qtui.engines.protocol.answering import (
     Job,
     Loaded,
     Loading,
+    MissingItems,
     Planned,
     Progress,
     Unanswered,
-    Wanted,
 )
 from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec
@@ -106,7 +106,7 @@ async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.
     places = variant.places
     async for message in worker.messages():
         if isinstance(message, Planned):
-            await worker.send(Wanted(_link_stored(variant, places, message)))
+            await worker.send(MissingItems(_link_stored(variant, places, message)))
             answered.set()
         elif isinstance(message, Answered):
             answers.commit(variant.store, places[message.index], _answer(variant, message))

@@ -12,7 +12,7 @@ import msgspec
 
 from qtui import paths
 from qtui.engines.protocol.answering import Failed, Loading
-from qtui.engines.protocol.benchmark import BenchWanted, Measured, decode
+from qtui.engines.protocol.benchmark import BenchmarkJob, BenchmarkResult, decode
 from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
 from qtui.runner import activity, quantization
@@ -23,13 +23,17 @@ PROMPT_TOKENS, NEW_TOKENS, REPEATS = 512, 64, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
-    """How much is measured: tokens of the prompt, tokens after it, repeats."""
+class BenchSettings:
+    """How each type is measured: tokens of the prompt, tokens generated after it, repeats, threads (None: all physical cores).
+
+    Without `allows_cpu`, a type is not measured if the GPU that llama.cpp is built for cannot be used or computes it wrong.
+    """
 
     prompt_tokens: int = PROMPT_TOKENS
     new_tokens: int = NEW_TOKENS
     repeats: int = REPEATS
     threads: int | None = None
+    allows_cpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +78,26 @@ class Benchmark:
     outcomes: tuple[Outcome, ...]
 
 
-async def measure_types(job: QuantizationJob, amount: Amount, report: Report) -> Benchmark:
+async def measure_types(job: QuantizationJob, settings: BenchSettings, report: Report) -> Benchmark:
     """Measure the types that the job names. Without names: a quantized file itself; else the source and the types of LADDER.
 
     Raises UserError if there is no source, or too little room for the files.
     """
     if not job.types and _is_quantized(job.source):
-        only = await _measure(None, job.source, amount, report)
+        only = await _measure(None, job.source, settings, report)
         return Benchmark(Path(job.source.rsplit(":", 1)[-1]).stem, (only,))
     source = await quantization.prepare_source(replace(job, types=job.types or LADDER), report)
     types = [each.type for each in source.types]
     outcomes: list[Outcome] = []
     if not job.types or source.precision in types:
-        outcomes.append(await _measure(source.precision, source.path, amount, report))
+        outcomes.append(await _measure(source.precision, source.path, settings, report))
         source = msgspec.structs.replace(source, types=[t for t in source.types if t.type != source.precision])
     for quantized in await quantization.quantize(job, source, report):
         if quantized.path is None:
             outcomes.append(NotMeasured(quantized.type, quantized.reason))
             report(outcomes[-1])
         else:
-            outcomes.append(await _measure(quantized.type, str(quantized.path), amount, report))
+            outcomes.append(await _measure(quantized.type, str(quantized.path), settings, report))
     return Benchmark(source.name, tuple(outcomes))
 
 
@@ -105,19 +109,19 @@ def _is_quantized(source: str) -> bool:
     return source.endswith(".gguf") and ":" in source
 
 
-async def _measure(type_: str | None, path: str, amount: Amount, report: Report) -> Outcome:
+async def _measure(type_: str | None, path: str, settings: BenchSettings, report: Report) -> Outcome:
     """Measure one file and report its outcome. `type_` None takes the type from the file."""
-    outcome = await _run_process(type_, path, amount, report)
+    outcome = await _run_process(type_, path, settings, report)
     report(outcome)
     return outcome
 
 
-async def _run_process(type_: str | None, path: str, amount: Amount, report: Report) -> Outcome:
+async def _run_process(type_: str | None, path: str, settings: BenchSettings, report: Report) -> Outcome:
     """Measure one file in a process of its own, so that a crash affects only this file."""
-    request = BenchWanted(
-        path, amount.prompt_tokens, amount.new_tokens, amount.repeats, amount.threads, allows_cpu=True
+    request = BenchmarkJob(
+        path, settings.prompt_tokens, settings.new_tokens, settings.repeats, settings.threads, settings.allows_cpu
     )
-    measured: Measured | None = None
+    measured: BenchmarkResult | None = None
     async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.processes.benchmark") as process:
         await process.send(request)
         async for line in process.lines():
@@ -127,14 +131,14 @@ async def _run_process(type_: str | None, path: str, amount: Amount, report: Rep
                 report(Step(type_ or "", message.phase, message.fraction))
             elif isinstance(message, Failed):
                 return NotMeasured(type_ or path, message.reason)
-            elif isinstance(message, Measured):
+            elif isinstance(message, BenchmarkResult):
                 measured = message
         if measured is None:
             return NotMeasured(type_ or path, await process.describe_end())
-    return _figures(type_ or measured.precision, measured, amount)
+    return _figures(type_ or measured.precision, measured, settings)
 
 
-def _figures(type_: str, measured: Measured, amount: Amount) -> Figures:
+def _figures(type_: str, measured: BenchmarkResult, settings: BenchSettings) -> Figures:
     return Figures(
         type=type_,
         path=Path(measured.path),
@@ -149,8 +153,8 @@ def _figures(type_: str, measured: Measured, amount: Amount) -> Figures:
         speed=statistics.median(measured.speeds),
         speed_range=(min(measured.speeds), max(measured.speeds)),
         repeats=len(measured.speeds),
-        prompt_tokens=amount.prompt_tokens,
-        new_tokens=amount.new_tokens,
+        prompt_tokens=settings.prompt_tokens,
+        new_tokens=settings.new_tokens,
         threads=measured.threads,
         device=measured.device,
         engine_version=measured.engine_version,

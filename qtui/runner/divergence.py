@@ -12,16 +12,16 @@ from pathlib import Path
 import msgspec
 
 from qtui import paths
-from qtui.engines.protocol.answering import Failed, Item, Loading, Wanted
+from qtui.engines.protocol.answering import Failed, Item, Loading, MissingItems
 from qtui.engines.protocol.divergence import (
-    AllMeasured,
+    BaselineAnswer,
     Comparison,
+    ComparisonFinished,
+    ComparisonProgress,
+    ContentKeys,
     FromDivergence,
-    Given,
-    Keyed,
-    Measured,
+    MeasuredAnswer,
     ModelsLoaded,
-    Pace,
     decode,
 )
 from qtui.errors import UserError
@@ -100,7 +100,7 @@ def _comparison(
         for sample in range(samples)
     ]
     baseline_answers = [
-        Given(
+        BaselineAnswer(
             item=(each.task - 1) * samples + each.place.sample,
             key=each.key,
             text=each.text,
@@ -152,17 +152,17 @@ class _Measuring:
             raise UserError(f"{self._names()}: {self.outcome}")
 
     async def _receive(self, message: FromDivergence, process: WorkerProcess) -> None:
-        if isinstance(message, Keyed):
+        if isinstance(message, ContentKeys):
             self._check_unchanged(message)
             process.activity = "starting the engines"
-            await process.send(Wanted(self._link_stored(message)))
-        elif isinstance(message, Measured):
+            await process.send(MissingItems(self._link_stored(message)))
+        elif isinstance(message, MeasuredAnswer):
             assert self.weights is not None
             divergences.commit(self.store, self.pair, self.missing[message.index], self.weights, message.divergence)
             self.done += 1
             process.activity = activity.comparing(self.done, len(self.missing))
             self._report()
-        elif isinstance(message, Pace):
+        elif isinstance(message, ComparisonProgress):
             self.pace = message.tokens / message.seconds if message.seconds > 0 else None
             self._report()
         elif isinstance(message, ModelsLoaded):
@@ -170,7 +170,7 @@ class _Measuring:
         elif isinstance(message, Loading):
             process.activity = activity.loading(message)
             self._report(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
-        elif isinstance(message, AllMeasured):
+        elif isinstance(message, ComparisonFinished):
             self.outcome = "done"
         elif isinstance(message, Failed):
             self.outcome = message.reason
@@ -178,7 +178,7 @@ class _Measuring:
     def _report(self, phase: str = "") -> None:
         self.report(Step(self.done, len(self.missing), phase, self.pace))
 
-    def _check_unchanged(self, keyed: Keyed) -> None:
+    def _check_unchanged(self, keyed: ContentKeys) -> None:
         """Raises UserError if the weights or prompts differ from those that the run recorded for its answers."""
         for side, fingerprint in zip(
             self.sides, (keyed.baseline_fingerprint, keyed.candidate_fingerprint), strict=True
@@ -196,7 +196,7 @@ class _Measuring:
             )
         self.weights = divergences.Weights(keyed.baseline_fingerprint, keyed.candidate_fingerprint)
 
-    def _link_stored(self, keyed: Keyed) -> list[int]:
+    def _link_stored(self, keyed: ContentKeys) -> list[int]:
         """Link answers that another run has measured. Returns the indices of those that are still missing."""
         keys = {answer.place: key for answer, key in zip(self.missing, keyed.keys, strict=True)}
         linked = divergences.link_known(self.store, self.pair, keys)

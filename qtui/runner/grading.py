@@ -17,7 +17,7 @@ from qtui.store import Store, answers, grades, judges, runs
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
 
-Same = list[answers.Ungraded]
+Same = list[answers.PendingAnswer]
 """Answers to one task with the same text, which share one grade."""
 _Row = tuple[grades.Place, Grade]
 
@@ -92,7 +92,7 @@ class _Grader:
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
 
     async def _grade_take(self, take: int) -> None:
-        missing = answers.to_grade(self._store, self._stored.run_id, self.label, self._stored.fingerprint, take)
+        missing = answers.pending(self._store, self._stored.run_id, self.label, self._stored.fingerprint, take)
         if not missing:
             return
         # Created only when grades are missing: otherwise the judge needs neither its key nor its server.
@@ -150,8 +150,8 @@ def _worst(errors: ExceptionGroup[UserError]) -> Exception:
     return next((error for error in errors.exceptions if isinstance(error, StoreError)), errors.exceptions[0])
 
 
-def _same_text(missing: Sequence[answers.Ungraded]) -> list[Same]:
-    def task_and_text(item: answers.Ungraded) -> tuple[int, str]:
+def _same_text(missing: Sequence[answers.PendingAnswer]) -> list[Same]:
+    def task_and_text(item: answers.PendingAnswer) -> tuple[int, str]:
         return item.task_id, item.text
 
     return [list(group) for _, group in groupby(sorted(missing, key=task_and_text), key=task_and_text)]

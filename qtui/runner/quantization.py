@@ -12,7 +12,14 @@ import msgspec
 
 from qtui import catalog, paths
 from qtui.engines.protocol.answering import Failed, Loading
-from qtui.engines.protocol.quantization import SourceFound, SourceWanted, TypeForecast, TypeMade, TypeWanted, decode
+from qtui.engines.protocol.quantization import (
+    PreparedSource,
+    QuantizationRequest,
+    QuantizationResult,
+    SourceRequest,
+    TypeForecast,
+    decode,
+)
 from qtui.engines.weights import gguf_file, unfinished
 from qtui.errors import UserError
 from qtui.files.disk_room import check_room
@@ -22,7 +29,7 @@ from qtui.runner.worker_process import WorkerProcess
 SLACK_BYTES = 1 << 16
 """Tolerance of a size forecast: it is rounded to hundredths of a MiB, and versions of llama.cpp write different headers."""
 
-_Result = TypeVar("_Result", SourceFound, TypeMade)
+_Result = TypeVar("_Result", PreparedSource, QuantizationResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +77,22 @@ class Step:
 Report = Callable[[Step | QuantizedType], None]
 
 
-async def prepare_source(job: QuantizationJob, report: Report) -> SourceFound:
+async def prepare_source(job: QuantizationJob, report: Report) -> PreparedSource:
     """Find the source; download and convert it if needed. Returns it with a size forecast for each type.
 
     Raises UserError if there is no such source.
     """
-    request = SourceWanted(
+    request = SourceRequest(
         source=weights_of(job.source),
         types=list(job.types),
         imatrix=str(job.imatrix) if job.imatrix else None,
         converter=str(job.converter) if job.converter else None,
         trust_remote_code=job.trust_remote_code,
     )
-    return await _run_process("qtui.engines.processes.quantization_source", request, SourceFound, report, None)
+    return await _run_process("qtui.engines.processes.quantization_source", request, PreparedSource, report, None)
 
 
-async def quantize(job: QuantizationJob, source: SourceFound, report: Report) -> list[QuantizedType]:
+async def quantize(job: QuantizationJob, source: PreparedSource, report: Report) -> list[QuantizedType]:
     """Quantize the source to all types that are possible. Returns their outcomes in the order of `source.types`.
 
     Raises UserError if the disk has too little room.
@@ -111,7 +118,7 @@ def weights_of(source: str) -> str:
 
 
 async def _quantize_type(
-    job: QuantizationJob, source: SourceFound, forecast: TypeForecast, target: Path, report: Report
+    job: QuantizationJob, source: PreparedSource, forecast: TypeForecast, target: Path, report: Report
 ) -> QuantizedType:
     name = forecast.type
     if forecast.reason:
@@ -119,14 +126,16 @@ async def _quantize_type(
     try:
         if _keeps_existing(target, Path(source.path), force=job.force):
             return _check_existing(name, target, forecast)
-        request = TypeWanted(
+        request = QuantizationRequest(
             source.path, str(target), name, str(job.imatrix) if job.imatrix else None, threads=job.threads
         )
-        result = await _run_process("qtui.engines.processes.quantization_type", request, TypeMade, report, name)
+        result = await _run_process(
+            "qtui.engines.processes.quantization_type", request, QuantizationResult, report, name
+        )
     except UserError as error:
         return QuantizedType(name, reason=str(error))
     finally:
-        unfinished.clear(target)
+        unfinished.remove_abandoned(target)
     return QuantizedType(name, target, result.file_bytes, result.bits, result.fallback, result.seconds)
 
 

@@ -1,6 +1,6 @@
 """Answers: content-addressed by key, linked to the variant, task and sample that they answer.
 
-Same key, same row, never computed twice: an answer that another run already has is linked, not made again.
+Answers with the same key are one row: an answer that another run has already is linked, not computed again.
 """
 
 import sqlite3
@@ -21,7 +21,7 @@ KEYS_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Which place of a run an answer fills. `task_id` is the store's, not the position."""
+    """The place of an answer in a run. `task_id` is the row id in the store, not the task's position."""
 
     variant_id: int
     task_id: int
@@ -29,13 +29,13 @@ class Link:
 
 
 def commit(store: Store, link: Link, answer: Answer) -> int:
-    """Write one answer and its link, durable when this returns. The answer's id; an existing key keeps its first text."""
+    """Write one answer and its link, durable on return. Return the answer's id. An existing key keeps its first text."""
     with store.writing():
         return _put(store, link, answer)
 
 
 def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
-    """The same for many in one transaction, for imports. How many answers were new."""
+    """Write many answers with their links in one transaction, for imports. Return how many answers were new."""
     before = store.execute("SELECT count(*) FROM answer").fetchone()[0]
     with store.writing():
         for link, answer in pairs:
@@ -44,28 +44,28 @@ def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
 
 
 def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
-    """Link every place whose key the store has. `links` is index → (place, key); the indices that are now filled come back.
+    """Link every place whose key the store has. `links` is index → (place, key). Return the indices that now have an answer.
 
-    A place that holds an answer of another key (the weights changed since) is emptied: one variant never mixes two.
+    A link to an answer with another key (the weights changed since) is removed: one variant never mixes two.
     """
     keys = list({key for _, key in links.values()})
     planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
-    known: dict[str, int] = {}
+    ids: dict[str, int] = {}
     with store.writing():
         _unlink_outdated(store, planned)
         for start in range(0, len(keys), KEYS_PER_QUERY):
             part = keys[start : start + KEYS_PER_QUERY]
             rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
-            known |= {row["key"]: row["id"] for row in rows}
-        filled = {index for index, (_, key) in links.items() if key in known}
+            ids |= {row["key"]: row["id"] for row in rows}
+        filled = {index for index, (_, key) in links.items() if key in ids}
         for index in filled:
             link, key = links[index]
-            _link(store, link, known[key])
+            _link(store, link, ids[key])
     return filled
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
-    """Every answer of the runs in the order of `COLUMNS`: by run, variant, task, sample. `task` is 1-based."""
+    """Return every answer of the runs, with `COLUMNS`, by run, variant, task and sample. `task` is 1-based."""
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.role, variant.position,"
         " task.position, va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,"
@@ -79,7 +79,7 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 
 
 def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
-    """Every task of the runs in the order of `TASK_COLUMNS`."""
+    """Return every task of the runs, with `TASK_COLUMNS`, by run and position."""
     return store.execute(
         "SELECT run.experiment, task.position, task.input, task.reference, task.criteria FROM run"
         " JOIN task ON task.task_set_id = run.task_set_id"
@@ -89,8 +89,8 @@ def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ungraded:
-    """An answer that a judge has still to grade."""
+class PendingAnswer:
+    """An answer that a judge has not been asked about yet."""
 
     answer_id: int
     answer_key: str
@@ -101,9 +101,9 @@ class Ungraded:
     criteria: str
 
 
-def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[Ungraded]:
-    """Answers of a run without a grade row of this judge and take. An *ungraded* row counts as asked."""
-    found = store.execute(
+def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingAnswer]:
+    """Return the run's answers without a grade row of this judge and take. An *ungraded* row counts: the judge was asked."""
+    rows = store.execute(
         "SELECT DISTINCT answer.id, answer.key, task.id, answer.text, task.input, task.reference, task.criteria"
         " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
         " JOIN task ON task.id = va.task_id WHERE variant.run_id = ? AND NOT EXISTS"
@@ -112,19 +112,19 @@ def to_grade(store: Store, run_id: int, judge: str, fingerprint: str, take: int)
         " ORDER BY variant.position, task.position, va.sample",
         (run_id, judge, fingerprint, take),
     )
-    return [Ungraded(*row) for row in found]
+    return [PendingAnswer(*row) for row in rows]
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:
     for variant_id in {place[0] for place in planned}:
-        held = store.execute(
+        linked = store.execute(
             "SELECT va.task_id, va.sample, answer.key FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
             " WHERE va.variant_id = ?",
             (variant_id,),
         ).fetchall()
         outdated = [
             (variant_id, row["task_id"], row["sample"])
-            for row in held
+            for row in linked
             if planned.get((variant_id, row["task_id"], row["sample"])) != row["key"]
         ]
         store.executemany("DELETE FROM variant_answer WHERE variant_id = ? AND task_id = ? AND sample = ?", outdated)

@@ -1,9 +1,9 @@
-"""Attempts: the stretches in which a runner worked on a run. A run that broke off or was cancelled gets another when it is resumed.
+"""Attempts: the periods in which a runner worked on a run. Resuming an interrupted or cancelled run starts a new attempt.
 
-How long a run took is the sum of its attempts without their pauses: what lies between two of them, a night after a power cut say,
-is no work. A killed runner ends no attempt; its last heartbeat says until when it worked.
+The active time of a run is the sum of its attempts without pauses: it excludes the gap between two attempts, such as a night after
+a power cut. A killed runner does not close its attempt, which then ends at its last heartbeat.
 
-The statements are parts of the transactions of `runs` and `leases`, which call them.
+The statements run within transactions of `runs` and `leases`, which call them.
 """
 
 import os
@@ -18,7 +18,7 @@ INTERRUPTED = "interrupted"
 
 
 def begin(store: Store, run_id: int, now: float) -> None:
-    """This process works on the run from now on. What a killed runner left open is closed at its last heartbeat."""
+    """Open an attempt of this process. An attempt that a killed runner left open is closed at its last heartbeat."""
     store.execute(
         "UPDATE attempt SET ended = seen, outcome = ?, paused_since = NULL,"
         " paused_seconds = paused_seconds + max(0, seen - coalesce(paused_since, seen)) WHERE run_id = ? AND ended IS NULL",
@@ -30,8 +30,8 @@ def begin(store: Store, run_id: int, now: float) -> None:
     )
 
 
-def see(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
-    """The runner is alive. Where it gave no sign for so many seconds the machine was asleep, which counts as a pause."""
+def record_heartbeat(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
+    """Record that the runner is alive. A gap above `asleep_after` seconds means that the machine slept: it counts as a pause."""
     store.execute(
         "UPDATE attempt SET paused_seconds = paused_seconds"
         "  + CASE WHEN paused_since IS NULL AND ? - seen > ? THEN ? - seen ELSE 0 END,"
@@ -41,14 +41,15 @@ def see(store: Store, run_id: int, now: float, *, asleep_after: float) -> None:
 
 
 def pause(store: Store, run_id: int, now: float) -> None:
+    """Start a pause, unless one has started already."""
     store.execute(
         f"UPDATE attempt SET paused_since = coalesce(paused_since, ?) WHERE {_OF_THIS_PROCESS}",
         (now, *_this_process(run_id)),
     )
 
 
-def go_on(store: Store, run_id: int, now: float) -> float:
-    """The pause, if there is one, is over. Returns its seconds."""
+def resume(store: Store, run_id: int, now: float) -> float:
+    """End the pause, if there is one, and return its length in seconds."""
     row = store.execute(f"SELECT paused_since FROM attempt WHERE {_OF_THIS_PROCESS}", _this_process(run_id)).fetchone()
     if row is None or row["paused_since"] is None:
         return 0.0
@@ -61,17 +62,17 @@ def go_on(store: Store, run_id: int, now: float) -> float:
 
 
 def end(store: Store, run_id: int, outcome: str, now: float) -> None:
-    """This process is done with the run. A later attempt that found everything done already has an outcome of its own."""
-    go_on(store, run_id, now)
+    """Close the attempt of this process. If a later attempt is done without new results, the outcome is NOTHING_TO_DO."""
+    resume(store, run_id, now)
     store.execute(
         "UPDATE attempt SET ended = ?, seen = ?, outcome ="
-        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_MADE_SOMETHING} THEN ? ELSE ? END WHERE {_OF_THIS_PROCESS}",
+        f"  CASE WHEN ? = 'done' AND {_IS_LATER} AND NOT {_HAS_RESULTS} THEN ? ELSE ? END WHERE {_OF_THIS_PROCESS}",
         (now, now, outcome, NOTHING_TO_DO, outcome, *_this_process(run_id)),
     )
 
 
 def of_runs(store: Store, run_ids: Sequence[int] | None = None) -> dict[int, list[Attempt]]:
-    """The attempts of all runs (or of those named) by run, the oldest first."""
+    """Return the attempts of all runs (or of `run_ids`) by run, the oldest first."""
     where = "" if run_ids is None else f"WHERE run_id IN ({','.join('?' * len(run_ids))})"
     by_run: dict[int, list[Attempt]] = {}
     for row in store.execute(f"SELECT * FROM attempt {where} ORDER BY run_id, id", tuple(run_ids or ())):
@@ -80,11 +81,11 @@ def of_runs(store: Store, run_ids: Sequence[int] | None = None) -> dict[int, lis
 
 
 _OF_THIS_PROCESS = "run_id = ? AND host = ? AND pid = ? AND ended IS NULL"
-"""The attempt that this process has open."""
+"""Condition for the open attempt of this process."""
 
 _IS_LATER = "EXISTS (SELECT 1 FROM attempt AS other WHERE other.run_id = attempt.run_id AND other.id < attempt.id)"
 
-_MADE_SOMETHING = (
+_HAS_RESULTS = (
     "EXISTS (SELECT 1 FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
     "  LEFT JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
     "  WHERE variant.run_id = attempt.run_id AND (answer.created >= attempt.started OR grade.created >= attempt.started))"

@@ -1,10 +1,10 @@
 """Opening a store: permissions, journal mode, migrations.
 
 WAL lets the panes read while the runner writes, but its shared memory does not work across hosts: on a network file system
-(home folders on GPU boxes often are) a rollback journal is used instead.
+(common for home folders of GPU machines) a rollback journal is used instead.
 
-What only reads works where nothing can be written, too (a read-only disk, another user's store, a full disk): SQLite is told to
-write nothing, and if even that needs a file that is not there (the shared memory of WAL), that the store does not change.
+Reading also works where nothing can be written (a read-only disk, another user's store, a full disk): the store is then opened
+read-only, or as immutable if read-only access needs a file that is missing (the shared memory of WAL).
 """
 
 import contextlib
@@ -28,18 +28,18 @@ NETWORK_FILE_SYSTEMS = frozenset(
      "orangefs", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs")
 )  # fmt: skip
 JOURNALS = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a store; it gives them the rights of the store when it makes them."""
+"""Files that SQLite keeps beside a store; it creates them with the permissions of the store."""
 BUSY_SECONDS = 30.0
 BUSY_POLL_SECONDS = 0.02
 MEMORY_PAGE_CACHE_KIB = 8192
 
 
 class Store(sqlite3.Connection):
-    """A connection to a store. One per thread; rows come as `sqlite3.Row`. What SQLite refuses is raised as StoreError."""
+    """A connection to a store, one per thread, with rows as `sqlite3.Row`. Errors of SQLite are raised as StoreError."""
 
     path: Path
     frozen_at: tuple[int, int] | None = None
-    """Of a store that was opened as one that does not change: when it last had, and its size then."""
+    """Modification time and size at opening, for a store opened as immutable."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> StoreCursor:
         return self.cursor(StoreCursor).execute(sql, parameters)
@@ -49,9 +49,9 @@ class Store(sqlite3.Connection):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction that takes the write lock at once, so that what it reads cannot change before it writes.
+        """Run a transaction that takes the write lock at once, so that rows it reads cannot change before it writes.
 
-        Raises NoSpaceError on a full disk, and another StoreError where the store cannot be written; then nothing of it is done.
+        Raises NoSpaceError on a full disk, and another StoreError if the store cannot be written; it is then rolled back.
         """
         self.execute("BEGIN IMMEDIATE")
         try:
@@ -68,27 +68,27 @@ class Store(sqlite3.Connection):
             errors.raise_translated(error, self.path)
 
     def interrupt(self) -> None:
-        """End the statement that runs now in another thread; nothing where the store is closed already."""
+        """Stop the statement that another thread is running; do nothing if the store is closed."""
         with contextlib.suppress(sqlite3.ProgrammingError):
             super().interrupt()
 
     def changes_seen(self) -> tuple[int, int]:
-        """Differs from an earlier value exactly when any connection has changed the file since. Costs microseconds."""
+        """Return a value that changes exactly when any connection changes the file. Takes microseconds."""
         if self.frozen_at is not None:
             return self.frozen_at
         version = self.execute("PRAGMA data_version").fetchone()[0]
         return int(version), self.total_changes
 
     def is_outdated(self) -> bool:
-        """Whether a store that was taken for one that does not change did: it must be opened again, what it says may be wrong."""
+        """Return whether a store opened as immutable has changed: its rows may be wrong, and it must be opened again."""
         return self.frozen_at is not None and self.frozen_at != last_change(self.path)
 
     def journal_mode(self) -> str:
-        """`wal` or `delete`, as SQLite names it."""
+        """Return `wal` or `delete`, as SQLite names the mode."""
         return str(self.execute("PRAGMA journal_mode").fetchone()[0])
 
     def empty_journal(self) -> bool:
-        """Move the content of the write-ahead log into the store. Returns whether the log is empty now."""
+        """Move the content of the write-ahead log into the store. Return whether the log is empty now."""
         try:
             busy, *_ = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except StoreError:
@@ -97,10 +97,10 @@ class Store(sqlite3.Connection):
 
 
 def open_store(path: Path | None = None, *, create: bool = True, must_write: bool = True) -> Store:
-    """Open the store at `path` (default: `paths.default_store()`), making it 0600 and up to date.
+    """Open the store at `path` (default: `paths.default_store()`), set its mode to 0600 and migrate it.
 
-    Where it cannot be written, it is opened for reading alone if `must_write` is false. Raises StoreError where the file is missing
-    and `create` is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
+    If it cannot be written and `must_write` is false, it is opened read-only. Raises StoreError if the file is missing and `create`
+    is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
     """
     path = (path or paths.default_store()).expanduser().absolute()
     if not path.exists():
@@ -115,14 +115,14 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
         for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
             private_files.narrow(file)
     if _is_writable(path):
-        return _for_writing(path, must_write)
+        return _open_for_writing(path, must_write)
     if os.access(path, os.R_OK) and must_write:
         raise UnwritableError(path)
-    return _for_reading(path)
+    return _open_for_reading(path)
 
 
 def file_system(path: Path) -> str:
-    """The type of the file system that holds `path`, as the kernel names it; empty where it cannot be told."""
+    """Return the type of the file system that holds `path`, as the kernel names it; empty if unknown."""
     try:
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -142,38 +142,38 @@ def _create_private(path: Path) -> None:
         private_files.make_private(path)
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot make the store there: {error.strerror}. Name another with --store FILE."
+            f"{path}: cannot create the store: {error.strerror}. Name another with --store FILE."
         ) from error
 
 
 def _is_writable(path: Path) -> bool:
-    """The journal is a file beside the store, so the folder counts as well."""
+    """Return whether the store and its folder can be written: the journal is a file beside the store."""
     real = path.resolve()
     return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
 
 
-def _for_writing(path: Path, must_write: bool) -> Store:
+def _open_for_writing(path: Path, must_write: bool) -> Store:
     try:
-        return _prepare(path)
+        return _connect(path)
     except (NoSpaceError, UnwritableError):
         if must_write:
             raise
-        return _for_reading(path)
+        return _open_for_reading(path)
 
 
-def _for_reading(path: Path) -> Store:
+def _open_for_reading(path: Path) -> Store:
     try:
-        return _prepare(path, "mode=ro")
+        return _connect(path, "mode=ro")
     except StoreError as error:
         if not isinstance(error.__cause__, sqlite3.OperationalError):
             raise
         if _size(_wal(path)):
             raise StoreError(
-                f"{path}: its newest part is in {_wal(path).name}, which is of no use where nothing can be written. Copy both to a"
-                " folder of your own and name the copy with --store FILE."
+                f"{path}: its latest changes are in {_wal(path).name}, which can only be read where it can be written. Copy both"
+                " files to a folder of your own and open the copy with --store FILE."
             ) from None
         frozen_at = last_change(path)
-        store = _prepare(path, "immutable=1")
+        store = _connect(path, "immutable=1")
         store.frozen_at = frozen_at
         return store
 
@@ -188,16 +188,16 @@ def _size(path: Path) -> int:
 
 
 def last_change(path: Path) -> tuple[int, int]:
-    """Return when the store last changed, in ns, and its bytes with those of its newest part; (0, 0) where it is gone."""
+    """Return the store's modification time in ns and its bytes including the write-ahead log; (0, 0) if it is gone."""
     try:
-        known = path.stat()
+        status = path.stat()
     except OSError:
         return 0, 0
-    return known.st_mtime_ns, known.st_size + _size(_wal(path))
+    return status.st_mtime_ns, status.st_size + _size(_wal(path))
 
 
-def _prepare(path: Path, only: str = "") -> Store:
-    """A connection to a store of this schema, brought up to date unless `only` says how SQLite is to open it for reading alone."""
+def _connect(path: Path, only: str = "") -> Store:
+    """Return a connection to the store. It is migrated unless `only` has the parameter of the URI that opens it read-only."""
     try:
         store = sqlite3.connect(
             f"{path.resolve().as_uri()}?{only}" if only else path,
@@ -224,7 +224,7 @@ def _check(store: Store, *, read_only: bool) -> None:
     store.execute("PRAGMA foreign_keys = ON")
     store.execute("PRAGMA synchronous = NORMAL")
     store.execute(f"PRAGMA cache_size = -{MEMORY_PAGE_CACHE_KIB}")
-    # In this order: another process may make the store at this moment, and its tables and version come together.
+    # In this order: another process may be creating the store, and its tables and version appear together.
     has_tables = store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
     version = store.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
@@ -238,8 +238,8 @@ def _check(store: Store, *, read_only: bool) -> None:
         )
     if version < len(MIGRATIONS) and read_only:
         raise StoreError(
-            f"{path}: was made by an older qtui and would have to be brought up to date, but cannot be written. Copy it to a folder"
-            " of your own and name the copy with --store FILE."
+            f"{path}: was made by an older qtui and must be upgraded, but cannot be written. Copy it to a folder of your own"
+            " and open the copy with --store FILE."
         )
     if version < len(MIGRATIONS):
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
@@ -248,7 +248,7 @@ def _check(store: Store, *, read_only: bool) -> None:
 
 
 def _choose_journal(store: Store, journal: str) -> None:
-    """SQLite does not wait for a lock here as it does elsewhere: another process may make the same store at this moment."""
+    """Set the journal mode, retrying while another process creates the same store: SQLite does not wait for this lock."""
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -273,7 +273,7 @@ def _migrate(store: Store) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Single statements, since `executescript` would end the transaction."""
+    """Yield single statements, since `executescript` would end the transaction."""
     pending = ""
     for line in script.splitlines():
         pending += line + "\n"

@@ -1,4 +1,4 @@
-"""Statements on a store: what SQLite refuses is raised as an error of the store, whichever call meets it."""
+"""Statements on a store, with every error of SQLite raised as StoreError."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class _Connection(Protocol):
 
 
 class StoreCursor(sqlite3.Cursor):
-    """The rows of one statement. Raises StoreError where SQLite refuses the statement, or fails while it reads the rows."""
+    """The rows of one statement. Raises StoreError if SQLite rejects the statement or fails while reading the rows."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         try:
@@ -40,7 +40,7 @@ class StoreCursor(sqlite3.Cursor):
             errors.raise_translated(error, self._path)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a cursor returns itself, which reads row by row
-        """All rows are read at once, so that a loop over them cannot fail half-way."""
+        """Iterate over all rows, read at once, so that a loop over them cannot fail half-way."""
         return iter(self.fetchall())
 
     @property

@@ -1,7 +1,7 @@
-"""Divergences: a candidate against one answer of the baseline, token by token; content-addressed and linked as answers are.
+"""Divergences of a candidate on answers of the baseline, token by token; content-addressed and linked like answers.
 
-What counts for a pair is what was measured on the baseline's present answer with the weights that both variants have now, as far as
-the run knows them: after a run was made again with other weights, earlier figures are not shown for it.
+A divergence is current for a pair if it was measured on the baseline's current answer with the current weights of both variants, as
+far as the run knows them: after a run was repeated with other weights, it does not show earlier divergences.
 """
 
 import json
@@ -18,7 +18,7 @@ KEYS_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Ids of two variants of one model in one run. A baseline against itself is a pair too: the floor."""
+    """Ids of two variants of one model in one run. The baseline paired with itself gives the noise floor."""
 
     baseline_id: int
     candidate_id: int
@@ -40,7 +40,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class BaselineAnswer:
-    """An answer that the candidate is to be held against; `task` is the 1-based position."""
+    """A baseline answer on which the candidate is to be measured; `task` is the 1-based position."""
 
     answer_id: int
     place: Place
@@ -52,15 +52,15 @@ class BaselineAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the panes show of a measured answer: how many tokens it has, and where the candidate parts from it, if it does."""
+class MeasuredAnswer:
+    """What panes show of a measured answer: its number of tokens, and where the candidate diverges from it, if it does."""
 
     tokens: int
     parting: Parting | None
 
 
 def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
-    """The baseline's answers that this candidate has not been held against, by task and sample."""
+    """Return the baseline's answers on which this candidate has not been measured, by task and sample."""
     rows = store.execute(
         "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, answer.text, answer.finish_reason,"
         " answer.completion_tokens"
@@ -76,22 +76,22 @@ def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
 
 
 def link_known(store: Store, pair: Pair, keys: Mapping[Place, str]) -> set[Place]:
-    """Link every place whose key the store has; the places that are now filled come back."""
-    known: dict[str, int] = {}
-    wanted = list(set(keys.values()))
+    """Link every place whose key the store has. Return the places that now have a divergence."""
+    ids: dict[str, int] = {}
+    unique_keys = list(set(keys.values()))
     with store.writing():
-        for start in range(0, len(wanted), KEYS_PER_QUERY):
-            part = wanted[start : start + KEYS_PER_QUERY]
+        for start in range(0, len(unique_keys), KEYS_PER_QUERY):
+            part = unique_keys[start : start + KEYS_PER_QUERY]
             rows = store.execute(f"SELECT key, id FROM divergence WHERE key IN ({','.join('?' * len(part))})", part)
-            known |= {row["key"]: row["id"] for row in rows}
-        filled = {place for place, key in keys.items() if key in known}
+            ids |= {row["key"]: row["id"] for row in rows}
+        filled = {place for place, key in keys.items() if key in ids}
         for place in filled:
-            _link(store, pair, place, known[keys[place]])
+            _link(store, pair, place, ids[keys[place]])
     return filled
 
 
 def commit(store: Store, pair: Pair, answer: BaselineAnswer, weights: Weights, measured: AnswerDivergence) -> None:
-    """Write what was measured on one answer and its link, durable when this returns."""
+    """Write the divergence of one answer and its link, durable on return."""
     parting = json.dumps(asdict(measured.parting), ensure_ascii=False) if measured.parting else None
     with store.writing():
         store.execute(
@@ -105,7 +105,7 @@ def commit(store: Store, pair: Pair, answer: BaselineAnswer, weights: Weights, m
 
 
 def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
-    """(task, sample, kl, baseline_logp, candidate_logp, flags, parting) of what counts for the pair; `task` is 1-based."""
+    """Return the pair's current rows (task, sample, kl, baseline_logp, candidate_logp, flags, parting); `task` is 1-based."""
     return store.execute(
         _CURRENT.format(
             "task.position AS task, vd.sample, divergence.kl, divergence.baseline_logp, divergence.candidate_logp,"
@@ -116,8 +116,10 @@ def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def of_task(store: Store, run_id: int, *, model: str, baseline: str, candidate: str, task_id: int) -> dict[int, Known]:
-    """What was measured for a task, by sample number; nothing where nothing was."""
+def of_task(
+    store: Store, run_id: int, *, model: str, baseline: str, candidate: str, task_id: int
+) -> dict[int, MeasuredAnswer]:
+    """Return the measured answers to a task by sample number; empty if none was measured."""
     ids = dict(
         store.execute(
             "SELECT name, id FROM variant WHERE run_id = ? AND model = ? AND name IN (?, ?)",
@@ -126,15 +128,15 @@ def of_task(store: Store, run_id: int, *, model: str, baseline: str, candidate: 
     )
     if baseline not in ids or candidate not in ids:
         return {}
-    found = store.execute(
+    rows = store.execute(
         _CURRENT.format("vd.sample, divergence.tokens, divergence.parting") + " AND vd.task_id = :task",
         {**_ids(Pair(ids[baseline], ids[candidate])), "task": task_id},
     )
-    return {row["sample"]: Known(row["tokens"], parting(row["parting"])) for row in found}
+    return {row["sample"]: MeasuredAnswer(row["tokens"], parting(row["parting"])) for row in rows}
 
 
 def parting(text: str | None) -> Parting | None:
-    """From the column of that name."""
+    """Decode the column of that name."""
     if text is None:
         return None
     values = json.loads(text)
@@ -142,7 +144,7 @@ def parting(text: str | None) -> Parting | None:
     return Parting(values["token"], values["character"], *sides)
 
 
-# What counts for a pair: measured on the answer that the baseline has now, and with the weights that both sides have now.
+# The current divergences of a pair: measured on the baseline's current answer, with the current weights of both sides.
 _CURRENT = (
     "SELECT {} FROM variant_divergence vd JOIN divergence ON divergence.id = vd.divergence_id"
     " JOIN task ON task.id = vd.task_id"

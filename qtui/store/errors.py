@@ -1,4 +1,4 @@
-"""The errors that the store raises, one family: whoever catches `StoreError` catches all that SQLite and the disk can refuse.
+"""The errors that the store raises, all subclasses of `StoreError`, which so covers every failure of SQLite or the disk.
 
 Errors of SQLite that are defects of qtui (a wrong number of parameters, a closed connection) are not translated: they keep their
 type and their traceback.
@@ -11,13 +11,13 @@ from typing import NoReturn
 from qtui.errors import UserError
 
 _CANNOT_GROW = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE)
-"""A quota or a limit on file sizes, among rarer things: SQLite has a code of its own only for a full disk."""
+"""Result codes of a file that cannot grow (a quota, a file size limit): SQLite has a special code only for a full disk."""
 _PRIMARY = 0xFF
 """The bits of a result code without its extension."""
 _DAMAGE = {
     sqlite3.SQLITE_NOTADB: "is not a store (not an SQLite file). Name another with --store FILE.",
     sqlite3.SQLITE_CORRUPT: (
-        "is damaged. Copy it aside and try `sqlite3 FILE .recover`; a new store is made with --store OTHER."
+        "is damaged. Make a copy and try `sqlite3 FILE .recover`, or start a new store with --store OTHER."
     ),
 }
 _DEFECTS = (
@@ -33,21 +33,21 @@ class StoreError(UserError):
 
 
 class NoSpaceError(StoreError):
-    """A file could not grow. What was there before is whole, so the same command resumes once there is room."""
+    """A file could not grow. Earlier content is intact, so the same command resumes once there is space."""
 
     def __init__(self, path: Path, how: str = "no space left") -> None:
         super().__init__(
-            f"{how} on {path.parent} (for {path.name}): free some and run the same command again; what is done is kept"
+            f"{how} on {path.parent} (for {path.name}): free some space and run the same command again; finished work is kept"
         )
 
 
 class UnwritableError(StoreError):
-    """The store can be read and not written: its permissions, or those of its folder or disk."""
+    """The store can be read but not written, because of its permissions or those of its folder or disk."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path}: can be read but not written (its permissions, or those of its folder or disk). To go on with it,"
-            " copy it to a folder of your own and name the copy with --store FILE."
+            f"{path}: can be read but not written (check the permissions of the file, its folder and its disk). To continue with"
+            " it, copy it to a folder of your own and open the copy with --store FILE."
         )
 
 
@@ -56,7 +56,7 @@ class StoreBusyError(StoreError):
 
 
 class StoreConflictError(StoreError):
-    """A change contradicts the rows that are there: another process deleted what it refers to, or qtui has a defect."""
+    """A change contradicts existing rows: another process deleted a row it refers to, or qtui has a defect."""
 
 
 class LeaseHeldError(StoreError):
@@ -67,7 +67,7 @@ class LeaseHeldError(StoreError):
 
 
 def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
-    """Raise the store's error for an error of SQLite; the error itself where it is a defect of qtui."""
+    """Raise the StoreError for an error of SQLite, or the error itself if it is a defect of qtui."""
     translated = translate(error, path)
     if translated is None:
         raise error
@@ -75,7 +75,7 @@ def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
 
 
 def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
-    """Return the store's error for an error of SQLite, or None where that is a defect of qtui."""
+    """Return the StoreError for an error of SQLite, or None if that error is a defect of qtui."""
     if isinstance(error, _DEFECTS):
         return None
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
@@ -83,7 +83,7 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
     if primary == sqlite3.SQLITE_FULL:
         return NoSpaceError(path)
     if code in _CANNOT_GROW:
-        return NoSpaceError(path, "no more can be written (a quota, a limit on file sizes, or the disk itself)")
+        return NoSpaceError(path, "cannot write more data (a quota, a file size limit, or a disk error)")
     if primary == sqlite3.SQLITE_READONLY:
         return UnwritableError(path)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

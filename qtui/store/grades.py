@@ -1,4 +1,4 @@
-"""Grades: one judge's 1–5 for one answer to one task and one take, or *ungraded* (NULL) where no reply could be read.
+"""Grades: one judge's 1–5 for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
 
 Which grade of an answer, a judge and a take is *current* in a run is decided here and nowhere else, by `_is_current`: a person's
 grade, and that of a current judge of the run (see `judges.current`). `rows` (scores, exports, commands) and `of_answers` (panes,
@@ -41,12 +41,12 @@ class Place:
 
 
 def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int) -> str:
-    """What decides a grade: the answer, the task it is held against, the judge with its settings, the take."""
+    """Return the key of a grade: the hash of the answer, the task it is graded for, the judge with its settings, and the take."""
     return content_hash("grade", answer_key, task_hash, judge, fingerprint, take)
 
 
 def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
-    """Write grades, durable when this returns. A readable grade replaces an earlier *ungraded*; nothing replaces a grade."""
+    """Write grades, durable on return. A grade replaces an earlier *ungraded* row; nothing replaces a grade."""
     with store.writing():
         for place, grade in graded:
             store.execute(
@@ -60,20 +60,20 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 
 
 def commit_human(store: Store, place: Place, grade: int | None, comment: str = "") -> None:
-    """A person's own grade: given again it replaces the earlier one, None takes it back."""
-    own = content_hash("human", place.answer_id, place.task_id)
+    """Write a person's grade, replacing the earlier one; None removes it."""
+    grade_key = content_hash("human", place.answer_id, place.task_id)
     with store.writing():
-        store.execute("DELETE FROM grade WHERE key = ?", (own,))
+        store.execute("DELETE FROM grade WHERE key = ?", (grade_key,))
         if grade is not None:
             store.execute(
                 "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, created)"
                 " VALUES (?,?,?,?,'',1,?,?,?)",
-                (own, place.answer_id, place.task_id, HUMAN, grade, comment, time.time()),
+                (grade_key, place.answer_id, place.task_id, HUMAN, grade, comment, time.time()),
             )
 
 
 def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
-    """The places of a run's answers, by the answer's key and the 1-based task."""
+    """Return the places of a run's answers by the answer's key and the 1-based task."""
     rows = store.execute(
         "SELECT answer.key, answer.id AS answer_id, task.id AS task_id, task.position FROM variant"
         " JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
@@ -84,17 +84,17 @@ def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
 
 
 def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
-    """The grades that the store has under these keys; None is *ungraded*, a key that is not there is left out."""
-    known: dict[str, int | None] = {}
+    """Return the grades that the store has for these keys; None is *ungraded*, missing keys are left out."""
+    values: dict[str, int | None] = {}
     for start in range(0, len(keys), KEYS_PER_QUERY):
         part = keys[start : start + KEYS_PER_QUERY]
-        found = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
-        known |= {row["key"]: row["grade"] for row in found}
-    return known
+        rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
+        values |= {row["key"]: row["grade"] for row in rows}
+    return values
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
-    """The current grades of the runs' answers, in the order of `COLUMNS`."""
+    """Return the current grades of the runs' answers, with `COLUMNS`."""
     is_current, values = _is_current(store, run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
@@ -109,7 +109,7 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 
 
 def of_answers(store: Store, run_id: int, task_id: int, answer_ids: Collection[int]) -> list[sqlite3.Row]:
-    """The run's current grades of answers to one task, as (answer_id, judge, take, grade, reason), by judge and take."""
+    """Return the run's current grades of answers to one task, as (answer_id, judge, take, grade, reason), by judge and take."""
     is_current, values = _is_current(store, [run_id])
     return store.execute(
         "SELECT grade.answer_id, grade.judge, grade.take, grade.grade, grade.reason FROM grade"
@@ -121,9 +121,9 @@ def of_answers(store: Store, run_id: int, task_id: int, answer_ids: Collection[i
 
 
 def _is_current(store: Store, run_ids: Sequence[int]) -> tuple[str, tuple[Any, ...]]:
-    """SQL that says whether a row of `grade` is current in the run `{run}`, one of these runs, and the values of its parameters.
+    """Return an SQL condition for a row of `grade` that is current in the run `{run}`, one of these runs, and its parameters.
 
-    The fingerprints are part of the statement, so that a list over all answers looks no judge up for every row.
+    The fingerprints are part of the statement, so that a list over all answers does not look up a judge for every row.
     """
     current = judges.current(store, run_ids)
     scales = f"VALUES {','.join(['(?,?,?)'] * len(current))}" if current else "SELECT 0, '', '' WHERE 0"

@@ -1,7 +1,7 @@
-"""The judges of a run as the store has them: which are current, how far they are, adding and removing one.
+"""The judges of a run in the store: which are current, their progress, adding and removing one.
 
-Grades belong to answers, not to runs: a judge that is taken from a run leaves its grades in the store, where no run shows them. The
-same judge, asked again, finds them.
+Grades belong to answers, not to runs: a judge that is removed from a run leaves its grades in the store, where no run shows them.
+Adding the same judge again reuses them.
 """
 
 import json
@@ -30,7 +30,7 @@ class StoredJudge:
 
 
 def of_run(store: Store, run_id: int) -> list[StoredJudge]:
-    """In the order in which they came."""
+    """Return the judges of a run, the oldest first."""
     rows = store.execute(
         "SELECT id, run_id, label, takes, fingerprint, settings, state, reason FROM judge WHERE run_id = ? ORDER BY id",
         (run_id,),
@@ -39,10 +39,10 @@ def of_run(store: Store, run_id: int) -> list[StoredJudge]:
 
 
 def current(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
-    """The judges whose grades are current in the runs, one of each label.
+    """Return the judges whose grades are current in the runs, one per label.
 
-    A judge whose settings changed (another prompt, say) has several fingerprints under one label, and each is a scale of its own:
-    only the newest is current. One that failed without a single grade has no scale and leaves the one before it current.
+    A judge whose settings changed (another prompt, say) has several fingerprints under one label. Their grades are not on the same
+    scale, so only the newest is current. If that failed without a single grade, the one before it stays current.
     """
     newest: dict[tuple[int, str], StoredJudge] = {}
     for judge in (judge for run_id in run_ids for judge in of_run(store, run_id)):
@@ -53,9 +53,9 @@ def current(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
 
 
 def put(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
-    """Give the run a judge. One that it has gets these settings and the greater number of takes, and keeps its state.
+    """Add a judge to the run. An existing one gets these settings and the greater number of takes, and keeps its state.
 
-    Where a person had added the same judge to the run, it is the experiment's from now on. Part of the caller's transaction.
+    A judge that a person had added becomes one of the experiment. Part of the caller's transaction.
     """
     store.execute(
         "INSERT INTO judge (run_id, label, fingerprint, takes, settings) VALUES (?,?,?,?,?)"
@@ -66,7 +66,7 @@ def put(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, 
 
 
 def ask(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
-    """As `put`; the judge waits to be asked and is the newest of its label. Part of the caller's transaction."""
+    """Add a judge as `put` does, set it waiting and make it the newest of its label. Part of the caller's transaction."""
     put(store, run_id, label, fingerprint, takes=takes, settings=settings)
     store.execute(
         "UPDATE judge SET state = 'waiting', reason = '' WHERE run_id = ? AND label = ? AND fingerprint = ?",
@@ -76,10 +76,10 @@ def ask(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, 
 
 
 def make_newest(store: Store, run_id: int, label: str, fingerprint: str, *, before_added: bool = True) -> None:
-    """Put the judge after the others of its label: settings that are used again are current again.
+    """Make the judge the newest of its label, so that reused settings are current again.
 
-    `before_added` false leaves it where it is if a person added a newer one. No runner may be at work on the run: it knows the
-    judge by its id. Part of the caller's transaction.
+    If `before_added` is false, a newer judge that a person added stays the newest. No runner may be working on the run, because it
+    refers to the judge by its id, which changes. Part of the caller's transaction.
     """
     row = store.execute(
         "SELECT own.id, count(newer.id) AS newer, coalesce(sum(json_extract(newer.settings, ?)), 0) AS added FROM judge own"
@@ -92,22 +92,22 @@ def make_newest(store: Store, run_id: int, label: str, fingerprint: str, *, befo
 
 
 def count_grades(store: Store, judge: StoredJudge) -> int:
-    """How many grades of the judge the run's answers have, *ungraded* left out."""
+    """Return how many grades of the judge the run's answers have, without *ungraded*."""
     return int(store.execute(f"SELECT count(*) {_GRADES_OF_JUDGE}", _values(judge)).fetchone()[0])
 
 
 def has_graded(store: Store, judge: StoredJudge) -> bool:
-    """Whether the judge has given the run's answers a single grade, which *ungraded* is not."""
+    """Return whether the run's answers have any grade of the judge; *ungraded* is none."""
     return store.execute(f"SELECT 1 {_GRADES_OF_JUDGE} LIMIT 1", _values(judge)).fetchone() is not None
 
 
 def remove(store: Store, judges: Sequence[StoredJudge]) -> None:
-    """Take judges from their runs. Part of the caller's transaction."""
+    """Remove judges from their runs. Part of the caller's transaction."""
     store.executemany("DELETE FROM judge WHERE id = ?", [(judge.id,) for judge in judges])
 
 
 def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[JudgeProgress]]:
-    """How far every judge is, by run (None is all runs); earlier settings of a judge have an entry of their own."""
+    """Return the progress of every judge by run (None is all runs); each fingerprint of a judge has its own entry."""
     where = "" if run_ids is None else f"WHERE judge.run_id IN ({','.join('?' * len(run_ids))})"
     rows = store.execute(
         "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"

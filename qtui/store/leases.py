@@ -1,7 +1,7 @@
-"""Who is running a run: host, process, heartbeat. Two runners never do the same work, and a dead one is recognised.
+"""Leases: which process runs a run (host, pid, heartbeat), so that two runners never do the same work and a dead one is noticed.
 
-On the same host the process table decides at once (pid and its start time: a reused pid is another process). From another host
-only the heartbeat can be seen.
+On the same host the process table decides at once (pid and start time, because pids are reused). On another host only the heartbeat
+can be checked.
 """
 
 import json
@@ -32,42 +32,43 @@ class Holder:
 
 
 def holder(store: Store, run_id: int) -> Holder | None:
-    """Who holds the lease now, or None if nobody alive does."""
+    """Return the living process that holds the lease, or None."""
     row = store.execute("SELECT * FROM lease WHERE run_id = ?", (run_id,)).fetchone()
     if row and is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
         return Holder(row["host"], row["pid"])
     return None
 
 
-def take(store: Store, run_id: int, ends: Sequence[str] = (), ends_at: float | None = None) -> None:
-    """Make this process the runner of the run. Raises LeaseHeldError if another one alive is.
+def take(store: Store, run_id: int, endings: Sequence[str] = (), ends_at: float | None = None) -> None:
+    """Make this process the runner of the run. Raises LeaseHeldError if another living process is.
 
-    `ends` says what ends this process although nobody cancels it, as in `RunSummary`, and `ends_at` when at the latest.
+    `endings` are the events that will end this process, as in `RunSummary.ends`, and `ends_at` is the latest time of that.
     """
     with store.writing():
-        now = holder(store, run_id)
-        if now and (now.host, now.pid) != (socket.gethostname(), os.getpid()):
-            raise LeaseHeldError(run_id, str(now))
+        present = holder(store, run_id)
+        if present and (present.host, present.pid) != (socket.gethostname(), os.getpid()):
+            raise LeaseHeldError(run_id, str(present))
         store.execute(
             "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat, ends, ends_at) VALUES (?,?,?,?,?,?,?)",
             (run_id, socket.gethostname(), os.getpid(), psutil.Process().create_time(), time.time(),
-             json.dumps(list(ends), ensure_ascii=False), ends_at),
+             json.dumps(list(endings), ensure_ascii=False), ends_at),
         )  # fmt: skip
 
 
 def beat(store: Store, run_id: int) -> bool:
-    """Say that this process is alive. False if the lease is no longer its own (another host took it for dead)."""
+    """Record that this process is alive. Return False if another host took over the lease because it seemed dead."""
     now = time.time()
     with store.writing():
         cursor = store.execute(
             "UPDATE lease SET heartbeat = ? WHERE run_id = ? AND host = ? AND pid = ?",
             (now, run_id, socket.gethostname(), os.getpid()),
         )
-        attempts.see(store, run_id, now, asleep_after=STALE_SECONDS)
+        attempts.record_heartbeat(store, run_id, now, asleep_after=STALE_SECONDS)
     return cursor.rowcount == 1
 
 
 def release(store: Store, run_id: int) -> None:
+    """Give up the lease if this process holds it."""
     with store.writing():
         store.execute(
             "DELETE FROM lease WHERE run_id = ? AND host = ? AND pid = ?",
@@ -76,6 +77,7 @@ def release(store: Store, run_id: int) -> None:
 
 
 def is_held(host: str, pid: int, pid_started: float, heartbeat: float) -> bool:
+    """Return whether the process with this pid and start time is alive, or its heartbeat recent if it is on another host."""
     if host != socket.gethostname():
         return time.time() - heartbeat < STALE_SECONDS
     try:

@@ -12,17 +12,17 @@ class Note:
 
 
 def of_model(store: Store, run_id: int, model: str) -> dict[int, Note]:
-    """Notes by 1-based task position."""
-    found = store.execute(
+    """Return the notes by 1-based task position."""
+    rows = store.execute(
         "SELECT task.position, note.starred, note.comment FROM note JOIN task ON task.id = note.task_id"
         " WHERE note.run_id = ? AND note.model = ?",
         (run_id, model),
     )
-    return {row["position"]: Note(bool(row["starred"]), row["comment"]) for row in found}
+    return {row["position"]: Note(bool(row["starred"]), row["comment"]) for row in rows}
 
 
 def put(store: Store, run_id: int, model: str, task: int, note: Note) -> None:
-    """`task` is the 1-based position. An empty note is removed."""
+    """Write the note on a task (its 1-based position). An empty note is removed."""
     with store.writing():
         where = (run_id, model, run_id, task)
         task_id = "(SELECT task.id FROM task JOIN run USING (task_set_id) WHERE run.id = ? AND task.position = ?)"

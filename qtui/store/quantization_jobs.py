@@ -1,7 +1,7 @@
-"""GGUF files that were made or measured on a machine, and the work that is going on at it, so that the Models pane can show both.
+"""Quantization jobs and the GGUF files that they created or benchmarked on a machine, for the Models pane.
 
-Not part of any run: a file is a model's, and how fast it is is the machine's. Work that is said to be running is believed while its
-process lives.
+Both are independent of runs: a file belongs to a model, and its speed to the machine. A running job counts as interrupted once its
+process is dead.
 """
 
 import json
@@ -22,13 +22,13 @@ from qtui.store.leases import is_held
 Kind = Literal["quantize", "bench"]
 State = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
-KEPT = 50
-"""Pieces of work that are remembered."""
+MAX_JOBS = 50
+"""Number of jobs that the store keeps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """A piece of work. `fraction` is 0 to 1 of the present phase, None where nobody knows; times are seconds since the epoch."""
+class QuantizationJob:
+    """A job. `fraction` is 0 to 1 of the current phase, None if unknown; times are seconds since the epoch."""
 
     id: int
     kind: Kind
@@ -44,8 +44,8 @@ class Making:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFile:
-    """A GGUF file of one type. `facts` as quantizing and measuring put them: file_bytes, bits, prompt_speed, …"""
+class GgufFile:
+    """A GGUF file of one type. `facts` are those of quantization and benchmark: file_bytes, bits, prompt_speed, …"""
 
     model: str
     type: str
@@ -56,7 +56,7 @@ class MadeFile:
 
 
 def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
-    """Say that this process works on it. Returns the id for `report` and `end`."""
+    """Record a job of this process. Return its id for `report` and `end`."""
     now = time.time()
     with store.writing():
         cursor = store.execute(
@@ -64,29 +64,31 @@ def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
             (kind, model, json.dumps(list(types)), socket.gethostname(), os.getpid(),
              psutil.Process().create_time(), now, now),
         )  # fmt: skip
-        store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (KEPT,))
+        store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (MAX_JOBS,))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def report(store: Store, making_id: int, phase: str, fraction: float | None) -> None:
+def report(store: Store, job_id: int, phase: str, fraction: float | None) -> None:
+    """Record the phase of a job and its fraction, which is also a heartbeat."""
     with store.writing():
         store.execute(
             "UPDATE making SET phase = ?, fraction = ?, heartbeat = ? WHERE id = ?",
-            (phase, fraction, time.time(), making_id),
+            (phase, fraction, time.time(), job_id),
         )
 
 
-def end(store: Store, making_id: int, state: State, reason: str = "") -> None:
+def end(store: Store, job_id: int, state: State, reason: str = "") -> None:
+    """Record the final state of a job."""
     with store.writing():
         store.execute(
             "UPDATE making SET state = ?, reason = ?, phase = '', fraction = NULL, heartbeat = ? WHERE id = ?",
-            (state, reason, time.time(), making_id),
+            (state, reason, time.time(), job_id),
         )
 
 
 def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any]) -> None:
-    """Facts of a file, added to those that are known; they replace those of the same names."""
+    """Add facts of a file; they replace earlier ones of the same names."""
     with store.writing():
         store.execute(
             "INSERT INTO made (model, type, host, path, facts, changed) VALUES (?,?,?,?,?,?)"
@@ -96,24 +98,24 @@ def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any])
         )
 
 
-def files(store: Store) -> list[MadeFile]:
-    """All files, those of one model together, the largest first."""
+def files(store: Store) -> list[GgufFile]:
+    """Return all files by model, the largest first."""
     rows = store.execute("SELECT * FROM made ORDER BY model, json_extract(facts, '$.file_bytes') DESC, type")
     return [
-        MadeFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
+        GgufFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
     ]
 
 
-def work(store: Store) -> list[Making]:
-    """What is going on or was, the newest first."""
-    return [_making(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
+def jobs(store: Store) -> list[QuantizationJob]:
+    """Return all jobs, running and ended, the newest first."""
+    return [_job(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
 
 
-def _making(row: sqlite3.Row) -> Making:
+def _job(row: sqlite3.Row) -> QuantizationJob:
     state = row["state"]
     if state == "running" and not is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
         state = "interrupted"
-    return Making(
+    return QuantizationJob(
         id=row["id"],
         kind=row["kind"],
         model=row["model"],

@@ -1,6 +1,6 @@
-"""Room that a runner keeps for its last words: on a full disk a run could not even write down why it ended.
+"""Disk space that a runner reserves to record the end of a run: a full disk would prevent even that.
 
-The room belongs to a file without a name, so that nothing is left behind whatever becomes of the process.
+The space belongs to an unnamed file, so that nothing is left behind however the process ends.
 """
 
 import os
@@ -12,13 +12,13 @@ from qtui.errors import NO_SPACE
 from qtui.store.errors import NoSpaceError
 
 ROOM_BYTES = 256 * 1024
-"""Some dozens of pages of the store; its last words take about ten, and as many in its journal."""
+"""Some dozens of pages of the store; recording the end takes about ten, and as many in the journal."""
 
 
 class Reserve:
-    """Use as a context: room on the disk of the file at `path`, until `give_back` or the end of the context.
+    """A context that reserves space on the disk of the file at `path` until `give_back` or its end.
 
-    Raises NoSpaceError where there is too little to begin with.
+    Raises NoSpaceError if there is too little at the start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,13 +33,14 @@ class Reserve:
             self.give_back()
             if error.errno in NO_SPACE:
                 raise NoSpaceError(self._path) from error
-            # Some file systems promise no room: there a run does without.
+            # Some file systems cannot reserve space: a run does without it there.
         return self
 
     def __exit__(self, *_: object) -> None:
         self.give_back()
 
     def give_back(self) -> None:
+        """Free the space; do nothing if it is free already."""
         if self._file is not None:
             self._file.close()
             self._file = None

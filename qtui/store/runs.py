@@ -1,7 +1,7 @@
-"""Runs, their variants and judges: making them, what they are doing now, and summaries for the panes.
+"""Runs, their variants and judges: adding them, changing their state, and summaries for the panes.
 
-A run is found again by its experiment's name and its plan (the hash of everything the experiment resolved to), so the same
-command after a crash goes on with the same run, and a changed experiment is a new one.
+A run is identified by its experiment's name and its plan (the hash of everything the experiment resolved to), so the same command
+after a crash resumes the same run, and a changed experiment is a new run.
 """
 
 import json
@@ -31,7 +31,7 @@ class NewVariant:
     expected: int
     conditions: dict[str, Any]
     role: Role | None = None
-    """None is baseline or candidate, as `is_baseline` says."""
+    """None means baseline or candidate, depending on `is_baseline`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class NewRun:
 
 
 def add(store: Store, new: NewRun) -> int:
-    """The id of the run of this plan: the one that exists (its judges brought up to date), or a new one."""
+    """Return the id of the run of this plan: the existing run (with its judges updated), or a new one."""
     with store.writing():
         task_set_id = _add_task_set(store, new.task_set)
         row = store.execute(
@@ -81,14 +81,14 @@ def add(store: Store, new: NewRun) -> int:
 
 
 def exists(store: Store, experiment: str, plan: str) -> bool:
-    """Whether the store has a run of this plan."""
+    """Return whether the store has a run of this plan."""
     return (
         store.execute("SELECT 1 FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone() is not None
     )
 
 
 def begin(store: Store, run_id: int) -> None:
-    """The runner has the lease and starts (again): what an earlier attempt left half said is cleared."""
+    """Start an attempt of the runner that holds the lease. Clears state left by an interrupted attempt."""
     now = time.time()
     with store.writing():
         store.execute(
@@ -105,7 +105,7 @@ def begin(store: Store, run_id: int) -> None:
 
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
-    """A run that has ended has nothing under way: what still was is cancelled with it."""
+    """Set the state of a run. When it ends, its unfinished variants and judges are cancelled with it."""
     now = time.time()
     ended = now if state in ("done", "failed", "cancelled") else None
     with store.writing():
@@ -113,7 +113,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
         if state == "paused":
             attempts.pause(store, run_id, now)
         elif state == "running":
-            _leave_out(store, run_id, attempts.go_on(store, run_id, now))
+            _exclude_pause(store, run_id, attempts.resume(store, run_id, now))
         if ended:
             attempts.end(store, run_id, state, ended)
             store.execute(
@@ -124,8 +124,8 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
             store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
 
 
-def _leave_out(store: Store, run_id: int, pause: float) -> None:
-    """The time left is reckoned from when a variant began to answer: a pause since then is no part of that."""
+def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
+    """Move the start of answering by the length of the pause, because the remaining time is estimated from it."""
     if pause > 0:
         store.execute(
             "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
@@ -134,24 +134,26 @@ def _leave_out(store: Store, run_id: int, pause: float) -> None:
         )
 
 
-def request(store: Store, run_id: int, what: str) -> None:
-    """Ask the runner of a run to `cancel`, to `pause`, or ('') to go on. The runner looks about twice a second."""
+def request(store: Store, run_id: int, command: str) -> None:
+    """Ask the runner of a run to `cancel`, to `pause`, or to resume (empty). The runner checks about twice a second."""
     with store.writing():
-        store.execute("UPDATE run SET request = ? WHERE id = ?", (what, run_id))
+        store.execute("UPDATE run SET request = ? WHERE id = ?", (command, run_id))
 
 
 def allow_cpu(store: Store, run_id: int) -> None:
-    """Remember that the user accepts the CPU for this run where a GPU is there and cannot be used."""
+    """Record that the user accepts the CPU for this run although the machine has a GPU that cannot be used."""
     with store.writing():
         store.execute("UPDATE run SET allows_cpu = 1 WHERE id = ?", (run_id,))
 
 
 def allows_cpu(store: Store, run_id: int) -> bool:
+    """Return whether the user accepts the CPU for this run: see `allow_cpu`."""
     row = store.execute("SELECT allows_cpu FROM run WHERE id = ?", (run_id,)).fetchone()
     return bool(row and row["allows_cpu"])
 
 
 def requested(store: Store, run_id: int) -> str:
+    """Return the pending request of a run: see `request`."""
     row = store.execute("SELECT request FROM run WHERE id = ?", (run_id,)).fetchone()
     return str(row["request"]) if row else ""
 
@@ -167,9 +169,9 @@ def set_variant(
     cleared: Sequence[str] = (),
     conditions: dict[str, Any] | None = None,
 ) -> None:
-    """Change what is given and leave the rest. `facts` and `conditions` are merged into what is there.
+    """Change the fields that are not None. `facts` and `conditions` are merged into the existing ones.
 
-    `cleared` are names of facts that are no longer so.
+    `cleared` are names of facts to remove.
     """
     patch = {**dict.fromkeys(cleared), **(facts.values() if facts else {})}
     with store.writing():
@@ -181,12 +183,13 @@ def set_variant(
 
 
 def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
+    """Set the state of a judge."""
     with store.writing():
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
 
 
 def forget_failure(store: Store, run_id: int, failure: str) -> None:
-    """Take one of the reasons from a failed run; without any other the run is done. Part of the caller's transaction."""
+    """Remove one of the reasons of a failed run; without another reason the run is done. Part of the caller's transaction."""
     row = store.execute("SELECT state, reason FROM run WHERE id = ?", (run_id,)).fetchone()
     if row["state"] != "failed":
         return
@@ -200,13 +203,13 @@ def forget_failure(store: Store, run_id: int, failure: str) -> None:
 
 
 def delete(store: Store, run_id: int) -> None:
-    """Forget a run. Its answers and grades stay, by their keys, until nothing refers to them and `answers.sweep` is called."""
+    """Delete a run. Its answers and grades stay in the store under their keys."""
     with store.writing():
         store.execute("DELETE FROM run WHERE id = ?", (run_id,))
 
 
 def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummary]:
-    """All runs (or those named), the newest first."""
+    """Return all runs (or those of `run_ids`), the newest first."""
     where, values = _among("run.id", run_ids)
     rows = store.execute(
         "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
@@ -225,7 +228,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             source=row["source"],
             origin=row["origin"],
             state=state,
-            reason=url_secrets.mask(row["reason"])  # an older qtui named addresses with their passwords
+            reason=url_secrets.mask(row["reason"])  # an older qtui stored addresses with their passwords
             or (_why_interrupted(row["id"]) if state == "interrupted" else ""),
             task_set=row["task_set"],
             tasks=row["tasks"],
@@ -243,7 +246,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
 
 
 def states(store: Store) -> list[tuple[int, str]]:
-    """(id, state as it was written) of every run, in the order of `summaries`: cheap enough to ask at every change."""
+    """Return (id, stored state) of every run, in the order of `summaries`; cheap enough to call at every change."""
     rows = store.execute("SELECT id, state FROM run ORDER BY created DESC, id DESC")
     return [(int(row["id"]), str(row["state"])) for row in rows]
 
@@ -254,7 +257,7 @@ def count(store: Store) -> int:
 
 
 def latest_of_each_experiment(store: Store, experiment: str | None = None) -> list[int]:
-    """The newest run of every experiment (or of the one named): what scores and lengths are about unless told otherwise."""
+    """Return the newest run of every experiment (or of `experiment`): the default runs of scores and lengths."""
     rows = store.execute(
         "SELECT id, experiment FROM run WHERE ? IS NULL OR experiment = ? ORDER BY created, id",
         (experiment, experiment),
@@ -264,12 +267,12 @@ def latest_of_each_experiment(store: Store, experiment: str | None = None) -> li
 
 
 def definition(store: Store, run_id: int) -> str:
-    """The experiment's TOML as it was when the run was made."""
+    """Return the experiment's TOML as of the creation of the run."""
     return str(store.execute("SELECT definition FROM run WHERE id = ?", (run_id,)).fetchone()["definition"])
 
 
 def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
-    """(id, task) of the run's task set, in its order."""
+    """Return (id, task) of the run's task set, in order."""
     rows = store.execute(
         "SELECT task.* FROM task JOIN run ON run.task_set_id = task.task_set_id WHERE run.id = ? ORDER BY position",
         (run_id,),
@@ -278,7 +281,7 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
 
 
 def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:
-    """Rows (experiment, model, variant, engine, conditions JSON, facts JSON) for the guards of the analysis."""
+    """Return rows (experiment, model, variant, engine, conditions JSON, facts JSON) for the guards of the analysis."""
     where, values = _among("run.id", run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
@@ -289,10 +292,10 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
 
 
 def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
-    """What is known of how a variant was asked: prompt (a hash), sampling (JSON), task_set (a hash), each maybe `unknown`."""
+    """Return the conditions of a variant: prompt (a hash), sampling (JSON), task_set (a hash), each possibly `unknown`."""
     row = store.execute("SELECT conditions FROM variant WHERE id = ?", (variant_id,)).fetchone()
-    found: dict[str, Any] = json.loads(row["conditions"])
-    return found
+    values: dict[str, Any] = json.loads(row["conditions"])
+    return values
 
 
 def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
@@ -335,9 +338,9 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
         " GROUP BY variant.id ORDER BY variant.run_id, variant.position",
         values,
     )
-    found: dict[int, list[VariantProgress]] = {}
+    by_run: dict[int, list[VariantProgress]] = {}
     for row in rows:
-        found.setdefault(row["run_id"], []).append(
+        by_run.setdefault(row["run_id"], []).append(
             VariantProgress(
                 id=row["id"],
                 run_id=row["run_id"],
@@ -361,20 +364,22 @@ def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Var
                 broke_off=row["broke_off"],
             )
         )
-    return found
+    return by_run
 
 
 def _effective_state(row: sqlite3.Row) -> str:
-    """A run that says it is running while nobody holds its lease was interrupted."""
+    """Return the stored state, or `interrupted` for an active run whose lease nobody holds."""
     state = str(row["state"])
     if state in ("running", "paused"):
-        held = row["pid"] is not None and leases.is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"])
-        return state if held else "interrupted"
+        is_held = row["pid"] is not None and leases.is_held(
+            row["host"], row["pid"], row["pid_started"], row["heartbeat"]
+        )
+        return state if is_held else "interrupted"
     return state
 
 
 def _why_interrupted(run_id: int) -> str:
-    """The runner could not write it down itself; a trace of a crash is in its log."""
+    """Return the reason, which the runner could not store itself; its log may show a crash."""
     return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
 
 

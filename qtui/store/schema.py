@@ -1,9 +1,9 @@
-"""The tables and their migrations. `PRAGMA user_version` counts the migrations that a file has seen.
+"""The tables and their migrations. `PRAGMA user_version` is the number of migrations applied to a file.
 
 A migration is never changed once released: a change of the schema is a new entry at the end of the list.
 """
 
-APPLICATION_ID = 0x71747569  # "qtui" in ASCII: tells a store from another program's SQLite file
+APPLICATION_ID = 0x71747569  # "qtui" in ASCII: distinguishes a store from another program's SQLite file
 
 MIGRATIONS: tuple[str, ...] = (
     """

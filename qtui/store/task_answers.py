@@ -1,6 +1,6 @@
-"""One task of one model as the panes read it: every variant's answers with their grades; and the list of all its tasks.
+"""One task of one model for the panes: every variant's answers with their grades; and the list of all tasks.
 
-A handful of rows by index, so that the next task is there when the key comes up. Figures over many tasks are the analysis's.
+Each query reads a few rows by index, so that the next task appears at once. Figures over many tasks are computed in the analysis.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class GradeLine:
     judge: str
     take: int
     grade: int | None
-    """None is ungraded: asked, and no readable reply."""
+    """None is ungraded: the judge was asked and no reply could be read."""
     reason: str
 
 
@@ -37,12 +37,12 @@ class SideAnswer:
     completion_tokens: int | None
     seconds: float | None
     grades: tuple[GradeLine, ...]
-    """Those that count in the run (see `grades.rows`), by judge and take."""
+    """The current grades in the run (see `grades`), by judge and take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one variant has for the task. `answers` by sample number; empty where it has not answered (yet)."""
+    """One variant's answers to the task by sample number; empty if it has not answered yet."""
 
     variant: str
     is_baseline: bool
@@ -67,13 +67,13 @@ class TaskSides:
 
 
 def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
-    """Everything about the task at this 1-based position; None where the run has no such task."""
-    found = store.execute(
+    """Return the task at this 1-based position with all answers; None if the run has no such task."""
+    task_row = store.execute(
         "SELECT task.* FROM task JOIN run USING (task_set_id) WHERE run.id = ? AND task.position = ?", (run_id, task)
     ).fetchone()
-    if found is None:
+    if task_row is None:
         return None
-    task_id = int(found["id"])
+    task_id = int(task_row["id"])
     answers = _answers(store, run_id, model, task_id)
     variants = store.execute(
         "SELECT id, name, is_baseline, engine, precision, state, reason FROM variant WHERE run_id = ? AND model = ?"
@@ -82,7 +82,7 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     ).fetchall()
     return TaskSides(
         task_id,
-        Task(found["input"], found["reference"], found["criteria"]),
+        Task(task_row["input"], task_row["reference"], task_row["criteria"]),
         _note(store, run_id, model, task_id),
         tuple(
             Side(
@@ -104,7 +104,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One row of the list of tasks. An extent is None where there is no answer; with several samples it is the first's."""
+    """One row of the list of tasks. An extent is that of the first sample, None without an answer."""
 
     task: int
     head: str
@@ -115,7 +115,7 @@ class TaskLine:
 
 
 def task_lines(store: Store, run_id: int, model: str, baseline: str | None, candidate: str | None) -> list[TaskLine]:
-    """All tasks of the run in their order."""
+    """Return all tasks of the run in order."""
     extents = {name: _extents(store, run_id, model, name) for name in (baseline, candidate) if name is not None}
     notes = {
         row["task_id"]: Note(bool(row["starred"]), row["comment"])
@@ -142,9 +142,9 @@ def task_lines(store: Store, run_id: int, model: str, baseline: str | None, cand
 
 
 def tasks_containing(store: Store, run_id: int, model: str, needle: str, variants: Iterable[str]) -> frozenset[int]:
-    """Positions of the tasks whose input, reference, criteria or comment, or an answer of the variants, contain the text.
+    """Return positions of tasks whose input, reference, criteria, comment or an answer of the variants contains `needle`.
 
-    Letters of ASCII match in either case.
+    ASCII letters match in either case.
     """
     names = tuple(variants)
     pattern = "%" + needle.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
@@ -163,9 +163,9 @@ def tasks_containing(store: Store, run_id: int, model: str, needle: str, variant
 
 
 def differing_answers(store: Store, run_id: int, model: str, baseline: str) -> dict[str, int]:
-    """How many answers of every other variant of the model have another text than the baseline's to the same task and sample.
+    """Return, by variant of the model, how many answers differ from the baseline's to the same task and sample.
 
-    A variant that answered nothing that the baseline did, or everything in the same words, is left out.
+    Variants without a differing answer are left out.
     """
     rows = store.execute(
         "SELECT other.name, count(*) AS differing FROM variant base"
@@ -189,23 +189,23 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
         (run_id, model, task_id),
     ).fetchall()
     graded = _grades(store, run_id, task_id, {row["id"] for row in rows})
-    found: dict[int, list[SideAnswer]] = {}
+    by_variant: dict[int, list[SideAnswer]] = {}
     for row in rows:
-        found.setdefault(row["variant_id"], []).append(
+        by_variant.setdefault(row["variant_id"], []).append(
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
                 row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())),
             )
         )  # fmt: skip
-    return found
+    return by_variant
 
 
 def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[GradeLine]]:
-    found: dict[int, list[GradeLine]] = {}
+    by_answer: dict[int, list[GradeLine]] = {}
     for row in grades.of_answers(store, run_id, task_id, answer_ids):
         line = GradeLine(row["judge"], row["take"], row["grade"], row["reason"])
-        found.setdefault(row["answer_id"], []).append(line)
-    return found
+        by_answer.setdefault(row["answer_id"], []).append(line)
+    return by_answer
 
 
 def _extents(store: Store, run_id: int, model: str, variant: str) -> dict[int, Extent]:

@@ -69,8 +69,8 @@ async def quantize(source: str, types: list[str], model: str, store: Path, imatr
 
 
 async def bench(source: str, types: list[str], model: str, store: Path, imatrix: str = "") -> None:
-    """Start measuring; it continues when the workbench ends."""
-    chosen = ["--types", ",".join(types)]
+    """Start measuring; it continues when the workbench ends. The CPU is allowed even if a GPU is idle: there is nobody to ask."""
+    chosen = ["--types", ",".join(types), "--cpu"]
     if imatrix:
         chosen += ["--imatrix", imatrix]
     await _detached("bench", source, *chosen, "--model", model, "--store", str(store))

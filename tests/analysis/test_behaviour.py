@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qtui.analysis.behaviour import judge_pairs, mcnemar
+from qtui.analysis.behaviour import mcnemar, pair_behaviours
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.pairing import Pair, pairs, variants
 from qtui.analysis.tables import score_table
@@ -32,12 +32,12 @@ def test_samples_of_one_task_count_once() -> None:
 
 
 def test_equal_answers_show_no_change() -> None:
-    [found] = judge_pairs(pairs_of(two_variants(LONG, LONG).answers))
+    [found] = pair_behaviours(pairs_of(two_variants(LONG, LONG).answers))
     assert (found.name, found.reasons, found.p) == ("no change found", (), None)
 
 
 def test_shorter_answers_change_behaviour_and_the_reason_says_so() -> None:
-    [found] = judge_pairs(pairs_of(two_variants(LONG, [text[: len(text) // 2 + 12] for text in LONG]).answers))
+    [found] = pair_behaviours(pairs_of(two_variants(LONG, [text[: len(text) // 2 + 12] for text in LONG]).answers))
     assert found.name == "changed"
     assert found.reasons[0].startswith("shorter answers in 40 of 40 tasks, mean length −")
     assert "Wilcoxon" in found.reasons[0]
@@ -48,8 +48,8 @@ def test_more_pairs_make_the_same_change_harder_to_claim() -> None:
     alone = two_variants(LONG, shorter).answers
     noisy = [text + "ん" * ((i % 3) - 1) if i % 3 else text[:-1] for i, text in enumerate(LONG)]
     others = [answer_rows(f"Q{k}", noisy, position=1 + k) for k in range(2, 22)]
-    [one] = judge_pairs(pairs_of(alone))
-    many = judge_pairs(pairs_of(pd.concat([alone, *others], ignore_index=True)))
+    [one] = pair_behaviours(pairs_of(alone))
+    many = pair_behaviours(pairs_of(pd.concat([alone, *others], ignore_index=True)))
     assert one.name == "changed"
     assert many[0].name == "no change found"
     assert (one.p or 1) < (many[0].p or 0)
@@ -72,5 +72,5 @@ def test_the_study_shows_a_changed_swallow_and_an_unhealthy_stablelm(shared: Pat
 @pytest.mark.filterwarnings("error")
 def test_variants_without_a_common_task_have_no_behaviour() -> None:
     answers = pd.concat([answer_rows("FP16", ["あ"] * 3, baseline=True), answer_rows("Q4", ["い"] * 6).iloc[3:]])
-    [found] = judge_pairs(pairs_of(answers.reset_index(drop=True)))
+    [found] = pair_behaviours(pairs_of(answers.reset_index(drop=True)))
     assert found.name is None

@@ -20,35 +20,35 @@ def test_equal_conditions_say_nothing() -> None:
 
 
 def test_a_sampling_key_is_named_with_both_values() -> None:
-    assert compare(sampling(max_tokens=256), sampling()).confounded == ("max_tokens 256 against 128",)
-    assert compare(sampling(), sampling(stop=["</s>"])).confounded == ('stop none against ["</s>"]',)
+    assert compare(sampling(max_tokens=256), sampling()).confounded == ("max_tokens 256 vs 128",)
+    assert compare(sampling(), sampling(stop=["</s>"])).confounded == ('stop none vs ["</s>"]',)
 
 
 def test_a_seed_is_a_note_and_only_when_something_is_drawn() -> None:
     assert compare(sampling(seed=1), sampling(seed=2)).notes == ()
     warm = compare(sampling(seed=1, temperature=0.7), sampling(seed=2, temperature=0.7))
-    assert (warm.confounded, warm.notes) == ((), ("another seed: 1 against 2",))
+    assert (warm.confounded, warm.notes) == ((), ("different seeds: 1 vs 2",))
 
 
 @pytest.mark.parametrize("name", ["prompt", "task_set"])
 def test_another_prompt_or_task_set_confounds(name: str) -> None:
     found = compare(sampling(), sampling() | {name: "other"})
-    assert found.confounded == (f"{name.replace('_', ' ')} {SAME[name]} against other",)
+    assert found.confounded == (f"{name.replace('_', ' ')} {SAME[name]} vs other",)
 
 
 def test_another_engine_is_a_note() -> None:
     found = compare(sampling() | {"engine": "transformers"}, sampling())
-    assert (found.confounded, found.notes) == ((), ("another engine: transformers against llama.cpp",))
+    assert (found.confounded, found.notes) == ((), ("different engines: transformers vs llama.cpp",))
 
 
 def test_another_number_of_slots_is_a_note_where_the_engine_is_the_same() -> None:
     assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1"}).notes == (
-        "another number of slots: 16 against 1",
+        "different slot counts: 16 vs 1",
     )
     assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1"}).confounded == ()
     assert compare(sampling() | {"slots": "16"}, sampling() | {"slots": "unknown"}).notes == ()
     other = compare(sampling() | {"slots": "16"}, sampling() | {"slots": "1", "engine": "transformers"})
-    assert other.notes == ("another engine: llama.cpp against transformers",)
+    assert other.notes == ("different engines: llama.cpp vs transformers",)
 
 
 @pytest.mark.parametrize("unknown", ["unknown", None, float("nan"), ""])

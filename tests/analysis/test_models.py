@@ -31,7 +31,7 @@ def test_p_is_exact_for_few_models() -> None:
 def test_too_few_models_or_no_variance_give_none(x: list[float], y: list[float]) -> None:
     found = rank_correlation(x, y)
     assert (found.n, found.r, found.interval95, found.p) == (len(x), None, None, None)
-    assert sentence("this", found, None).endswith("too few to say anything")
+    assert sentence("this", found, None).endswith("too few to draw a conclusion")
 
 
 def test_a_perfect_order_has_no_interval_and_still_a_sentence() -> None:
@@ -74,5 +74,5 @@ def test_the_study_s_five_models_prove_nothing_and_the_sentence_says_so(shared: 
     assert found.length_and_change.n == 5
     low, high = found.length_and_change.interval95 or (0, 0)
     assert low < 0 < high
-    assert found.sentences[0].endswith("so few neither show a relation nor rule out a strong one")
-    assert found.sentences[1].endswith("0 models, too few to say anything")
+    assert found.sentences[0].endswith("too few models to show a relation or to rule out a strong one")
+    assert found.sentences[1].endswith("0 models, too few to draw a conclusion")

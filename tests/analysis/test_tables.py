@@ -101,7 +101,7 @@ def test_ungraded_tasks_are_left_out_pairwise_and_counted() -> None:
 def test_a_judge_that_graded_nothing_is_ungraded() -> None:
     row = row_of(graded([math.nan] * 12, [math.nan] * 12))
     assert (row.verdict, row.n, row.ungraded) == ("ungraded", 0, 12)
-    assert row.verdict_text == "ungraded: j gave none of 12 tasks two grades"
+    assert row.verdict_text == "ungraded: j graded both sides in none of 12 tasks"
 
 
 def test_takes_are_averaged_and_a_missing_take_is_no_low_grade() -> None:
@@ -138,7 +138,7 @@ def test_prompts_that_became_other_tokens_guard_the_verdict_and_name_a_task() ->
     answers = GRADED.answers.copy()
     answers.loc[(answers["variant"] == "Q4") & (answers["task"] >= 2), "prompt_tokens"] = 11
     [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
-    assert list(row.guards) == ["confounded: prompt tokens differ in 29 of 30 tasks, e.g. task 2: 10 against 11 tokens"]
+    assert list(row.guards) == ["confounded: prompt tokens differ in 29 of 30 tasks, e.g. task 2: 10 vs 11 tokens"]
 
 
 def test_prompts_of_as_many_but_other_tokens_guard_the_verdict() -> None:
@@ -146,7 +146,7 @@ def test_prompts_of_as_many_but_other_tokens_guard_the_verdict() -> None:
     answers.loc[(answers["variant"] == "Q4") & (answers["task"] == 7), "prompt_ids_hash"] = "other"
     [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
     assert list(row.guards) == [
-        "confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 7: same number, other ids"
+        "confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 7: same count, different ids"
     ]
 
 
@@ -156,7 +156,7 @@ def test_equal_ids_go_before_numbers_and_numbers_stand_in_where_a_side_has_no_id
     assert score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs[0].guards == ()
     answers.loc[(answers["variant"] == "Q4") & (answers["task"] >= 2), "prompt_ids_hash"] = ""
     [row] = score_table(answers, GRADED.tasks, GRADED.grades, GRADED.conditions).pairs
-    assert list(row.guards) == ["confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 2: 10 against 11 tokens"]
+    assert list(row.guards) == ["confounded: prompt tokens differ in 1 of 30 tasks, e.g. task 2: 10 vs 11 tokens"]
 
 
 def test_an_endpoint_that_does_not_count_tokens_is_unknown() -> None:
@@ -176,12 +176,9 @@ def test_confounded_settings_guard_the_verdict_and_name_the_difference() -> None
     sampling = '{"max_tokens": 256, "temperature": 0.0}'
     frames = Frames(GRADED.answers, GRADED.tasks, GRADED.grades, condition_rows(FP16={"sampling": sampling}, Q4={}))
     row = row_of(frames)
-    assert list(row.guards) == ["confounded: max_tokens 256 against 128"]
+    assert list(row.guards) == ["confounded: max_tokens 256 vs 128"]
     assert (row.verdict, row.rule, row.claim_p) == ("guarded", "worse", None)
-    assert (
-        row.verdict_text
-        == "guarded, confounded: max_tokens 256 against 128; difference −0.40 (between −0.55 and −0.25)"
-    )
+    assert row.verdict_text == "guarded, confounded: max_tokens 256 vs 128; difference −0.40 (between −0.55 and −0.25)"
 
 
 def test_unknown_conditions_are_a_note_and_another_engine_too() -> None:
@@ -189,7 +186,7 @@ def test_unknown_conditions_are_a_note_and_another_engine_too() -> None:
     assert (unknown.guards, unknown.notes) == ((), ("unknown settings: prompt, sampling, task set",))
     engines = condition_rows(FP16={"engine": "transformers"}, Q4={})
     assert row_of(Frames(GRADED.answers, GRADED.tasks, GRADED.grades, engines)).notes == (
-        "another engine: transformers against llama.cpp",
+        "different engines: transformers vs llama.cpp",
     )
 
 
@@ -201,7 +198,7 @@ def test_an_unhealthy_baseline_shows_the_difference_with_and_without() -> None:
     assert (row.difference, row.without_empty.difference, row.without_empty.n) == (0.4, 0.0, 24)
     assert row.verdict_text == (
         "guarded, baseline unhealthy: 6 of 30 answers empty, 0 of the candidate's; difference +0.40 (between +0.15 and +0.65) "
-        "with the empty answers, 0.00 (between 0.00 and 0.00) over the other 24 tasks"
+        "including empty answers, 0.00 (between 0.00 and 0.00) over the 24 tasks without them"
     )
 
 
@@ -209,7 +206,7 @@ def test_different_judges_on_the_two_sides_are_guarded() -> None:
     grades = pd.concat([grade_rows("FP16", [3] * 30, judge="a"), grade_rows("Q4", [4] * 30, judge="b")])
     row = row_of(Frames(GRADED.answers, GRADED.tasks, grades, GRADED.conditions))
     assert (row.verdict, row.judge, row.n) == ("guarded", None, 0)
-    assert row.verdict_text == "guarded, different judges: a against b"
+    assert row.verdict_text == "guarded, different judges: a vs b"
 
 
 def test_a_judge_whose_settings_changed_is_guarded() -> None:
@@ -245,7 +242,7 @@ def test_claims_of_several_pairs_are_holm_adjusted_and_say_so() -> None:
     assert [row.comparisons for row in table.pairs] == [3, 3, 3]
     assert worse.claim_p is not None and worse.claim_p_holm == pytest.approx(2 * worse.claim_p)
     assert any("Holm" in note for note in table.notes)
-    assert "not kept over 3 comparisons" not in worse.verdict_text
+    assert "Holm adjustment over 3 comparisons" not in worse.verdict_text
 
 
 def test_a_claim_that_holm_does_not_keep_says_so() -> None:
@@ -261,7 +258,7 @@ def test_a_claim_that_holm_does_not_keep_says_so() -> None:
         pd.concat(answers, ignore_index=True), GRADED.tasks, pd.concat(grades), GRADED.conditions, margin=0.4
     )
     assert rows.pairs[0].verdict == "equivalent"
-    assert "; not kept over 11 comparisons (Holm p " in rows.pairs[0].verdict_text
+    assert "; not significant after Holm adjustment over 11 comparisons (p " in rows.pairs[0].verdict_text
 
 
 def test_white_space_at_the_edges_counts_in_raw_figures_only() -> None:
@@ -373,7 +370,10 @@ def test_equivalent_at_a_floor_is_guarded_and_keeps_its_numbers() -> None:
 def test_loss_that_shows_in_spite_of_a_floor_stands_and_the_floor_is_noted() -> None:
     row = row_of(graded([1.0] * 20 + [5.0] * 10, [1.0] * 30))
     assert (row.verdict, row.guards) == ("worse", ())
-    assert row.notes[-1] == "floor: 20 of 30 baseline answers have the lowest grade; what these lost cannot show"
+    assert (
+        row.notes[-1]
+        == "floor: 20 of 30 baseline answers have the lowest grade; this judge cannot show a loss on these answers"
+    )
 
 
 def test_gain_from_a_floor_stands() -> None:

@@ -43,14 +43,14 @@ def test_first_matching_rule_wins(interval: tuple[float, float], name: str) -> N
 )
 def test_each_verdict_is_one_line_of_english(interval: tuple[float, float], sentence: str) -> None:
     name = verdict.decide(interval, 0.2)
-    assert verdict.text(name, interval, n=100, tasks_needed=256, margin=0.2) == sentence
+    assert verdict.sentence(name, interval, n=100, tasks_needed=256, margin=0.2) == sentence
 
 
 @pytest.mark.parametrize(
     ("more", "about"), [(3, 3), (99, 99), (100, 100), (101, 110), (250, 250), (251, 260), (1010, 1100)]
 )
 def test_more_tasks_are_rounded_up_to_two_digits(more: int, about: int) -> None:
-    sentence = verdict.text("inconclusive", (-0.5, 0.5), n=100, tasks_needed=100 + more)
+    sentence = verdict.sentence("inconclusive", (-0.5, 0.5), n=100, tasks_needed=100 + more)
     assert sentence.endswith(f"needs about {about} more tasks")
 
 
@@ -90,13 +90,13 @@ def test_claims_are_one_sided_t_tests() -> None:
     ],
 )
 def test_five_of_a_hundred_empty_answers_more_are_unhealthy(n: int, before: int, after: int, kind: str | None) -> None:
-    guard = verdict.health(n, before, after)
+    guard = verdict.empty_answers_guard(n, before, after)
     assert (guard.kind if guard else None) == kind
 
 
 def test_fewer_than_ten_tasks_are_guarded() -> None:
-    assert str(verdict.size(9)) == "too few tasks: 9, at least 10 are needed"
-    assert verdict.size(10) is None
+    assert str(verdict.few_tasks_guard(9)) == "too few tasks: 9, at least 10 are needed"
+    assert verdict.few_tasks_guard(10) is None
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_fewer_than_ten_tasks_are_guarded() -> None:
 def test_half_the_grades_at_an_end_of_the_scale_are_a_floor_or_a_ceiling(
     lowest: int, highest: int, kind: str | None
 ) -> None:
-    found = verdict.end_of_scale(np.array([1.0] * lowest + [5.0] * highest + [3.0] * (100 - lowest - highest)))
+    found = verdict.end_of_scale_guard(np.array([1.0] * lowest + [5.0] * highest + [3.0] * (100 - lowest - highest)))
     assert (found.kind if found else None) == kind
 
 
 def test_floor_names_the_answers_and_what_cannot_be_shown() -> None:
-    found = verdict.end_of_scale(np.array([1.0] * 71 + [2.0] * 29))
+    found = verdict.end_of_scale_guard(np.array([1.0] * 71 + [2.0] * 29))
     assert str(found) == "floor: 71 of 100 baseline answers have the lowest grade; this judge cannot show a loss here"
 
 
 def test_an_answer_that_one_take_graded_higher_can_still_lose() -> None:
-    assert verdict.end_of_scale(np.array([4 / 3] * 100)) is None
+    assert verdict.end_of_scale_guard(np.array([4 / 3] * 100)) is None
 
 
 def test_no_grades_have_no_end() -> None:
-    assert verdict.end_of_scale(np.array([])) is None
+    assert verdict.end_of_scale_guard(np.array([])) is None

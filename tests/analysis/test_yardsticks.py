@@ -54,7 +54,7 @@ def test_answers_that_differ_are_counted_without_blanks_at_their_ends(rows: dict
 def test_a_candidate_is_held_against_the_control_arm_and_the_noise_floor(rows: dict[str, ScoreRow]) -> None:
     assert json_of(rows["Q4"])["beside"] == [
         "answers that differ from the baseline's: Q4 9 of 20, control arm 0 of 20, noise floor 3 of 20",
-        "difference of grades: Q4 −0.45, control arm 0.00, noise floor −0.15",
+        "difference in grades: Q4 −0.45, control arm 0.00, noise floor −0.15",
     ]
 
 
@@ -65,14 +65,14 @@ def test_a_control_arm_is_held_against_the_noise_floor_and_that_against_nothing(
 
 
 def test_the_verdict_of_each_says_what_it_is_about(rows: dict[str, ScoreRow]) -> None:
-    assert rows["F16"].verdict_text.startswith("control arm (what the engine does): equivalent within ±0.2")
-    assert rows["again"].verdict_text.startswith("noise floor (what chance does): ")
+    assert rows["F16"].verdict_text.startswith("control arm (effect of the engine): equivalent within ±0.2")
+    assert rows["again"].verdict_text.startswith("noise floor (effect of chance): ")
     assert rows["Q4"].verdict_text.startswith("worse by more than 0.2")
 
 
 def test_the_seed_of_a_noise_floor_is_named_and_no_guard(rows: dict[str, ScoreRow]) -> None:
     assert rows["again"].guards == ()
-    assert rows["again"].notes == ("another seed: 1 against 1000001",)
+    assert rows["again"].notes == ("different seeds: 1 vs 1000001",)
 
 
 def test_without_grades_the_answers_are_compared_all_the_same(frames: Frames) -> None:

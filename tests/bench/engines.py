@@ -57,7 +57,7 @@ def _against_limit(name: str, path: Path, work: Work) -> Iterator[Ratio]:
     if not llama_programs.BATCHED_BENCH:
         return
     text = "".join(text for text, _ in work)
-    slots = slot_count.of(_variant("llama.cpp", name, path), available.accelerator("llama.cpp"))
+    slots = slot_count.slots_for(_variant("llama.cpp", name, path), available.accelerator("llama.cpp"))
     requests = _requests([(text[i * 50 : i * 50 + 400], LIMIT_ANSWER) for i in range(slots)])
     ours = _loaded_llama(name, path, requests)
     ours.prompts = {index: ids[:LIMIT_PROMPT] for index, ids in ours.prompts.items()}

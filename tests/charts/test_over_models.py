@@ -35,4 +35,4 @@ def test_candidates_are_named_only_where_they_differ() -> None:
 
 def test_without_scores_the_list_says_so() -> None:
     said = " ".join(plain(line) for line in over_models_lines(found(point(1, "small"), scores_by=""), {1: "cold"}, 60))
-    assert "there is no score to set against length" in said
+    assert "there is no score to plot against length" in said

@@ -32,7 +32,7 @@ def test_the_verdict_is_the_second_line_in_full() -> None:
 def test_no_resolution_is_claimed_where_no_task_differs_from_another() -> None:
     same = replace(graded(), sd=0.0, mde80=0.0, tasks_needed=2)
     assert next(line for line in details(same) if "resolution" in line).endswith(
-        "not known: the difference is the same in every task"
+        "unknown: the difference is the same in every task"
     )
     assert not [line for line in details(same) if "4 times of 5" in line]
 
@@ -51,7 +51,7 @@ def test_behaviour_comes_with_its_reasons() -> None:
 
 def test_the_largest_cause_comes_first_and_what_carries_nothing_is_left_out() -> None:
     causes = [line for line in details(graded()) if "answers" in line and "from" in line]
-    assert [line.split(maxsplit=2)[2] for line in causes] == ["−0.18 from 14 looping answers"]
+    assert [line.split(maxsplit=1)[1] for line in causes] == ["−0.18 from 14 looping answers"]
 
 
 def test_a_cause_of_two_words_is_joined() -> None:

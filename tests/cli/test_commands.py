@@ -65,7 +65,7 @@ def test_scores_in_a_pipe_are_whole_lines_without_colour(store_path: Path, invok
 
 
 def test_scores_say_which_answers_moved_them(store_path: Path, invoke: Invoke) -> None:
-    assert "from 1 answer (empty)" in done(invoke("scores"))
+    assert "from 1 empty answer" in done(invoke("scores"))
 
 
 def test_the_published_figures_stand_beside_those_of_the_same_pair(
@@ -112,7 +112,7 @@ def test_compare_shows_both_answers_and_their_grades(store_path: Path, invoke: I
     assert "動物を2匹挙げて" in text
     assert "猫が2匹います。猫が2匹います。" in text
     assert "Q2_K, openai:strict, take 1: grade 3" in text
-    assert "part at character 9" in text
+    assert "first difference at character 9" in text
 
 
 def test_compare_json_has_both_sides(store_path: Path, invoke: Invoke) -> None:
@@ -133,7 +133,7 @@ def test_compare_with_another_baseline_takes_it(store_path: Path, invoke: Invoke
 def test_compare_of_what_is_not_there_says_what_is(store_path: Path, invoke: Invoke) -> None:
     assert "'gone'" in refusal(invoke("compare", "1", "--model", "gone"))
     assert refusal(invoke("compare", "1", "--candidate", "Q9")).endswith("(variants: FP16, Q4_K_M, Q2_K)")
-    assert "is both sides" in refusal(invoke("compare", "1", "--candidate", "FP16"))
+    assert "cannot be compared with itself" in refusal(invoke("compare", "1", "--candidate", "FP16"))
 
 
 def test_an_exported_answer_is_the_stored_one_in_every_form(store_path: Path, invoke: Invoke, tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from qtui.exchange.export import DIVERGENCE_COLUMNS
 from qtui.records import AnswerDivergence, Parting, TokenChoice
 from qtui.store import divergences, open_store, runs
 from tests.cli.conftest import Invoke
+from tests.filled_store import fill
 
 
 def measured_elsewhere(store_path: Path, candidate: int = 1) -> None:
@@ -24,14 +27,16 @@ def measured_elsewhere(store_path: Path, candidate: int = 1) -> None:
     store.close()
 
 
-def import_it(store_path: Path) -> None:
-    store = open_store(store_path)
-    store.execute("UPDATE run SET source = 'import'")
-    store.close()
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store whose run was imported; $QTUI_STORE names it."""
+    path = tmp_path / "imported.sqlite"
+    fill(path, source="import")
+    monkeypatch.setenv("QTUI_STORE", str(path))
+    return path
 
 
-def test_imported_run_says_that_its_models_are_not_here(store_path: Path, invoke: Invoke) -> None:
-    import_it(store_path)
+def test_imported_run_says_that_its_models_are_not_here(imported: Path, invoke: Invoke) -> None:
     done = invoke("divergence")
     assert "run 1 (pets) was imported: its models are not on this machine" in str(done.exception)
 
@@ -41,10 +46,9 @@ def test_unknown_names_are_answered_with_those_there_are(store_path: Path, invok
     assert "there is no such pair to compare (pairs: pet-7b: FP16 → Q4_K_M, pet-7b: FP16 → Q2_K)" in str(done.exception)
 
 
-def test_what_was_measured_elsewhere_is_shown_without_a_model(store_path: Path, invoke: Invoke) -> None:
-    measured_elsewhere(store_path, 1)
-    measured_elsewhere(store_path, 2)
-    import_it(store_path)
+def test_what_was_measured_elsewhere_is_shown_without_a_model(imported: Path, invoke: Invoke) -> None:
+    measured_elsewhere(imported, 1)
+    measured_elsewhere(imported, 2)
     done = invoke("divergence", "--json")
     assert done.exit_code == 0, done.stderr
     first, second = json.loads(done.stdout)["pairs"]
@@ -67,7 +71,7 @@ def test_table_shows_no_text_of_a_model_raw(store_path: Path, invoke: Invoke) ->
     measured_elsewhere(store_path)
     done = invoke("divergence", "--known")
     assert "\x1b" not in done.stdout
-    assert "parts from 12 of 12 answers, in the middle case at token 2" in done.stdout
+    assert "another most likely token in 12 of 12 answers, first at token 2 (median)" in done.stdout
 
 
 def test_export_has_a_row_for_each_pair_that_was_measured(store_path: Path, invoke: Invoke) -> None:

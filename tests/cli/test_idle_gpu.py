@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
@@ -88,9 +89,13 @@ def test_with_the_users_word_it_runs_says_so_and_resumes_without_asking_again(ex
 
 
 def test_a_run_that_is_complete_is_followed_without_a_question(experiment: Path) -> None:
-    assert qtui(experiment, "run", str(experiment), "--cpu").returncode == 0
-    with open_store(experiment.with_name("s.sqlite")) as store:
-        store.execute("UPDATE run SET allows_cpu = 0")
+    customize = experiment.with_name("card") / "sitecustomize.py"
+    card = customize.read_text()
+    customize.write_text(hidden(card))
+    assert qtui(experiment, "run", str(experiment)).returncode == 0
+    customize.write_text(card)
+    with closing(open_store(experiment.with_name("s.sqlite"))) as store:
+        assert not runs.allows_cpu(store, 1)
     assert qtui(experiment, "run", str(experiment)).returncode == 0
 
 
@@ -99,7 +104,38 @@ def test_at_a_terminal_the_person_is_asked(key: str, status: int, experiment: Pa
     command = ["-m", "qtui", "run", str(experiment), "--store", str(experiment.with_name("s.sqlite"))]
     child = pexpect.spawn(sys.executable, command, timeout=60, encoding="utf-8", dimensions=(24, 200))
     child.expect("without CUDA")
-    child.expect("Run on the CPU all the same")
+    child.expect("Run on the CPU anyway")
+    child.sendline(key)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == status
+
+
+BENCH = ("bench", "demo", "--types", "Q8_0", "--prompt", "16", "--tokens", "2", "--repeats", "1")
+
+
+def test_a_benchmark_is_refused_where_nobody_can_be_asked(experiment: Path) -> None:
+    done = qtui(experiment, *BENCH)
+    assert done.returncode == 1
+    assert "llama.cpp is built without CUDA" in done.stderr
+    assert "To run on the CPU anyway, start with --cpu" in done.stderr
+    assert done.stdout == ""
+    assert not experiment.with_name("s.sqlite").exists(), "no job is stored that never began"
+
+
+def test_a_benchmark_that_may_use_the_cpu_measures_and_says_so(experiment: Path) -> None:
+    done = qtui(experiment, *BENCH, "--cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "note: measuring on the CPU: llama.cpp is built without CUDA" in done.stderr
+    assert json.loads(done.stdout)["types"][0]["device"] == "cpu"
+
+
+@pytest.mark.parametrize(("key", "status"), [("y", 0), ("n", 130)])
+def test_at_a_terminal_the_person_is_asked_before_a_benchmark(key: str, status: int, experiment: Path) -> None:
+    command = ["-m", "qtui", *BENCH, "--store", str(experiment.with_name("s.sqlite"))]
+    child = pexpect.spawn(sys.executable, command, timeout=60, encoding="utf-8", dimensions=(24, 200))
+    child.expect("without CUDA")
+    child.expect("Measure on the CPU anyway")
     child.sendline(key)
     child.expect(pexpect.EOF)
     child.close()
@@ -108,5 +144,10 @@ def test_at_a_terminal_the_person_is_asked(key: str, status: int, experiment: Pa
 
 def test_a_hidden_gpu_asks_nothing(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     customize = experiment.with_name("card") / "sitecustomize.py"
-    customize.write_text(customize.read_text().replace('"9.0")', '"9.0", is_hidden=True)'))
+    customize.write_text(hidden(customize.read_text()))
     assert qtui(experiment, "run", str(experiment)).returncode == 0
+
+
+def hidden(card: str) -> str:
+    """Return the program that plugs the card in, with the card hidden by the user."""
+    return card.replace('"9.0")', '"9.0", is_hidden=True)')

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from qtui.cli.compare import LONGEST_SHOWN
+from qtui.records import Answer
 from qtui.store import open_store
+from tests import stores
 from tests.cli.conftest import Invoke
 from tests.filled_store import fill
 
@@ -19,16 +22,10 @@ CHARACTERS = len(BASELINE)
 @pytest.fixture
 def long_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "store.sqlite"
-    fill(path)
-    store = open_store(path)
-    with store.writing():
+    run_id = fill(path)
+    with closing(open_store(path)) as store:
         for name, text in (("FP16", BASELINE), ("Q4_K_M", CANDIDATE)):
-            store.execute(
-                "UPDATE answer SET text = ? WHERE id = (SELECT va.answer_id FROM variant_answer va JOIN variant v"
-                " ON v.id = va.variant_id JOIN task t ON t.id = va.task_id WHERE v.name = ? AND t.position = 1)",
-                (text, name),
-            )
-    store.close()
+            stores.answer(store, run_id, name, 1, Answer(f"long {name}", text, "stop", 10, 5, 0.5))
     monkeypatch.setenv("QTUI_STORE", str(path))
     return path
 
@@ -37,18 +34,20 @@ def test_text_is_cut_and_says_how_much_is_left_out_and_where_it_is(long_answers:
     shown = invoke("compare", "1").stdout
     assert len(shown) < 4 * LONGEST_SHOWN
     assert (
-        shown.count(f"… {CHARACTERS - LONGEST_SHOWN:,} of {CHARACTERS:,} characters are left out: --full shows them")
+        shown.count(
+            f"… {CHARACTERS - LONGEST_SHOWN:,} of {CHARACTERS:,} characters are not shown. Show them with --full"
+        )
         == 2
     )
     assert f"{CHARACTERS} characters" in shown, "the figures are of the whole answer"
-    assert "part at character 3" in shown
+    assert "first difference at character 3" in shown
 
 
 def test_full_shows_all_of_it(long_answers: Path, invoke: Invoke) -> None:
     shown = invoke("compare", "1", "--full").stdout
     assert BASELINE in shown
     assert CANDIDATE in shown
-    assert "left out" not in shown
+    assert "not shown" not in shown
 
 
 def test_json_is_exact(long_answers: Path, invoke: Invoke) -> None:

@@ -140,7 +140,7 @@ def test_no_color_leaves_bold_and_underline_only(store_path: Path) -> None:
 
 
 def test_parquet_is_not_written_to_a_terminal(store_path: Path) -> None:
-    assert "Parquet is not for a terminal" in shown("export", "answers", "--format", "parquet")
+    assert "Parquet is binary and cannot be shown in a terminal" in shown("export", "answers", "--format", "parquet")
 
 
 def test_a_locale_without_the_signs_of_a_table_gets_question_marks(tmp_path: Path) -> None:

@@ -18,4 +18,4 @@ def test_store_that_cannot_be_written_does_not_stop_the_work(
     record.end("done")
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("the store cannot be written") == 2
-    assert told.count("the work goes on") == 2
+    assert told.count("the job continues without it") == 2

@@ -80,7 +80,7 @@ def test_types_are_made_named_and_kept(store_path: Path, tmp_path: Path) -> None
     ]
     before = (out / "demo-Q8_0.gguf").stat().st_mtime_ns
     again = qtui("quantize", "demo", "--type", "Q8_0", "--out", out, store=store_path)
-    assert "there already" in again.stderr
+    assert "exists, " in again.stderr
     assert (out / "demo-Q8_0.gguf").stat().st_mtime_ns == before
     assert qtui("quantize", "demo", "--type", "Q8_0", "--out", out, "--force", store=store_path).returncode == 0
     assert (out / "demo-Q8_0.gguf").stat().st_mtime_ns > before
@@ -93,7 +93,7 @@ def test_of_a_folder_files_go_where_experiments_find_them(store_path: Path) -> N
     with closing(open_store(store_path)) as store:
         [file] = quantization_jobs.files(store)
         assert (file.model, file.type, str(file.path)) == ("demo", "Q4_K_M", each["path"])
-        assert [work.state for work in quantization_jobs.work(store)] == ["done"]
+        assert [work.state for work in quantization_jobs.jobs(store)] == ["done"]
 
 
 def test_one_that_fails_does_not_stop_the_others_and_is_exit_code_1(store_path: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_one_that_fails_does_not_stop_the_others_and_is_exit_code_1(store_path: 
     assert 'no GGUF type "Q9_Z"' in made.stderr
     assert [path.name for path in out.iterdir()] == ["demo-Q8_0.gguf"]
     with closing(open_store(store_path)) as store:
-        [work] = quantization_jobs.work(store)
+        [work] = quantization_jobs.jobs(store)
         assert work.state == "failed"
         assert "importance matrix" in work.reason
 
@@ -123,7 +123,7 @@ def test_a_source_that_is_quantized_or_damaged_is_one_clear_line(store_path: Pat
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(quantized.read_bytes()[:100_000])
     (tmp_path / "text.gguf").write_text("a text")
-    for source, why in ((quantized, "quantized already"), (cut, "cut off"), (tmp_path / "text.gguf", "not a GGUF file"),
+    for source, why in ((quantized, "already quantized"), (cut, "cut off"), (tmp_path / "text.gguf", "not a GGUF file"),
                         (tmp_path, "no config.json"), (tmp_path / "none", "no such folder or file")):  # fmt: skip
         refused = qtui("quantize", source, "--type", "Q4_K_M", store=store_path)
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -166,7 +166,7 @@ def test_ended_in_the_middle_it_leaves_no_file_that_looks_whole(
         assert process.returncode == 130
         assert list(out.iterdir()) == []
         with closing(open_store(store_path)) as store:
-            assert quantization_jobs.work(store)[0].state == "cancelled"
+            assert quantization_jobs.jobs(store)[0].state == "cancelled"
     else:
         assert [path.suffix for path in out.iterdir()] == [".unfinished"]
         (tmp_path / "small").mkdir()

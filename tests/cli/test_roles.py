@@ -8,7 +8,7 @@ from click.testing import Result
 
 from qtui.cli.page import Page
 from tests.cli.conftest import GOOD, WORSE, Invoke
-from tests.filled_store import fill, set_role
+from tests.filled_store import fill, set_roles
 
 WIDTH = 80
 
@@ -17,9 +17,11 @@ WIDTH = 80
 def roles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Q2_K, which is far worse, is the noise floor; Q4_K_M, which is not, the control arm."""
     path = tmp_path / "store.sqlite"
-    fill(path, grade_of={"FP16": GOOD, "Q4_K_M": GOOD, "Q2_K": WORSE})
-    set_role(path, "Q4_K_M", "control arm")
-    set_role(path, "Q2_K", "noise floor")
+    fill(
+        path,
+        grade_of={"FP16": GOOD, "Q4_K_M": GOOD, "Q2_K": WORSE},
+        roles={"Q4_K_M": "control arm", "Q2_K": "noise floor"},
+    )
     monkeypatch.setenv("QTUI_STORE", str(path))
     return path
 
@@ -46,13 +48,13 @@ def test_rows_are_labelled_in_words_within_80_columns(command: str, roles: Path,
 
 def test_a_verdict_says_that_it_is_not_about_quantization(roles: Path, invoke: Invoke) -> None:
     said = invoke("scores").stdout
-    assert "pet-7b: FP16 → control arm Q4_K_M\n  control arm (what the engine does): equivalent" in said
+    assert "pet-7b: FP16 → control arm Q4_K_M\n  control arm (effect of the engine): equivalent" in said
     assert "  answers that differ from the baseline's: control arm 10 of 12, noise floor 10 of 12\n" in said
 
 
 def test_the_gate_is_for_candidates_unless_a_pair_is_named(roles: Path, invoke: Invoke) -> None:
     assert "there is no such pair to check" in str(invoke("check").exception)
-    set_role(roles, "Q4_K_M", "candidate")
+    set_roles(roles, {"Q2_K": "noise floor"})
     assert gate(invoke("check", "--json")) == (True, ["Q4_K_M"])
     assert gate(invoke("check", "--pair", "pet-7b:Q2_K", "--json")) == (False, ["Q2_K"])
 
@@ -64,7 +66,7 @@ def gate(result: Result) -> tuple[bool, list[str]]:
 
 
 def test_compare_takes_a_candidate_before_a_control_arm(roles: Path, invoke: Invoke) -> None:
-    set_role(roles, "Q2_K", "candidate")
+    set_roles(roles, {"Q4_K_M": "control arm"})
     assert json.loads(invoke("compare", "1", "--json").stdout)["candidate"]["variant"] == "Q2_K"
 
 

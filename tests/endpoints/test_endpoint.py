@@ -1,6 +1,7 @@
 """Addresses and keys of endpoints as a person writes them: what is refused, what is shown, what is sent."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ def test_a_password_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: 
     from click.testing import CliRunner
 
     from qtui.cli import cli
-    from qtui.store import open_store
+    from qtui.store import open_store, runs
     from tests.filled_store import fill
 
     fill(tmp_path / "s.sqlite")
@@ -208,7 +209,8 @@ def test_a_password_on_the_command_line_is_refused(tmp_path: Path, monkeypatch: 
         done = CliRunner().invoke(cli, ["judge", "openai", *options, *more])
         assert isinstance(done.exception, UserError)
         assert "hunter2pw" not in str(done.exception)
-    assert open_store(tmp_path / "s.sqlite").execute("SELECT count(*) FROM judge").fetchone()[0] == 0
+    with closing(open_store(tmp_path / "s.sqlite")) as store:
+        assert runs.summaries(store)[0].judges == ()
 
 
 @pytest.mark.parametrize("address", ["http://[", "http://u:p/ss@h/v1", "http://h:99999999/v1", "http://\x00/v1"])

@@ -9,8 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qtui.engines.protocol.answering import Failed, Item, Wanted, encode
-from qtui.engines.protocol.divergence import Comparison, FromDivergence, Given, Keyed, Measured, decode
+from qtui.engines.protocol.answering import Failed, Item, MissingItems, encode
+from qtui.engines.protocol.divergence import (
+    BaselineAnswer,
+    Comparison,
+    ContentKeys,
+    FromDivergence,
+    MeasuredAnswer,
+    decode,
+)
 from qtui.records import AnswerDivergence, PromptSource, Sampling, VariantSpec
 
 Texts = Sequence[tuple[str, str]]
@@ -27,7 +34,7 @@ def comparison(
     completion_tokens: int | None = None,
     prompt: PromptSource | None = None,
 ) -> Comparison:
-    given = [Given(i, f"answer {i}", text, finish, completion_tokens) for i, (_, text) in enumerate(texts)]  # type: ignore[arg-type]
+    given = [BaselineAnswer(i, f"answer {i}", text, finish, completion_tokens) for i, (_, text) in enumerate(texts)]  # type: ignore[arg-type]
     return Comparison(
         baseline,
         candidate,
@@ -56,8 +63,8 @@ def heard(asked: Comparison, log: Path, wanted: Sequence[int] | None = None) -> 
         for line in process.stdout:
             message = decode(line)
             yield message
-            if isinstance(message, Keyed):
-                process.stdin.write(encode(Wanted(list(range(len(asked.given)) if wanted is None else wanted))))
+            if isinstance(message, ContentKeys):
+                process.stdin.write(encode(MissingItems(list(range(len(asked.answers)) if wanted is None else wanted))))
                 process.stdin.flush()
     finally:
         process.kill()
@@ -71,7 +78,7 @@ def measured(asked: Comparison, log: Path, wanted: Sequence[int] | None = None) 
     found = {}
     for message in heard(asked, log, wanted):
         assert not isinstance(message, Failed), message.reason
-        if isinstance(message, Measured):
+        if isinstance(message, MeasuredAnswer):
             found[message.index] = message.divergence
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from qtui.engines.conversion import kept_gguf
+from qtui.engines.conversion import gguf_cache
 from qtui.engines.openai import OpenAIEngine, load_engine
 from qtui.engines.protocol.answering import Answered, Prompt, Request
 from qtui.engines.weights.weights import open_weights
@@ -36,7 +36,7 @@ def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = paths.demo_model()
     if not (folder / "model.safetensors").is_file():
         pytest.skip("data/demo has no model")
-    file = kept_gguf.made_gguf(open_weights(folder), "Q8_0", "test", _ignore)
+    file = gguf_cache.quantized_gguf(open_weights(folder), "Q8_0", "test", _ignore)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

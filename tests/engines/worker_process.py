@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from qtui.engines.protocol.answering import FromWorker, Job, Planned, Wanted, decode_from_worker, encode
+from qtui.engines.protocol.answering import FromWorker, Job, MissingItems, Planned, decode_from_worker, encode
 
 
 class WorkerProcess:
@@ -38,7 +38,7 @@ class WorkerProcess:
         self.stdin.close()
         self.stdout.close()
 
-    def say(self, message: Job | Wanted) -> None:
+    def say(self, message: Job | MissingItems) -> None:
         self.stdin.write(encode(message))
         self.stdin.flush()
 
@@ -54,6 +54,6 @@ class WorkerProcess:
         for message in self.messages():
             heard.append(message)
             if isinstance(message, Planned):
-                self.say(Wanted(list(range(len(job.items))) if indices is None else indices))
+                self.say(MissingItems(list(range(len(job.items))) if indices is None else indices))
         self.process.wait()
         return heard

@@ -110,7 +110,7 @@ def test_grades_that_come_later_join_the_run_that_is_there(top: Path, store: Sto
 def test_a_changed_grade_is_kept_as_it_was_and_counted(top: Path, store: Store) -> None:
     gpt4_autoeval.write(store, gpt4_autoeval.read(top))
     put_grades(top / "org" / "pet-7b", "result.jsonl", 1, 4)
-    assert gpt4_autoeval.write(store, gpt4_autoeval.read(top)).kept == 1
+    assert gpt4_autoeval.write(store, gpt4_autoeval.read(top)).differing_grades == 1
 
 
 def test_a_changed_answer_is_another_run(top: Path, store: Store) -> None:
@@ -147,7 +147,7 @@ def test_models_of_one_name_are_told_apart_by_their_organisation(tmp_path: Path)
 def test_two_folders_of_one_variant_are_refused(tmp_path: Path) -> None:
     for name in ("pet-gguf-q4km", "pet-gguf-q4km-hf"):
         put_variant(tmp_path / "org" / name, "猫", "犬")
-    assert "is Q4_K_M of pet, as " in refusal(tmp_path)
+    assert "is Q4_K_M of pet, and so is " in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_grades_without_answers_are_refused(tmp_path: Path) -> None:
 
 def test_regraded_answers_that_are_others_are_refused(top: Path) -> None:
     put_variant(top / "org" / "pet-7b_cmdr+", "猫", "狐")
-    assert "answer 2 is another than in " in refusal(top)
+    assert "answer 2 differs from that in " in refusal(top)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_grade_written_as_a_digit_is_that_grade(top: Path) -> None:
 
 def test_take_one_cannot_be_two_files(top: Path) -> None:
     put_grades(top / "org" / "pet-7b", "result_take1.jsonl", 1, 1)
-    assert "both result.jsonl and result_take1.jsonl" in refusal(top)
+    assert "has result.jsonl and result_take1.jsonl, which are both take 1" in refusal(top)
 
 
 def test_a_task_that_is_there_twice_keeps_two_answers_and_two_grades(tmp_path: Path, store: Store) -> None:

@@ -72,7 +72,16 @@ def memory_of_variants(place: Place) -> Facts:
 
 def _worker(spec: VariantSpec) -> tuple[int | None, int]:
     """A real worker on some tasks: the most GPU memory in use while it lives (MiB), and its answers."""
-    from qtui.engines.protocol.answering import Answered, Item, Job, Loaded, Planned, Wanted, decode_from_worker, encode
+    from qtui.engines.protocol.answering import (
+        Answered,
+        Item,
+        Job,
+        Loaded,
+        MissingItems,
+        Planned,
+        decode_from_worker,
+        encode,
+    )
     from qtui.processes import child_process
     from qtui.records import PromptSource, Sampling
     from qtui.tasks import load_task_set
@@ -91,7 +100,7 @@ def _worker(spec: VariantSpec) -> tuple[int | None, int]:
         for line in child.stdout:
             message = decode_from_worker(line)
             if isinstance(message, Planned):
-                child.stdin.write(encode(Wanted(list(range(len(items))))))
+                child.stdin.write(encode(MissingItems(list(range(len(items))))))
                 child.stdin.flush()
             elif isinstance(message, Loaded):
                 most = gpu_in_use()

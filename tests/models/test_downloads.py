@@ -127,7 +127,7 @@ def test_what_was_damaged_of_an_earlier_download_is_thrown_away(hub: LoopbackHub
         file.truncate(LARGE // 2)
         file.seek(1000)
         file.write(b"damage")
-    assert "does not fit" in fetched(hub, tmp_path, "org/files:large.gguf")["error"]
+    assert "was damaged and is deleted" in fetched(hub, tmp_path, "org/files:large.gguf")["error"]
     assert "path" in fetched(hub, tmp_path, "org/files:large.gguf")
 
 
@@ -149,21 +149,21 @@ def test_the_token_of_the_environment_goes_to_the_hub_and_into_no_message(hub: L
 
 @pytest.mark.parametrize("what", ["org/files:large.gguf", "org/model"])
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "words"),
     [
-        ((401, {"X-Error-Message": "Invalid credentials in Authorization header"}), "does not know your token"),
+        ((401, {"X-Error-Message": "Invalid credentials in Authorization header"}), "does not accept your token"),
         ((401, {"X-Error-Code": "RepoNotFound"}), "private and HF_TOKEN is not set"),
         ((403, {"X-Error-Code": "GatedRepo"}), "accept this model's terms"),
-        ((403, {}), "forbids it to your token"),
+        ((403, {}), "your token has no access"),
         ((404, {"X-Error-Code": "RepoNotFound"}), "no such model on the hub"),
         ((404, {}), "does not have it"),
     ],
 )
 def test_a_refusal_says_what_to_do(
-    hub: LoopbackHub, tmp_path: Path, what: str, refusal: tuple[int, dict[str, str]], said: str
+    hub: LoopbackHub, tmp_path: Path, what: str, refusal: tuple[int, dict[str, str]], words: str
 ) -> None:
     hub.refuses = {what.partition(":")[0]: refusal}
-    assert said in fetched(hub, tmp_path, what)["error"]
+    assert words in fetched(hub, tmp_path, what)["error"]
 
 
 @pytest.mark.parametrize("what", ["org/files:big-00001-of-00003.gguf", "org/model"])
@@ -176,18 +176,18 @@ def test_what_is_here_is_used_when_the_hub_is_gone(repos: dict[str, Path], tmp_p
 
 
 @pytest.mark.parametrize(
-    ("engine", "said"),
+    ("engine", "words"),
     [
         ("transformers", "org/quantized: its weights are quantized by gptq, which needs gptqmodel"),
-        ("llama.cpp", "its weights are quantized already"),
+        ("llama.cpp", "its weights are already quantized"),
     ],
 )
 def test_what_cannot_be_used_here_is_said_before_its_weights_are_fetched(
-    hub: LoopbackHub, tmp_path: Path, engine: str, said: str
+    hub: LoopbackHub, tmp_path: Path, engine: str, words: str
 ) -> None:
     if find_spec("gptqmodel"):
         pytest.skip("gptqmodel is installed here")
-    assert said in fetched(hub, tmp_path, "org/quantized", program=PLANNING, more=[engine])["error"]
+    assert words in fetched(hub, tmp_path, "org/quantized", program=PLANNING, more=[engine])["error"]
     assert "GET org/quantized/resolve/" + COMMIT + "/config.json" in hub.requests
     assert not [request for request in hub.requests if "model.safetensors" in request]
 

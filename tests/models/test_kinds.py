@@ -72,7 +72,7 @@ def test_an_expert_that_is_missing_is_named(kind: Callable[[str], Kind], tmp_pat
     tensors = load_file(folder / "model.safetensors")
     del tensors["model.layers.1.block_sparse_moe.experts.3.w2.weight"]
     save_file(tensors, folder / "model.safetensors")
-    with pytest.raises(UserError, match=r"experts are missing of model\.layers\.1\.block_sparse_moe\.experts\.w2"):
+    with pytest.raises(UserError, match=r"experts of model\.layers\.1\.block_sparse_moe\.experts\.w2.* are missing"):
         llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["mixtral"]
 

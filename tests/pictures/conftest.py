@@ -3,11 +3,13 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from qtui.store import open_store, runs
+from tests import stores
 from tests.filled_store import fill
 
 PYTHON = (3, 11)
@@ -66,12 +68,6 @@ def store_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def finish(path: Path, run_id: int) -> None:
     """Have the run begin and end at the time of the clock."""
-    store = open_store(path)
-    runs.begin(store, run_id)
-    [run] = runs.summaries(store, [run_id])
-    for variant in run.variants:
-        runs.set_variant(store, variant.id, state="done")
-    for judge in run.judges:
-        runs.set_judge(store, judge.id, "done")
-    runs.set_state(store, run_id, "done")
-    store.close()
+    with closing(open_store(path)) as store:
+        runs.begin(store, run_id)
+        stores.finish(store, run_id)

@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,13 @@ import pytest
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
+from qtui.records import Answer
 from qtui.results import frames
 from qtui.results.length_figures import length_rows
 from qtui.results.score_figures import score_rows
 from qtui.results.task_changes import deltas
 from qtui.store import open_store
+from tests import stores
 from tests.filled_store import fill
 
 GOOD = [4, 5, 4, 5, 4, 5, 4, 5, 4, 5, 4, 5]
@@ -91,9 +94,7 @@ def test_deltas_have_lengths_flags_grades_and_likeness_of_every_task(store_path:
 
 
 def test_a_run_without_answers_has_no_rows(store_path: Path) -> None:
-    run_id = fill(store_path)
-    store = open_store(store_path)
-    store.execute("DELETE FROM variant_answer")
+    run_id = fill(store_path, is_answered=False)
     assert score_rows(store_path, (run_id,)).pairs == ()
     assert length_rows(store_path, (run_id,)).pairs == ()
     assert deltas(store_path, run_id, "pet-7b", "FP16", "Q2_K") == ()
@@ -161,10 +162,8 @@ def test_scores_and_lengths_share_the_flags_of_the_same_answers(
 def test_an_answer_that_changed_is_flagged_anew(store_path: Path) -> None:
     run_id = fill(store_path)
     assert length_rows(store_path, (run_id,)).variants[0].flags["empty_strip"] == 0
-    store = open_store(store_path)
-    with store.writing():
-        store.execute("UPDATE answer SET text = '' WHERE id = (SELECT min(id) FROM answer)")
-    store.close()
+    with closing(open_store(store_path)) as store:
+        stores.answer(store, run_id, "FP16", 1, Answer("given again", "", "stop", 10, 5, 0.5))
     assert length_rows(store_path, (run_id,)).variants[0].flags["empty_strip"] == 1
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Task, TaskSet
-from qtui.store import Store, answers, grades, open_store, runs
+from qtui.store import Store, grades, open_store, runs
+from tests import stores
 from tests.judges.endpoint import Failure, Say, endpoint
 
 TASKS = TaskSet("two", (Task("a", "東京です", "c"), Task("b", "大阪です", "c")))
@@ -17,13 +18,14 @@ TASKS = TaskSet("two", (Task("a", "東京です", "c"), Task("b", "大阪です"
 def store(tmp_path: Path) -> Store:
     """An imported run: two variants, of which the second answers the first task as the first does, and the second not at all."""
     opened = open_store(tmp_path / "s.sqlite")
-    variants = [runs.NewVariant("m", name, name == "FP16", "transformers", name, "", 2, {}) for name in ("FP16", "Q4")]
-    run_id = runs.add(opened, runs.NewRun("study", "p", "imported", "import", "", TASKS, variants))
+    variants = stores.variants(TASKS, ("FP16", "Q4"), engine="transformers")
+    run_id = stores.new_run(opened, "study", TASKS, variants, source="import", definition="imported")
     texts = {"FP16": ("東京です", "京都"), "Q4": ("東京です", " ")}
-    for variant in runs.summaries(opened)[0].variants:
-        for (task_id, _), text in zip(runs.tasks(opened, run_id), texts[variant.name], strict=True):
-            key = f"{variant.name} {task_id}"
-            answers.commit(opened, answers.Link(variant.id, task_id, 0), Answer(key, text, "unknown"))
+    stores.answer_all(
+        opened,
+        run_id,
+        lambda variant, number, _: Answer(f"{variant.name} {number}", texts[variant.name][number - 1], "unknown"),
+    )
     return opened
 
 

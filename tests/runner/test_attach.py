@@ -64,7 +64,7 @@ def popen(*arguments: str, store: Path) -> "subprocess.Popen[str]":
 
 def attach(there: Runs, *arguments: str) -> "subprocess.Popen[str]":
     """A command that has said that it follows the run."""
-    wanted = f"{notice(there)}: following it.\n"
+    wanted = f"{notice(there)}; attaching to it.\n"
     command = popen(*arguments, store=there.store.path)
     assert command.stderr is not None
     assert command.stderr.readline() == wanted
@@ -102,7 +102,7 @@ def test_ctrl_c_ends_a_follower_and_leaves_the_run_alone(running: Runs) -> None:
     _, told = follower.communicate(timeout=PATIENCE_SECONDS)
     # Python itself may end with the signal where Ctrl-C meets an `exec` of the libraries; a shell shows 130 for both.
     assert follower.returncode in (130, -signal.SIGINT), told
-    assert "left; run 1 goes on" in told
+    assert "detached; run 1 is still running" in told
     assert runs.requested(running.store, 1) == ""
     assert running.wait(lambda run: not run.active).state == "done"
 
@@ -200,5 +200,5 @@ def test_two_demos_at_the_same_moment_both_end_well_with_every_answer_once(tmp_p
     pytest.importorskip("transformers", reason="needs the engines extra")
     ended = outcomes("demo", "--headless", store=tmp_path / "demo.sqlite")
     assert [status for status, _ in ended] == [0, 0], ended
-    assert any(re.search(r"Run 1 is already running \(pid \d+ on \S+\): following it\.", text) for _, text in ended)
+    assert any(re.search(r"Run 1 is already running \(pid \d+ on \S+\); attaching to it\.", text) for _, text in ended)
     assert_every_answer_once(tmp_path / "demo.sqlite")

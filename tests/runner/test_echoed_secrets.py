@@ -18,7 +18,7 @@ import pytest
 from qtui.experiment import experiment
 from qtui.records import RunSummary
 from qtui.runner import start
-from qtui.store import open_store, runs
+from qtui.store import answers, open_store, runs
 from tests.echoing_endpoint import ANSWERS, ERRORS, GRADES, NO_ANSWERS, Echoing, echoing_endpoint
 
 KEY = "sk-canary/8Xq+27_Zr~LwTe=="
@@ -161,7 +161,7 @@ def test_a_password_of_an_address_is_taken_from_the_environment_and_is_nowhere(
     assert leaks(folder, PASSWORD, f"me:{PASSWORD}") == []
     with closing(open_store(create=False)) as store:
         assert "${WORD_OF_THE_GATE}" in runs.definition(store, 1)
-        texts = [row["text"] for row in store.execute("SELECT text FROM answer")]
+        texts = [row["text"] for row in answers.rows(store, [1])]
     assert any("[removed: $WORD_OF_THE_GATE]" in text for text in texts), texts
 
 
@@ -175,7 +175,7 @@ def test_a_password_in_a_proxys_address_is_nowhere(
         monkeypatch.delenv(name, raising=False)
     (folder / "e.toml").write_text(toml("e", {"x": "http://model.invalid/400-json/v1"}, {}))
     qtui(folder, "run", "e.toml", OPENAI_API_KEY="k")
-    assert "refused it (400)" in summary(folder).variants[0].reason
+    assert "refused the request (400)" in summary(folder).variants[0].reason
     assert served.headers == ["Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()]
     assert leaks(folder, PASSWORD, f"me:{PASSWORD}") == []
 

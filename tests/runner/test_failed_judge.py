@@ -14,6 +14,7 @@ from qtui.results.answers import comparison, pairs
 from qtui.runner import start
 from qtui.store import Store, grades, judges, leases, open_store, runs
 from qtui.store.task_answers import sides
+from tests import stores
 from tests.judges.endpoint import Failure, Say, endpoint
 from tests.runner.test_added_judge import graded, judge, judge_at, store
 from tests.runner.test_attach import SHORT
@@ -182,7 +183,7 @@ def test_removed_judge_that_is_asked_again_finds_its_grades(store: Store) -> Non
 def test_judge_without_grades_is_removed_too(store: Store) -> None:
     ask_typo(store)
     told = qtui(store, "judge", "remove", TYPO, "--run", "1").stderr
-    assert told == "removed judge openai:typo from run 1; it had given no grades\n"
+    assert told == "removed judge openai:typo from run 1; it had no grades\n"
     assert run_of(store).judges == ()
 
 
@@ -302,12 +303,12 @@ def test_more_takes_of_the_experiments_judge_are_graded(ran: Store) -> None:
 
 
 def test_added_judge_of_a_label_that_the_experiment_names_is_removed_alone(ran: Store) -> None:
-    ran.execute("UPDATE judge SET fingerprint = 'of another version'")
+    stores.age_judges(ran, 1)
     assert judge(ran, "reference").returncode == 0
     [first, second] = judges.of_run(ran, 1)
     done = qtui(ran, "judge", "remove", "reference")
     assert [each.id for each in judges.of_run(ran, 1)] == [first.id]
-    assert "the judge reference that its experiment names stays" in done.stderr
+    assert "the judge reference that the experiment names stays" in done.stderr
     assert second.settings["added"]
 
 
@@ -316,9 +317,7 @@ def test_judge_is_removed_from_every_run_in_view_that_has_it(ran: Store, file: P
     assert qtui(ran, "run", str(file)).returncode == 0
     ask_typo(ran)
     assert qtui(ran, "judge", "remove", TYPO, "--experiment", "other").stderr.count("removed judge") == 1
-    assert qtui(ran, "judge", "remove", TYPO).stderr == (
-        "removed judge openai:typo from run 1; it had given no grades\n"
-    )
+    assert qtui(ran, "judge", "remove", TYPO).stderr == ("removed judge openai:typo from run 1; it had no grades\n")
     assert {each.label for run in runs.summaries(ran) for each in run.judges} == {"reference"}
 
 

@@ -79,7 +79,7 @@ def confounded(row: ScoreRow) -> list[str]:
 
 def test_the_same_model_on_both_engines_has_the_same_prompt_tokens(rows: dict[str, ScoreRow]) -> None:
     assert confounded(rows["F16"]) == []
-    assert rows["F16"].notes == ("another engine: transformers against llama.cpp",)
+    assert rows["F16"].notes == ("different engines: transformers vs llama.cpp",)
 
 
 def test_another_splitting_of_words_is_named_with_a_task_and_both_numbers(rows: dict[str, ScoreRow]) -> None:
@@ -91,5 +91,5 @@ def test_another_splitting_of_words_is_named_with_a_task_and_both_numbers(rows: 
 
 def test_another_bos_is_named_although_the_number_is_the_same(rows: dict[str, ScoreRow]) -> None:
     assert confounded(rows["other-bos"]) == [
-        "confounded: prompt tokens differ in 3 of 3 tasks, e.g. task 1: same number, other ids"
+        "confounded: prompt tokens differ in 3 of 3 tasks, e.g. task 1: same count, different ids"
     ]

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
+from tests import stores
 from tests.runner.test_survival import Runs, kill
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")
@@ -25,13 +26,8 @@ def experiment(tmp_path: Path) -> Iterator[Runs]:
 
 def put_a_day_back(there: Runs) -> None:
     """As if all that was done so far had been done a day before."""
-    for table, columns in (
-        ("attempt", ("started", "seen", "ended")),
-        ("run", ("started", "ended")),
-        ("answer", ("created",)),
-    ):
-        for column in columns:
-            there.store.execute(f"UPDATE {table} SET {column} = {column} - {DAY}")
+    columns = {"attempt": ("started", "seen", "ended"), "run": ("started", "ended"), "answer": ("created",)}
+    stores.move_back(there.store, DAY, columns)
 
 
 def test_day_between_a_kill_and_the_resumption_is_in_no_figure(experiment: Runs) -> None:
@@ -58,8 +54,8 @@ def test_pause_is_in_no_figure(experiment: Runs) -> None:
     [attempt] = experiment.summary().attempts
     assert attempt.paused_since is not None
     # As if the run had been started and paused a day before.
-    experiment.store.execute(f"UPDATE attempt SET started = started - {DAY}, paused_since = paused_since - {DAY}")
-    experiment.store.execute(f"UPDATE run SET started = started - {DAY}")
+    columns = {"attempt": ("started", "paused_since"), "run": ("started",)}
+    stores.move_back(experiment.store, DAY, columns)
     experiment.qtui("pause", "1", "--off")
     run = experiment.wait(lambda run: run.state == "done")
     assert run.attempts[0].paused_seconds > DAY

@@ -42,7 +42,9 @@ def measure(store: Store, pair: Pair, count: int | None = None, run: str = "") -
     return [answer.place for answer in todo]
 
 
-def known(store: Store, place: Place, baseline: str = "FP16", candidate: str = "Q4_K_M") -> divergences.Known | None:
+def known(
+    store: Store, place: Place, baseline: str = "FP16", candidate: str = "Q4_K_M"
+) -> divergences.MeasuredAnswer | None:
     run_id = runs.summaries(store)[0].id
     found = divergences.of_task(
         store, run_id, model="pet-7b", baseline=baseline, candidate=candidate, task_id=place.task_id
@@ -70,7 +72,7 @@ def test_it_comes_back_as_it_went_in(store: Store, pair: Pair) -> None:
     row = divergences.rows(store, pair)[0]
     assert (row["kl"], row["baseline_logp"], row["candidate_logp"]) == (b"\0" * 12, b"\1" * 12, b"\2" * 12)
     assert (row["flags"], divergences.parting(row["parting"])) == (b"\3\2\3", PARTING)
-    assert known(store, place) == known(store, other) == divergences.Known(3, PARTING)
+    assert known(store, place) == known(store, other) == divergences.MeasuredAnswer(3, PARTING)
     assert divergences.parting(divergences.rows(store, pair)[2]["parting"]) is None
 
 

@@ -30,7 +30,7 @@ def test_files_of_a_model_come_the_largest_first(store: Store) -> None:
 def test_work_of_this_process_goes_on_until_it_says_how_it_ended(store: Store) -> None:
     first = quantization_jobs.begin(store, "quantize", "m", ["Q4_K_M", "Q8_0"])
     quantization_jobs.report(store, first, "quantizing to Q4_K_M", 0.25)
-    [work] = quantization_jobs.work(store)
+    [work] = quantization_jobs.jobs(store)
     assert (work.state, work.phase, work.fraction, work.types) == (
         "running",
         "quantizing to Q4_K_M",
@@ -38,22 +38,22 @@ def test_work_of_this_process_goes_on_until_it_says_how_it_ended(store: Store) -
         ("Q4_K_M", "Q8_0"),
     )
     quantization_jobs.end(store, first, "failed", "no room")
-    [work] = quantization_jobs.work(store)
+    [work] = quantization_jobs.jobs(store)
     assert (work.state, work.phase, work.fraction, work.reason) == ("failed", "", None, "no room")
 
 
 def test_work_of_a_process_that_is_gone_is_interrupted(store: Store) -> None:
     gone = quantization_jobs.begin(store, "bench", "m", [])
     store.execute("UPDATE making SET pid_started = pid_started - 100 WHERE id = ?", (gone,))
-    assert quantization_jobs.work(store)[0].state == "interrupted"
+    assert quantization_jobs.jobs(store)[0].state == "interrupted"
 
 
 def test_only_the_latest_work_is_remembered(store: Store) -> None:
-    for number in range(quantization_jobs.KEPT + 5):
+    for number in range(quantization_jobs.MAX_JOBS + 5):
         quantization_jobs.begin(store, "bench", f"m{number}", [])
-    assert [len(quantization_jobs.work(store)), quantization_jobs.work(store)[0].model] == [
-        quantization_jobs.KEPT,
-        f"m{quantization_jobs.KEPT + 4}",
+    assert [len(quantization_jobs.jobs(store)), quantization_jobs.jobs(store)[0].model] == [
+        quantization_jobs.MAX_JOBS,
+        f"m{quantization_jobs.MAX_JOBS + 4}",
     ]
 
 
@@ -70,4 +70,4 @@ def test_a_store_from_before_gets_the_tables_and_keeps_what_it_has(
         old.close()
     new = open_store(tmp_path / "old.sqlite")
     assert new.execute("SELECT name FROM task_set").fetchone()[0] == "kept"
-    assert (quantization_jobs.files(new), quantization_jobs.work(new)) == ([], [])
+    assert (quantization_jobs.files(new), quantization_jobs.jobs(new)) == ([], [])

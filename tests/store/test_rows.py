@@ -112,9 +112,9 @@ def test_to_grade_leaves_out_what_the_judge_has_graded(store: Store) -> None:
     answer_id = answers.commit(store, first, Answer("1", "x", "stop"))
     answers.commit(store, second, Answer("2", "y", "stop"))
     grades.commit(store, [(grades.Place(answer_id, first.task_id), Grade("g", "j", 1, 3, "", "f"))])
-    assert [item.text for item in answers.to_grade(store, run, "j", "f", 1)] == ["y"]
-    assert len(answers.to_grade(store, run, "j", "f", 2)) == 2
-    assert len(answers.to_grade(store, run, "j", "other prompt", 1)) == 2
+    assert [item.text for item in answers.pending(store, run, "j", "f", 1)] == ["y"]
+    assert len(answers.pending(store, run, "j", "f", 2)) == 2
+    assert len(answers.pending(store, run, "j", "other prompt", 1)) == 2
 
 
 def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: Store) -> None:

@@ -1,4 +1,7 @@
-"""All SQL of the program is in `qtui/store/`: nothing else writes a statement, runs one, or knows SQLite."""
+"""All SQL of the program is in `qtui/store/`: nothing else writes a statement, runs one, or knows SQLite.
+
+Tests build their stores by `tests/stores.py`, and few of them have a reason for SQL.
+"""
 
 import ast
 import re
@@ -15,6 +18,21 @@ STATEMENT = re.compile(
     r"|(CREATE|DROP|ALTER)\s+(TEMP\w*\s|UNIQUE\s|TABLE\s|INDEX\s|VIEW\s|TRIGGER\s)|BEGIN\s+(IMMEDIATE|EXCLUSIVE|DEFERRED))"
 )
 CALLS = ("execute", "executemany", "executescript")
+TESTS = Path(__file__).parents[1]
+TESTS_WITH_SQL = {
+    "cli/test_quantization_job.py": "makes a store that cannot be written",
+    "files/test_private_files.py": "writes, and holds the lock of, a store beside the program",
+    "runner/full_disk.py": "runs where the disk is full, and compares the ids and times of rows",
+    "runner/test_attach.py": "looks for answers that no run refers to, which the store does not list",
+    "runner/test_divergence.py": "compares the ids and times of rows, which show that nothing was measured again",
+    "runner/test_echoed_secrets.py": "takes what an older qtui wrote out of the bytes of the file",
+    "runner/test_survival.py": "compares the ids and times of rows, which show that nothing was answered again",
+    "stores.py": "builds stores: what no function of the store writes is there and nowhere else",
+    "test_variant_facts.py": "writes the facts of another version",
+    "ui/data/test_reader.py": "reads with statements that fail, or do not end",
+    "ui/test_main_screen.py": "damages a store",
+}
+"""Tests outside `tests/store/` that may have SQL, and why."""
 
 
 def breaches(source: str) -> list[tuple[int, str]]:
@@ -46,6 +64,18 @@ def test_no_module_outside_the_store_has_sql() -> None:
         for line, what in breaches(file.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_tests_build_their_stores_without_sql() -> None:
+    files = [file for file in sorted(TESTS.rglob("*.py")) if file.relative_to(TESTS).parts[0] != "store"]
+    assert len(files) > 100
+    found = {
+        file.relative_to(TESTS).as_posix(): lines
+        for file in files
+        if (lines := breaches(file.read_text(encoding="utf-8")))
+    }
+    assert {name: lines for name, lines in found.items() if name not in TESTS_WITH_SQL} == {}, "tests/stores.py builds"
+    assert [name for name in TESTS_WITH_SQL if name not in found] == [], "these need no exception any more"
 
 
 @pytest.mark.parametrize(

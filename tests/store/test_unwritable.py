@@ -70,7 +70,7 @@ def test_journal_that_cannot_be_read_is_named_instead_of_left_out(tmp_path: Path
     dead = killed_writer(tmp_path)
     told = on_read_only_disk(tmp_path, dead, Path(f"{dead}-wal"))
     assert told["runs"][0] == 1
-    assert "its newest part is in dead.sqlite-wal" in told["runs"][2]
+    assert "its latest changes are in dead.sqlite-wal" in told["runs"][2]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_change_that_the_disk_has_no_room_for_is_undone_and_the_store_goes_on(tm
     store = open_store(tmp_path / "s.sqlite")
     old = limit_file_sizes(1_000_000)
     try:
-        with pytest.raises(NoSpaceError, match="no more can be written"):
+        with pytest.raises(NoSpaceError, match="cannot write more data"):
             write_much(store)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)

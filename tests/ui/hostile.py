@@ -1,7 +1,8 @@
 """Answers of a model that is out to get the terminal, the markup and the layout, and a store that holds them."""
 
-from qtui.records import Answer, FinishReason, Grade, Task, TaskSet, content_hash
-from qtui.store import Store, answers, grades, runs
+from qtui.records import Answer, Task, TaskSet, VariantProgress, content_hash
+from qtui.store import Store, runs
+from tests import stores
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred\x1b[0m\x1b]52;c;aGVsbG8=\x07 \x9b5n bell\x07 back\x08space",
@@ -21,30 +22,21 @@ HOSTILE = (
 def fill(store: Store) -> int:
     """One model, two variants, a task per hostile text, which is also task, reference, criteria and reason. The run's id."""
     tasks = TaskSet("hostile", tuple(Task(f"{number}\n{text}", text, text) for number, text in enumerate(HOSTILE, 1)))
-    names = (("FP16[/b]", True), ("Q4\x1b[5m", False))
-    new = runs.NewRun(
-        experiment="hostile[/INST]\x1b[2J",
-        plan=content_hash("hostile"),
-        definition="",
-        source="import",
-        origin="",
-        task_set=tasks,
-        variants=[
-            runs.NewVariant("evil[/]\x1b[2J", name, first, "transformers", name, "", len(HOSTILE), {})
-            for name, first in names
-        ],
+    baseline, candidate = "FP16[/b]", "Q4\x1b[5m"
+
+    def answer(variant: VariantProgress, number: int, _: Task) -> Answer:
+        text = HOSTILE[number - 1] + ("" if variant.is_baseline else "。違い[/]")
+        return Answer(content_hash(variant.name, number), text, "stop" if number % 2 else "length", 1, 2, 0.1)
+
+    run_id = stores.new_run(
+        store,
+        "hostile[/INST]\x1b[2J",
+        tasks,
+        stores.variants(tasks, (baseline, candidate), "evil[/]\x1b[2J", baseline=baseline, engine="transformers"),
         judges=[runs.NewJudge("judge[/b]", 1, "f", {})],
+        source="import",
     )
-    run_id = runs.add(store, new)
-    [summary] = runs.summaries(store, [run_id])
-    for variant in summary.variants:
-        for number, (task_id, task) in enumerate(runs.tasks(store, run_id)):
-            text = HOSTILE[number] + ("" if variant.is_baseline else "。違い[/]")
-            key = content_hash(variant.name, number)
-            finish: FinishReason = "length" if number % 2 else "stop"
-            answer_id = answers.commit(
-                store, answers.Link(variant.id, task_id, 0), Answer(key, text, finish, 1, 2, 0.1)
-            )
-            grade = Grade(grades.key(key, task.hash, "judge[/b]", "f", 1), "judge[/b]", 1, 3, HOSTILE[number], "f")
-            grades.commit(store, [(grades.Place(answer_id, task_id), grade)])
+    stores.answer_all(store, run_id, answer)
+    values = dict.fromkeys((baseline, candidate), [3] * len(HOSTILE))
+    stores.grade(store, run_id, values, judge="judge[/b]", reasons=HOSTILE)
     return run_id

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qtui.ui.app import QtuiApp
-from tests.filled_store import fill, set_role
+from tests.filled_store import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
 GRADES = [4, 5, 4, 5, 4, 5, 4, 5, 4, 5, 4, 5]
@@ -15,8 +15,8 @@ SIZES = [(160, 50), (80, 24)]
 @pytest.fixture
 def with_roles(store_path: Path) -> Path:
     """Q4_K_M, which comes first, is the control arm; Q2_K the candidate."""
-    fill(store_path, grade_of=dict.fromkeys(("FP16", "Q4_K_M", "Q2_K"), GRADES))
-    set_role(store_path, "Q4_K_M", "control arm")
+    grade_of = dict.fromkeys(("FP16", "Q4_K_M", "Q2_K"), GRADES)
+    fill(store_path, grade_of=grade_of, roles={"Q4_K_M": "control arm"})
     return store_path
 
 
@@ -39,7 +39,7 @@ async def test_scores_of_the_control_arm_say_what_they_are_about(with_roles: Pat
         await until_shown(pilot, "✓ control arm")
         await pilot.press("g")
         await until_shown(pilot, "pet-7b: FP16 → control arm Q4_K_M")
-        await until_shown(pilot, "control arm (what the engine does): equivalent")
+        await until_shown(pilot, "control arm (effect of the engine): equivalent")
 
 
 @pytest.mark.parametrize("size", SIZES)

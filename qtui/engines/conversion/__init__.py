@@ -1,1 +1,1 @@
-"""A folder in the Hugging Face form into one GGUF file without loss."""
+"""Conversion of a model folder in the Hugging Face format to one GGUF file, without loss."""

@@ -1,11 +1,11 @@
-"""llama.cpp's own converter (`convert_hf_to_gguf.py`) for the folders that qtui does not convert itself.
+"""llama.cpp's converter (`convert_hf_to_gguf.py`) for model folders that qtui does not convert itself.
 
-It must be of the llama.cpp that is installed, or it writes what that cannot read: so it comes from the source distribution of
-that very llama-cpp-python, fetched once through pip and kept in the cache, or from a folder that the user names: for one command,
-for a session (in the environment) or for good (in config.toml), in this order.
+Its version must match the installed llama.cpp, which may not read files of another version. So it comes from the source
+distribution of the installed llama-cpp-python, downloaded once with pip and kept in the cache, or from a folder that the user
+names: with an option, in the environment or in config.toml, in this order.
 
 The converter and pip run in child processes that start with this module (`python -m qtui.engines.conversion.converter`), so that
-they end with the process that asked. Their output goes to stderr, which is the log.
+they end with their parent. Their output goes to stderr, which is the log.
 """
 
 import fcntl
@@ -44,24 +44,24 @@ from qtui.processes.log import MARK
 DISTRIBUTION = "llama-cpp-python"
 SCRIPT = "convert_hf_to_gguf.py"
 ENVIRONMENT = "QTUI_LLAMA_CPP"
-"""Names a folder with llama.cpp's sources, for machines that fetch nothing."""
+"""Environment variable with a folder of llama.cpp's sources, for machines without a network."""
 
-FETCHING = "fetching llama.cpp's converter"
+FETCHING = "downloading llama.cpp's converter"
 
-_WANTED = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
-_WRITTEN = re.compile(r"Writing:\s+(\d+)%")
-_SAID_LINES = 40
-_POINT_TO_ONE = (
+_FILES = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
+_PROGRESS = re.compile(r"Writing:\s+(\d+)%")
+_OUTPUT_LINES = 40
+_HOW_TO_NAME_ONE = (
     f"or name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
 )
 
 
 class NeedsConverterError(UserError):
-    """A folder that qtui does not convert to GGUF itself; llama.cpp's converter may."""
+    """qtui cannot convert this folder to GGUF itself; llama.cpp's converter may."""
 
 
 Progress = Callable[[str, float | None], None]
-"""Gets what is going on and how far it is, 0 to 1, None where that is not known."""
+"""Gets the phase, for the user, and the fraction done, 0 to 1, or None if it is not known."""
 
 
 def convert(
@@ -73,44 +73,45 @@ def convert(
     trust_remote_code: bool = False,
     progress: Progress = lambda _phase, _fraction: None,
 ) -> None:
-    """Write `target` whole or not at all. `outtype` is f32, f16, bf16 or auto; `converter` a folder with llama.cpp's sources.
+    """Convert `folder` to the GGUF file `target`, which is written completely or not at all.
 
-    Raises UserError with the converter's reason where it fails, and where the folder brings code that nobody has allowed.
+    `outtype` is f32, f16, bf16 or auto; `converter` is a folder with llama.cpp's sources.
+    Raises UserError with the converter's reason if it fails, and if the folder contains code that the user has not allowed.
     """
-    if not trust_remote_code and _names_own_code(folder):
+    if not trust_remote_code and _has_remote_code(folder):
         raise UserError(
-            f"{folder}: brings Python code of its own, which llama.cpp's converter may run; read it, then allow it with "
+            f"{folder}: contains Python code, which llama.cpp's converter may run; read it, then allow it with "
             "--trust-remote-code (trust_remote_code = true in an experiment)"
         )
-    script = located(converter, progress)
+    script = find_script(converter, progress)
     phase = f"converting {folder.name} to GGUF"
     progress(phase, None)
 
-    def heard(line: str) -> None:
-        written = _WRITTEN.search(line)
+    def hear(line: str) -> None:
+        written = _PROGRESS.search(line)
         if written:
             progress(phase, int(written[1]) / 100)
 
-    with unfinished.growing(target) as path:
+    with unfinished.atomic_target(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), heard)
+        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), hear)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 
 
-def located(named: Path | None, progress: Progress) -> Path:
-    """The converter's script: in the folder named here, in the environment, in config.toml, in the cache, else fetched."""
-    folder, told_by = _told(named)
+def find_script(named: Path | None, progress: Progress) -> Path:
+    """Return the converter's script, from the first of: `named`, the environment, config.toml, the cache, a download."""
+    folder, named_by = _named_folder(named)
     if folder is None:
-        return _fetched(progress)
+        return _fetch_script(progress)
     script = folder.expanduser() / SCRIPT
     if not script.is_file():
-        raise UserError(f"{folder} (of {told_by}): has no {SCRIPT}; name the folder of llama.cpp's sources")
+        raise UserError(f"{folder} (from {named_by}) contains no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
 
 
-def _told(named: Path | None) -> tuple[Path | None, str]:
-    """The folder that the user names, and where."""
+def _named_folder(named: Path | None) -> tuple[Path | None, str]:
+    """The folder that the user names, and the setting that names it."""
     if named is not None:
         return named, "--converter"
     if os.environ.get(ENVIRONMENT):
@@ -118,17 +119,17 @@ def _told(named: Path | None) -> tuple[Path | None, str]:
     return config.load().converter, f'"converter" in {paths.config_file()}'
 
 
-def _names_own_code(folder: Path) -> bool:
+def _has_remote_code(folder: Path) -> bool:
     for name in ("config.json", "tokenizer_config.json"):
         try:
             if "auto_map" in json.loads((folder / name).read_text(encoding="utf-8")):
                 return True
         except (OSError, ValueError, TypeError):
-            continue  # what is missing or damaged is for the converter to say
+            continue  # the converter reports missing or damaged files
     return False
 
 
-def _fetched(progress: Progress) -> Path:
+def _fetch_script(progress: Progress) -> Path:
     try:
         version = importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
@@ -137,8 +138,8 @@ def _fetched(progress: Progress) -> Path:
     home = paths.cache() / "llama.cpp"
     private_files.private_folder(home)
     script = home / version / SCRIPT
-    with private_files.create(home / "lock") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with private_files.create(home / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
@@ -150,29 +151,29 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _download(version: str, scratch: Path) -> Path:
-    """The source distribution, by pip with whatever index and settings the user's pip has; nothing of it is built."""
+    """Download the source distribution with pip, with the user's pip settings. Nothing is built."""
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            f"llama.cpp's converter is fetched through pip, which this Python lacks: install pip, {_POINT_TO_ONE}"
+            f"llama.cpp's converter is downloaded with pip, which is not installed here: install pip, {_HOW_TO_NAME_ONE}"
         )
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
     ended = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
-    found = sorted(scratch.glob("*.tar.gz"))
-    if ended.code or not found:
+    archives = sorted(scratch.glob("*.tar.gz"))
+    if ended.code or not archives:
         raise UserError(
-            f"the source distribution of {DISTRIBUTION} {version}, which llama.cpp's converter comes with, could not be fetched: "
-            f"{ended.reason}; try again with a connection, {_POINT_TO_ONE}"
+            f"the source distribution of {DISTRIBUTION} {version}, which contains llama.cpp's converter, could not be downloaded: "
+            f"{ended.reason}; try again with a network connection, {_HOW_TO_NAME_ONE}"
         )
-    return found[0]
+    return archives[0]
 
 
 def _write_stand_in(folder: Path, version: str) -> None:
-    """A build backend that only tells name and version.
+    """Write a build backend that returns only name and version, with the hooks of PEP 517.
 
-    pip asks the distribution's own backend for them, which would fetch build tools and look for a compiler: measured, two minutes
-    instead of twelve seconds. The hooks are those of PEP 517.
+    pip asks the distribution's backend for these; the real one downloads build tools and looks for a compiler, which takes two
+    minutes instead of twelve seconds (measured).
     """
     package = folder / "scikit_build_core"
     package.mkdir(parents=True)
@@ -203,30 +204,30 @@ def _extract(archive: Path, target: Path, version: str) -> None:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                wanted = _WANTED.match(member.name)
-                if wanted and (member.isfile() or member.isdir()):
-                    member.name = wanted["rest"]
+                match = _FILES.match(member.name)
+                if match and (member.isfile() or member.isdir()):
+                    member.name = match["rest"]
                     tar.extract(member, target, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise UserError(
             f"the source distribution of {DISTRIBUTION} {version} is damaged ({error}); try again"
         ) from None
     if not (target / SCRIPT).is_file():
-        raise UserError(f"the source distribution of {DISTRIBUTION} {version} has no {SCRIPT}; {_POINT_TO_ONE}")
+        raise UserError(f"the source distribution of {DISTRIBUTION} {version} has no {SCRIPT}; {_HOW_TO_NAME_ONE}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """`reason` says why it failed, where `code` is not 0."""
+class _ProcessEnd:
+    """`reason` says why the process failed if `code` is not 0."""
 
     code: int
     reason: str
 
 
 def _run(
-    kind: str, arguments: list[str], environment: dict[str, str], heard: Callable[[str], None] = lambda _: None
-) -> _Ended:
-    """Run to the end. Every line, progress bars' too, goes to the log and to `heard`."""
+    kind: str, arguments: list[str], environment: dict[str, str], hear: Callable[[str], None] = lambda _: None
+) -> _ProcessEnd:
+    """Run a process to its end. Every line, also of progress bars, goes to the log and to `hear`."""
     before = oom_kills()
     process = subprocess.Popen(
         child_process.command("qtui.engines.conversion.converter", kind, *arguments),
@@ -240,18 +241,18 @@ def _run(
         errors="replace",
         encoding="utf-8",
     )
-    said: list[str] = []
+    output: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:  # universal newlines: a progress bar's carriage return ends a line too
-        heard(line)
+        hear(line)
         sys.stderr.write(line)
-        said = [*said[1 - _SAID_LINES :], line.rstrip()]
+        output = [*output[1 - _OUTPUT_LINES :], line.rstrip()]
     code = process.wait()
-    return _Ended(code, _killed_in_words(code, said, before) if code < 0 else _reason(said))
+    return _ProcessEnd(code, _describe_kill(code, output, before) if code < 0 else _find_reason(output))
 
 
-def _killed_in_words(code: int, said: list[str], before: OomKills) -> str:
-    """How a signal ended it."""
+def _describe_kill(code: int, output: list[str], before: OomKills) -> str:
+    """Say how a signal ended the process."""
     now = memory()
     had = MemoryUse(
         peak=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
@@ -261,28 +262,27 @@ def _killed_in_words(code: int, said: list[str], before: OomKills) -> str:
         address_space=address_space(),
         killed_for_memory=was_killed_for_memory(before, oom_kills_again(before)),
     )
-    return in_words(Subject("its process"), End(code, written="\n".join(said), memory=had)).rstrip(".")
+    return in_words(Subject("its process"), End(code, written="\n".join(output), memory=had)).rstrip(".")
 
 
-def _reason(said: list[str]) -> str:
-    """The last line that looks like one: an error's, else the last of all."""
-    lines = [line.strip() for line in said if line.strip() and not line.startswith(MARK)]
+def _find_reason(output: list[str]) -> str:
+    """The last line that looks like an error message, else the last line."""
+    lines = [line.strip() for line in output if line.strip() and not line.startswith(MARK)]
     errors = [line for line in lines if re.match(r"(ERROR|[\w.]*(Error|Exception))\b", line)]
-    last = (errors or lines or ["it said nothing"])[-1]
+    last = (errors or lines or ["it printed nothing"])[-1]
     return re.sub(r"^ERROR:(hf-to-gguf:)?\s*", "", last)
 
 
 def _main() -> None:
-
     log.begin(f"{sys.argv[2]} (for llama.cpp's converter)", describes_machine=False)
     parent.die_with_parent()
-    kind, what, *arguments = sys.argv[1:]
-    sys.argv = [what, *arguments]
+    kind, program, *arguments = sys.argv[1:]
+    sys.argv = [program, *arguments]
     if kind == "module":
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
     else:
-        sys.path.insert(0, str(Path(what).parent))  # where Python looks first for the modules of a script
-        runpy.run_path(what, run_name="__main__")
+        sys.path.insert(0, str(Path(program).parent))  # where Python looks first for the modules of a script
+        runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

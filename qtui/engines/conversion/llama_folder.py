@@ -1,7 +1,7 @@
-"""A Llama in the hub's folder form into a GGUF file without loss, by the `gguf` package.
+"""Converts a Llama model folder in the Hugging Face format to a GGUF file without loss, with the `gguf` package.
 
-For the Llama family alone, whose layout is settled: Llama, Mistral and Mixtral, which are what the study's models are and one
-architecture to llama.cpp. Everything else is the business of llama.cpp's own converter, and the error says so.
+Only for Llama, Mistral and Mixtral, which are one architecture to llama.cpp, with a stable layout, and which the study uses. All
+others need llama.cpp's converter, as the error says.
 """
 
 import re
@@ -27,7 +27,7 @@ _EXPERT = re.compile(
 
 
 def lossless_type(folder: Path) -> str:
-    """F32, F16 or BF16: the narrowest GGUF type that holds the folder's tensors exactly."""
+    """Return F32, F16 or BF16: the narrowest GGUF type that stores the folder's tensors exactly."""
     kinds = set().union(*(safetensors_file.kinds(file) for file in _weight_files(folder)))
     if kinds <= {"F16"}:
         return "F16"
@@ -35,17 +35,20 @@ def lossless_type(folder: Path) -> str:
 
 
 def convert(weights: Weights, target: Path) -> None:
-    """Write `target` whole or not at all. Raises UserError where the folder is of another kind or damaged."""
+    """Convert to `target`, which is written completely or not at all.
+
+    Raises UserError if the folder is damaged or not supported.
+    """
     import gguf
 
     check_architecture(weights)
     folder, config = weights.path, weights.config
     whole_type = lossless_type(folder)
-    with unfinished.growing(target) as path:
-        # Experts are stacked into new arrays, which wait on disk and not in memory.
+    with unfinished.atomic_target(target) as path:
+        # Stacked experts are new arrays, which are kept on disk and not in memory.
         writer = gguf.GGUFWriter(path, "llama", use_temp_file="num_local_experts" in config)
         _add_hyperparameters(writer, config, folder, whole_type)
-        llama_vocabulary.add_to(writer, folder, config)
+        llama_vocabulary.add_vocabulary(writer, folder, config)
         _add_prompt_format(writer, weights.prompt_format)
         for name, kind, array in _mapped_tensors(folder, config):
             _add_tensor(writer, name, kind, array, whole_type)
@@ -62,7 +65,7 @@ def _add_hyperparameters(writer: Any, config: dict[str, Any], folder: Path, whol
     head_size = config.get("head_dim") or config["hidden_size"] // heads
     rope = rope_settings(config)
     writer.add_name(folder.name)
-    # llama.cpp knows no window in this architecture: beyond it, it computes something else than the model.
+    # llama.cpp ignores the sliding window of this architecture, so beyond it its results would differ from the model's.
     window = config.get("sliding_window")
     writer.add_context_length(min(config["max_position_embeddings"], window or config["max_position_embeddings"]))
     writer.add_embedding_length(config["hidden_size"])
@@ -112,7 +115,10 @@ def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def _stacked(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
-    """The folder's tensors, the experts of a layer as one of shape (experts, rows, columns), whatever files they lie in."""
+    """The folder's tensors.
+
+    A layer's experts are one tensor of shape (experts, rows, columns), even if they are in several files.
+    """
     waiting: dict[str, dict[int, npt.NDArray[Any]]] = defaultdict(dict)
     for file in _weight_files(folder):
         for name, kind, array in safetensors_file.tensors(file):
@@ -123,20 +129,20 @@ def _stacked(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, n
             whole = f"{expert['block']}.experts.{expert['part']}.weight"
             waiting[whole][int(expert["number"])] = array
             if len(waiting[whole]) == config["num_local_experts"]:
-                found = waiting.pop(whole)
-                yield whole, kind, np.stack([found[number] for number in sorted(found)])
+                by_number = waiting.pop(whole)
+                yield whole, kind, np.stack([by_number[number] for number in sorted(by_number)])
     if waiting:
-        raise UserError(f"{folder}: experts are missing of {min(waiting)}; fetch the model again")
+        raise UserError(f"{folder}: experts of {min(waiting)} are missing; download the model again")
 
 
 def _interleaved(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
-    """Rows of a query or key projection, from halves per head (the hub's rotary layout) to pairs (GGUF's)."""
+    """Reorder the rows of a query or key projection from halves per head (Hugging Face's rotary layout) to pairs (GGUF's)."""
     rows = weight.shape[0] // heads // 2
     return weight.reshape(heads, 2, rows, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 
 def _add_tensor(writer: Any, name: str, kind: str, array: npt.NDArray[Any], whole_type: str) -> None:
-    """Vectors (norms, biases) and what chooses experts are always F32: llama.cpp computes with them as they are."""
+    """Write a tensor. Vectors (norms, biases) and expert routers are always F32, because llama.cpp uses them unconverted."""
     import gguf
 
     wide = array.ndim == 1 or whole_type == "F32" or ".ffn_gate_inp." in name

@@ -1,4 +1,4 @@
-"""The tokenizer of a Llama folder, as a GGUF file carries it: SentencePiece pieces with scores, or byte-level BPE with merges."""
+"""Writes a Llama folder's tokenizer to a GGUF file: SentencePiece pieces with scores, or byte-level BPE with merges."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from qtui.errors import UserError
 # Token types of SentencePiece and of GGUF: the same numbers.
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
 
-# Byte-level BPE splits text by a pattern first, and GGUF names patterns. A part that occurs in one of them only → its name.
+# Byte-level BPE first splits text by a pattern, and GGUF names patterns. Maps a part that occurs in only one pattern to its name.
 _PATTERNS = {r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}": "llama-bpe"}
 
 
@@ -21,15 +21,18 @@ class _Token(NamedTuple):
     kind: int
 
 
-def add_to(writer: Any, folder: Path, config: dict[str, Any]) -> None:
-    """Raises UserError where the tokenizer is of a kind that qtui does not know how to write."""
+def add_vocabulary(writer: Any, folder: Path, config: dict[str, Any]) -> None:
+    """Add the tokenizer to a GGUF writer.
+
+    Raises NeedsConverterError for kinds that qtui cannot write, UserError for damaged files.
+    """
     settings = read_json(folder / "tokenizer.json")
     model = settings.get("model", {})
     if (folder / "tokenizer.model").is_file():
-        tokens = _of_sentencepiece(folder / "tokenizer.model")
+        tokens = _sentencepiece_tokens(folder / "tokenizer.model")
         _add_sentencepiece(writer, folder, tokens, config)
     elif model.get("type") == "BPE" and model.get("byte_fallback"):
-        _add_sentencepiece(writer, folder, _of_merges(model), config)
+        _add_sentencepiece(writer, folder, _merge_tokens(model), config)
     elif model.get("type") == "BPE" and "ByteLevel" in json.dumps(settings.get("pre_tokenizer")):
         _add_byte_level(writer, folder, settings, config)
     else:
@@ -40,13 +43,13 @@ def add_to(writer: Any, folder: Path, config: dict[str, Any]) -> None:
     _add_special_ids(writer, folder, config)
 
 
-def _of_sentencepiece(file: Path) -> list[_Token]:
+def _sentencepiece_tokens(file: Path) -> list[_Token]:
     import sentencepiece
 
     try:
         model = sentencepiece.SentencePieceProcessor(model_file=str(file))
     except (RuntimeError, OSError) as error:
-        raise UserError(f"{file}: not a SentencePiece model ({str(error).strip()}); fetch it again") from None
+        raise UserError(f"{file}: not a SentencePiece model ({str(error).strip()}); download it again") from None
     return [
         _Token(model.id_to_piece(i), model.get_score(i), _sentencepiece_kind(model, i))
         for i in range(model.vocab_size())
@@ -63,8 +66,8 @@ def _sentencepiece_kind(model: Any, token: int) -> int:
     return _BYTE if model.is_byte(token) else _NORMAL
 
 
-def _of_merges(model: dict[str, Any]) -> list[_Token]:
-    """Scores such that the earlier a piece was merged, the higher: what llama.cpp's merging goes by."""
+def _merge_tokens(model: dict[str, Any]) -> list[_Token]:
+    """Tokens with scores that are higher the earlier a merge is in the list: llama.cpp merges by score."""
     ranks: dict[str, int] = {}
     for rank, merge in enumerate(model["merges"]):
         ranks.setdefault("".join(merge if isinstance(merge, list) else merge.split(" ", 1)), rank)
@@ -88,7 +91,7 @@ def _add_sentencepiece(writer: Any, folder: Path, tokens: list[_Token], config: 
     writer.add_token_list([token.text for token in tokens])
     writer.add_token_scores([token.score for token in tokens])
     writer.add_token_types([token.kind for token in tokens])
-    # transformers puts the space unless told otherwise, whatever the SentencePiece model itself says.
+    # transformers adds the space unless the settings forbid it; it ignores the SentencePiece model's setting.
     writer.add_add_space_prefix(settings.get("add_prefix_space") is not False)
 
 
@@ -117,13 +120,13 @@ def _pattern_name(folder: Path, settings: dict[str, Any]) -> str:
         if any(part in pattern for pattern in patterns):
             return name
     raise NeedsConverterError(
-        f"{folder}: its byte-level BPE splits text by a rule that qtui does not know; convert the model with llama.cpp's "
+        f"{folder}: its byte-level BPE splits text by an unknown rule; convert the model with llama.cpp's "
         "convert_hf_to_gguf.py and name the .gguf file as weights"
     )
 
 
 def _with_added(tokens: list[_Token], folder: Path, config: dict[str, Any]) -> list[_Token]:
-    """Tokens that were added beside the tokenizer's own, and unused ones up to the size of the embedding."""
+    """The tokens with added tokens, and with unused ones up to the size of the embedding."""
     size = max(int(config["vocab_size"]), len(tokens))
     whole = tokens + [_Token(f"[PAD{i}]", -1000.0, _UNUSED) for i in range(len(tokens), size)]
     for number, text, special in _added(folder):
@@ -135,17 +138,17 @@ def _with_added(tokens: list[_Token], folder: Path, config: dict[str, Any]) -> l
 
 
 def _added(folder: Path) -> list[tuple[int, str, bool]]:
-    """(number, text, special) from wherever a folder says so; later entries are the more specific ones."""
-    found = [(number, text, False) for text, number in read_json(folder / "added_tokens.json").items()]
+    """(id, text, is special) of added tokens, from all files that list them; later entries override earlier ones."""
+    added = [(number, text, False) for text, number in read_json(folder / "added_tokens.json").items()]
     entries = read_json(folder / "tokenizer.json").get("added_tokens", [])
-    found += [(entry["id"], entry["content"], bool(entry["special"])) for entry in entries]
+    added += [(entry["id"], entry["content"], bool(entry["special"])) for entry in entries]
     decoder = read_json(folder / "tokenizer_config.json").get("added_tokens_decoder", {})
-    found += [(int(number), entry["content"], bool(entry.get("special"))) for number, entry in decoder.items()]
-    return found
+    added += [(int(number), entry["content"], bool(entry.get("special"))) for number, entry in decoder.items()]
+    return added
 
 
 def _add_special_ids(writer: Any, folder: Path, config: dict[str, Any]) -> None:
-    """As config.json says. Of several end tokens the first is GGUF's; the others llama.cpp knows by their text."""
+    """Write the ids of config.json. GGUF has one end token, the first of several; llama.cpp recognizes others by their text."""
     generation = read_json(folder / "generation_config.json")
     for name, add in (
         ("bos_token_id", writer.add_bos_token_id),

@@ -1,1 +1,1 @@
-"""What every engine that decodes tokens here shares: how many answers at once, where an answer's text ends, what was measured."""
+"""What the engines that decode tokens here share: the number of slots, the end of an answer's text, measurements."""

@@ -1,4 +1,4 @@
-"""What a worker has done since it loaded: tokens, seconds, memory."""
+"""A worker's measurements since loading: tokens, seconds, memory."""
 
 import time
 from collections.abc import Callable
@@ -21,20 +21,22 @@ class _Speed:
 
 @dataclass(slots=True)
 class Meter:
+    """Counts tokens, seconds and memory of one job. `seconds` are since the meter was created; memory is in bytes."""
+
     prompt_tokens: int = 0
     completion_tokens: int = 0
     started: float = field(default_factory=time.perf_counter)
     steps: int = 0
     slot_steps: int = 0
-    """Slots times steps: what could have been used."""
+    """Sum of slots over all steps: the capacity."""
     idle_slot_steps: int = 0
     _reported: float = 0.0
     _pure: _Speed = field(default_factory=_Speed)
     _mixed: _Speed = field(default_factory=_Speed)
     tokens_read: int = 0
-    """Tokens of prompts that the model read: fewer than `prompt_tokens` where prompts begin alike."""
+    """Prompt tokens that the model read: fewer than `prompt_tokens` if prompts share their beginning."""
     gpu_bytes: Callable[[], int | None] | None = None
-    """What the engine has on GPUs now; None asks torch, where it is in use."""
+    """Returns the engine's current GPU memory in bytes. If None, torch is asked, if it is loaded."""
     peak_gpu_bytes: int = 0
     _process: psutil.Process = field(default_factory=psutil.Process)
 
@@ -43,7 +45,7 @@ class Meter:
         return time.perf_counter() - self.started
 
     def step(self, seconds: float, *, read: int, drawn: int, slots: int, active: int) -> None:
-        """One pass of the model over all slots: `read` tokens of prompts in it, `drawn` tokens of answers."""
+        """Count one forward pass: `read` prompt tokens, `drawn` answer tokens, `active` of `slots` slots in use."""
         self.steps += 1
         self.slot_steps += slots
         self.idle_slot_steps += slots - active
@@ -53,7 +55,7 @@ class Meter:
         speed.seconds += seconds
 
     def due(self, active: int) -> Progress | None:
-        """A message, if the last one is long enough ago."""
+        """Return a Progress message, or None if the last one is less than `INTERVAL` ago."""
         now = time.perf_counter()
         if now - self._reported < INTERVAL:
             return None
@@ -68,7 +70,7 @@ class Meter:
         )
 
     def facts(self) -> VariantFacts:
-        """Of `Finished`."""
+        """Return the measurements for `Finished`."""
         seconds = self.seconds
         generation_speed, prompt_speed = self._speeds()
         return VariantFacts(
@@ -89,9 +91,9 @@ class Meter:
         return now
 
     def _speeds(self) -> tuple[float | None, float | None]:
-        """Of writing answers and of reading prompts, in tokens per second; None where there is nothing to tell it by.
+        """Speeds of generation and of prompt reading, in tokens per second; None without passes to estimate them from.
 
-        A pass that reads prompts writes answers too; what that takes is known from the passes that only write.
+        A pass that reads prompts may also generate tokens; their time is estimated from the passes that only generate.
         """
         if not self.slot_steps or not self._pure.tokens:
             return None, None
@@ -101,7 +103,7 @@ class Meter:
 
 
 def peak_rss() -> int:
-    """Bytes; the most that this process has had in memory (Linux counts in KiB, macOS in bytes)."""
+    """Return the peak memory of this process in bytes. Linux reports KiB, macOS bytes."""
     import resource
     import sys
 
@@ -110,7 +112,7 @@ def peak_rss() -> int:
 
 
 def _torch_gpu_bytes() -> int | None:
-    """Only where torch is in use already: asking would load it."""
+    """torch's GPU memory in bytes; None if torch is not loaded (asking would load it) or uses no GPU."""
     import sys
 
     torch = sys.modules.get("torch")

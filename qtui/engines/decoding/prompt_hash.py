@@ -1,7 +1,7 @@
-"""A short hash of a prompt's token ids, so that two sides can be held against each other without keeping the ids.
+"""A short hash of a prompt's token ids, to compare the prompts of two variants without storing the ids.
 
-The same text can become other tokens on the other side (a tokenizer that a file names wrongly, a second BOS), in the same number
-even: then only the ids tell.
+The same text may become different tokens on the other side (a wrongly named tokenizer, a second BOS), even the same number of
+them. Only the ids show this.
 """
 
 import hashlib
@@ -12,5 +12,5 @@ from numpy.typing import NDArray
 
 
 def hash_of(ids: Sequence[int] | NDArray[np.int32]) -> str:
-    """16 hexadecimal digits over the ids as little-endian int32."""
+    """Return 16 hexadecimal digits: a hash of the ids as little-endian int32."""
     return hashlib.blake2b(np.asarray(ids, "<i4").tobytes(), digest_size=8).hexdigest()

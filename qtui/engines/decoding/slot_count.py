@@ -1,19 +1,20 @@
-"""How many answers are under way at once where the experiment does not say: as many as the device gains from.
+"""How many answers are computed at once if the experiment does not set it: as many as the device benefits from.
 
-The number is part of an answer's key, because a batch of another size rounds differently. So it depends on the device alone, and
-not on the memory that happens to be free: where that is short, an engine takes fewer and says so among its facts.
+The number is part of an answer's key, because batches of different sizes round differently. So it depends only on the device, not
+on the memory that is currently free. If memory is short, an engine uses fewer slots and records the number in its facts.
 """
 
 from qtui.records import VariantSpec
 
-_OF_DEVICE = {"cpu": 16, "metal": 32, "vulkan": 32, "rocm": 64, "cuda": 64}
-"""On two cores, 150 M parameters in Q4_K_M: 8 slots 243 tokens a second, 16 slots 310, 32 slots 322."""
-_OF_ENDPOINT = 8
-"""Requests in flight: what a server takes from one user without refusing."""
+_DEVICE_SLOTS = {"cpu": 16, "metal": 32, "vulkan": 32, "rocm": 64, "cuda": 64}
+"""Slots by accelerator. On two CPU cores, 150 M parameters in Q4_K_M: 8 slots 243 tokens per second, 16 slots 310, 32 slots 322."""
+
+_ENDPOINT_SLOTS = 8
+"""Concurrent requests that a server accepts from one user."""
 
 
-def of(variant: VariantSpec, accelerator: str) -> int:
-    """`accelerator` is what the variant is computed on, as in `available.accelerator`."""
+def slots_for(variant: VariantSpec, accelerator: str) -> int:
+    """Return the number of slots of a variant. `accelerator`: what it is computed on, as returned by `available.accelerator`."""
     if variant.slots is not None:
         return variant.slots
-    return _OF_ENDPOINT if variant.engine == "openai" else _OF_DEVICE[accelerator]
+    return _ENDPOINT_SLOTS if variant.engine == "openai" else _DEVICE_SLOTS[accelerator]

@@ -1,1 +1,1 @@
-"""How far a candidate's distributions over the next token are from the baseline's: logits of given tokens from both engines."""
+"""How far a candidate's next-token distributions are from the baseline's, from the logits of both for the same tokens."""

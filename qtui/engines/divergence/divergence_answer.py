@@ -1,4 +1,4 @@
-"""One answer on its way through two models: from text to tokens before, from figures per position to what is kept after."""
+"""One answer in a divergence measurement: its text as tokens, and its figures per position as a stored record."""
 
 import codecs
 import math
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from qtui.engines.divergence.scoring import Fed, Scorer
+from qtui.engines.divergence.scoring import FedTokens, Scorer
 from qtui.engines.divergence.token_divergence import Positions, joined
 from qtui.engines.protocol.answering import Prompt
-from qtui.engines.protocol.divergence import Given
+from qtui.engines.protocol.divergence import BaselineAnswer
 from qtui.records import AnswerDivergence, Parting, TokenChoice
 
 SAME_TOP, AS_ANSWERED = 1, 2
@@ -21,28 +21,33 @@ CUT = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`answer` are the answer's own; the end token that follows them where it `ended` is not among them."""
+    """Token ids of one prompt and its answer. `answer` does not contain the end token that follows it if `has_end_token`."""
 
     prompt: list[int]
     answer: list[int]
-    ended: bool
+    has_end_token: bool
 
     @property
-    def fed(self) -> Fed:
-        """What a model must see for all of the answer to be foretold. Nothing where nothing is to be foretold."""
-        seen = self.answer if self.ended else self.answer[:-1]
-        return Fed([*self.prompt, *seen] if self.ended or self.answer else [], len(self.prompt) - 1)
+    def fed(self) -> FedTokens:
+        """Token ids to feed so that every answer token gets a prediction. Empty if the answer has no tokens."""
+        answer_ids = self.answer if self.has_end_token else self.answer[:-1]
+        return FedTokens([*self.prompt, *answer_ids] if self.has_end_token or self.answer else [], len(self.prompt) - 1)
 
 
-def taken_apart(scorer: Scorer, prompt: Prompt, given: Given, *, stop: Sequence[str]) -> Tokens:
-    """An answer that was cut off within a character has U+FFFD at its end, which the model did not say."""
-    said = given.text.rstrip(CUT) if given.finish_reason == "length" else given.text
-    answer = scorer.answer_ids(said)
-    ended = given.finish_reason == "stop" and (not stop or given.completion_tokens == len(answer))
-    return Tokens(scorer.prompt_ids(prompt), answer, ended)
+def split_answer(scorer: Scorer, prompt: Prompt, answer: BaselineAnswer, *, stop: Sequence[str]) -> Tokens:
+    """Return the token ids of a prompt and of the baseline's answer to it.
+
+    An answer that was cut off within a character has U+FFFD at its end, which the model did not write, so it is removed.
+    With stop texts set, the end token is included only if the answer has as many tokens as its text.
+    """
+    text = answer.text.rstrip(CUT) if answer.finish_reason == "length" else answer.text
+    ids = scorer.answer_ids(text)
+    has_end_token = answer.finish_reason == "stop" and (not stop or answer.completion_tokens == len(ids))
+    return Tokens(scorer.prompt_ids(prompt), ids, has_end_token)
 
 
-def divergence_of(key: str, tokens: Tokens, parts: Sequence[Positions], scorer: Scorer) -> AnswerDivergence:
+def divergence_record(key: str, tokens: Tokens, parts: Sequence[Positions], scorer: Scorer) -> AnswerDivergence:
+    """Return the stored record of one answer from its `parts`, in order. `scorer` decodes tokens (the baseline's)."""
     whole = joined(parts)
     same = whole.tops[:, 0] == whole.tops[:, 1]
     flags = same * SAME_TOP + (whole.tops[:, 0] == whole.chosen) * AS_ANSWERED
@@ -71,7 +76,7 @@ def _parting(place: int, tokens: Tokens, whole: Positions, scorer: Scorer) -> Pa
 
 
 def _text(token: int, scorer: Scorer) -> str:
-    """A token for a person: a part of a character as its bytes, a special token by its number, an end token as nothing."""
+    """A token as text: part of a character as its bytes, a special token as its number, an end token as empty text."""
     if token in scorer.end_ids:
         return ""
     data = scorer.piece(token)
@@ -82,6 +87,6 @@ def _text(token: int, scorer: Scorer) -> str:
 
 
 def _characters(pieces: Iterable[bytes]) -> int:
-    """How many whole characters these bytes come to."""
+    """The number of whole characters in these bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     return sum(len(decoder.decode(piece)) for piece in pieces)

@@ -1,7 +1,7 @@
-"""Feeding given tokens to a model for its logits: what both engines offer, and the order in which two of them are fed.
+"""The interface of a model that returns logits for fed tokens, and the order in which two models are fed.
 
-Two models go through the same answers in lockstep, some tokens of several answers at a time, so that only the logits of one chunk
-are ever held. Answers of like length go together; each chunk takes the same columns of every answer that is not through yet.
+Both models read the same answers in lockstep, some tokens of several answers at a time, so that only the logits of one chunk are in
+memory. Answers of similar length form a group; each chunk has the same columns of every answer of the group that is not finished.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 256
-"""Tokens per forward pass, and so the most positions whose logits over the whole vocabulary exist at once."""
+"""Tokens per forward pass, which limits how many positions' logits over the whole vocabulary are in memory at once."""
 ROWS = 8
-"""Answers that go through a model together."""
+"""Answers per group."""
 CELLS = 2048
-"""Tokens of all answers under way together, unless a single one is longer: what the models' caches are made for."""
+"""Tokens per group, unless a single answer is longer: the size of the models' caches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
-    """The tokens that one answer comes to. What follows the token at `first` and each later one is what is looked at."""
+class FedTokens:
+    """Token ids of a prompt and its answer. Predictions after the token at index `first` and each later token are scored."""
 
     ids: list[int]
     first: int
@@ -32,7 +32,7 @@ class Fed:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some tokens of one row of a group, beginning at column `start`; the logits of the last `scored` of them are wanted."""
+    """Consecutive tokens of one row of a group, from column `start`; the last `scored` of them need logits."""
 
     row: int
     start: int
@@ -41,12 +41,12 @@ class Piece:
 
 
 class Scorer(Protocol):
-    """A model that is loaded, tokenizer and weights: `loading.load_scorer` makes it whole."""
+    """A loaded model with its tokenizer; created by `loading.load_scorer`."""
 
     size: int
-    """Rows of its logits."""
+    """Length of a row of logits."""
     named: int
-    """Tokens that its tokenizer knows; rows beyond them only pad the size."""
+    """Number of tokens in its tokenizer; rows beyond are padding."""
     end_ids: frozenset[int]
     """Tokens that end an answer."""
 
@@ -56,48 +56,53 @@ class Scorer(Protocol):
         ...
 
     def twin(self) -> "Scorer":
-        """The same model with a cache of its own, over the same weights in memory."""
+        """Return a scorer with the same weights in memory and a separate cache."""
         ...
 
-    def prompt_ids(self, prompt: Prompt) -> list[int]: ...
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        """Return the prompt's token ids."""
+        ...
 
     def answer_ids(self, text: str) -> list[int]:
-        """The tokens of a text that goes on after others: no space put before it, no special token parsed in it."""
+        """Return the token ids of a text in mid-answer: without an added space, and without parsing special tokens."""
         ...
 
-    def piece(self, token: int) -> bytes: ...
+    def piece(self, token: int) -> bytes:
+        """Return the bytes of a token."""
+        ...
 
     def reserve(self, cells: int) -> None:
-        """Make the cache: no group will have more tokens together, nor more than `ROWS` rows."""
+        """Create the cache for groups of at most `cells` tokens in total and `ROWS` rows."""
         ...
 
     def begin(self, rows: int) -> None:
-        """Forget the last group; the next has so many rows."""
+        """Begin a group of this many rows and clear the last one."""
         ...
 
     def feed(self, pieces: Sequence[Piece]) -> "NDArray[Any]":
-        """Logits, float32, (sum of `scored`, size), in the order of the pieces. Valid until the next call."""
+        """Return logits, float32, shape (sum of `scored`, size), in the order of the pieces; valid until the next call."""
         ...
 
 
 def cells_needed(lengths: Sequence[int]) -> int:
+    """Return the cache size, in tokens, for answers of these lengths."""
     return max([CELLS, *lengths])
 
 
 def groups(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices of the lengths, the shortest first, as they go together."""
-    found: list[list[int]] = []
+    """Return groups of indices into `lengths`, the shortest first."""
+    grouped: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        # Sorted: the new one is the longest of its group.
-        if found and len(found[-1]) < ROWS and (len(found[-1]) + 1) * lengths[index] <= CELLS:
-            found[-1].append(index)
+        # The lengths are sorted, so the new one is the longest of its group.
+        if grouped and len(grouped[-1]) < ROWS and (len(grouped[-1]) + 1) * lengths[index] <= CELLS:
+            grouped[-1].append(index)
         else:
-            found.append([index])
-    return found
+            grouped.append([index])
+    return grouped
 
 
-def chunks(group: Sequence[Fed]) -> Iterator[list[Piece]]:
-    """All tokens of a group in steps of at most `CHUNK`; a row that is through makes room for more of the others."""
+def chunks(group: Sequence[FedTokens]) -> Iterator[list[Piece]]:
+    """Yield all tokens of a group in chunks of at most `CHUNK`. When a row is finished, the others get more tokens per chunk."""
     start = 0
     while going := [row for row, fed in enumerate(group) if len(fed.ids) > start]:
         end = start + max(1, CHUNK // len(going))
@@ -105,6 +110,6 @@ def chunks(group: Sequence[Fed]) -> Iterator[list[Piece]]:
         start = end
 
 
-def _piece(row: int, fed: Fed, start: int, end: int) -> Piece:
+def _piece(row: int, fed: FedTokens, start: int, end: int) -> Piece:
     ids = fed.ids[start:end]
     return Piece(row, start, ids, max(0, min(len(ids), start + len(ids) - fed.first)))

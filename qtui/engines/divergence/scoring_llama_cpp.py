@@ -1,4 +1,4 @@
-"""Logits of given tokens from a GGUF model: the pieces of a chunk in one `llama_decode`, each answer a sequence of its own."""
+"""Logits for fed tokens from a GGUF model: a chunk is one `llama_decode`, each answer one sequence."""
 
 import ctypes
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from qtui.variant_facts import VariantFacts
 def load_scorer(
     variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
 ) -> "LlamaCppScorer":
-    """The scorer for prompts and sampling of these requests. Raises UserError with llama.cpp's reason where it cannot."""
+    """Return the scorer for the prompts and sampling of these requests. Raises UserError with llama.cpp's reason on failure."""
     model = loading.load_model(weights, compute, requests, report)
     end_tokens = find_end_tokens(requests, model, weights.path)
     return LlamaCppScorer(variant, model, end_tokens.for_sampling(requests[0].sampling), model.facts())
 
 
 class LlamaCppScorer:
-    """See `Scorer`."""
+    """A `Scorer` on llama.cpp."""
 
     def __init__(
         self, variant: VariantSpec, model: LlamaModel, end_ids: frozenset[int], loaded_facts: VariantFacts
@@ -58,13 +58,13 @@ class LlamaCppScorer:
     def reserve(self, cells: int) -> None:
         settings = llama_cpp.llama_context_default_params()
         settings.n_seq_max = ROWS
-        # One pool of cells: answers of any length, and never more than fit together.
+        # One pool of cells for all rows: a group's answers may have any lengths.
         settings.kv_unified = True
         settings.n_ctx = -(-cells // 256) * 256
         settings.n_batch = settings.n_ubatch = CHUNK
         settings.n_threads = settings.n_threads_batch = self.variant.threads or physical_cores()
-        # llama.cpp's flash attention sums in 16 bits on a CPU, so that figures would depend on what else is in the batch: measured,
-        # a mean KL of 2e-5 between a Q4_K_M and itself in other company. Without it that is 2e-9.
+        # llama.cpp's flash attention sums in 16 bits on a CPU, so figures would depend on the rest of the batch. Measured between a
+        # Q4_K_M and itself in another batch: a mean KL of 2e-5 with it, 2e-9 without.
         settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         settings.no_perf = True
         settings.offload_kqv = settings.op_offload = self.model.is_on_gpu

@@ -1,6 +1,6 @@
-"""Logits of given tokens from a checkpoint on transformers: a chunk is the same columns of all rows, padded at their ends.
+"""Logits for fed tokens from a checkpoint on transformers: a chunk is the same columns of all rows, padded at the end.
 
-Attention looks back only, so what pads the end of a row changes nothing before it; a row that is through leaves the cache.
+Attention looks only back, so padding at the end of a row changes nothing before it. Finished rows are removed from the cache.
 """
 
 import inspect
@@ -25,19 +25,19 @@ from qtui.variant_facts import VariantFacts
 def load_scorer(
     variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
 ) -> "TransformersScorer":
-    """The scorer for prompts and sampling of these requests. Raises UserError with the library's reason where it cannot."""
+    """Return the scorer for the prompts and sampling of these requests. Raises UserError with the library's reason on failure."""
     engine = loading.load_engine(variant, weights, compute, requests, report)
     return TransformersScorer(engine, engine.end_tokens.for_sampling(requests[0].sampling))
 
 
 class TransformersScorer:
-    """See `Scorer`."""
+    """A `Scorer` on transformers."""
 
     def __init__(self, engine: TransformersEngine, end_ids: frozenset[int]) -> None:
         self.engine = engine
         self.end_ids = end_ids
         self.size = int(engine.model.config.get_text_config().vocab_size)
-        # Some tokenizers name tokens that their model has no row for.
+        # Some tokenizers have tokens without a row in their model.
         self.named = min(self.size, len(engine.tokenizer.library))
         self._can_keep = "logits_to_keep" in inspect.signature(engine.model.forward).parameters
         self._rows: list[int] = []
@@ -59,7 +59,7 @@ class TransformersScorer:
         return self.engine.tokenizer.piece(token)
 
     def reserve(self, cells: int) -> None:
-        """The cache grows as it is filled."""
+        """Do nothing: the cache grows as it is filled."""
 
     def begin(self, rows: int) -> None:
         self._rows = list(range(rows))
@@ -73,28 +73,28 @@ class TransformersScorer:
         for place, piece in enumerate(pieces):
             ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
         first = min(len(piece.ids) - piece.scored for piece in pieces)
-        # 0 would mean all of them to the library.
-        kept = max(1, width - first)
+        # To the library 0 means all.
+        width_kept = max(1, width - first)
         out = self.engine.model(
             input_ids=ids.to(self.engine.device),
             attention_mask=torch.ones(len(pieces), start + width, dtype=torch.long, device=self.engine.device),
             past_key_values=self._cache,
             use_cache=True,
-            **({"logits_to_keep": kept} if self._can_keep else {}),
+            **({"logits_to_keep": width_kept} if self._can_keep else {}),
         )
-        logits = out.logits[:, -kept:]
+        logits = out.logits[:, -width_kept:]
         parts = [
-            logits[place, len(piece.ids) - piece.scored - (width - kept) : len(piece.ids) - (width - kept)]
+            logits[place, len(piece.ids) - piece.scored - (width - width_kept) : len(piece.ids) - (width - width_kept)]
             for place, piece in enumerate(pieces)
             if piece.scored
         ]
         if not parts:
             return np.empty((0, self.size), np.float32)
-        found: NDArray[Any] = torch.cat(parts).float().cpu().numpy()
-        return found
+        scored_logits: NDArray[Any] = torch.cat(parts).float().cpu().numpy()
+        return scored_logits
 
     def _keep(self, rows: list[int]) -> None:
         if rows != self._rows:
-            kept = [self._rows.index(row) for row in rows]
-            self._cache.batch_select_indices(torch.tensor(kept, device=self.engine.device))
+            places = [self._rows.index(row) for row in rows]
+            self._cache.batch_select_indices(torch.tensor(places, device=self.engine.device))
             self._rows = rows

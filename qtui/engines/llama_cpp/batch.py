@@ -1,4 +1,4 @@
-"""The tokens of one `llama_decode`, in arrays that C and numpy share: filled by slices and not value by value."""
+"""The tokens of one `llama_decode`, in arrays shared by C and numpy, so that they are filled by slices."""
 
 import ctypes
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 
 class LlamaBatch:
+    """A `llama_batch` of up to `size` tokens; `native` is the C structure."""
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._token = np.zeros(size, np.int32)
@@ -20,7 +22,7 @@ class LlamaBatch:
         integer = ctypes.POINTER(ctypes.c_int32)
         first = self._sequence.ctypes.data
         places = (integer * size)(*(ctypes.cast(first + 4 * row, integer) for row in range(size)))
-        self._places = places  # pointers into `_sequence`; numpy would not keep them alive
+        self._places = places  # pointers into `_sequence`, kept here because numpy does not keep them alive
         native: Any = llama_cpp.llama_batch()
         native.token = self._token.ctypes.data_as(integer)
         native.pos = self._position.ctypes.data_as(integer)
@@ -32,17 +34,20 @@ class LlamaBatch:
 
     @property
     def count(self) -> int:
+        """Tokens in the batch."""
         return int(self.native.n_tokens)
 
     @property
     def left(self) -> int:
+        """Tokens that still fit."""
         return self.size - self.count
 
     def clear(self) -> None:
+        """Remove all tokens."""
         self.native.n_tokens = 0
 
     def add_one_each(self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int]) -> None:
-        """The next token of several answers, each of which wants logits."""
+        """Add the next token of several answers, each with logits."""
         start, end = self.count, self.count + len(tokens)
         self._token[start:end] = tokens
         self._position[start:end] = positions
@@ -51,7 +56,7 @@ class LlamaBatch:
         self.native.n_tokens = end
 
     def add_run(self, tokens: NDArray[np.int32], position: int, sequence: int, *, wants_logits: bool) -> int:
-        """Tokens that follow each other in one sequence; logits, if wanted, after the last. Returns the row of that."""
+        """Add consecutive tokens of one sequence, with logits after the last if `wants_logits`. Returns the row of the last."""
         start, end = self.count, self.count + len(tokens)
         self._token[start:end] = tokens
         self._position[start:end] = np.arange(position, position + len(tokens))

@@ -1,4 +1,4 @@
-"""llama.cpp's context and its cache of keys and values: as many slots as were asked for and as memory holds."""
+"""llama.cpp's context with its key-value cache, for as many slots as requested and as fit into memory."""
 
 import os
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ BATCH = 512
 """Tokens per llama_decode."""
 
 _PADDING = 256
-"""Tokens of a slot come in multiples of this."""
+"""A slot's tokens are rounded up to a multiple of this."""
 _OF_MEMORY = 0.8
-"""What the cache may take of the memory that is free; computing takes some too."""
+"""Share of the free memory that the cache may use; computing needs some too."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaContext:
+    """A context in memory; `native` and `memory` are llama.cpp's pointers."""
+
     native: Any
     memory: Any
     slots: int
@@ -31,49 +33,49 @@ class LlamaContext:
 
 
 def create(model: LlamaModel, *, slots: int, context: int, threads: int) -> LlamaContext:
-    """A cache of `context` tokens for each slot; where memory is short there are fewer slots than asked for.
+    """Return a context with `context` tokens per slot. If memory is short, it has fewer slots than requested.
 
-    Raises UserError where there is none for a single one.
+    Raises UserError if there is no memory for one slot.
     """
     slots = min(slots, max(1, _slots_in_memory(model, context)))
     while not (native := _new(model, slots, context, threads)):
         if slots == 1:
             raise UserError(
                 f"{model.path}: no memory for an answer of {context:,} tokens: {native_log.last_error()}; "
-                "set a smaller context or take smaller weights"
+                "set a smaller context or use smaller weights"
             )
         slots //= 2
     return LlamaContext(native, llama_cpp.llama_get_memory(native), slots, max(BATCH, slots))
 
 
 def physical_cores() -> int:
-    """How many threads llama.cpp computes with where nothing else is asked for: one for each core that this process may use."""
+    """Return llama.cpp's default number of threads: one per physical core, limited to the cores allowed to this process."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: what the machine has, or what its container or its own limit leaves."""
+    """Return how many bytes this process may still allocate, within the machine's, container's and process's limits."""
     free, space = device_memory.memory().free, device_memory.address_space()
     return free if space is None else min(free, max(0, space.limit - space.used))
 
 
 def _slots_in_memory(model: LlamaModel, context: int) -> int:
     if model.is_on_gpu:
-        return model.size  # what a GPU has free is for llama.cpp to find out
+        return model.size  # llama.cpp checks the GPU's free memory itself
     return int(free_memory() * _OF_MEMORY) // max(1, model.bytes_per_cell * _padded(context))
 
 
 def _new(model: LlamaModel, slots: int, context: int, threads: int) -> Any:
     settings = llama_cpp.llama_context_default_params()
     settings.n_seq_max = slots
-    # Each slot has cells of its own. In one buffer for all, each token's attention passes over the cells of every slot: measured
-    # on a CPU with 150 M parameters, 8 and 16 slots, that takes 1.2 times as long in Q4_K_M and as long in F16.
+    # Each slot has separate cells. In one buffer for all, each token's attention reads the cells of every slot: measured on a CPU
+    # with 150 M parameters, 8 and 16 slots, that takes 1.2 times as long in Q4_K_M and the same time in F16.
     settings.kv_unified = False
     settings.n_ctx = slots * _padded(context)
     settings.n_batch = settings.n_ubatch = max(BATCH, slots)
     settings.n_threads = settings.n_threads_batch = threads
-    # With a window of its own size, what slots share would be given up once it is behind the window.
+    # A cache of the sliding window's size would drop the shared beginning of the prompts once it is behind the window.
     settings.swa_full = True
     settings.no_perf = True
     settings.offload_kqv = settings.op_offload = model.is_on_gpu

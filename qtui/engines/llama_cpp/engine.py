@@ -1,9 +1,8 @@
-"""GGUF models on llama.cpp: many answers in one `llama_decode`, a slot refilled the moment its answer ends.
+"""GGUF models on llama.cpp: many answers in one `llama_decode`; a slot is refilled as soon as its answer ends.
 
-Each step reads the prompts of slots that were refilled, or decodes one token of every answer under way, in the order of their
-sequences. What all prompts begin
-with is decoded once and stays in every slot. With one slot each answer is computed by itself, whatever else is
-asked: that is the mode that is reproducible to the bit.
+Each step either reads the prompts of refilled slots or decodes one token of every active answer, in the order of their sequences.
+The shared beginning of all prompts is decoded once and stays in every slot. With one slot each answer is computed alone, so it does
+not depend on other answers: this mode is reproducible to the bit.
 """
 
 import ctypes
@@ -34,16 +33,16 @@ from qtui.variant_facts import VariantFacts
 
 @dataclass(slots=True)
 class _Slot:
-    """One answer under way in one sequence of the context."""
+    """One active answer, in one sequence of the context."""
 
     sequence: int
     request: Request
     prompt: NDArray[np.int32]
-    room: int
+    token_budget: int
     end_ids: frozenset[int]
     """Tokens that end this answer."""
     chain: Any
-    """None where the likeliest token is taken, whole batches at once."""
+    """The native sampler chain; None for greedy sampling, which is done for a whole batch at once."""
     text: AnswerText
     started: float = field(default_factory=time.perf_counter)
     position: int = 0
@@ -51,16 +50,16 @@ class _Slot:
     generated: int = 0
     """Tokens drawn, the end token included."""
     last: int = -1
-    """The newest token, not decoded yet; -1 while the prompt is."""
+    """The newest token, not decoded yet; -1 while the prompt is being read."""
     row: int = -1
-    """Of the batch, that the next token is drawn after; -1 if none in this batch."""
+    """The row of the batch whose logits give the next token; -1 if there is none in this batch."""
     output: int = -1
-    """The same, counting only rows that have logits."""
+    """Like `row`, but counting only rows with logits."""
 
 
 @dataclass(eq=False)
 class LlamaCppEngine:
-    """A GGUF model in memory with all that the requests of one job need; `loading.load_engine` makes it."""
+    """A loaded GGUF model with all that the requests of one job need; created by `loading.load_engine`."""
 
     model: LlamaModel
     end_tokens: EndTokens
@@ -69,18 +68,18 @@ class LlamaCppEngine:
     context: int
     """Tokens per answer, prompt included."""
     shared: int
-    """How many tokens all prompts begin with alike and that are decoded once; 0 where that is not done."""
+    """Length in tokens of the prompts' shared beginning, which is decoded once; 0 if nothing is shared."""
     threads: int
     cache: LlamaContext
     batch: LlamaBatch
     gpu_bytes: Callable[[], int] | None
-    """Returns what came into use on the GPUs since loading began."""
+    """Returns by how many bytes the GPU memory in use has grown since loading began."""
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         self.meter = Meter(gpu_bytes=self.gpu_bytes)
-        # What takes longest first: the short ones then fill what it leaves, and no slot waits long for the last answer.
+        # The longest first: short answers then fill the gaps, and few slots are idle while the last answers end.
         waiting = deque(sorted(requests, key=self.longest_first))
         free = list(range(self.cache.slots - 1, -1, -1))
         active: list[_Slot] = []
@@ -91,7 +90,7 @@ class LlamaCppEngine:
                 if isinstance(slot, Unanswered):
                     yield slot
                 else:
-                    # In the order of their sequences: llama.cpp computes only neighbours in one pass.
+                    # In the order of their sequences: llama.cpp computes only adjacent ones in one pass.
                     insort(active, slot, key=_sequence)
                     free.pop()
             began = time.perf_counter()
@@ -121,7 +120,7 @@ class LlamaCppEngine:
         return self.meter.facts()
 
     def _share(self, requests: Sequence[Request]) -> None:
-        """Decode what all prompts begin with, in the first sequence, and copy it to the others."""
+        """Decode the prompts' shared beginning in the first sequence and copy it to the others."""
         memory = self.cache.memory
         llama_cpp.llama_memory_clear(memory, False)
         if not self.shared:
@@ -143,9 +142,9 @@ class LlamaCppEngine:
 
     def _begin(self, request: Request, sequence: int) -> _Slot | Unanswered:
         prompt = self.prompts[request.index]
-        room = answer_text.room(len(prompt), request.sampling, self.context)
-        if room <= 0:
-            return Unanswered(request.index, answer_text.too_long(len(prompt), self.context))
+        token_budget = answer_text.token_budget(len(prompt), request.sampling, self.context)
+        if token_budget <= 0:
+            return Unanswered(request.index, answer_text.too_long_message(len(prompt), self.context))
         if not prompt:
             return Unanswered(request.index, answer_text.EMPTY)
         self.meter.prompt_tokens += len(prompt)
@@ -154,7 +153,7 @@ class LlamaCppEngine:
             sequence=sequence,
             request=request,
             prompt=np.array(prompt, np.int32),
-            room=room,
+            token_budget=token_budget,
             end_ids=self.end_tokens.for_sampling(request.sampling),
             chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),
@@ -162,11 +161,11 @@ class LlamaCppEngine:
         )
 
     def _close_gaps(self, active: list[_Slot]) -> None:
-        """Answers whose neighbours have ended move together: llama.cpp computes only neighbouring sequences in one pass."""
+        """Move answers into the sequences of ended ones: llama.cpp computes only adjacent sequences in one pass."""
         memory = self.cache.memory
         while active and active[-1].sequence >= len(active):
-            taken = {slot.sequence for slot in active}
-            gap = next(sequence for sequence in range(len(active)) if sequence not in taken)
+            occupied = {slot.sequence for slot in active}
+            gap = next(sequence for sequence in range(len(active)) if sequence not in occupied)
             moved = active.pop()
             llama_cpp.llama_memory_seq_rm(memory, gap, -1, -1)
             llama_cpp.llama_memory_seq_cp(memory, moved.sequence, gap, -1, -1)
@@ -175,9 +174,9 @@ class LlamaCppEngine:
             insort(active, moved, key=_sequence)
 
     def _decode(self, active: Sequence[_Slot]) -> int:
-        """As much of new prompts as fits, else one token of each answer. Returns how many tokens of prompts.
+        """Decode as much of new prompts as fits, or one token of each answer. Returns the number of prompt tokens.
 
-        Not both at once: in cells of their own, llama.cpp cuts such a batch into as many passes, and answers get out of step.
+        Not both at once: with separate cells per slot, llama.cpp splits such a batch into many passes, and answers get out of step.
         """
         batch = self.batch
         batch.clear()
@@ -219,9 +218,7 @@ class LlamaCppEngine:
         logits = self._logits(len(drawing))
         new = [slot.output for slot in drawing if not slot.generated]
         if new and not np.isfinite(logits[new]).all():
-            raise UserError(
-                f"{self.model.path}: the model computes values that are no numbers (NaN); its weights are damaged"
-            )
+            raise UserError(f"{self.model.path}: the model computes NaN; its weights are damaged")
         likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in drawing) else []
         return [
             likeliest[slot.output]
@@ -231,14 +228,14 @@ class LlamaCppEngine:
         ]
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
-        """Of this batch, (rows, vocabulary), where the library has them: valid until the next batch."""
+        """This batch's logits, shape (rows, vocabulary), in the library's memory: valid until the next batch."""
         first = ctypes.addressof(llama_cpp.llama_get_logits(self.cache.native).contents)
         values: Any = (ctypes.c_float * (rows * self.model.size)).from_address(first)
-        found: NDArray[np.float32] = np.frombuffer(values, np.float32).reshape(rows, self.model.size)
-        return found
+        logits: NDArray[np.float32] = np.frombuffer(values, np.float32).reshape(rows, self.model.size)
+        return logits
 
     def _take(self, slot: _Slot, token: int) -> Answered | None:
-        """Add a token to its answer; the answer, if that was its last."""
+        """Add a token to its answer. Returns the answer if this was its last token."""
         slot.last = token
         slot.generated += 1
         if token in slot.end_ids:
@@ -246,7 +243,7 @@ class LlamaCppEngine:
         self.meter.completion_tokens += 1
         if slot.text.add(self.model.piece(token)):
             return self._end(slot, "stop", slot.generated)
-        return self._end(slot, "length", slot.generated) if slot.generated >= slot.room else None
+        return self._end(slot, "length", slot.generated) if slot.generated >= slot.token_budget else None
 
     def _end(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
         llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)

@@ -1,13 +1,13 @@
-"""Memory in use on the GPUs that llama.cpp sees, by ggml's own account. It counts every process on them."""
+"""Memory in use on the GPUs that llama.cpp sees, as ggml reports it, by all processes."""
 
 import ctypes
 from typing import Any
 
-_GPU_KINDS = (1, 2)  # ggml_backend_dev_type: a card of its own, and one that shares the machine's memory
+_GPU_KINDS = (1, 2)  # ggml_backend_dev_type: discrete, and integrated (shares the machine's memory)
 
 
 def bytes_in_use() -> int:
-    """Of all GPUs together; 0 where there is none."""
+    """Return the bytes in use on all GPUs together; 0 without a GPU."""
     import llama_cpp
 
     library: Any = llama_cpp.llama_cpp._lib

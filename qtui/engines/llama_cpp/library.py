@@ -1,11 +1,11 @@
-"""Which llama.cpp is loaded: its own report of its version, its back ends and the instructions that it was built for."""
+"""The loaded llama.cpp as it reports itself: version, back ends and processor features."""
 
 import ctypes
 from typing import Any
 
 
 def lines() -> list[str]:
-    """Lines for a log. For processes that have loaded the library; what an older one cannot say is left out."""
+    """Return lines for the log. The library must be loaded; values that an older one does not report are left out."""
     import llama_cpp
 
     report = llama_cpp.llama_print_system_info()
@@ -22,10 +22,10 @@ def lines() -> list[str]:
 
 
 def _text(function: str, before: str) -> str:
-    """What a function without arguments says, after `before`; empty where the library does not have it."""
+    """The text that a function without arguments returns, after `before`; empty if the library lacks the function."""
     native = _function(function, ctypes.c_char_p)
-    said = native() if native else None
-    return before + said.decode(errors="replace") if said else ""
+    value = native() if native else None
+    return before + value.decode(errors="replace") if value else ""
 
 
 def _back_ends() -> list[str]:
@@ -38,15 +38,15 @@ def _back_ends() -> list[str]:
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
-    """A function of the library that llama-cpp-python does not wrap; None where it is not there.
+    """A function that llama-cpp-python does not wrap; None if it does not exist.
 
-    It is looked for among the libraries that libllama brings with it.
+    The search includes the libraries that libllama loads.
     """
     import llama_cpp
 
     library = getattr(llama_cpp.llama_cpp, "_lib", None)
     try:
-        # An object of its own: what is set here must not reach the one that the package uses.
+        # A separate object, so that these argument types do not change the package's.
         native = ctypes.CDLL(library._name)[name] if library is not None else None
     except (AttributeError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""Loads a GGUF model for the requests of one job: the model, its token ids of the prompts, a cache of the size that they need."""
+"""Loads a GGUF model for the requests of one job: the model, the prompts' token ids, and a cache of the size they need."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from qtui.engines.weights.weights import Weights
 from qtui.records import VariantSpec
 
 SHARED = 8
-"""Tokens: a shorter beginning is not worth sharing."""
+"""Minimum length in tokens of a shared beginning: a shorter one saves too little."""
 
 
 def load_engine(
     variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
 ) -> LlamaCppEngine:
-    """The engine with everything loaded. Raises UserError with llama.cpp's reason where it cannot."""
+    """Return the engine, completely loaded. Raises UserError with llama.cpp's reason if that fails."""
     started = time.perf_counter()
     gpu_bytes = _gpu_bytes_since_now(compute)
     model = load_model(weights, compute, requests, report)
@@ -36,7 +36,7 @@ def load_engine(
         variant.context,
         model.trained_context,
     )
-    slots = slot_count.of(variant, compute.accelerator)
+    slots = slot_count.slots_for(variant, compute.accelerator)
     shared = shared_tokens(list(prompts.values()), context) if slots > 1 and model.can_share else 0
     threads = variant.threads or llama_context.physical_cores()
     cache = llama_context.create(
@@ -65,20 +65,23 @@ def load_engine(
 
 
 def load_model(weights: Weights, compute: Compute, requests: Sequence[Request], report: Report) -> LlamaModel:
-    """The model alone, with its tokenizer as the prompts of these requests need it."""
+    """Return the model without a context. Its tokenizer is set up for the prompts of these requests."""
     return LlamaModel(
         weights,
-        space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+        space_after_special=answer_text.spaces_after_special([request.prompt for request in requests]),
         compute=compute,
         progress=whole_percents(report, "loading weights"),
     )
 
 
 def shared_tokens(prompts: list[list[int]], context: int) -> int:
-    """How many tokens all prompts begin with alike, if that is worth sharing. Each keeps a token to draw after."""
+    """Return the length in tokens of the prompts' shared beginning; 0 if it is too short.
+
+    Each prompt keeps at least one token of its own.
+    """
     if len(prompts) < 2:
         return 0
-    first, last = min(prompts), max(prompts)  # in the order of words, so the two that differ first
+    first, last = min(prompts), max(prompts)  # in lexicographic order, so these two differ first
     different = (place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
     shared = next(different, len(first))
     shared = min(shared, *(len(prompt) - 1 for prompt in prompts), context - 1)
@@ -86,7 +89,7 @@ def shared_tokens(prompts: list[list[int]], context: int) -> int:
 
 
 def _gpu_bytes_since_now(compute: Compute) -> Callable[[], int] | None:
-    """A function that returns what came into use on the GPUs since this call; None where the model is on the CPU."""
+    """A function that returns by how many bytes GPU memory in use has grown since this call; None for a model on the CPU."""
     if compute.accelerator == "cpu":
         return None
     before = gpu_memory.bytes_in_use()

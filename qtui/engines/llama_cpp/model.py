@@ -1,4 +1,4 @@
-"""A GGUF model in memory and its vocabulary, over llama.cpp's C interface."""
+"""A loaded GGUF model and its vocabulary, through llama.cpp's C interface."""
 
 import ctypes
 import os
@@ -23,11 +23,11 @@ _SPECIAL = (
 
 
 class LlamaModel:
-    """Loads the weights and validates them. Raises UserError with llama.cpp's reason where it cannot.
+    """Loads the weights and validates them. Raises UserError with llama.cpp's reason if that fails.
 
-    `space_after_special` False: the tokenizer must not put a space after a special token as llama.cpp does of itself, so its
-    rule is switched off and the space before the text is put here, as transformers does: not before one that is there.
-    `vocabulary_only` loads no tensor: enough for token ids.
+    `space_after_special` False: llama.cpp's rule, which also puts a space after a special token, is switched off. The space before
+    the text is then added here as in transformers: only if the text does not begin with one.
+    `vocabulary_only` loads no tensors, which is enough for token ids.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class LlamaModel:
         compute: Compute | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> None:
-        _ = weights.tensors  # headers that are damaged are named here, before native code aborts on them
+        _ = weights.tensors  # damaged headers raise an error here; native code would abort
         native_log.listen()
         llama_cpp.llama_backend_init()
         self.weights = weights
@@ -56,7 +56,7 @@ class LlamaModel:
         self._without_space: LlamaModel | None = None
 
     def tokens(self, prompt: Prompt) -> list[int]:
-        """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
+        """Return the prompt's token ids, with special tokens in its text parsed, and with one BOS if the prompt says so."""
         ids = self._tokenize(prompt.text)
         if self._own_space and ids and not self._begins_apart(prompt.text, ids[0]):
             ids = self._tokenize(" " + prompt.text)
@@ -67,7 +67,7 @@ class LlamaModel:
         return [self.bos, *ids]
 
     def plain_tokens(self, text: str) -> list[int]:
-        """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
+        """Return the token ids of a text in mid-answer: without an added space, and without parsing special tokens."""
         if not self._library_space:
             return self._tokenize(text, special=False)
         if self._without_space is None:
@@ -78,50 +78,53 @@ class LlamaModel:
 
     @property
     def named(self) -> int:
-        """Tokens of the vocabulary but for unused ones at its end, which only pad its size."""
+        """Number of tokens without the unused ones at the vocabulary's end, which are padding."""
         for token in range(self.size - 1, -1, -1):
             if not llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & llama_cpp.LLAMA_TOKEN_ATTR_UNUSED:
                 return token + 1
         return 0
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token adds to a text; none for a special token."""
-        known = self._pieces.get(token)
-        if known is None:
-            known = self._pieces[token] = self._piece(token)
-        return known
+        """Return the bytes that a token adds to a text; empty for a special token."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._piece(token)
+        return piece
 
     def is_end_token(self, token: int) -> bool:
+        """Whether llama.cpp ends an answer at this token."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
     def default_end_ids(self) -> list[int]:
-        """The tokens that llama.cpp itself ends at: by the file's metadata, and by their texts."""
+        """Return the tokens at which llama.cpp ends an answer, by the file's metadata and by their texts."""
         return [token for token in range(self.size) if self.is_end_token(token)]
 
     def is_special(self, token: int) -> bool:
+        """Whether the token has no text in an answer."""
         return not self.piece(token)
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """The ids of those texts that are single tokens."""
-        wanted = {text.encode() for text in texts}
-        if not wanted:
+        """Return the ids of those of these texts that are single tokens."""
+        encoded = {text.encode() for text in texts}
+        if not encoded:
             return {}
-        known = ((llama_cpp.llama_vocab_get_text(self.vocabulary, token), token) for token in range(self.size))
-        return {text.decode(): token for text, token in known if text in wanted}
+        vocabulary = ((llama_cpp.llama_vocab_get_text(self.vocabulary, token), token) for token in range(self.size))
+        return {text.decode(): token for text, token in vocabulary if text in encoded}
 
     def texts_of(self, tokens: Iterable[int]) -> list[str]:
+        """Return the texts of tokens, sorted by id."""
         return [
             llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace") for token in sorted(tokens)
         ]
 
     @property
     def can_share(self) -> bool:
-        """Whether what a sequence has read can be given to another in part: not where it is kept as one running state."""
+        """Whether part of a sequence can be copied to another. Not for recurrent models, whose state is one whole."""
         return not (llama_cpp.llama_model_is_recurrent(self.pointer) or llama_cpp.llama_model_is_hybrid(self.pointer))
 
     @property
     def bytes_per_cell(self) -> int:
-        """Of the cache, for one token in half precision: keys and values of all layers. An upper bound with sliding windows."""
+        """Cache bytes per token in half precision: keys and values of all layers. An upper bound for sliding windows."""
         heads = llama_cpp.llama_model_n_head(self.pointer) or 1
         width = llama_cpp.llama_model_n_embd(self.pointer) // heads
         header = self.weights.header
@@ -133,20 +136,21 @@ class LlamaModel:
 
     @property
     def is_on_gpu(self) -> bool:
+        """Whether the model is computed on a GPU."""
         return self.compute.accelerator != "cpu"
 
     @property
     def parameters(self) -> int:
-        """How many weights it has."""
+        """Number of weights."""
         return int(llama_cpp.llama_model_n_params(self.pointer))
 
     @property
     def tensor_bytes(self) -> int:
-        """The size of its tensors."""
+        """Size of all tensors in bytes."""
         return int(llama_cpp.llama_model_size(self.pointer))
 
     def facts(self) -> VariantFacts:
-        """What is known of the model and how it is computed."""
+        """Return facts about the model and how it is computed."""
         return VariantFacts(
             parameters=self.parameters,
             file_bytes=self.weights.file_bytes,
@@ -166,7 +170,7 @@ class LlamaModel:
             settings.n_gpu_layers = -1
         else:
             settings.n_gpu_layers = 0
-            # An empty list of devices; without it llama.cpp gives large products to a GPU all the same.
+            # An empty list of devices; without it llama.cpp still computes large products on a GPU.
             settings.devices = ctypes.addressof(_NO_DEVICES)
         settings.check_tensors = True
         overrides = _overrides(self._own_space)
@@ -195,7 +199,7 @@ class LlamaModel:
             room = -count
 
     def _begins_apart(self, text: str, first: int) -> bool:
-        """Whether a text begins with a space already, or with a special token written out."""
+        """Whether a text begins with a space or with the text of a special token."""
         if text.startswith((" ", "▁")):
             return True
         special = bool(llama_cpp.llama_vocab_get_attr(self.vocabulary, first) & _SPECIAL)
@@ -214,14 +218,14 @@ class LlamaModel:
 
 
 def _puts_space(header: GgufHeader) -> bool:
-    """Whether llama.cpp puts a space before a text, by its own rule for SentencePiece vocabularies."""
+    """Whether llama.cpp puts a space before a text, by its rule for SentencePiece vocabularies."""
     if header.values.get("tokenizer.ggml.model") != "llama":
         return False
     return bool(header.values.get("tokenizer.ggml.add_space_prefix", True))
 
 
 def _overrides(no_space: bool) -> Any:
-    """Metadata to load as if the file said so; the last entry is empty and ends the list."""
+    """Metadata that overrides the file's; the last entry is empty and ends the list."""
     entries: Any = (llama_cpp.llama_model_kv_override * 2)()
     if no_space:
         entries[0].tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_BOOL

@@ -1,8 +1,8 @@
-"""What llama.cpp says: into the process's log, never on the screen, and its last errors kept.
+"""Writes llama.cpp's log to the process's log, never to the screen, and remembers its last errors.
 
-The native functions only return "failed"; the reason is in the line that they logged before. And where native code crashes, the
-last lines that it logged say what it was at: so information is written too, each line at once, up to a limit. What it logs for
-debugging (at each step of decoding, by some versions) is left out.
+Native functions only return that they failed; the reason is in the line that they logged before. After a crash the last lines show
+where it happened, so information is logged too, line by line, up to a limit. Debug lines, which some versions log at every decoding
+step, are left out.
 """
 
 import ctypes
@@ -17,10 +17,10 @@ from qtui.processes import log
 
 _INFO, _WARNING, _ERROR, _CONTINUED = 2, 3, 4, 5  # ggml_log_level
 _LETTERS = {_INFO: "I", _WARNING: "W", _ERROR: "E"}
-"""At the beginning of a line in the log, as llama.cpp's own programs write it."""
+"""The first letter of a line in the log, as in llama.cpp's programs."""
 
 INFO_LINES = 2000
-"""Of information per process: loading a large model takes some hundreds."""
+"""Maximum of information lines per process. Loading a large model logs some hundreds."""
 
 _errors: deque[str] = deque(maxlen=8)
 _listeners: list[Callable[[str], None]] = []
@@ -28,27 +28,27 @@ _callback: Any = None
 
 
 def listen() -> None:
-    """Take llama.cpp's log over, and forget earlier errors: to be called before any work whose failure needs a reason."""
+    """Receive llama.cpp's log and clear earlier errors. Call it before work whose failure needs a reason."""
     global _callback  # noqa: PLW0603 - native code keeps the pointer, so the callback must live as long as the process
     _errors.clear()
     if _callback is not None:
         return
     import llama_cpp
 
-    def heard(level: int, text: bytes, _: Any) -> None:
+    def hear(level: int, text: bytes, _: Any) -> None:
         _lines.hear(level, text.decode("utf-8", errors="replace"))
 
-    _callback = llama_cpp.llama_log_callback(heard)
+    _callback = llama_cpp.llama_log_callback(hear)
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
     if log.is_open():
         log.note(*library.lines())
 
 
 @contextmanager
-def overhearing(listener: Callable[[str], None], *, is_logged: bool = True) -> Iterator[None]:
-    """`listener` gets every line that llama.cpp logs meanwhile, at any level: some progress is told nowhere else.
+def listen_with(listener: Callable[[str], None], *, is_logged: bool = True) -> Iterator[None]:
+    """Within the block, `listener` gets every line that llama.cpp logs, at any level: the only source of some progress.
 
-    `is_logged` False keeps information out of the log meanwhile.
+    If `is_logged` is False, information lines are not written to the log within the block.
     """
     listen()
     _listeners.append(listener)
@@ -61,18 +61,18 @@ def overhearing(listener: Callable[[str], None], *, is_logged: bool = True) -> I
 
 
 def last_error() -> str:
-    """The first of the last errors, the one that names the cause; then they are forgotten."""
-    said = _errors[0].split(": ", 1)[-1] if _errors else "llama.cpp gave no reason"
+    """Return the first error since `listen`, which names the cause, and clear the errors."""
+    reason = _errors[0].split(": ", 1)[-1] if _errors else "llama.cpp gave no reason"
     _errors.clear()
-    return said
+    return reason
 
 
 class _Lines:
-    """The library's log as it comes: pieces of lines, each with a level or with the one before."""
+    """Receives the library's log in pieces of lines. A piece has a level or continues the piece before it."""
 
     def __init__(self) -> None:
         self.is_quiet = False
-        """Whether information is kept out of the log for now."""
+        """Whether information lines are currently not logged."""
         self._level = 0
         self._information = 0
 
@@ -81,12 +81,12 @@ class _Lines:
         for listener in _listeners:
             listener(text)
         if self._level == _ERROR:
-            _errors.extend(said for part in text.splitlines() if (said := part.strip(" =")))
+            _errors.extend(message for part in text.splitlines() if (message := part.strip(" =")))
         if self._level in (_WARNING, _ERROR) or (self._level == _INFO and self._takes_information(text)):
             self._write(text)
 
     def _takes_information(self, text: str) -> bool:
-        """A process without a log of its own has a screen, which information would disturb."""
+        """Whether to log an information line. A process without a log file writes to a screen, which would be cluttered."""
         if not log.is_open() or self.is_quiet or self._information > INFO_LINES:
             return False
         self._information += max(1, text.count("\n"))
@@ -99,7 +99,7 @@ class _Lines:
         if not log.is_open():
             sys.stderr.write(text)
             return
-        # A piece of a line gets a line of its own: what a crash prints after it must not be taken for a part of it.
+        # Each piece gets its own line, so that the output of a crash does not continue it.
         letter = _LETTERS[self._level]
         marked = "".join(f"{letter} {part}\n" for part in text.splitlines() if part.strip(" ."))
         log.write(marked.encode(errors="replace"))

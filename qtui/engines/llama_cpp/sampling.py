@@ -1,7 +1,7 @@
-"""Chains of llama.cpp's own samplers, by the same rules and in the same order as `transformers.sampling`.
+"""Chains of llama.cpp's samplers, with the same rules and order as `transformers.sampling`.
 
-Penalty, temperature, top-k, top-p, min-p, draw: the order of transformers. Only what was asked for is in a chain: no default of
-the library's comes in.
+Penalty, temperature, top-k, top-p, min-p, draw: the order of transformers. A chain contains only the settings of the experiment, no
+defaults of the library.
 """
 
 import ctypes
@@ -16,27 +16,27 @@ _RANDOM_SEED = 0xFFFFFFFF
 
 
 def is_greedy(sampling: Sampling) -> bool:
-    """Whether the likeliest token of the untouched logits is taken: no chain is needed for that."""
+    """Whether sampling takes the most likely token of the raw logits, which needs no chain."""
     return sampling.temperature <= 0.0 and sampling.repetition_penalty == 1.0
 
 
 def chain(sampling: Sampling, prompt: list[int], vocabulary: int) -> Any:
-    """A chain for one answer, to be freed by the caller. The penalty covers prompt and answer, as transformers' does."""
+    """Return a chain for one answer; the caller frees it. The penalty covers prompt and answer, as in transformers."""
     settings = llama_cpp.llama_sampler_chain_default_params()
     settings.no_perf = True
-    made = llama_cpp.llama_sampler_chain_init(settings)
+    samplers = llama_cpp.llama_sampler_chain_init(settings)
 
     def add(sampler: Any) -> None:
-        llama_cpp.llama_sampler_chain_add(made, sampler)
+        llama_cpp.llama_sampler_chain_add(samplers, sampler)
 
     if sampling.repetition_penalty != 1.0:
         window = len(prompt) + sampling.max_tokens
         add(llama_cpp.llama_sampler_init_penalties(vocabulary, window, sampling.repetition_penalty, 0.0, 0.0))
         for token in prompt:
-            llama_cpp.llama_sampler_accept(made, token)
+            llama_cpp.llama_sampler_accept(samplers, token)
     if sampling.temperature <= 0.0:
         add(llama_cpp.llama_sampler_init_greedy())
-        return made
+        return samplers
     if sampling.temperature != 1.0:
         add(llama_cpp.llama_sampler_init_temp(sampling.temperature))
     if sampling.top_k > 0:
@@ -47,4 +47,4 @@ def chain(sampling: Sampling, prompt: list[int], vocabulary: int) -> Any:
         add(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
     seed = sampling.seed & 0xFFFFFFFF
     add(llama_cpp.llama_sampler_init_dist(ctypes.c_uint32(seed if seed != _RANDOM_SEED else 0)))
-    return made
+    return samplers

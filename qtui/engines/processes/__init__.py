@@ -1,1 +1,1 @@
-"""The processes that the runner starts, each a module for `python -m`. They exchange the messages of `protocol` with it."""
+"""The processes that the runner starts, each a module for `python -m`. They exchange the messages of `protocol` with the runner."""

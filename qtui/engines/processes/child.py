@@ -1,7 +1,7 @@
-"""What every child process of an engine lives by: its parent, its streams, its log, its last words.
+"""The frame of every child process of the engines: its parent, its streams, its log, its error message.
 
-A process of its own because native code may abort, leak or be killed for its memory, and because only the end of a process
-gives a GPU back. It dies with the process that started it: nobody would read what it says.
+Engines run in child processes because native code may abort, leak memory or be killed for lack of it, and because only the end of a
+process frees a GPU. A child dies with the process that started it, because nobody would read its messages.
 """
 
 import os
@@ -19,45 +19,47 @@ from qtui.device.memory import address_space, memory
 from qtui.engines.available import INSTALL
 from qtui.engines.protocol.answering import Failed, encode
 from qtui.errors import UserError
+from qtui.files import disk_errors
 from qtui.format import memory_size
 from qtui.processes import log, log_end, parent
 from qtui.secrets import redaction
 
 SMALLER = "use fewer slots, a smaller context or smaller weights"
 
-Say = Callable[[msgspec.Struct], None]
+Send = Callable[[msgspec.Struct], None]
 _Message = TypeVar("_Message", bound=msgspec.Struct)
 
 
-def run(work: Callable[[BinaryIO, Say], None]) -> NoReturn:
-    """Do the work, with stdin to read messages from and a function that says one on stdout, then end the process.
+def run(work: Callable[[BinaryIO, Send], None]) -> NoReturn:
+    """Run `work` with stdin, to read messages from, and a function that sends a message on stdout; then end the process.
 
-    What `work` raises is said as `Failed`, with the traceback in the log unless a user caused it. Exit code 0, or 1 if it failed.
+    An exception in `work` is sent as `Failed`, with its traceback in the log unless it is a UserError. Exit code 0, or 1 on
+    failure.
     """
     with redaction.guarded_streams():
         log.begin(_module())
-        status = _status_of(work)
+        status = _exit_status(work)
     sys.stderr.flush()
-    os._exit(status)  # what native libraries do at an orderly exit is of no use, and sometimes a crash
+    os._exit(status)  # the exit handlers of native libraries are of no use and sometimes crash
 
 
-def read(asked: BinaryIO, kind: type[_Message]) -> _Message:
-    """The next message, which is of this kind by the protocol."""
-    line = asked.readline()
+def read_message(incoming: BinaryIO, kind: type[_Message]) -> _Message:
+    """Return the next message, which the protocol says is of this kind. Raises UserError for any other."""
+    line = incoming.readline()
     if not line:
         sys.exit(1)  # the parent is gone
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.MsgspecError as error:
-        raise UserError(f"the runner sent no {kind.__name__} where one was due: {error}") from None
+        raise UserError(f"expected a {kind.__name__} message from the runner: {error}") from None
 
 
-def die_at_end_of(asked: BinaryIO) -> None:
-    """The parent holds this pipe open while it wants answers; when it closes, however that came, there is nobody left."""
+def die_with_pipe(incoming: BinaryIO) -> None:
+    """Kill this process when the pipe closes: the parent keeps it open as long as it needs answers."""
 
     def watch() -> None:
-        # Not through the buffered file: a thread that waits in it holds a lock that the end of the process needs.
-        while os.read(asked.fileno(), 4096):
+        # Not through the buffered file: a thread that waits in it holds a lock that the exit of the process needs.
+        while os.read(incoming.fileno(), 4096):
             pass
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,62 +67,64 @@ def die_at_end_of(asked: BinaryIO) -> None:
 
 
 def _module() -> str:
-    """As in `python -m qtui.engines.processes.worker`."""
+    """The module that runs, as in `python -m qtui.engines.processes.worker`."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     return spec.name if spec else sys.argv[0]
 
 
-def _status_of(work: Callable[[BinaryIO, Say], None]) -> int:
+def _exit_status(work: Callable[[BinaryIO, Send], None]) -> int:
     parent.die_with_parent()
-    # Ctrl+C on the terminal is for the parent, which then ends its children.
+    # Ctrl+C on the terminal is for the parent, which then stops its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Threads that wait for each other by spinning fall apart on a machine that does anything else: measured, a factor of ten.
+    # Threads that spin while they wait are ten times as slow (measured) on a machine that also does other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    say = _protocol_on_real_stdout()
+    send = _open_protocol()
     try:
-        work(sys.stdin.buffer, say)
+        work(sys.stdin.buffer, send)
     except BrokenPipeError:
         return 1
     except Exception as error:
-        say(Failed(redaction.redact_message(_reason(error))))
+        send(Failed(redaction.redact_message(_describe_error(error))))
         return 1
     return 0
 
 
-def _reason(error: Exception) -> str:
-    """For the user. What is no user's doing leaves its traceback in the log.
+def _describe_error(error: Exception) -> str:
+    """Return the error as a sentence for the user. Unless it is a UserError, its traceback goes to the log.
 
-    Under a limit on addresses any call may fail, with any message: so where it is nearly reached, it is named too.
+    Under an address-space limit any call may fail, with any message. So the limit is named if it is nearly reached.
     """
     if not isinstance(error, UserError):
         traceback.print_exc()
     # Torch's own OutOfMemoryError cannot be imported here, and llama.cpp's reasons come as texts.
     lacks_memory = isinstance(error, MemoryError) or log_end.lacks_memory(f"{type(error).__name__}: {error}")
-    limit = _address_space_in_words(lacks_memory=lacks_memory)
+    limit = _describe_address_space(lacks_memory=lacks_memory)
     if isinstance(error, UserError):
         reason = str(error)
     elif lacks_memory:
-        return _out_of_memory(error, limit)
+        return _describe_lack_of_memory(error, limit)
     elif isinstance(error, ImportError):
         reason = f"a package is missing or broken ({error}): {INSTALL}"
+    elif isinstance(error, OSError) and error.filename:
+        reason = disk_errors.describe(error)
     else:
         reason = f"{type(error).__name__}: {error} (the log has details)"
     return f"{reason}; {limit}" if limit else reason
 
 
-def _out_of_memory(error: Exception, limit: str) -> str:
-    """With what the library said, and what this process had."""
-    said = str(error).strip().partition("\n")[0]
-    if log_end.lacks_gpu_memory(f"{type(error).__name__}: {said}"):
-        return f"out of GPU memory: {said or 'the GPU is full'}; {SMALLER}"
-    had = (
+def _describe_lack_of_memory(error: Exception, limit: str) -> str:
+    """The reason with the library's message, and with the memory or limit of this process."""
+    message = str(error).strip().partition("\n")[0]
+    if log_end.lacks_gpu_memory(f"{type(error).__name__}: {message}"):
+        return f"out of GPU memory: {message or 'the GPU is full'}; {SMALLER}"
+    memory_now = (
         f"this process had {memory_size(psutil.Process().memory_info().rss)} and {memory_size(memory().free)} were free"
     )
-    return f"out of memory{f': {said}' if said else ''}; {limit or had}; {SMALLER}"
+    return f"out of memory{f': {message}' if message else ''}; {limit or memory_now}; {SMALLER}"
 
 
-def _address_space_in_words(*, lacks_memory: bool) -> str:
-    """Empty where it has no limit, or has not nearly reached it and nothing else says that memory was short."""
+def _describe_address_space(*, lacks_memory: bool) -> str:
+    """The address-space limit as text; empty without a limit, or if neither it is nearly reached nor memory is short."""
     space = address_space()
     if space is None or not (lacks_memory or space.is_nearly_used):
         return ""
@@ -130,16 +134,19 @@ def _address_space_in_words(*, lacks_memory: bool) -> str:
     )
 
 
-def _protocol_on_real_stdout() -> Say:
-    """Keep stdout for the protocol alone: whatever prints to it from here on, native code too, goes to stderr, the log."""
+def _open_protocol() -> Send:
+    """Return a function that sends messages on the real stdout.
+
+    All other output, of native code too, now goes to stderr, the log.
+    """
     real = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     lock = threading.Lock()
 
-    def say(message: msgspec.Struct) -> None:
+    def send(message: msgspec.Struct) -> None:
         data = memoryview(encode(message))
         with lock:
             while data:
                 data = data[os.write(real, data) :]
 
-    return say
+    return send

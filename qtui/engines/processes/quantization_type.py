@@ -1,4 +1,4 @@
-"""The process that makes one GGUF file of another, `python -m qtui.engines.processes.quantization_type`."""
+"""The process that quantizes one GGUF file to one type: `python -m qtui.engines.processes.quantization_type`."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -6,25 +6,26 @@ from typing import BinaryIO
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished
 from qtui.engines.protocol.loading_progress import whole_percents
-from qtui.engines.protocol.quantization import TypeMade, TypeWanted
+from qtui.engines.protocol.quantization import QuantizationRequest, QuantizationResult
 from qtui.engines.quantizing import quantize
 from qtui.processes import log
 
 
-def work(asked: BinaryIO, say: child.Say) -> None:
-    wanted = child.read(asked, TypeWanted)
-    log.note(f"to make: {wanted}")
-    child.die_at_end_of(asked)
-    made = quantize.quantize(
-        Path(wanted.source),
-        Path(wanted.target),
-        wanted.precision,
-        threads=wanted.threads,
-        imatrix=Path(wanted.imatrix) if wanted.imatrix else None,
-        progress=whole_percents(say, f"quantizing to {wanted.precision}"),
+def work(incoming: BinaryIO, send: child.Send) -> None:
+    """Quantize one file to one type. Raises UserError with llama.cpp's reason if that fails."""
+    job = child.read_message(incoming, QuantizationRequest)
+    log.note(f"quantization: {job}")
+    child.die_with_pipe(incoming)
+    result = quantize.quantize(
+        Path(job.source),
+        Path(job.target),
+        job.precision,
+        threads=job.threads,
+        imatrix=Path(job.imatrix) if job.imatrix else None,
+        progress=whole_percents(send, f"quantizing to {job.precision}"),
     )
-    say(TypeMade(made.file_bytes, made.bits, made.fallback, made.seconds))
-    say(Finished())
+    send(QuantizationResult(result.file_bytes, result.bits, result.fallback, result.seconds))
+    send(Finished())
 
 
 if __name__ == "__main__":

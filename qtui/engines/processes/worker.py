@@ -1,36 +1,37 @@
-"""The process that answers, one per variant: `python -m qtui.engines.processes.worker`.
+"""The process that computes answers, one per variant: `python -m qtui.engines.processes.worker`.
 
-Its messages are those of `protocol.answering`.
+It exchanges the messages of `protocol.answering` with the runner.
 """
 
 from typing import BinaryIO
 
 from qtui.engines import loading, planning
 from qtui.engines.processes import child
-from qtui.engines.protocol.answering import Finished, Job, Loaded, Request, Wanted
+from qtui.engines.protocol.answering import Finished, Job, Loaded, MissingItems, Request
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.processes import header, log
 
 
-def work(asked: BinaryIO, say: child.Say) -> None:
-    job = child.read(asked, Job)
+def work(incoming: BinaryIO, send: child.Send) -> None:
+    """Answer the missing items of one job. Raises UserError if the variant cannot be loaded."""
+    job = child.read_message(incoming, Job)
     log.note(*header.variant(job.variant, job.sampling, job.title))
-    plan = planning.plan(job, WeightsFinder(say))
+    plan = planning.plan(job, WeightsFinder(send))
     log.note(header.weights(plan.path, plan.planned.facts.file_bytes))
-    say(plan.planned)
-    wanted = child.read(asked, Wanted).indices
-    child.die_at_end_of(asked)
-    if not wanted:
-        say(Finished())
+    send(plan.planned)
+    missing = child.read_message(incoming, MissingItems).indices
+    child.die_with_pipe(incoming)
+    if not missing:
+        send(Finished())
         return
     requests = [
-        Request(index, plan.prompts[index], job.sampling.for_sample(job.items[index].sample)) for index in wanted
+        Request(index, plan.prompts[index], job.sampling.for_sample(job.items[index].sample)) for index in missing
     ]
-    engine = loading.load_engine(job.variant, plan, requests, say)
-    say(Loaded(engine.loaded_facts))
+    engine = loading.load_engine(job.variant, plan, requests, send)
+    send(Loaded(engine.loaded_facts))
     for answered in engine.answer(requests):
-        say(answered)
-    say(Finished(engine.facts()))
+        send(answered)
+    send(Finished(engine.facts()))
 
 
 if __name__ == "__main__":

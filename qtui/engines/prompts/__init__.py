@@ -1,1 +1,1 @@
-"""From tasks to prompts, and from the texts of end tokens to their ids: the same for every engine."""
+"""Tasks rendered as prompts, and the ids of end tokens by their texts: the same for every engine."""

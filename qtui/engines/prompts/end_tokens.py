@@ -1,4 +1,4 @@
-"""Which tokens end an answer: their texts come with the prompts, and each engine finds them in its own vocabulary."""
+"""The tokens that end an answer: prompts carry their texts, and each engine looks up the ids in its vocabulary."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from qtui.records import Sampling
 
 
 class Vocabulary(Protocol):
-    """What an engine knows of its tokens."""
+    """The vocabulary of an engine's model."""
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """The ids of those texts that are single tokens."""
+        """Return the ids of those of these texts that are single tokens."""
         ...
 
     def is_special(self, token: int) -> bool:
-        """Whether it has no text in an answer."""
+        """Whether the token has no text in an answer."""
         ...
 
     def default_end_ids(self) -> Collection[int]:
-        """The end tokens that the weights name themselves, for prompts that name none."""
+        """Return the end tokens that the weights name, for prompts that name none."""
         ...
 
 
@@ -32,17 +32,17 @@ class EndTokens:
 
     always: frozenset[int]
     by_stop_text: dict[str, int]
-    """Stop texts that are special tokens: these have no text that could be found in an answer."""
+    """Stop texts that are special tokens. These have no text, so an answer cannot be searched for them."""
 
     def for_sampling(self, sampling: Sampling) -> frozenset[int]:
-        """Those that end an answer which is sampled like this."""
+        """Return the tokens that end an answer with this sampling."""
         return self.always.union(self.by_stop_text[text] for text in sampling.stop if text in self.by_stop_text)
 
 
 def find_end_tokens(requests: Sequence[Request], vocabulary: Vocabulary, weights: Path) -> EndTokens:
-    """What ends the answers to the requests of one job, in the vocabulary of `weights`.
+    """Return the tokens that end the answers of one job, in the vocabulary of `weights` (named in errors).
 
-    Raises UserError where it has none of the tokens that the baseline names: the sides do not speak the same tokens.
+    Raises UserError if the vocabulary contains none of the tokens that the baseline names: then the models differ.
     """
     named = {text for request in requests for text in request.prompt.end_token_texts or ()}
     ids = vocabulary.ids_of(named)

@@ -1,7 +1,7 @@
-"""Tasks into prompts: the one place that renders chat templates and decides on the BOS, for all engines alike.
+"""Renders tasks as prompts. Chat templates and the BOS are handled only here, for all engines.
 
-A template is Jinja by the models' own convention (as transformers renders it), run in a sandbox because it comes with weights
-from anywhere. However template and tokenizer share the work, a prompt ends up with exactly one BOS, or none.
+Templates are Jinja, with the extensions of transformers. They run in a sandbox because they come with weights from anywhere.
+Whether the template or the tokenizer adds the BOS, a prompt has exactly one or none.
 """
 
 import json
@@ -24,11 +24,11 @@ def render(
     system: str | None = None,
     bos: bool | None = None,
 ) -> list[Prompt]:
-    """One prompt per input. `template` goes before the model's own; an empty one means the input as it is.
+    """Return one prompt per input. `template` overrides the model's; an empty template means the input unchanged.
 
-    `bos` says whether a BOS goes first, whatever the template writes; None leaves it to template and tokenizer.
+    `bos` sets whether a BOS comes first, whatever the template writes; if None, template and tokenizer decide.
 
-    Raises UserError where the template is broken or refuses, or where a system prompt has no template to stand in.
+    Raises UserError if the template is broken or rejects the input, or if there is a system prompt but no template.
     """
     chosen = form.template if template is None else template
     if not chosen:
@@ -40,16 +40,16 @@ def render(
 
 
 def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]:
-    """Prompts for a server that applies the model's template itself."""
+    """Return prompts for a server that applies the model's template itself."""
     return [Prompt(text=text, bos=False, system=system) for text in inputs]
 
 
-def _with_one_bos(text: str, form: PromptFormat, wanted: bool | None) -> Prompt:
+def _with_one_bos(text: str, form: PromptFormat, has_bos: bool | None) -> Prompt:
     bare = unicodedata.normalize(form.normal_form, text) if form.normal_form else text
     text = bare
     while form.bos_token and bare.startswith(form.bos_token):
         bare = bare[len(form.bos_token) :]
-    bos = form.adds_bos or bare != text if wanted is None else wanted
+    bos = form.adds_bos or bare != text if has_bos is None else has_bos
     return Prompt(text=bare, bos=bos, space_after_special=form.space_after_special)
 
 
@@ -77,20 +77,20 @@ def _compiled(template: str, form: PromptFormat) -> Callable[[str, str | None], 
             )
             return rendered
         except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
-            raise UserError(f"the chat template of {form.source} refuses the prompt: {error}") from None
+            raise UserError(f"the chat template of {form.source} rejects the prompt: {error}") from None
 
     return fill
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    """As transformers sets it up: trimmed blocks, loop controls, `raise_exception`, `strftime_now`, a plain `tojson`."""
+    """A Jinja environment as in transformers: trimmed blocks, loop controls, `raise_exception`, `strftime_now`, `tojson`."""
     import jinja2
     from jinja2.ext import Extension
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
-        """`{% generation %}` marks what a model said, for training; here it is its content alone."""
+        """`{% generation %}` marks a model's text for training; here it is replaced by its content."""
 
         tags = {"generation"}  # noqa: RUF012 - the base class says so
 

@@ -1,1 +1,1 @@
-"""The messages between the runner and the processes it starts, one module per kind of process."""
+"""The messages between the runner and the processes that it starts, one module per kind of process."""

@@ -1,17 +1,17 @@
-"""What the runner and a worker say to each other: one JSON object per line, runner to stdin, worker to stdout.
+"""The messages between the runner and a worker: one JSON object per line, the runner's on stdin, the worker's on stdout.
 
-The order of a worker's life:
+The life of a worker:
 
     runner  → Job                        what to answer
-    worker  → Loading*                   fetching weights, hashing them: only where that takes long
-    worker  → Planned                    content keys of all answers, found without loading the model
-    runner  → Wanted                     which of them are still missing (none: the worker ends)
-    worker  → Loading*, Loaded           quantizing, reading weights
+    worker  → Loading*                   download and hash weights, if that takes long
+    worker  → Planned                    content keys of all answers, computed without loading the model
+    runner  → MissingItems               which answers are still missing (if none, the worker ends)
+    worker  → Loading*, Loaded           convert, quantize and load weights
     worker  → (Answered | Progress | Unanswered)*
-    worker  → Finished  |  Failed        Failed ends the variant; a worker that dies without either is reported by the runner
+    worker  → Finished  |  Failed        Failed ends the variant; if a worker dies without either, the runner reports it
 
-The worker keeps its real stdout for these lines alone; what native libraries print goes to stderr, which is the log.
-The runner keeps the worker's stdin open for as long as it wants answers: its end is how a worker learns that the runner is gone.
+The worker's real stdout carries only these lines; output of native libraries goes to stderr, which is the log.
+The runner keeps the worker's stdin open as long as it needs answers; its end tells the worker that the runner is gone.
 Exit code 0 after Finished, 1 after Failed.
 """
 
@@ -25,7 +25,7 @@ from qtui.variant_facts import VariantFacts
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One answer asked for: `task` is the 1-based position, `input` the task's text."""
+    """One answer to compute: `task` is the task's position, from 1, `sample` counts from 0, `input` is the task's text."""
 
     task: int
     sample: int
@@ -33,43 +33,49 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
+    """All that a worker needs to answer: one variant and the items of a run."""
+
     variant: VariantSpec
     sampling: Sampling
     prompt: PromptSource
     items: list[Item]
     allows_cpu: bool = False
-    """Whether the user allowed the CPU where a GPU is there and cannot be used."""
+    """Whether the user allowed the CPU in place of a GPU that cannot be used."""
     title: str = ""
     """For the log, e.g. `run 3, variant 7`."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
-    """`keys[i]` belongs to `Job.items[i]`; `facts` is what the files and the plan say."""
+    """The plan of a job: `keys[i]` belongs to `Job.items[i]`; `facts` are known from files, before loading."""
 
     keys: list[str]
     prompt_hash: str
-    """Hash of the rendered prompts of all items; equal on both sides when both sides were asked the same."""
+    """Hash of the rendered prompts of all items. Two variants with the same hash get the same prompts."""
     facts: VariantFacts
 
 
-class Wanted(msgspec.Struct, frozen=True, tag=True):
-    """Indices into `Job.items`."""
+class MissingItems(msgspec.Struct, frozen=True, tag=True):
+    """The items to compute, as indices into `Job.items` (for divergence: `Comparison.answers`)."""
 
     indices: list[int]
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
+    """Progress before the first answer. `phase` is for the user; `fraction` is 0 to 1, None if it is not known."""
+
     phase: str
     fraction: float | None = None
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """`facts` is what became known while loading."""
+    """The model is loaded. `facts` became known while loading."""
 
     facts: VariantFacts
 
 
 class Answered(msgspec.Struct, frozen=True, tag=True):
+    """One complete answer. `index` is into `Job.items`; the token counts are without the end token; `seconds` is its duration."""
+
     index: int
     text: str
     finish_reason: FinishReason
@@ -77,18 +83,18 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     completion_tokens: int
     seconds: float
     prompt_ids_hash: str = ""
-    """See `decoding.prompt_hash`; empty where the tokens are not known here (an endpoint)."""
+    """See `decoding.prompt_hash`; empty for an endpoint, whose tokens are not known."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):
-    """This one item could not be answered (its prompt is longer than the context, say); the others go on."""
+    """One item cannot be answered (for example, its prompt is longer than the context). The others continue."""
 
     index: int
     reason: str
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """Sums since loading. A newer one replaces an older one. At most a few per second."""
+    """Totals since loading, memory in bytes, `active` answers in progress. A newer message replaces an older one."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -99,13 +105,13 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """`facts` is what was measured while answering."""
+    """All items are answered or unanswered. `facts` were measured while answering."""
 
     facts: VariantFacts = VariantFacts()
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """`reason` is for the user: what happened, to what, what to do."""
+    """The worker cannot continue. `reason` is for the user: what happened, to what, what to do."""
 
     reason: str
 
@@ -116,23 +122,23 @@ Report = Callable[[FromWorker], None]
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """One rendered prompt. `text` is without the BOS text; `bos` says whether exactly one BOS token goes before it."""
+    """One rendered prompt. `text` does not contain the BOS; `bos` says whether one BOS token precedes it."""
 
     text: str
     bos: bool
     space_after_special: bool = True
-    """Whether a SentencePiece tokenizer, which puts a space before a text, does so after each special token too.
+    """Whether a SentencePiece tokenizer, which puts a space before a text, also puts one after each special token.
 
-    llama.cpp and the `legacy` tokenizers of transformers do, the others do not. Both engines follow this field.
+    llama.cpp and the `legacy` tokenizers of transformers do, others do not. Both engines follow this field.
     """
     end_token_texts: tuple[str, ...] | None = None
-    """Texts of the tokens that end an answer, as the baseline's files name them; None leaves it to the weights at hand."""
+    """Texts of the tokens that end an answer, from the baseline's files. If None, the variant's weights decide."""
     system: str | None = None
-    """For endpoints that apply a template of their own: `text` is what the user says, this is the system's message."""
+    """The system message, for endpoints that apply their template themselves; `text` is then the user message."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One answer for an engine to make. `index` goes back in `Answered`; `sampling` has the seed of this very answer."""
+    """One answer for an engine to compute. `index` is returned in `Answered`; `sampling` contains this answer's seed."""
 
     index: int
     prompt: Prompt
@@ -140,19 +146,19 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Engine(Protocol):
-    """A model that is loaded and sized for the requests of one job: `loading.load_engine` makes it whole."""
+    """A loaded model, sized for the requests of one job; created by `loading.load_engine`."""
 
     @property
     def loaded_facts(self) -> VariantFacts:
-        """Of `Loaded`: what became known while loading."""
+        """The facts of `Loaded`: what became known while loading."""
         ...
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
-        """Answer all requests, each yielded the moment it is complete, in any order."""
+        """Answer all requests. Yields each answer as soon as it is complete, in any order."""
         ...
 
     def facts(self) -> VariantFacts:
-        """Of `Finished`: what was measured while answering."""
+        """Return the facts of `Finished`: what was measured while answering."""
         ...
 
 
@@ -160,9 +166,10 @@ _decode_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(Fro
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """One line with its newline. JSON escapes newlines inside strings, so a line is a message."""
+    """Return a message as one line with its newline. JSON escapes newlines in strings, so one line is one message."""
     return msgspec.json.encode(message) + b"\n"
 
 
 def decode_from_worker(line: bytes) -> FromWorker:
+    """Return the message in a line. Raises msgspec.DecodeError for anything else."""
     return _decode_from_worker.decode(line)

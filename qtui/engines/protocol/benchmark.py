@@ -1,8 +1,8 @@
-"""What is said to the process that measures one GGUF file, and what it says; the form is that of `protocol.answering`.
+"""Messages of the process that measures one GGUF file, in the format of `protocol.answering`.
 
-asked   → BenchWanted
+runner  → BenchmarkJob
 process → Loading*
-process → Measured
+process → BenchmarkResult
 process → Finished | Failed
 """
 
@@ -13,10 +13,10 @@ import msgspec
 from qtui.engines.protocol.answering import Failed, Finished, Loading
 
 
-class BenchWanted(msgspec.Struct, frozen=True, tag=True):
-    """`path` is whatever may be written as weights, if it is one file.
+class BenchmarkJob(msgspec.Struct, frozen=True, tag=True):
+    """What to measure. `path` is anything that a user may write as weights and that is one file.
 
-    `prompt_tokens` are read at once, then `new_tokens` one by one; all of it `repeats` times.
+    `prompt_tokens` are read in one go, then `new_tokens` are generated one by one; all this `repeats` times.
     """
 
     path: str
@@ -27,8 +27,11 @@ class BenchWanted(msgspec.Struct, frozen=True, tag=True):
     allows_cpu: bool = False
 
 
-class Measured(msgspec.Struct, frozen=True, tag=True):
-    """Speeds in tokens per second, one per repeat. Memory in bytes: what loading and running added to the bare process."""
+class BenchmarkResult(msgspec.Struct, frozen=True, tag=True):
+    """Speeds in tokens per second, one per repeat.
+
+    `memory_bytes` and `gpu_bytes`: what loading and running added. `bits` per weight.
+    """
 
     path: str
     precision: str
@@ -46,10 +49,11 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     engine_version: str
 
 
-FromBench = Measured | Loading | Finished | Failed
-_decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromBench)
+FromBenchmark = BenchmarkResult | Loading | Finished | Failed
+_decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromBenchmark)
 
 
-def decode(line: bytes) -> FromBench:
-    message: FromBench = _decode.decode(line)
+def decode(line: bytes) -> FromBenchmark:
+    """Return the message in a line. Raises msgspec.DecodeError for anything else."""
+    message: FromBenchmark = _decode.decode(line)
     return message

@@ -1,12 +1,12 @@
-"""Messages of the process that compares two variants token by token; the form is that of `protocol.answering`.
+"""Messages of the process that compares two variants token by token, in the format of `protocol.answering`.
 
 runner  → Comparison
 process → Loading*
-process → Keyed                      content keys of all answers given, found without loading a model
-runner  → Wanted                     indices of `Comparison.given` that are still missing (none: the process ends)
+process → ContentKeys                keys of all divergences, computed without loading a model
+runner  → MissingItems               indices of `Comparison.answers` that are still missing (if none, the process ends)
 process → Loading*, ModelsLoaded
-process → (Measured | Pace)*
-process → AllMeasured | Failed
+process → (MeasuredAnswer | ComparisonProgress)*
+process → ComparisonFinished | Failed
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ from qtui.records import AnswerDivergence, FinishReason, PromptSource, Sampling,
 from qtui.variant_facts import VariantFacts
 
 
-class Given(msgspec.Struct, frozen=True):
-    """One answer of the baseline. `item` is an index into `Comparison.items`, `key` the answer's own."""
+class BaselineAnswer(msgspec.Struct, frozen=True):
+    """One answer of the baseline. `item` is an index into `Comparison.items`, `key` the answer's content key."""
 
     item: int
     key: str
@@ -29,19 +29,22 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, tag=True):
-    """`items` are all that the run asked, so that the prompts can be told to be the same; `given` what there is of answers."""
+    """Two variants to compare.
+
+    `items` are all items of the run, to check that the prompts are the same; `answers` the baseline's.
+    """
 
     baseline: VariantSpec
     candidate: VariantSpec
     sampling: Sampling
     prompt: PromptSource
     items: list[Item]
-    given: list[Given]
+    answers: list[BaselineAnswer]
     allows_cpu: bool = False
 
 
-class Keyed(msgspec.Struct, frozen=True, tag=True):
-    """`keys[i]` belongs to `Comparison.given[i]`; fingerprints are those of the weights."""
+class ContentKeys(msgspec.Struct, frozen=True, tag=True):
+    """`keys[i]` belongs to `Comparison.answers[i]`; the fingerprints are those of the weights."""
 
     keys: list[str]
     prompt_hash: str
@@ -50,30 +53,30 @@ class Keyed(msgspec.Struct, frozen=True, tag=True):
 
 
 class ModelsLoaded(msgspec.Struct, frozen=True, tag=True):
-    """`candidate` is None where both sides are one and the same model, which is in memory once."""
+    """Facts of both models. `candidate` is None if both variants are the same model, which is then loaded once."""
 
     baseline: VariantFacts
     candidate: VariantFacts | None
     load_seconds: float
 
 
-class Measured(msgspec.Struct, frozen=True, tag=True):
-    """`index` is into `Comparison.given`."""
+class MeasuredAnswer(msgspec.Struct, frozen=True, tag=True):
+    """The divergence of one answer. `index` is into `Comparison.answers`."""
 
     index: int
     divergence: AnswerDivergence
 
 
-class Pace(msgspec.Struct, frozen=True, tag=True):
-    """Sums since loading, prompts included: `tokens` went through each of the models."""
+class ComparisonProgress(msgspec.Struct, frozen=True, tag=True):
+    """Totals since loading, prompts included: each model has processed `tokens` of `total_tokens`."""
 
     tokens: int
-    of: int
+    total_tokens: int
     seconds: float
 
 
-class AllMeasured(msgspec.Struct, frozen=True, tag=True):
-    """The end. `tokens` went through each of the models, prompts included; `scored` of them have figures."""
+class ComparisonFinished(msgspec.Struct, frozen=True, tag=True):
+    """All answers are measured. Each model has processed `tokens`, prompts included; `scored` of them have figures."""
 
     tokens: int = 0
     scored: int = 0
@@ -81,10 +84,13 @@ class AllMeasured(msgspec.Struct, frozen=True, tag=True):
     peak_rss_bytes: int = 0
 
 
-FromDivergence = Keyed | Loading | ModelsLoaded | Measured | Pace | AllMeasured | Failed
+FromDivergence = (
+    ContentKeys | Loading | ModelsLoaded | MeasuredAnswer | ComparisonProgress | ComparisonFinished | Failed
+)
 _decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromDivergence)
 
 
 def decode(line: bytes) -> FromDivergence:
+    """Return the message in a line. Raises msgspec.DecodeError for anything else."""
     message: FromDivergence = _decode.decode(line)
     return message

@@ -1,4 +1,4 @@
-"""Progress of what takes long before answers come (fetching, hashing, converting, loading), as messages of the protocol."""
+"""Progress before the first answer (downloading, hashing, converting, loading), as messages of the protocol."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ LoadingReport = Callable[[Loading], None]
 
 
 def whole_percents(report: LoadingReport, phase: str) -> Callable[[float], None]:
-    """A function that takes fractions (0 to 1) and reports at most every whole percent.
+    """Return a function that takes fractions (0 to 1) and reports at most one message per percent.
 
     A large file is read in thousands of pieces.
     """

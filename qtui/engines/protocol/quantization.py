@@ -1,17 +1,17 @@
-"""What is said to the processes that make GGUF files, and what they say; the form is that of `protocol.answering`.
+"""Messages of the quantization processes, in the format of `protocol.answering`.
 
-One process finds the source, fetching and converting it if need be, and reckons what each type will take:
+One process locates the source, downloads and converts it if needed, and forecasts the size of each type:
 
-asked   → SourceWanted
+runner  → SourceRequest
 process → Loading*
-process → SourceFound
+process → PreparedSource
 process → Finished | Failed
 
-Then one process for each type, so that whatever native code does to one leaves the others alone:
+Then one process per type, so that a crash in native code affects only this type:
 
-asked   → TypeWanted
+runner  → QuantizationRequest
 process → Loading*
-process → TypeMade
+process → QuantizationResult
 process → Finished | Failed
 """
 
@@ -22,8 +22,8 @@ import msgspec
 from qtui.engines.protocol.answering import Failed, Finished, Loading
 
 
-class SourceWanted(msgspec.Struct, frozen=True, tag=True):
-    """`source` is what a person may write as weights. `converter` is a folder with llama.cpp's sources."""
+class SourceRequest(msgspec.Struct, frozen=True, tag=True):
+    """`source` is anything that a user may write as weights. `imatrix` is a file, `converter` a folder with llama.cpp's sources."""
 
     source: str
     types: list[str]
@@ -33,18 +33,18 @@ class SourceWanted(msgspec.Struct, frozen=True, tag=True):
 
 
 class TypeForecast(msgspec.Struct, frozen=True):
-    """`type` is the library's name for what was asked for; `reason` says why it cannot be made, else it is empty."""
+    """`type` is the library's name of the requested type. `reason`: why it is not possible, else empty. `bits` per weight."""
 
     type: str
     reason: str = ""
     file_bytes: int = 0
     bits: float = 0.0
     number: int = -1
-    """The type's in GGUF's `general.file_type`."""
+    """The type's number in GGUF's `general.file_type`."""
 
 
-class SourceFound(msgspec.Struct, frozen=True, tag=True):
-    """`name` is what files made of it are called, `home` the folder for them where nobody names another."""
+class PreparedSource(msgspec.Struct, frozen=True, tag=True):
+    """The GGUF file to quantize. Quantized files are named `name` and their type; `home` is their default folder."""
 
     path: str
     name: str
@@ -52,12 +52,14 @@ class SourceFound(msgspec.Struct, frozen=True, tag=True):
     precision: str
     parameters: int
     file_bytes: int
-    made: bool
-    """Converted here from a folder, not a file of the user's."""
+    is_converted: bool
+    """Whether it was converted from a folder, rather than being the user's file."""
     types: list[TypeForecast]
 
 
-class TypeWanted(msgspec.Struct, frozen=True, tag=True):
+class QuantizationRequest(msgspec.Struct, frozen=True, tag=True):
+    """`source` and `target` are GGUF files, `precision` is the type. `threads` None: all cores."""
+
     source: str
     target: str
     precision: str
@@ -65,8 +67,8 @@ class TypeWanted(msgspec.Struct, frozen=True, tag=True):
     threads: int | None = None
 
 
-class TypeMade(msgspec.Struct, frozen=True, tag=True):
-    """`bits` per weight over all tensors. `fallback` tensors got another type, since their rows are no multiple of 256."""
+class QuantizationResult(msgspec.Struct, frozen=True, tag=True):
+    """`bits` per weight over all tensors. `fallback` tensors got another type, because their rows are not a multiple of 256."""
 
     file_bytes: int
     bits: float
@@ -74,10 +76,11 @@ class TypeMade(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
-FromMaking = SourceFound | TypeMade | Loading | Finished | Failed
-_decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromMaking)
+FromQuantization = PreparedSource | QuantizationResult | Loading | Finished | Failed
+_decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromQuantization)
 
 
-def decode(line: bytes) -> FromMaking:
-    message: FromMaking = _decode.decode(line)
+def decode(line: bytes) -> FromQuantization:
+    """Return the message in a line. Raises msgspec.DecodeError for anything else."""
+    message: FromQuantization = _decode.decode(line)
     return message

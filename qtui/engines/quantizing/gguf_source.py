@@ -1,7 +1,6 @@
-"""What GGUF files may be quantized, checked before native code sees them: whole ones, in F32, F16 or BF16, with all their parts.
+"""Checks before native code reads it that a GGUF file can be quantized: complete, in F32, F16 or BF16, with all its parts.
 
-A file that is quantized already has lost what another type would have kept, and llama.cpp refuses it after minutes; here it is said
-at once.
+Quantizing a quantized file would add its losses, and llama.cpp refuses it only after minutes. Here the error comes at once.
 """
 
 from dataclasses import dataclass
@@ -13,13 +12,16 @@ from qtui.errors import UserError
 _BYTES = {0: 4, 1: 2, 30: 2}
 """Bytes per weight of ggml's F32, F16 and BF16, by their numbers."""
 _INTEGERS = frozenset(range(24, 29))
-"""I8 to I64 and F64: small tables that are copied as they are."""
+"""ggml's numbers of I8 to I64 and F64: small tables, which are copied unchanged."""
 _NAMES = {0: "F32", 1: "F16", 30: "BF16"}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A whole model. `path` is the first of its files, `precision` the type of most of its weights, `file_bytes` of all files."""
+    """A complete model.
+
+    `path` is its first file, `precision` the type of most of its weights, `file_bytes` the size of all files.
+    """
 
     path: Path
     precision: str
@@ -30,7 +32,10 @@ class Source:
 
 
 def read(path: Path) -> Source:
-    """Raises UserError where the file, or a part of it, is damaged, missing, quantized already or no model."""
+    """Return the model in a file.
+
+    Raises UserError if the file or a part of it is damaged, missing, already quantized or no model.
+    """
     files = gguf_file.parts(path)
     headers = [gguf_file.read_header(file) for file in files]
     weights: dict[int, int] = {}
@@ -40,12 +45,12 @@ def read(path: Path) -> Source:
             size = _size(file, tensor)
             if tensor.offset + size > file.stat().st_size:
                 raise UserError(
-                    f"{file}: cut off: tensor {tensor.name} does not end within its {file.stat().st_size:,} bytes; fetch it again"
+                    f"{file}: cut off: tensor {tensor.name} ends beyond its {file.stat().st_size:,} bytes; download it again"
                 )
             weights[tensor.type] = weights.get(tensor.type, 0) + tensor.elements
             tensor_bytes += size
     if not weights or not headers[0].architecture:
-        raise UserError(f"{path}: holds no model's weights, so there is nothing to quantize")
+        raise UserError(f"{path}: contains no model weights, so there is nothing to quantize")
     most = max(weights, key=lambda kind: weights[kind])
     return Source(
         path=files[0],
@@ -58,14 +63,14 @@ def read(path: Path) -> Source:
 
 
 def _size(file: Path, tensor: gguf_file.TensorInfo) -> int:
-    """Bytes. Raises UserError where the tensor is quantized."""
+    """The tensor's size in bytes. Raises UserError if it is quantized."""
     if tensor.type in _BYTES:
         return tensor.elements * _BYTES[tensor.type]
     if tensor.type in _INTEGERS:
         return tensor.elements
     raise UserError(
-        f"{file}: quantized already (tensor {tensor.name} is {_type_name(tensor.type)}); what it lost cannot come back: quantize "
-        "the F16, BF16 or F32 file, or the model's folder"
+        f"{file}: is already quantized (tensor {tensor.name} is {_type_name(tensor.type)}); quantize the F16, BF16 or F32 file "
+        "or the model's folder instead"
     )
 
 

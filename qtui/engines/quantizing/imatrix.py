@@ -1,7 +1,7 @@
-"""An importance matrix: how much each input of each weight matters, as llama.cpp's `llama-imatrix` measures and writes it.
+"""Importance matrices: how much each input of each weight tensor matters, as measured by llama.cpp's `llama-imatrix`.
 
-Two forms of file, the newer GGUF (`NAME.in_sum2`, `NAME.counts`) and the older binary one (`imatrix.dat`). Formulas as in
-llama.cpp's quantize tool: sums of squares divided by how often they were summed; an expert that was never used counts as 1.
+Two file formats are read: GGUF (newer; `NAME.in_sum2`, `NAME.counts`) and binary (older; `imatrix.dat`). Formulas as in llama.cpp's
+quantize tool: sums of squares divided by their number of terms. An expert that was never used has importance 1.
 """
 
 import ctypes
@@ -25,28 +25,32 @@ Matrix = dict[str, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """The form that llama.cpp takes; `keep` must live as long as `entries` is used."""
+    """A matrix as llama.cpp's C structures. `keep` must live as long as `entries` is used."""
 
     entries: Any
     keep: list[Any]
 
 
 def read(path: Path) -> Matrix:
-    """Tensor name → importance per input. Raises UserError where the file is none, damaged or not finite."""
+    """Return the importance per input by tensor name.
+
+    Raises UserError if the file is not a matrix, damaged or has NaN or infinity.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(4)
             file.seek(0)
-            matrix = _of_gguf(path) if magic == gguf_file.MAGIC else _of_binary(file, path)
+            matrix = _read_gguf(path) if magic == gguf_file.MAGIC else _read_binary(file, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     for name, values in matrix.items():
         if not np.isfinite(values).all():
-            raise UserError(f"{path}: importance of {name} has values that are no numbers; make the file again")
+            raise UserError(f"{path}: the importance of {name} contains NaN or infinity; create the file again")
     return matrix
 
 
 def native(matrix: Matrix) -> Native:
+    """Return a matrix in the form that llama.cpp takes."""
     import llama_cpp
 
     entries: Any = (llama_cpp.llama_model_imatrix_data * (len(matrix) + 1))()
@@ -60,23 +64,23 @@ def native(matrix: Matrix) -> Native:
     return Native(entries, keep)
 
 
-def _of_gguf(path: Path) -> Matrix:
+def _read_gguf(path: Path) -> Matrix:
     tensors = {tensor.name: tensor for tensor in gguf_file.read_tensors(gguf_file.read_header(path))}
     names = [name.removesuffix(_SUMS) for name in tensors if name.endswith(_SUMS)]
     if not names:
-        raise UserError(f"{path}: is a GGUF file without an importance matrix (llama-imatrix makes one)")
+        raise UserError(f"{path}: a GGUF file without an importance matrix (llama-imatrix creates one)")
     with path.open("rb") as file:
-        found = {}
+        matrix = {}
         for name in names:
             counts = tensors.get(name + _COUNTS)
             if counts is None:
-                raise UserError(f"{path}: damaged: {name} has sums and no counts; make the file again")
-            found[name] = _normalised(_values(file, path, tensors[name + _SUMS]), _values(file, path, counts))
-    return found
+                raise UserError(f"{path}: damaged: {name} has sums but no counts; create the file again")
+            matrix[name] = _mean_squares(_values(file, path, tensors[name + _SUMS]), _values(file, path, counts))
+    return matrix
 
 
-def _normalised(sums: npt.NDArray[np.float32], counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """`sums` has a row for each of `counts`: one, or one per expert."""
+def _mean_squares(sums: npt.NDArray[np.float32], counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Sums of squares divided by counts. `sums` has one row for each of `counts`: one, or one per expert."""
     rows = sums.reshape(counts.size, -1)
     used = np.rint(counts).reshape(-1, 1)
     return np.where(used > 0, rows / np.where(used > 0, used, 1), 1).astype(np.float32).reshape(-1)
@@ -86,13 +90,13 @@ def _values(file: BinaryIO, path: Path, tensor: gguf_file.TensorInfo) -> npt.NDA
     file.seek(tensor.offset)
     data = file.read(tensor.elements * 4)
     if tensor.type != _F32 or len(data) < tensor.elements * 4 or not tensor.elements:
-        raise UserError(f"{path}: damaged or cut off at {tensor.name}; make the file again")
+        raise UserError(f"{path}: damaged or cut off at {tensor.name}; create the file again")
     return np.frombuffer(data, "<f4")
 
 
-def _of_binary(file: BinaryIO, path: Path) -> Matrix:
+def _read_binary(file: BinaryIO, path: Path) -> Matrix:
     size = path.stat().st_size
-    found: Matrix = {}
+    matrix: Matrix = {}
     try:
         (entries,) = struct.unpack("<i", file.read(4))
         if not 1 <= entries <= size:
@@ -106,7 +110,7 @@ def _of_binary(file: BinaryIO, path: Path) -> Matrix:
             data = file.read(count * 4) if 0 < count * 4 <= size else b""
             if not data or len(data) < count * 4:
                 raise ValueError
-            found[name] = (np.frombuffer(data, "<f4") / max(calls, 1)).astype(np.float32)
+            matrix[name] = (np.frombuffer(data, "<f4") / max(calls, 1)).astype(np.float32)
     except (struct.error, ValueError):
-        raise UserError(f"{path}: not an importance matrix, or a damaged one (llama-imatrix makes them)") from None
-    return found
+        raise UserError(f"{path}: not an importance matrix, or a damaged one (llama-imatrix creates them)") from None
+    return matrix

@@ -1,6 +1,6 @@
-"""What is known of the quantization types beside their names: how small they are and what they need.
+"""Properties of the quantization types: their sizes and what they need.
 
-Which there are is the installed library's to say (`quantize.types`); one that is missing here is shown without these figures.
+The installed library decides which types exist (`quantize.types`). One that is missing here is shown without these figures.
 """
 
 from dataclasses import dataclass
@@ -14,37 +14,41 @@ NOMINAL_BITS = {
     "IQ2_M": 2.80, "IQ2_S": 2.61, "IQ2_XS": 2.42, "IQ2_XXS": 2.20, "IQ1_M": 1.96, "IQ1_S": 1.81,
     "TQ2_0": 2.20, "TQ1_0": 1.84, "MXFP4_MOE": 8.50,
 }  # fmt: skip
-"""Bits per weight of a Llama 2 of 7 B, output and embeddings included, by the library's own reckoning (0.3.36)."""
+"""Bits per weight of Llama 2 7B, output and embeddings included, as computed by llama-cpp-python 0.3.36."""
 
 NEEDS_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"})
-"""Types that llama.cpp refuses to make without an importance matrix (measured on every type of 0.3.36)."""
+"""Types that llama.cpp refuses to quantize to without an importance matrix (tried with every type of 0.3.36)."""
 
-NOT_MADE = {"NVFP4": "the installed llama.cpp reads this type and cannot make it"}
-"""Types without a way to quantize to them, and why."""
+NOT_MADE = {"NVFP4": "the installed llama.cpp can read this type but not quantize to it"}
+"""Types that llama.cpp cannot quantize to, and why."""
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
-"""What is compared where nobody says what: a step of about a bit, none that needs an importance matrix."""
+"""The default types of a comparison: about one bit apart, none needs an importance matrix."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeFacts:
+    """Properties of one quantization type."""
+
     name: str
     family: str
     """whole, legacy, K, I, ternary or other."""
     bits: float | None
-    """Per weight, of a 7 B model; None where it is not known."""
+    """Per weight, for a 7B model; None if not known."""
     needs_imatrix: bool
     needs: str
-    """For a reader; empty where nothing is needed."""
+    """For the user: what the type needs; empty if nothing."""
 
 
 def facts(name: str) -> TypeFacts:
+    """Return the properties of a type, by the library's name."""
     family = family_of(name)
     needs_imatrix = name in NEEDS_IMATRIX
     return TypeFacts(name, family, NOMINAL_BITS.get(name), needs_imatrix, _needs(name, family, needs_imatrix))
 
 
 def family_of(name: str) -> str:
+    """Return a type's family: whole, legacy, K, I, ternary or other."""
     if name in ("F32", "F16", "BF16"):
         return "whole"
     if name.startswith("IQ"):
@@ -62,5 +66,5 @@ def _needs(name: str, family: str, needs_imatrix: bool) -> str:
     if needs_imatrix:
         return "an importance matrix (--imatrix)"
     if name == "MXFP4_MOE":
-        return "a mixture of experts (else it makes Q8_0)"
-    return "a model that was trained for it" if family == "ternary" or name in ("Q1_0", "Q2_0") else ""
+        return "a mixture-of-experts model (others become Q8_0)"
+    return "a model trained for this type" if family == "ternary" or name in ("Q1_0", "Q2_0") else ""

@@ -1,4 +1,4 @@
-"""GGUF into GGUF of another type, by llama.cpp's own quantizer. The types are those that the installed library knows."""
+"""Quantizes a GGUF file to another type with llama.cpp's quantizer. The types are those of the installed library."""
 
 import ctypes
 import os
@@ -19,15 +19,17 @@ from qtui.errors import UserError
 
 _PREFIXES = ("LLAMA_FTYPE_MOSTLY_", "LLAMA_FTYPE_ALL_")
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
-_WHOLE = re.compile(r"quant size\s*=\s*([\d.]+) (?:MiB|MB)(?:.*?\(([\d.]+) BPW\))?")
+_TOTAL = re.compile(r"quant size\s*=\s*([\d.]+) (?:MiB|MB)(?:.*?\(([\d.]+) BPW\))?")
 _FALLBACK = re.compile(r"(\d+) of (\d+) tensor\(s\) required fallback")
 _IMATRIX_LATER = "will require an imatrix"
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What quantizing would give. `bits` per weight over all tensors; `fallback` tensors get another type, for their rows are
-    no multiple of 256."""
+    """The expected result of a quantization. `bits` per weight over all tensors.
+
+    `fallback` tensors get another type, because their rows are not a multiple of 256.
+    """
 
     file_bytes: int
     bits: float
@@ -37,6 +39,8 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
+    """The result of a quantization; fields as in `Forecast`, `seconds` is its duration."""
+
     file_bytes: int
     bits: float
     fallback: int
@@ -45,19 +49,19 @@ class Quantized:
 
 @lru_cache(maxsize=1)
 def types() -> dict[str, int]:
-    """Name → number of every type of the installed library, e.g. `Q4_K_M`: 15."""
+    """Return the number of every type of the installed library by its name, for example `Q4_K_M`: 15."""
     import llama_cpp
 
-    found = {}
+    numbers = {}
     for constant in dir(llama_cpp):
         for prefix in _PREFIXES:
             if constant.startswith(prefix):
-                found[constant.removeprefix(prefix)] = int(getattr(llama_cpp, constant))
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+                numbers[constant.removeprefix(prefix)] = int(getattr(llama_cpp, constant))
+    return dict(sorted(numbers.items(), key=lambda pair: pair[1]))
 
 
 def type_name(precision: str) -> str:
-    """The library's name of a type that a person may call otherwise (`fp16`). Raises UserError naming what there is."""
+    """Return the library's name of a type, for any usual spelling (`fp16`). Raises UserError with the list of types."""
     name = gguf_type(precision)
     if name not in types():
         raise UserError(f'no GGUF type "{precision}"; the installed llama.cpp has {", ".join(types())}')
@@ -65,9 +69,9 @@ def type_name(precision: str) -> str:
 
 
 def forecast(source: gguf_source.Source, precision: str, imatrix: Path | None = None) -> Forecast:
-    """By the library's own reckoning, in milliseconds and without reading a weight; an estimate where it is too old for that.
+    """Return the library's forecast, in milliseconds and without reading weights; an estimate if the library is too old.
 
-    An importance matrix changes which tensors get how many bits.
+    An importance matrix changes how many bits tensors get. Raises UserError if the type is not possible.
     """
     name = type_name(precision)
     if name in NOT_MADE:
@@ -76,10 +80,10 @@ def forecast(source: gguf_source.Source, precision: str, imatrix: Path | None = 
     if not _can_reckon():
         bits = NOMINAL_BITS.get(name, 16.0)
         return Forecast(around + int(source.parameters * bits / 8), bits, name in NEEDS_IMATRIX)
-    said = _run(source.path, source.path, name, imatrix=imatrix, dry_run=True)
-    tensor_bytes = int(said.mebibytes * (1 << 20))
-    bits = said.bits if said.bits is not None else tensor_bytes * 8 / source.parameters
-    return Forecast(around + tensor_bytes, bits, said.needs_imatrix, said.fallback)
+    report = _run(source.path, source.path, name, imatrix=imatrix, dry_run=True)
+    tensor_bytes = int(report.mebibytes * (1 << 20))
+    bits = report.bits if report.bits is not None else tensor_bytes * 8 / source.parameters
+    return Forecast(around + tensor_bytes, bits, report.needs_imatrix, report.fallback)
 
 
 def quantize(
@@ -91,22 +95,22 @@ def quantize(
     imatrix: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Quantized:
-    """Write `target` whole or not at all. `progress` gets 0 to 1, by tensors.
+    """Quantize to `target`, which is written completely or not at all. `progress` gets 0 to 1, by tensors done.
 
-    Raises UserError where the source is damaged or quantized already, and with llama.cpp's reason where it fails.
+    Raises UserError if the source is damaged or already quantized, and with llama.cpp's reason if it fails.
     """
     name = type_name(precision)
     whole = gguf_source.read(source)
     started = time.perf_counter()
-    with unfinished.growing(target) as path:
-        said = _run(whole.path, path, name, threads=threads, imatrix=imatrix, progress=progress)
+    with unfinished.atomic_target(target) as path:
+        report = _run(whole.path, path, name, threads=threads, imatrix=imatrix, progress=progress)
     size = target.stat().st_size
     reckoned = (size - whole.file_bytes + whole.tensor_bytes) * 8 / whole.parameters
-    return Quantized(size, said.bits or reckoned, said.fallback, time.perf_counter() - started)
+    return Quantized(size, report.bits or reckoned, report.fallback, time.perf_counter() - started)
 
 
-class _Said:
-    """What llama.cpp tells of its work, which it does in its log alone: `[  12/ 291] blk.1.attn_k.weight …`."""
+class _LogReport:
+    """Reads progress and results from llama.cpp's log, their only source: `[  12/ 291] blk.1.attn_k.weight …`."""
 
     def __init__(self, progress: Callable[[float], None] | None) -> None:
         self.progress = progress
@@ -119,7 +123,7 @@ class _Said:
         tensor = _TENSOR.match(line)
         if tensor and self.progress:
             self.progress((int(tensor[1]) - 1) / int(tensor[2]))
-        elif whole := _WHOLE.search(line):
+        elif whole := _TOTAL.search(line):
             self.mebibytes = float(whole[1])
             self.bits = float(whole[2]) if whole[2] else None
         elif fallback := _FALLBACK.search(line):
@@ -136,7 +140,7 @@ def _run(
     imatrix: Path | None = None,
     dry_run: bool = False,
     progress: Callable[[float], None] | None = None,
-) -> _Said:
+) -> _LogReport:
     import llama_cpp
 
     llama_cpp.llama_backend_init()
@@ -148,12 +152,12 @@ def _run(
         settings.imatrix = importance.entries
     if dry_run:
         settings.dry_run = True
-    said = _Said(progress)
-    with native_log.overhearing(said.hear, is_logged=not dry_run):
+    report = _LogReport(progress)
+    with native_log.listen_with(report.hear, is_logged=not dry_run):
         failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(settings))
     if failed:
         raise UserError(f"{source}: cannot be quantized to {name}: {native_log.last_error()}")
-    return said
+    return report
 
 
 def _importance(path: Path | None) -> Any:
@@ -164,7 +168,7 @@ def _importance(path: Path | None) -> Any:
     from qtui.engines.quantizing import imatrix
 
     if not hasattr(llama_cpp, "llama_model_imatrix_data"):
-        raise UserError("the installed llama-cpp-python takes no importance matrix; install a newer one")
+        raise UserError("the installed llama-cpp-python does not support importance matrices; install a newer one")
     return imatrix.native(imatrix.read(path))
 
 

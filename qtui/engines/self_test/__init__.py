@@ -1,7 +1,6 @@
-"""The instrument tests itself: before an engine computes here for the first time, a child process multiplies small
-tensors.
+"""The self test: before an engine first computes on this machine, a child process multiplies small tensors with its library.
 
-A library may be built for another processor, with a compiler that miscompiles a kernel, or for another card. Then it
-crashes or, worse, computes wrong products. That is to be found before a night's run and not in its answers. Outcomes
-are kept per library and device, so the test costs nothing the second time.
+A library may be built for another processor or GPU, or with a compiler that miscompiles a kernel. Then it crashes or, worse,
+computes wrong products. The self test shows this before a long run, not in its answers. Outcomes are stored per library and
+device, so the test runs only once.
 """

@@ -1,4 +1,4 @@
-"""Products of small tensors on ggml's devices, through the C interface of the library that llama.cpp itself uses."""
+"""Products of small tensors on ggml's devices, through the C interface of the library that llama.cpp uses."""
 
 import ctypes
 import os
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 PLAIN = "plain"
-"""Weights as they are in the file. Other buffers of a CPU keep them rearranged for its instructions, e.g. `AMX`."""
+"""The buffer with weights as in the file. Other buffers of a CPU rearrange them for its instructions, such as `AMX`."""
 
 _OVERHEAD_BYTES = 1 << 20
-"""For descriptions of tensors and the graph; their data lies in buffers of the device."""
+"""Bytes for the descriptions of tensors and of the graph; their data is in buffers of the device."""
 _SUCCESS = 0
 _F32, _I32 = 0, 26  # ggml_type
 _CPU_DEVICE = 0  # ggml_backend_dev_type
@@ -40,15 +40,17 @@ class _TypeTraits(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Device:
+    """A device that ggml can compute on."""
+
     name: str
     description: str
     kind: Literal["cpu", "gpu", "other"]
     buffers: tuple[str, ...]
-    """The ways to keep weights on it, `PLAIN` first."""
+    """Names of the buffer types for weights, `PLAIN` first."""
 
 
 class CannotComputeError(Exception):
-    """The device does not offer this product; llama.cpp computes it elsewhere."""
+    """The device does not support this product; llama.cpp computes it on another."""
 
 
 class Ggml:
@@ -58,11 +60,12 @@ class Ggml:
         import llama_cpp
 
         llama_cpp.llama_backend_init()
-        # Looks into the libraries that libllama depends on, too: opening their files again would make second copies.
+        # This handle also resolves functions of libllama's dependencies; opening their files again would load second copies.
         self._library: Any = llama_cpp.llama_cpp._lib
         _declare(self._library)
 
     def devices(self) -> list[Device]:
+        """Return all devices of the library."""
         library = self._library
         handles = [library.ggml_backend_dev_get(place) for place in range(library.ggml_backend_dev_count())]
         return [
@@ -76,7 +79,7 @@ class Ggml:
         ]
 
     def report(self) -> dict[str, str]:
-        """What the library says of itself: the processor's features that it uses, its release and commit."""
+        """Return the library's self-description: processor features in use, release and commit."""
         import llama_cpp
 
         return {
@@ -86,10 +89,10 @@ class Ggml:
         }
 
     def quantized(self, weights: Floats, type_number: int) -> NDArray[np.uint8]:
-        """The rows of `weights` (rows, columns) as blocks of a type, (rows, bytes)."""
+        """Return `weights`, shape (rows, columns), quantized to a type, shape (rows, bytes)."""
         rows, columns = weights.shape
         data = np.zeros((rows, self._library.ggml_row_size(type_number, columns)), np.uint8)
-        # Some types cannot be made without a weighting of columns; an even one changes nothing.
+        # Some types require an importance of columns; equal values change nothing.
         even = np.ones(columns, np.float32)
         self._library.ggml_quantize_chunk(
             type_number, _address(weights), _address(data), 0, rows, columns, _address(even)
@@ -97,23 +100,22 @@ class Ggml:
         return data
 
     def dequantized(self, data: NDArray[np.uint8], type_number: int, columns: int) -> Floats:
-        """Blocks as numbers, (rows, columns): by the gguf package's own reading of the format where it knows the
-        type."""
+        """Return blocks as numbers, shape (rows, columns), decoded by the gguf package if it supports the type, else by ggml."""
         independent = _by_gguf_package(data, type_number)
         if independent is not None:
             return independent
-        found = np.empty((len(data), columns), np.float32)
+        numbers = np.empty((len(data), columns), np.float32)
         traits = self._library.ggml_get_type_traits(type_number).contents
-        for row, values in zip(data, found, strict=True):
+        for row, values in zip(data, numbers, strict=True):
             traits.to_float(_address(row), _address(values), columns)
-        return found
+        return numbers
 
     def product(
         self, data: NDArray[np.uint8], type_number: int, columns: int, tokens: Floats, *, device: str, buffer: str
     ) -> Floats:
-        """weights × tokens on a device, (tokens, rows), for `tokens` of shape (tokens, columns).
+        """Return weights × tokens computed on a device, shape (tokens, rows); `tokens` has shape (tokens, columns).
 
-        Raises CannotComputeError where the device does not offer it.
+        Raises CannotComputeError if the device does not support it, RuntimeError if it fails.
         """
         with self._context() as context, self._backend(device) as (handle, backend):
             library = self._library
@@ -139,9 +141,10 @@ class Ggml:
         device: str,
         buffer: str,
     ) -> Floats:
-        """The same where each token has experts of its own: (tokens, chosen, rows).
+        """Return the product in which each token has its own experts, shape (tokens, experts per token, rows).
 
-        `data` is (experts × rows, bytes), `chosen` (tokens, experts per token) numbers of experts.
+        `data` has shape (experts × rows, bytes); `chosen` are experts' numbers, shape (tokens, experts per token).
+        Raises errors as `product` does.
         """
         rows, per_token = len(data) // experts, chosen.shape[1]
         with self._context() as context, self._backend(device) as (handle, backend):
@@ -170,7 +173,7 @@ class Ggml:
         return values
 
     def _check_offered(self, device: int, result: int) -> None:
-        """Before weights are put into a buffer that rearranges them: it crashes on types that it does not rearrange."""
+        """Raise CannotComputeError for an unsupported product. A rearranging buffer crashes when it gets an unsupported type."""
         if not self._library.ggml_backend_dev_supports_op(device, result):
             raise CannotComputeError
 
@@ -207,7 +210,7 @@ class Ggml:
             self._library.ggml_backend_buffer_free(buffer)
 
     def _use_all_threads(self, device: int, backend: int) -> None:
-        """Kernels divide their work among threads: a fault may show with several alone."""
+        """Use several threads on a CPU: kernels divide their work, and some faults appear only then."""
         if self._library.ggml_backend_dev_type(device) != _CPU_DEVICE:
             return
         registry = self._library.ggml_backend_dev_backend_reg(device)
@@ -222,18 +225,18 @@ class Ggml:
         return self._extra_buffers(device)[name]
 
     def _extra_buffers(self, device: int) -> dict[str, int]:
-        """Buffer types of a CPU that rearrange weights, by name."""
+        """The rearranging buffer types of a CPU, by name."""
         registry = self._library.ggml_backend_dev_backend_reg(device)
         getter = self._library.ggml_backend_reg_get_proc_address(registry, b"ggml_backend_dev_get_extra_bufts")
         if not getter:
             return {}
         listed = ctypes.CFUNCTYPE(ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p)(getter)(device)
-        found: dict[str, int] = {}
+        by_name: dict[str, int] = {}
         place = 0
         while listed and listed[place]:
-            found[_text(self._library.ggml_backend_buft_name(listed[place]))] = listed[place]
+            by_name[_text(self._library.ggml_backend_buft_name(listed[place]))] = listed[place]
             place += 1
-        return found
+        return by_name
 
 
 def _by_gguf_package(data: NDArray[np.uint8], type_number: int) -> Floats | None:
@@ -247,7 +250,7 @@ def _by_gguf_package(data: NDArray[np.uint8], type_number: int) -> Floats | None
 
 
 def _declare(library: Any) -> None:
-    """Types of the C functions that are used; a pointer is an address."""
+    """Declare the types of the C functions in use. Pointers are passed as addresses."""
     pointer, number, size, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
     long = ctypes.c_int64
     signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {

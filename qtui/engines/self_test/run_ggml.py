@@ -1,5 +1,4 @@
-"""The process that multiplies with ggml: `python -m qtui.engines.self_test.run_ggml`. It may crash: that is an
-outcome."""
+"""The process that multiplies with ggml: `python -m qtui.engines.self_test.run_ggml`. A crash is one of its outcomes."""
 
 import faulthandler
 import os
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from qtui.engines.self_test.messages import Begun, CaseName, DeviceFacts, Devices, Outcome, Wanted
+from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, Devices, Outcome, SelfTestJob
 
 
 def main() -> None:
@@ -16,13 +15,13 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     protocol = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    wanted = msgspec.json.decode(sys.stdin.buffer.readline(), type=Wanted)
-    for message in _messages(wanted):
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=SelfTestJob)
+    for message in _messages(job):
         os.write(protocol, msgspec.json.encode(message) + b"\n")
     os._exit(0)
 
 
-def _messages(wanted: Wanted) -> Iterator[Devices | Begun | Outcome]:
+def _messages(job: SelfTestJob) -> Iterator[Devices | CaseStarted | Outcome]:
     from qtui.engines.llama_cpp import native_log
     from qtui.engines.self_test.ggml import Ggml
 
@@ -30,22 +29,22 @@ def _messages(wanted: Wanted) -> Iterator[Devices | Begun | Outcome]:
     ggml = Ggml()
     devices = [DeviceFacts(each.name, each.description, each.kind, list(each.buffers)) for each in ggml.devices()]
     yield Devices(devices, ggml.report())
-    for case in cases(wanted, devices):
-        if case in wanted.skipped:
+    for case in cases(job, devices):
+        if case in job.skipped:
             continue
-        yield Begun(case)
+        yield CaseStarted(case)
         yield _outcome(ggml, case)
 
 
-def cases(wanted: Wanted, devices: list[DeviceFacts]) -> Iterator[CaseName]:
-    """Every product that is asked for, on every device that llama.cpp may use."""
+def cases(job: SelfTestJob, devices: list[DeviceFacts]) -> Iterator[CaseName]:
+    """Yield every product of the job, for every device that llama.cpp may use."""
     for device in devices:
         if device.kind == "other":
             continue
         for buffer in device.buffers:
-            for type_name in wanted.types:
+            for type_name in job.types:
                 yield CaseName(type_name, device.name, buffer)
-                if wanted.experts:
+                if job.experts:
                     yield CaseName(type_name, device.name, buffer, experts=True)
 
 

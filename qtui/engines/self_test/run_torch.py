@@ -1,7 +1,6 @@
 """The process that multiplies with torch: `python -m qtui.engines.self_test.run_torch`.
 
-A wheel of torch has kernels for some generations of cards alone, and needs a driver that is new enough: both show
-only when something is computed.
+A wheel of torch has kernels for only some generations of GPUs and needs a new enough driver. Both show only when it computes.
 """
 
 import faulthandler
@@ -11,24 +10,24 @@ from collections.abc import Iterator
 
 import msgspec
 
-from qtui.engines.self_test.messages import Begun, CaseName, DeviceFacts, Devices, Outcome, Wanted
+from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, Devices, Outcome, SelfTestJob
 
 SIZE = 256
 _TOLERANCE = {"float32": 2e-3, "float16": 5e-3, "bfloat16": 2e-2}
-"""Of the product's size. A GPU may compute float32 in TF32, with the 10 bits of half precision."""
+"""Relative to the product's size. A GPU may compute float32 in TF32, with the 10 bits of half precision."""
 
 
 def main() -> None:
     faulthandler.enable()
     protocol = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    wanted = msgspec.json.decode(sys.stdin.buffer.readline(), type=Wanted)
-    for message in _messages(wanted):
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=SelfTestJob)
+    for message in _messages(job):
         os.write(protocol, msgspec.json.encode(message) + b"\n")
     os._exit(0)
 
 
-def _messages(wanted: Wanted) -> Iterator[Devices | Begun | Outcome]:
+def _messages(job: SelfTestJob) -> Iterator[Devices | CaseStarted | Outcome]:
     import torch
 
     is_usable, reason = _cuda_state()
@@ -38,15 +37,15 @@ def _messages(wanted: Wanted) -> Iterator[Devices | Begun | Outcome]:
     report |= {"architectures": " ".join(torch.cuda.get_arch_list()), "unusable": reason}
     yield Devices([DeviceFacts("cpu", "", "cpu", ["plain"]), *devices], report)
     for device in ("cpu", *names):
-        for dtype in wanted.types:
+        for dtype in job.types:
             case = CaseName(dtype, device)
-            if case not in wanted.skipped:
-                yield Begun(case)
+            if case not in job.skipped:
+                yield CaseStarted(case)
                 yield _outcome(case)
 
 
 def _cuda_state() -> tuple[bool, str]:
-    """Whether torch can use a GPU, and why not where it is built for one."""
+    """Whether torch can use a GPU; if not, why, for a torch that is built for one."""
     import warnings
 
     import torch
@@ -68,14 +67,14 @@ def _outcome(case: CaseName) -> Outcome:
     dtype = getattr(torch, case.type)
     random = torch.Generator().manual_seed(SIZE)
     left, right = (torch.randn(SIZE, SIZE, generator=random, dtype=torch.float32).to(dtype) for _ in range(2))
-    wanted = left.double() @ right.double()
+    correct = left.double() @ right.double()
     try:
         computed = (left.to(case.device) @ right.to(case.device)).cpu().double()
-    except RuntimeError as error:  # torch's own errors of CUDA are of this kind
+    except RuntimeError as error:  # torch raises CUDA's errors as this
         return Outcome(case, "unusable", None, _first_line(error))
-    difference = float((computed - wanted).pow(2).mean().sqrt() / wanted.pow(2).mean().sqrt())
+    difference = float((computed - correct).pow(2).mean().sqrt() / correct.pow(2).mean().sqrt())
     if not difference <= _TOLERANCE[case.type]:
-        return Outcome(case, "wrong", difference, f"a product is off by {difference:.1%} of its size")
+        return Outcome(case, "wrong", difference, f"a product has an error of {difference:.1%} of its size")
     return Outcome(case, "right", difference)
 
 

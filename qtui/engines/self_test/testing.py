@@ -1,4 +1,4 @@
-"""Running the self test in a child process, and keeping its outcomes by library, processor and GPU."""
+"""Runs the self test in a child process, and stores its outcomes by library, processor and GPU."""
 
 import contextlib
 import json
@@ -19,27 +19,27 @@ import msgspec
 
 from qtui import paths
 from qtui.engines.self_test import messages
-from qtui.engines.self_test.messages import Begun, CaseName, DeviceFacts, Devices, Outcome, Wanted
+from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, Devices, Outcome, SelfTestJob
 from qtui.engines.weights.fingerprint import write_atomically
 from qtui.processes import child_process, log_end
 
 Library = Literal["ggml", "torch"]
 
 SECONDS = 300.0
-"""The longest time between two lines of the child. A card whose code is compiled at first use takes minutes."""
+"""Timeout between two lines of the child. GPUs whose code is compiled at first use take minutes."""
 MOST_STARTS = 40
 FILE_VERSION = 2
 FAULTS_OF_A_LIBRARY = frozenset((signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT))
-"""Ends of the child that are the library's fault. Any other end (killed, no memory, a missing package) is an accident: the test is
-tried once more, and its end is never kept."""
+"""Signals of the child that are the library's fault. Any other end (killed, out of memory, a missing package) is an accident: the
+test runs once more, and the accident is not stored."""
 
 
 @dataclass(slots=True)
 class Test:
-    """What is known of one library on this machine.
+    """The results for one library on this machine.
 
-    `broken` is why it cannot be loaded at all; empty where it can. `untested` is why the test itself could not run this time:
-    nothing is known then, and nothing is kept.
+    `broken`: why it cannot be loaded, else empty. `untested`: why the test could not run this time, else empty; such a result is
+    incomplete and is not stored.
     """
 
     devices: list[DeviceFacts] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Test:
     untested: str = ""
 
     def faults(self, types: Sequence[str], device: str, buffer: str | None = None) -> list[Outcome]:
-        """The products of these types on a device (and in a buffer) that are wrong, or crashed."""
+        """Return the outcomes of these types, on a device and optionally in one buffer, that are faults."""
         return [
             outcome
             for case, outcome in self.outcomes.items()
@@ -63,32 +63,31 @@ class Test:
 def test(
     library: Library, identity: str, types: Sequence[str], *, experts: bool = False, report: Callable[[str], None]
 ) -> Test:
-    """The outcomes for these types: those that are kept under `identity`, and new ones for what was never tried.
+    """Return the outcomes for these types. Those stored under `identity` are used, the missing ones are tested now.
 
-    `report` is told when a test begins, which takes seconds. Never raises because of what a library does.
+    `report` gets a phase when a test begins, which takes seconds. Never raises because of a library's fault.
     """
-    known = kept(identity)
-    missing = [] if known.broken else _missing(known, types, experts)
-    if known.broken or (known.devices and not missing):
-        return known
+    tested = stored_outcomes(identity)
+    missing = [] if tested.broken else _missing(tested, types, experts)
+    if tested.broken or (tested.devices and not missing):
+        return tested
     report(f"testing {library} on this machine")
-    _run(library, known, Wanted(list(types), experts, list(known.outcomes)))
-    _keep(identity, known)
-    return known
+    _run(library, tested, SelfTestJob(list(types), experts, list(tested.outcomes)))
+    _store(identity, tested)
+    return tested
 
 
-def kept(identity: str) -> Test:
-    """What earlier tests of this library on this machine found."""
-    entry = _read().get(identity)
+def stored_outcomes(identity: str) -> Test:
+    """Return the stored outcomes of a library on this machine."""
     try:
-        found = msgspec.convert(entry or {}, _Entry)
+        entry = msgspec.convert(_read().get(identity) or {}, _Entry)
     except msgspec.ValidationError:
         return Test()
-    return Test(found.devices, found.report, {outcome.case: outcome for outcome in found.outcomes}, found.broken)
+    return Test(entry.devices, entry.report, {outcome.case: outcome for outcome in entry.outcomes}, entry.broken)
 
 
 def forget(identity: str) -> None:
-    """Drop the outcomes of a library on this machine, so that everything is tested again."""
+    """Delete the stored outcomes of a library on this machine, so that it is tested again."""
     entries = _read()
     if entries.pop(identity, None) is not None:
         _write(entries)
@@ -101,44 +100,44 @@ class _Entry(msgspec.Struct):
     broken: str = ""
 
 
-def _missing(known: Test, types: Sequence[str], experts: bool) -> list[CaseName]:
+def _missing(tested: Test, types: Sequence[str], experts: bool) -> list[CaseName]:
     from qtui.engines.self_test.run_ggml import cases
 
-    return [case for case in cases(Wanted(list(types), experts), known.devices) if case not in known.outcomes]
+    return [case for case in cases(SelfTestJob(list(types), experts), tested.devices) if case not in tested.outcomes]
 
 
-def _run(library: Library, known: Test, wanted: Wanted) -> None:
-    """Start the child until it has gone through all cases, each time without those that ended it."""
+def _run(library: Library, tested: Test, job: SelfTestJob) -> None:
+    """Start the child until all cases are tested, each time without the cases that ended it."""
     accidents: set[CaseName | None] = set()
     for _ in range(MOST_STARTS):
         with _child(library) as child:
-            begun = _listen(child, wanted, known)
+            current = _listen(child, job, tested)
             code = child.process.returncode
-            if begun is None and code == 0:
+            if current is None and code == 0:
                 return
             reason = child.reason()
         is_fault = -code in FAULTS_OF_A_LIBRARY
-        if not (is_fault or child.is_overdue or begun in accidents):
-            accidents.add(begun)
-        elif begun is None and is_fault:
-            known.broken = reason
+        if not (is_fault or child.is_overdue or current in accidents):
+            accidents.add(current)
+        elif current is None and is_fault:
+            tested.broken = reason
             return
-        elif begun is None:
-            known.untested = reason
+        elif current is None:
+            tested.untested = reason
             return
         else:
-            known.outcomes[begun] = Outcome(begun, "crashed" if is_fault else "untested", None, reason)
-        wanted = msgspec.structs.replace(wanted, skipped=list(known.outcomes))
-    known.untested = f"it ended in {MOST_STARTS} of {MOST_STARTS} tries"
+            tested.outcomes[current] = Outcome(current, "crashed" if is_fault else "untested", None, reason)
+        job = msgspec.structs.replace(job, skipped=list(tested.outcomes))
+    tested.untested = f"it stopped early in {MOST_STARTS} of {MOST_STARTS} attempts"
 
 
-def _listen(child: "_Child", wanted: Wanted, known: Test) -> CaseName | None:
-    """Record the child's messages until it ends. Returns the case that it was at, if it ended in one."""
+def _listen(child: "_Child", job: SelfTestJob, tested: Test) -> CaseName | None:
+    """Record the child's messages until it ends. Returns the case during which it ended, or None."""
     stdin = child.process.stdin
     assert stdin is not None
-    begun: CaseName | None = None
+    current: CaseName | None = None
     try:
-        stdin.write(msgspec.json.encode(wanted) + b"\n")
+        stdin.write(msgspec.json.encode(job) + b"\n")
         stdin.close()
     except BrokenPipeError:
         pass
@@ -148,18 +147,18 @@ def _listen(child: "_Child", wanted: Wanted, known: Test) -> CaseName | None:
         except msgspec.DecodeError:
             continue
         if isinstance(message, Devices):
-            known.devices, known.report = message.devices, message.report
-        elif isinstance(message, Begun):
-            begun = message.case
+            tested.devices, tested.report = message.devices, message.report
+        elif isinstance(message, CaseStarted):
+            current = message.case
         else:
-            known.outcomes[message.case] = message
-            begun = None
+            tested.outcomes[message.case] = message
+            current = None
     child.process.wait()
-    return begun
+    return current
 
 
 def _lines(child: "_Child") -> Iterator[bytes]:
-    """The child's lines; one that says nothing for too long is killed."""
+    """Yield the child's lines. A child that sends none for `SECONDS` is killed."""
     stdout = child.process.stdout
     assert stdout is not None
     pending, last = b"", time.monotonic()
@@ -182,24 +181,24 @@ class _Child:
     process: "subprocess.Popen[bytes]"
     stderr: IO[bytes]
     is_overdue: bool = False
-    """Whether it was killed because it gave no product in time."""
+    """Whether it was killed because it sent no result in time."""
 
     def reason(self) -> str:
-        """Why it ended, after it has, with the line of its output that names a cause."""
+        """Return why the child ended, with the line of its output that names a cause."""
         code = self.process.returncode
         self.stderr.seek(0)
         text = self.stderr.read().decode("utf-8", errors="replace")
         if not sys.stderr.isatty():
-            sys.stderr.write(text)  # the log of the process that asks, where the trace of a crash belongs
+            sys.stderr.write(text)  # the parent's log, where the trace of a crash belongs
         cause = log_end.last_line(text)
         if self.is_overdue:
-            reason = f"it gave no product within {SECONDS:.0f} s"
+            reason = f"it sent no result within {SECONDS:.0f} s"
         elif -code in FAULTS_OF_A_LIBRARY:
             reason = f"it crashed ({_signal_name(-code)})"
         elif code < 0:
-            reason = f"it was ended by {_signal_name(-code)}"
+            reason = f"it was stopped by {_signal_name(-code)}"
         else:
-            reason = f"it ended with status {code}"
+            reason = f"it exited with status {code}"
         return f"{reason}: {cause}" if cause else reason
 
 
@@ -236,29 +235,29 @@ def _file() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
+        content = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    is_known = isinstance(found, dict) and found.get("version") == FILE_VERSION
-    entries = found.get("outcomes") if is_known else None
+    is_current = isinstance(content, dict) and content.get("version") == FILE_VERSION
+    entries = content.get("outcomes") if is_current else None
     return entries if isinstance(entries, dict) else {}
 
 
-def _keep(identity: str, known: Test) -> None:
-    """Keep what says something of the library. What could not be tested is tried again the next time."""
-    if known.untested:
+def _store(identity: str, tested: Test) -> None:
+    """Store the outcomes that say something about the library. What could not be tested is tested again next time."""
+    if tested.untested:
         return
-    outcomes = [outcome for outcome in known.outcomes.values() if not _is_accident(outcome)]
-    entry = _Entry(known.devices, known.report, outcomes, known.broken)
-    # Read again: another worker may have written meanwhile.
+    outcomes = [outcome for outcome in tested.outcomes.values() if not _is_accident(outcome)]
+    entry = _Entry(tested.devices, tested.report, outcomes, tested.broken)
+    # Read again, because another worker may have written in between.
     _write({**_read(), identity: msgspec.to_builtins(entry)})
 
 
 def _is_accident(outcome: Outcome) -> bool:
-    """Whether the next test may end in another way: another program may have taken all memory, on the GPU too."""
+    """Whether the next test may end differently: another program may have used up the memory, also of the GPU."""
     return outcome.state == "untested" or (outcome.state == "unusable" and log_end.lacks_memory(outcome.reason))
 
 
 def _write(entries: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # without a cache the test is made again
+    with contextlib.suppress(OSError):  # without a cache the test runs again next time
         write_atomically(_file(), json.dumps({"version": FILE_VERSION, "outcomes": entries}, indent=1).encode())

@@ -1,1 +1,1 @@
-"""The engine `transformers`: checkpoints in the Hugging Face form, computed by torch."""
+"""The engine `transformers`: checkpoints in the Hugging Face format, computed by torch."""

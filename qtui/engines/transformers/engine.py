@@ -1,8 +1,8 @@
-"""Checkpoints of the hub's form on transformers: a batch whose rows are filled again the moment their answers end.
+"""Hugging Face checkpoints on transformers: a batch whose rows are refilled as soon as their answers end.
 
-The loop is our own, over the model's forward pass: `generate` would bring in what the checkpoint's generation_config says, and
-report a batch only when its longest answer is done. Models that take no rows of unequal length (see `row_cache`) get batches
-sorted by length, whose rows are dropped as they end.
+The loop calls the model's forward pass directly: `generate` would apply the checkpoint's generation_config and return a batch
+only when its longest answer is complete. Models that do not support rows of unequal length (see `row_cache`) get batches sorted
+by length, whose rows are removed as they end.
 """
 
 import gc
@@ -28,16 +28,16 @@ from qtui.errors import UserError
 from qtui.variant_facts import VariantFacts
 
 REFILLED_SHARE = 8
-"""On a GPU rows are filled again when one in so many is free."""
+"""On a GPU, rows are refilled when at least one in this many is free."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """One answer under way in one row of the batch."""
+    """One active answer, in one row of the batch."""
 
     request: Request
     prompt: list[int]
-    room: int
+    token_budget: int
     end_ids: frozenset[int]
     """Tokens that end this answer."""
     sampler: Sampler
@@ -46,12 +46,12 @@ class _Row:
     generated: int = 0
     """Tokens drawn, the end token included."""
     last: int = -1
-    """The newest of them."""
+    """The newest token."""
 
 
 @dataclass(eq=False)
 class TransformersEngine:
-    """A checkpoint in memory with all that the requests of one job need; `loading.load_engine` makes it."""
+    """A loaded checkpoint with all that the requests of one job need; created by `loading.load_engine`."""
 
     model: Any
     tokenizer: HubTokenizer
@@ -63,9 +63,9 @@ class TransformersEngine:
     slots: int
     """Rows of a batch; halved whenever memory runs out."""
     can_cache: bool
-    """Whether the model keeps keys and values of what it has read."""
+    """Whether the model can use a key-value cache."""
     refills: bool
-    """Whether rows of unequal length may stand beside each other, so that a row is filled again when its answer ends."""
+    """Whether rows may have unequal lengths, so that a row can be refilled when its answer ends."""
     attends_by_row: bool
     """Whether each row's attention is computed for its own length (see `row_attention`)."""
     loaded_facts: VariantFacts
@@ -96,17 +96,17 @@ class TransformersEngine:
 
     def _impossible(self, request: Request) -> str:
         length = len(self.prompts[request.index])
-        if answer_text.room(length, request.sampling, self.context) <= 0:
-            return answer_text.too_long(length, self.context)
+        if answer_text.token_budget(length, request.sampling, self.context) <= 0:
+            return answer_text.too_long_message(length, self.context)
         return "" if length else answer_text.EMPTY
 
     def _all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
-        """Every request answered; with half as many rows whenever memory runs out."""
+        """Answer every request. Whenever memory runs out, the number of rows is halved."""
         left = {request.index: request for request in requests}
         prompt_tokens = completion_tokens = 0
         while left:
-            # What takes longest first: the short ones then fill what it leaves, and no row waits long for the last answer.
-            waiting = sorted(left.values(), key=lambda asked: (-self.length(asked), asked.index))
+            # The longest first: short answers then fill the gaps, and few rows are idle while the last answers end.
+            waiting = sorted(left.values(), key=lambda request: (-self.length(request), request.index))
             try:
                 for event in self._answer_rows(deque(waiting)) if self.refills else self._answer_batches(waiting):
                     yield event
@@ -124,7 +124,7 @@ class TransformersEngine:
                 torch.cuda.empty_cache()
 
     def length(self, request: Request) -> int:
-        """Tokens that prompt and answer may have together, and then those of the prompt."""
+        """Return a sort key: the maximum length of prompt and answer, then the length of the prompt."""
         prompt = len(self.prompts[request.index])
         return min(self.context, prompt + request.sampling.max_tokens) * (1 << 32) + prompt
 
@@ -143,8 +143,8 @@ class TransformersEngine:
                 first = 0
                 mask, positions = cache.begin_step()
                 ids = torch.tensor([[row.last] for row in rows], device=self.device)
-                own = {"row_lengths": [length + 1 for length in cache.lengths]} if self.attends_by_row else {}
-                logits = self._forward(ids, mask, positions, cache, **own)
+                row_settings = {"row_lengths": [length + 1 for length in cache.lengths]} if self.attends_by_row else {}
+                logits = self._forward(ids, mask, positions, cache, **row_settings)
                 cache.end_step()
             drawn, active = _draw(rows[first:], logits), len(rows)
             self.meter.step(
@@ -154,7 +154,7 @@ class TransformersEngine:
                 slots=0 if read else self.slots,
                 active=0 if read else active,
             )
-            # From the last to the first, because the last row takes the place of one that ended.
+            # From the last to the first, because the last row replaces a row that ended.
             for place in range(active - 1, first - 1, -1):
                 answered = self._take(rows[place], drawn[place - first])
                 if answered:
@@ -167,15 +167,15 @@ class TransformersEngine:
                 yield progress
 
     def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
-        """Put new rows into the cache; the logits after their prompts."""
+        """Read the prompts of new rows into the cache. Returns the logits after them."""
         ids, mask = self._padded([row.prompt for row in rows])
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        own = transformers.DynamicCache(config=self.model.config)
-        logits = self._forward(ids, mask, positions, own)
+        new_cache = transformers.DynamicCache(config=self.model.config)
+        logits = self._forward(ids, mask, positions, new_cache)
         self._check_finite(logits)
         self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
         for place, row in enumerate(rows):
-            cache.put(len(cache.lengths), len(row.prompt), own, place)
+            cache.put(len(cache.lengths), len(row.prompt), new_cache, place)
         return logits
 
     def _answer_batches(self, requests: list[Request]) -> Iterator[Answered | Progress]:
@@ -184,9 +184,7 @@ class TransformersEngine:
 
     def _check_finite(self, logits: torch.Tensor) -> None:
         if not torch.isfinite(logits).all():
-            raise UserError(
-                f"{self.tokenizer.folder}: the model computes values that are no numbers (NaN); its weights are damaged"
-            )
+            raise UserError(f"{self.tokenizer.folder}: the model computes NaN; its weights are damaged")
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def _answer_batch(self, requests: list[Request]) -> Iterator[Answered | Progress]:
@@ -212,10 +210,10 @@ class TransformersEngine:
             if progress:
                 yield progress
             if len(going) < len(rows):
-                kept = torch.tensor(going, device=self.device)
+                rest = torch.tensor(going, device=self.device)
                 if cache is not None:
-                    cache.batch_select_indices(kept)
-                ids, mask, positions = ids[kept], mask[kept], positions[kept]
+                    cache.batch_select_indices(rest)
+                ids, mask, positions = ids[rest], mask[rest], positions[rest]
                 rows = [rows[place] for place in going]
             new = torch.tensor([[drawn[place]] for place in going], device=self.device)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
@@ -229,14 +227,14 @@ class TransformersEngine:
         return _Row(
             request=request,
             prompt=prompt,
-            room=answer_text.room(len(prompt), request.sampling, self.context),
+            token_budget=answer_text.token_budget(len(prompt), request.sampling, self.context),
             end_ids=self.end_tokens.for_sampling(request.sampling),
             sampler=Sampler(request.sampling, prompt, self.device),
             text=AnswerText(request.sampling.stop),
         )
 
     def _padded(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and mask, both (rows, longest), padded on the left so that every answer begins at the same place."""
+        """Token ids and mask, both of shape (rows, longest), padded on the left so that all answers begin in the same column."""
         longest = max(map(len, prompts))
         ids = torch.zeros(len(prompts), longest, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -246,9 +244,9 @@ class TransformersEngine:
         return ids.to(self.device), mask.to(self.device)
 
     def _forward(
-        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **own: Any
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **row_settings: Any
     ) -> torch.Tensor:
-        """Logits after the last token of each row, (rows, vocabulary), float32."""
+        """The logits after the last token of each row, shape (rows, vocabulary), float32."""
         out = self.model(
             input_ids=ids,
             attention_mask=mask,
@@ -256,13 +254,13 @@ class TransformersEngine:
             past_key_values=cache,
             use_cache=cache is not None,
             **self._last_logits_only,
-            **own,
+            **row_settings,
         )
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits
 
     def _take(self, row: _Row, token: int) -> Answered | None:
-        """Add a token to its answer; the answer, if that was its last."""
+        """Add a token to its answer. Returns the answer if this was its last token."""
         row.last = token
         row.generated += 1
         if token in row.end_ids:
@@ -270,7 +268,7 @@ class TransformersEngine:
         self.meter.completion_tokens += 1
         if row.text.add(self.tokenizer.piece(token)):
             return _ended(row, "stop", row.generated)
-        return _ended(row, "length", row.generated) if row.generated >= row.room else None
+        return _ended(row, "length", row.generated) if row.generated >= row.token_budget else None
 
 
 def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
@@ -292,9 +290,9 @@ def _ended(row: _Row, reason: Any, tokens: int) -> Answered:
 
 
 def refills_now(slots: int, active: int, waiting: int, *, is_gpu: bool) -> bool:
-    """Whether `waiting` prompts are read into the slots that are free, before the `active` ones take their next step.
+    """Whether `waiting` prompts are read into free slots now, before the `active` answers continue.
 
-    On a GPU a pass takes as long for one new row as for many, while all others wait: so several are read at once.
+    On a GPU one new row takes as long as many, while the active ones wait. So several are read at once.
     """
     free = slots - active
     if not free or not waiting:

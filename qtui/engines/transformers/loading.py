@@ -1,4 +1,4 @@
-"""Loads a checkpoint of the hub's form for the requests of one job: the model, its token ids of the prompts, how many rows fit."""
+"""Loads a Hugging Face checkpoint for the requests of one job: the model, the prompts' token ids, and how many rows fit."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from qtui.engines.decoding import answer_text, slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts.end_tokens import find_end_tokens
 from qtui.engines.protocol.answering import Report, Request
-from qtui.engines.transformers import few_rows, own_code, row_attention, row_cache
+from qtui.engines.transformers import few_rows, remote_code, row_attention, row_cache
 from qtui.engines.transformers import model as hub_model
 from qtui.engines.transformers.engine import TransformersEngine
 from qtui.engines.transformers.tokenizer import HubTokenizer
@@ -20,23 +20,23 @@ from qtui.records import VariantSpec
 from qtui.variant_facts import VariantFacts
 
 OF_MEMORY = 0.8
-"""What the cache may take of a GPU's free memory; computing takes some too."""
+"""Share of a GPU's free memory that the cache may use; computing needs some too."""
 
 
 def load_engine(
     variant: VariantSpec, weights: Weights, compute: Compute, requests: Sequence[Request], report: Report
 ) -> TransformersEngine:
-    """The engine with everything loaded. Raises UserError with the library's reason where it cannot."""
+    """Return the engine, completely loaded. Raises UserError with the library's reason if that fails."""
     started = time.perf_counter()
     library: Any = transformers.logging
     library.set_verbosity_error()
     if variant.threads:
         torch.set_num_threads(variant.threads)
-    own_code.check(weights, allowed=variant.trust_remote_code)
+    remote_code.check(weights, allowed=variant.trust_remote_code)
     tokenizer = HubTokenizer(
         weights,
         trust_remote_code=variant.trust_remote_code,
-        space_after_special=answer_text.starts_spaced([request.prompt for request in requests]),
+        space_after_special=answer_text.spaces_after_special([request.prompt for request in requests]),
     )
     model = hub_model.load(variant, weights, compute.accelerator, report)
     end_tokens = find_end_tokens(requests, tokenizer, weights.path)
@@ -47,14 +47,14 @@ def load_engine(
         variant.context,
         getattr(model.config.get_text_config(), "max_position_embeddings", None),
     )
-    can_cache = not own_code.refuses_cache(model)
-    refills = can_cache and row_cache.takes(model, context)
+    can_cache = not remote_code.refuses_cache(model)
+    refills = can_cache and row_cache.supports(model, context)
     is_on_cpu = model.device.type == "cpu"
     if is_on_cpu and refills:
-        row_attention.use(model)
+        row_attention.install(model)
     if is_on_cpu:
-        few_rows.use(model)
-    slots_asked = slot_count.of(variant, compute.accelerator)
+        few_rows.install(model)
+    slots_asked = slot_count.slots_for(variant, compute.accelerator)
     slots = max(1, min(slots_asked, len(requests), _slots_in_memory(model, context, slots_asked)))
     return TransformersEngine(
         model=model,
@@ -82,7 +82,7 @@ def load_engine(
 
 
 def _slots_in_memory(model: Any, context: int, slots_asked: int) -> int:
-    """How many answers of full length the free memory of the GPUs has a cache for; on a CPU as many as were asked for."""
+    """The number of full-length answers whose cache fits into the GPUs' free memory; on a CPU `slots_asked`."""
     if model.device.type != "cuda":
         return slots_asked
     free = sum(torch.cuda.mem_get_info(device)[0] for device in range(torch.cuda.device_count()))

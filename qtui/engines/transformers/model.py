@@ -1,4 +1,4 @@
-"""A checkpoint of the hub's form in memory: on the GPU where there is one, whole, and with nothing drawn on the terminal."""
+"""Loads a Hugging Face checkpoint as a model, completely and without drawing on the terminal."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from qtui.engines.protocol.answering import Loading, Report
-from qtui.engines.transformers import own_code
+from qtui.engines.transformers import remote_code
 from qtui.engines.weights import precision
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
@@ -14,9 +14,9 @@ from qtui.records import VariantSpec
 
 
 def load(variant: VariantSpec, weights: Weights, accelerator: str, report: Report) -> Any:
-    """The model on `accelerator` (as in `available.accelerator`).
+    """Return the model on `accelerator` (as returned by `available.accelerator`).
 
-    Raises UserError with the library's reason where it cannot, and where tensors are missing.
+    Raises UserError with the library's reason if it cannot be loaded, and if tensors are missing.
     """
     dtype = precision.torch_dtype(variant.precision, weights, accelerator)
     path = weights.path
@@ -35,27 +35,27 @@ def load(variant: VariantSpec, weights: Weights, accelerator: str, report: Repor
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        # Loaders of quantized checkpoints and damaged files raise nearly anything; the reason is in the text.
+        # Loaders of quantized checkpoints, and damaged files, raise almost any exception; the reason is in its text.
         raise UserError(f"{path}: transformers cannot load it: {_first_line(error)}") from error
-    model, found = loaded
-    missing = sorted(found["missing_keys"])
+    model, info = loaded
+    missing = sorted(info["missing_keys"])
     if missing:
-        # The library would fill them with random numbers and go on.
-        raise UserError(f"{path}: {len(missing)} tensors are missing, {missing[0]} first; fetch the model again")
+        # The library would fill them with random numbers and continue.
+        raise UserError(f"{path}: {len(missing)} tensors are missing, {missing[0]} first; download the model again")
     return model.eval()
 
 
 def _classes(variant: VariantSpec, weights: Weights) -> tuple[Any, Any]:
-    """What to load the model with: the library's own finder of classes, or those that lie beside the weights."""
-    own = own_code.classes(weights) if variant.trust_remote_code else None
-    if own is None:
+    """The classes of model and config: the library's automatic ones, or those in the model's folder."""
+    custom_classes = remote_code.classes(weights) if variant.trust_remote_code else None
+    if custom_classes is None:
         return transformers.AutoModelForCausalLM, None
-    model, config = own
+    model, config = custom_classes
     return model, config.from_pretrained(weights.path)
 
 
 def _quiet_bar(report: Report) -> Any:
-    """In place of the progress bar that the library would draw while it loads."""
+    """A hook that reports progress instead of drawing the library's progress bar."""
 
     def hook(_: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         from huggingface_hub import utils

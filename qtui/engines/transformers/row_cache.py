@@ -1,7 +1,7 @@
-"""A cache of keys and values whose rows are answers of any length: a row is filled anew while the others go on.
+"""A key-value cache whose rows have independent lengths, so that a row can be refilled while the others continue.
 
-The library's own caches hold rows that are equally long, so that a batch shrinks as answers end, and copy everything to add one
-token. Here each row begins in its first column and has its own length; columns beyond it are masked.
+The library's caches have rows of equal length, so that batches shrink as answers end, and they copy everything to add one token.
+Here each row begins in the first column and has its own length; columns beyond it are masked.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ _PADDING = 64
 """Columns are added in multiples of this."""
 
 
-def takes(model: Any, context: int) -> bool:
-    """Whether a model computes rows of unequal length right: one of the library's own whose attention takes any mask,
+def supports(model: Any, context: int) -> bool:
+    """Whether a model computes rows of unequal length correctly.
 
-    and that forgets nothing within `context`.
+    It must be one of the library's models, with attention that accepts any mask and no sliding window shorter than `context`.
     """
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
@@ -33,16 +33,16 @@ def takes(model: Any, context: int) -> bool:
 
 
 def bytes_per_cell(model: Any) -> int:
-    """Of keys and values of all layers, for one token."""
+    """Return the cache bytes per token: keys and values of all layers."""
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    kept = getattr(config, "num_key_value_heads", None) or heads
-    return int(2 * config.num_hidden_layers * kept * width * model.dtype.itemsize)
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * config.num_hidden_layers * kv_heads * width * model.dtype.itemsize)
 
 
 class RowCache(transformers.Cache):
-    """`lengths[row]` tokens are in each row; rows beyond them are not computed. `rows` is how many there may be."""
+    """`lengths[row]` is the number of tokens in each row in use. `rows` is the maximum number of rows."""
 
     def __init__(self, model: Any, rows: int) -> None:
         layers = model.config.get_text_config().num_hidden_layers
@@ -53,7 +53,7 @@ class RowCache(transformers.Cache):
         self.device = model.device
 
     def put(self, row: int, length: int, other: Any, place: int) -> None:
-        """The last `length` tokens of row `place` of another cache become this row, the next new one or one that ended."""
+        """Copy the last `length` tokens of row `place` of another cache to `row`, a new row or one that ended."""
         if row == len(self.lengths):
             self.lengths.append(0)
         self.lengths[row] = length
@@ -61,7 +61,7 @@ class RowCache(transformers.Cache):
             mine.put(row, length, theirs.keys[place], theirs.values[place])
 
     def drop(self, row: int) -> None:
-        """The last row takes the place of this one."""
+        """Remove a row. The last row takes its place."""
         last = len(self.lengths) - 1
         if row != last:
             for layer in self.layers:
@@ -70,7 +70,7 @@ class RowCache(transformers.Cache):
         self.lengths.pop()
 
     def begin_step(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Makes room for a token in each row: the mask, (rows, 1, 1, columns), and the positions, (rows, 1), of the new ones."""
+        """Make room for a token in each row. Returns the mask, (rows, 1, 1, columns), and the new tokens' positions, (rows, 1)."""
         columns = max(self.lengths) + 1
         self.places = torch.tensor(self.lengths, device=self.device)
         self.every = torch.arange(len(self.lengths), device=self.device)
@@ -81,11 +81,12 @@ class RowCache(transformers.Cache):
         return mask[:, None, None, :], self.places[:, None]
 
     def end_step(self) -> None:
+        """Count the new token of each row."""
         self.lengths = [length + 1 for length in self.lengths]
 
 
 class _RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """`keys` and `values` are (most rows, heads, columns, width)."""
+    """One layer's cache; `keys` and `values` have shape (maximum rows, heads, columns, width)."""
 
     keys: Any
     values: Any
@@ -110,16 +111,16 @@ class _RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.values[row, :, :length] = self.values[source, :, :length]
 
     def reserve(self, columns: int) -> None:
-        held = self.keys.shape[2]
-        if columns > held:
-            more = _padded(max(columns, held + held // 2)) - held
+        columns_held = self.keys.shape[2]
+        if columns > columns_held:
+            more = _padded(max(columns, columns_held + columns_held // 2)) - columns_held
             self.keys, self.values = (
                 torch.nn.functional.pad(part, (0, 0, 0, more)) for part in (self.keys, self.values)
             )
 
     def update(self, key_states: Any, value_states: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         cache = self.cache
-        # A layer of a model on several devices has its part of the cache on its own.
+        # With a model on several devices, each layer's cache is on the layer's device.
         every, places = cache.every.to(key_states.device), cache.places.to(key_states.device)
         self.keys[every, :, places] = key_states[:, :, 0]
         self.values[every, :, places] = value_states[:, :, 0]

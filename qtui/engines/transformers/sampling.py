@@ -1,7 +1,7 @@
-"""Drawing tokens from logits in torch, by the same rules and in the same order as the chains of the llama.cpp engine.
+"""Samples tokens from logits in torch, with the same rules and order as the chains of the llama.cpp engine.
 
-Penalty, temperature, top-k, top-p, min-p, draw. transformers' own `generate` is not asked: it would mix in what a checkpoint's
-generation_config says, and draws a whole batch from one generator, so that an answer would depend on its neighbours.
+Penalty, temperature, top-k, top-p, min-p, draw. transformers' `generate` is not used: it would apply the checkpoint's
+generation_config, and it draws a whole batch from one generator, so that an answer would depend on the rest of its batch.
 """
 
 from typing import Any
@@ -12,25 +12,25 @@ from qtui.records import Sampling
 
 
 class Sampler:
-    """Draws the tokens of one answer. `prompt` counts for the repetition penalty, as in transformers."""
+    """Samples the tokens of one answer. The repetition penalty includes `prompt`, as in transformers."""
 
     def __init__(self, sampling: Sampling, prompt: list[int], device: Any) -> None:
         self.sampling = sampling
         self.greedy = sampling.temperature <= 0.0 and sampling.repetition_penalty == 1.0
-        """The likeliest token of the untouched logits: a whole batch can be drawn at once."""
+        """Whether the most likely token of the raw logits is taken, so that a whole batch can be sampled at once."""
         self._seen = torch.tensor(sorted(set(prompt)), dtype=torch.long, device=device)
         self._generator = torch.Generator(device=device)
         self._generator.manual_seed(sampling.seed & 0xFFFFFFFF)
 
     def draw(self, logits: torch.Tensor) -> int:
-        """One token from the float32 logits of one row, shape (vocabulary,)."""
+        """Return one token, sampled from one row of float32 logits, shape (vocabulary,)."""
         if self.sampling.temperature <= 0.0:
             return self._remember(int(self._penalized(logits).argmax()))
         chances = self.probabilities(logits)
         return self._remember(int(torch.multinomial(chances, 1, generator=self._generator)))
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """What a token is drawn from, at a temperature above 0: same shape, sum 1."""
+        """Return the probabilities to sample from, for a temperature above 0: same shape as the logits, sum 1."""
         s = self.sampling
         logits = self._penalized(logits) / s.temperature
         if 0 < s.top_k < logits.numel():
@@ -43,13 +43,16 @@ class Sampler:
         return logits.softmax(-1)
 
     def _penalized(self, logits: torch.Tensor) -> torch.Tensor:
-        """Keskar et al. 2019 (arXiv 1909.05858), as both libraries have it: once per token, whatever its count."""
+        """The repetition penalty of Keskar et al.
+
+        2019 (arXiv 1909.05858), once per token whatever its count, as in both libraries.
+        """
         penalty = self.sampling.repetition_penalty
         if penalty == 1.0:
             return logits
-        seen = logits[self._seen]
+        penalized = logits[self._seen]
         logits = logits.clone()
-        logits[self._seen] = torch.where(seen > 0, seen / penalty, seen * penalty)
+        logits[self._seen] = torch.where(penalized > 0, penalized / penalty, penalized * penalty)
         return logits
 
     def _remember(self, token: int) -> int:
@@ -59,7 +62,7 @@ class Sampler:
 
 
 def _nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the likeliest tokens until they have `top_p` of the probability together, the one that reaches it included."""
+    """Keep the most likely tokens until their probabilities sum to `top_p`, including the token that reaches it."""
     ordered, order = logits.sort(descending=True)
     probabilities = ordered.softmax(-1)
     before = probabilities.cumsum(-1) - probabilities

@@ -1,7 +1,7 @@
-"""The tokenizer of a folder of the hub's form, as an engine needs it: prompt into ids, and the bytes of each token.
+"""The tokenizer of a Hugging Face folder, as an engine needs it: prompts to ids, and the bytes of each token.
 
-The bytes come from the vocabulary itself and not from `decode`, which drops a leading space, turns a half-finished character
-into several replacement marks together with its neighbours, and so would give other texts than llama.cpp for the same tokens.
+The bytes come from the vocabulary and not from `decode`, which drops a leading space and replaces incomplete characters together
+with their neighbours. It would return other texts than llama.cpp for the same tokens.
 """
 
 import json
@@ -19,7 +19,7 @@ _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 
 
 class HubTokenizer:
-    """Raises UserError where the folder's tokenizer cannot be read."""
+    """Raises UserError if the folder's tokenizer cannot be read."""
 
     def __init__(self, weights: Weights, *, trust_remote_code: bool = False, space_after_special: bool = True) -> None:
         self.folder = folder = weights.path
@@ -30,7 +30,9 @@ class HubTokenizer:
             )
             """The tokenizer of the transformers library."""
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise UserError(f"{folder}: its tokenizer cannot be read ({_first_line(error)}); fetch it again") from None
+            raise UserError(
+                f"{folder}: its tokenizer cannot be read ({_first_line(error)}); download it again"
+            ) from None
         self._decoder = _decoder(self.library)
         self._special = set(self.library.all_special_ids) | {
             number for number, token in self.library.added_tokens_decoder.items() if token.special
@@ -42,7 +44,7 @@ class HubTokenizer:
         _put_spaces(self.library, space_after_special)
 
     def tokens(self, prompt: Prompt) -> list[int]:
-        """The prompt's token ids, special tokens in its text parsed, with one BOS where the prompt says so."""
+        """Return the prompt's token ids, with special tokens in its text parsed, and with one BOS if the prompt says so."""
         ids = list(self.library(prompt.text, add_special_tokens=False)["input_ids"])
         if not prompt.bos:
             return ids
@@ -51,30 +53,31 @@ class HubTokenizer:
         return [self.library.bos_token_id, *ids]
 
     def plain_tokens(self, text: str) -> list[int]:
-        """The token ids of a text that goes on after others: no space put before it, no special token parsed in it."""
+        """Return the token ids of a text in mid-answer: without an added space, and without parsing special tokens."""
         if self._plain is None:
-            self._plain = _without_prefix(self.library, self.folder)
+            self._plain = _without_space_before(self.library, self.folder)
         return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token adds to a text; none for a special token."""
-        known = self._pieces.get(token)
-        if known is None:
-            known = self._pieces[token] = self._piece(token)
-        return known
+        """Return the bytes that a token adds to a text; empty for a special token."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._piece(token)
+        return piece
 
     def ids_of(self, texts: Collection[str]) -> dict[str, int]:
-        """The ids of those texts that are single tokens."""
+        """Return the ids of those of these texts that are single tokens."""
         if not texts:
             return {}
-        known = self.library.get_vocab()
-        return {text: known[text] for text in texts if text in known}
+        vocabulary = self.library.get_vocab()
+        return {text: vocabulary[text] for text in texts if text in vocabulary}
 
     def is_special(self, token: int) -> bool:
+        """Whether the token has no text in an answer."""
         return not self.piece(token)
 
     def default_end_ids(self) -> list[int]:
-        """The tokens that the folder names as ends of an answer."""
+        """Return the end tokens that the folder names."""
         return list(self.ids_of(self._format.end_token_texts).values())
 
     def _piece(self, token: int) -> bytes:
@@ -94,9 +97,9 @@ class HubTokenizer:
 
 
 def _finder(form: PromptFormat) -> Any:
-    """The library's own finder of tokenizers, but for those of the Llama family.
+    """The class that loads the tokenizer: the library's automatic one, except for the Llama family.
 
-    Of those it puts the space in front by whether the model is called a Llama or a Mistral, and not by the tokenizer's files.
+    For these the automatic class adds the leading space by the model's type (Llama or Mistral), not by the tokenizer's files.
     """
     import transformers
 
@@ -104,7 +107,7 @@ def _finder(form: PromptFormat) -> Any:
 
 
 def _decoder(tokenizer: Any) -> str:
-    """`sentencepiece`, `byte-level` or `other`, by what the tokenizer itself decodes with."""
+    """`sentencepiece`, `byte-level` or `other`, by the tokenizer's decoder."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return "other"
@@ -115,9 +118,9 @@ def _decoder(tokenizer: Any) -> str:
 
 
 def _put_spaces(tokenizer: Any, after_special: bool) -> None:
-    """Make a SentencePiece tokenizer put its space where the prompts say; see `Prompt.space_after_special`.
+    """Make a SentencePiece tokenizer add its space where the prompts need it; see `Prompt.space_after_special`.
 
-    After special tokens too means as SentencePiece and llama.cpp have it: before a text that begins with a space as well.
+    With `after_special` it behaves like SentencePiece and llama.cpp, which also add a space to a text that begins with one.
     """
     from tokenizers import AddedToken, normalizers
 
@@ -127,7 +130,7 @@ def _put_spaces(tokenizer: Any, after_special: bool) -> None:
     if backend is not None and type(rule).__name__ == "Metaspace" and rule.prepend_scheme != "never":
         if after_special:
             backend.add_tokens(
-                # Added words are looked for in the text as it is, not in one that has spaces put in.
+                # Added words are matched in the original text, before spaces are added.
                 [
                     AddedToken(token.content, normalized=False)
                     for token in added
@@ -141,18 +144,16 @@ def _put_spaces(tokenizer: Any, after_special: bool) -> None:
             backend.pre_tokenizer = rule
 
 
-def _without_prefix(tokenizer: Any, folder: Path) -> Any:
-    """A copy of the tokenizer underneath that takes a text as it stands."""
+def _without_space_before(tokenizer: Any, folder: Path) -> Any:
+    """A copy of the underlying tokenizer that adds no space before a text."""
     from tokenizers import Tokenizer
 
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise UserError(
-            f"{folder}: its tokenizer runs in Python alone, which cannot say what a text in mid-answer comes to"
-        )
+        raise UserError(f"{folder}: its tokenizer is written in Python, which cannot tokenize a text in mid-answer")
     settings = json.loads(backend.to_str())
     for name in ("normalizer", "pre_tokenizer"):
-        settings[name] = _as_it_stands(settings[name])
+        settings[name] = _without_added_space(settings[name])
     copy = Tokenizer.from_str(json.dumps(settings))
     copy.encode_special_tokens = True
     copy.no_truncation()
@@ -160,19 +161,19 @@ def _without_prefix(tokenizer: Any, folder: Path) -> Any:
     return copy
 
 
-def _as_it_stands(step: Any) -> Any:
-    """A normalizer or pre-tokenizer of tokenizer.json without what would put a space before the text."""
+def _without_added_space(step: Any) -> Any:
+    """A normalizer or pre-tokenizer of tokenizer.json without the steps that add a space before the text."""
     if step is None or step["type"] == "Prepend":
         return None
     if step["type"] == "Sequence":
         inner = "normalizers" if "normalizers" in step else "pretokenizers"
-        return {**step, inner: [kept for each in step[inner] if (kept := _as_it_stands(each))]}
+        return {**step, inner: [changed_step for each in step[inner] if (changed_step := _without_added_space(each))]}
     changed = {"prepend_scheme": "never", "add_prefix_space": False}
     return {name: changed.get(name, value) for name, value in step.items()}
 
 
 def _byte_level_alphabet() -> dict[int, str]:
-    """GPT-2's writing of bytes as printable characters: those that print are themselves, the others follow from U+0100 on."""
+    """GPT-2's mapping of bytes to characters: printable bytes map to themselves, the others to U+0100 and following."""
     printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printing]
     return {byte: chr(byte) for byte in printing} | {byte: chr(0x100 + n) for n, byte in enumerate(others)}

@@ -1,8 +1,8 @@
-"""Which tokens end an answer, by their texts, as a model's own files name them.
+"""The texts of the tokens that end an answer, as a model's files name them.
 
-Left to themselves the engines differ: llama.cpp ends at every token whose text looks like an end, transformers at those that a
-checkpoint names. A model that writes one of the others would be cut off on one side and go on on the other, and the difference
-would pass for quantization's. So tokens are named here by their texts, and each engine looks them up in its own vocabulary.
+By default the engines differ: llama.cpp ends at every token whose text looks like an end token, transformers at those that a
+checkpoint names. Then the same text would end on one engine and continue on the other, and the difference would be attributed to
+quantization. So the tokens are named here by their texts, and each engine looks them up in its vocabulary.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,22 +28,22 @@ _BY_TEXT = (
     "[EOT]",
     "<｜end▁of▁sentence｜>",
 )
-"""Of a GGUF baseline, whose file names one or two: what llama.cpp ends at by its text. A folder of the hub's form names all."""
+"""Texts at which llama.cpp ends. Added for a GGUF baseline, whose file names only one or two; a Hugging Face folder names all."""
 
 _NAMED_BY_GGUF = ("eos", "eot", "eom")
 _FIRST_FIELD = 0x0A
-"""Of a protobuf message: number 1, a text or message with its length."""
+"""The tag of field 1 in a protobuf message, if it is a text or message with a length."""
 
 
-def of_gguf(header: GgufHeader) -> tuple[str, ...]:
-    """Sorted; none where the file names none."""
+def end_texts_of_gguf(header: GgufHeader) -> tuple[str, ...]:
+    """Return the end-token texts of a GGUF file, sorted; empty if it names none."""
     return _sorted_texts(_named_by_gguf(header))
 
 
-def of_folder(
+def end_texts_of_folder(
     folder: Path, config: dict[str, Any], settings: dict[str, Any], tokenizer: dict[str, Any], eos_token: str
 ) -> tuple[str, ...]:
-    """Sorted; none where the folder names none.
+    """Return the end-token texts of a folder, sorted; empty if it names none. Raises UserError if a file is damaged.
 
     `config`, `settings` and `tokenizer` are its config.json, tokenizer_config.json and tokenizer.json.
     """
@@ -51,7 +51,7 @@ def of_folder(
     if not named:
         return _sorted_texts([eos_token])
     texts = _TokenTexts(folder, settings, tokenizer)
-    return _sorted_texts([eos_token, *(texts.of(token) for token in sorted(named))])
+    return _sorted_texts([eos_token, *(texts.text(token) for token in sorted(named))])
 
 
 def _sorted_texts(texts: Iterable[str]) -> tuple[str, ...]:
@@ -72,21 +72,21 @@ def _ids_in(config: dict[str, Any]) -> list[int]:
 
 
 class _TokenTexts:
-    """The text of a token by its id, from whichever file of a tokenizer has it; empty where none does."""
+    """Texts of tokens by id, from all files of a tokenizer; empty for unknown ids."""
 
     def __init__(self, folder: Path, settings: dict[str, Any], tokenizer: dict[str, Any]) -> None:
         self._folder = folder
         vocabulary = (tokenizer.get("model") or {}).get("vocab") or read_json(folder / "vocab.json")
         if isinstance(vocabulary, dict):
             self._known = {number: text for text, number in vocabulary.items()}
-        else:  # of the unigram kind: pairs of text and score
+        else:  # a unigram vocabulary: pairs of text and score
             self._known = dict(enumerate(pair[0] for pair in vocabulary))
         self._known |= {number: text for text, number in read_json(folder / "added_tokens.json").items()}
         added = settings.get("added_tokens_decoder") or {}
         self._known |= {int(number): token["content"] for number, token in added.items()}
         self._known |= {token["id"]: token["content"] for token in tokenizer.get("added_tokens") or []}
 
-    def of(self, token: int) -> str:
+    def text(self, token: int) -> str:
         return self._known.get(token) or self._by_sentencepiece(token)
 
     def _by_sentencepiece(self, token: int) -> str:
@@ -96,11 +96,11 @@ class _TokenTexts:
         try:
             return _sentencepiece_text(file.read_bytes(), token)
         except (IndexError, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{file}: cannot be read ({error}); fetch the model again") from None
+            raise UserError(f"{file}: cannot be read ({error}); download the model again") from None
 
 
 def _sentencepiece_text(data: bytes, token: int) -> str:
-    """The text of a piece, read without the package, which planning is too light for; empty where there are fewer.
+    """The text of a SentencePiece token, read without the package, because planning imports nothing heavy; empty for unknown ids.
 
     The file is a protobuf message that begins with its pieces (field 1), each a message that begins with its text (field 1).
     """
@@ -115,7 +115,7 @@ def _sentencepiece_text(data: bytes, token: int) -> str:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """The number at a place, seven bits a byte, and the place after it."""
+    """The variable-length integer at an offset, and the offset after it."""
     value = shift = 0
     while True:
         byte = data[place]

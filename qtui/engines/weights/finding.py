@@ -1,6 +1,6 @@
-"""From the `weights` that a person wrote to files on this disk.
+"""Finds the files that an experiment's `weights` mean, and downloads them if needed.
 
-What a person may write: `demo`, a folder, a .gguf file, a hub id, or `hub-repo:file.gguf`.
+`weights` may be `demo`, a folder, a .gguf file, a hub id, or `hub-repo:file.gguf`.
 """
 
 import re
@@ -18,30 +18,30 @@ _HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
 _HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 SettingsCheck = Callable[[Weights], object]
-"""Of a folder with a model's settings alone: raises UserError where its weights would be of no use."""
+"""Checks a folder with only a model's settings. Raises UserError if its weights could not be used."""
 
 
 class WeightsFinder:
-    """Finds and opens weights for one process: the same files are opened once, whoever asks for them."""
+    """Finds and opens weights for one process. The same files are opened only once."""
 
     def __init__(self, report: LoadingReport) -> None:
         self.report = report
-        """Hears of the progress of downloads and of hashing."""
+        """Gets the progress of downloads and hashing."""
         self._whole: dict[str, Weights] = {}
-        """By what a person wrote."""
+        """Complete weights, by the text in the experiment."""
         self._opened: dict[Path, Weights] = {}
 
     def find_weights(self, written: str, check_settings: SettingsCheck | None = None) -> Weights:
-        """The folder or .gguf file, fetched from the hub if need be. Raises UserError where there is none.
+        """Return the folder or .gguf file, downloaded from the hub if needed. Raises UserError if it does not exist.
 
-        `check_settings` is called before a model's folder is fetched, with its settings alone.
+        `check_settings` gets a hub model's settings before its weights are downloaded.
         """
         if written not in self._whole:
             self._whole[written] = self._open(_path_on_disk(written) or self._fetch(written, check_settings))
         return self._whole[written]
 
     def find_prompt_files(self, written: str) -> Weights:
-        """Like `find_weights`, but of a model on the hub only the files that say how it is prompted."""
+        """Like `find_weights`, but downloads only a hub model's prompt files (template and tokenizer)."""
         if written in self._whole or _HUB_FILE.match(written):
             return self.find_weights(written)
         return self._open(_path_on_disk(written) or hub.prompt_folder(written))
@@ -60,21 +60,23 @@ class WeightsFinder:
 
 
 def _path_on_disk(written: str) -> Path | None:
-    """None where it can only be the name of a model on the hub."""
+    """The path that is written; None if it is the name of a model on the hub. Raises UserError if it is neither."""
     if written == DEMO:
         return _demo()
     path = Path(written).expanduser()
     if path.exists():
         if path.is_file() and path.suffix != ".gguf":
-            raise UserError(f"{path}: weights are a folder or a .gguf file, and this is neither")
+            raise UserError(f"{path}: not a folder or a .gguf file, as weights must be")
         return path
     if not (_HUB_FILE.match(written) or _HUB_REPO.match(written)) or written.startswith((".", "~")):
-        raise UserError(f"{written}: no such folder or file (or write a hub id, or hub-repo:file.gguf)")
+        raise UserError(
+            f"{written}: no such folder or file (hub models are written as a hub id, or hub-repo:file.gguf)"
+        )
     return None
 
 
 def _demo() -> Path:
     folder = paths.demo_model()
     if not (folder / "config.json").is_file():
-        raise UserError(f"the demo model is missing from {folder}; it comes with qtui: install qtui again")
+        raise UserError(f"the demo model is missing from {folder}: install qtui again")
     return folder

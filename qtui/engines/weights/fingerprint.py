@@ -1,6 +1,6 @@
-"""What weights are, as a hash of their content: part of every answer's key.
+"""The hash of the weights' content, which is part of every answer's key.
 
-Hashing a large model takes a minute, so each file's hash is remembered under its path, size and time of change.
+Hashing a large model takes a minute, so each file's hash is stored under its path, size and modification time.
 """
 
 import hashlib
@@ -21,8 +21,11 @@ Progress = Callable[[float], None]
 
 
 def of_files(files: Sequence[Path], progress: Progress | None = None) -> str:
-    """SHA-256 over the content of one file, or over names and contents of several. `progress` gets 0 to 1."""
-    known = _Known()
+    """Return the SHA-256 of one file's content, or of the names and contents of several files. `progress` gets 0 to 1.
+
+    Raises UserError if a file cannot be read.
+    """
+    cache = _HashCache()
     total = sum(file.stat().st_size for file in files) or 1
     done = 0
     hashes = []
@@ -33,15 +36,15 @@ def of_files(files: Sequence[Path], progress: Progress | None = None) -> str:
             if progress:
                 progress((before + count) / total)
 
-        hashes.append([file.name, known.hash_of(file, step)])
+        hashes.append([file.name, cache.hash_of(file, step)])
         done += file.stat().st_size
-    known.save()
-    # A file's name is not its content: the same GGUF under another name gives the same answers.
+    cache.save()
+    # The name of a single file is not included: the same GGUF file under another name gives the same answers.
     return hashes[0][1] if len(hashes) == 1 else content_hash("weights", hashes)
 
 
-class _Known:
-    """The hashes that were computed before, in one small JSON file. Losing it costs time and nothing else."""
+class _HashCache:
+    """Hashes that were computed before, in a small JSON file. Losing it costs only time."""
 
     def __init__(self) -> None:
         self.file = paths.cache() / "fingerprints.json"
@@ -57,19 +60,19 @@ class _Known:
 
     def save(self) -> None:
         if self.new:
-            # Read again: another worker may have written meanwhile.
+            # Read again, because another worker may have written in between.
             write_atomically(self.file, json.dumps({**self._read(), **self.new}, indent=0).encode())
 
     def _read(self) -> dict[str, str]:
         try:
-            found = json.loads(self.file.read_text(encoding="utf-8"))
+            content = json.loads(self.file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return content if isinstance(content, dict) else {}
 
 
 def write_atomically(file: Path, data: bytes) -> None:
-    """Whole or not at all, whoever else writes or dies at the same moment."""
+    """Write a file completely or not at all, even if other processes write it or this one dies. Raises OSError."""
     private_files.make_folder(file.parent)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Which files of a folder of the hub's form make the model: those that decide what it answers."""
+"""The files of a Hugging Face folder that decide what the model answers."""
 
 from pathlib import Path
 
@@ -19,25 +19,25 @@ _SETTINGS = (
     "chat_template.jinja",
     "chat_template.json",
 )
-"""Files that decide what a folder answers, beside the weights. A README or a training script does not."""
+"""Files beside the weights that decide what a model answers. READMEs and training scripts do not."""
 
 
-def model_files(folder: Path, *, has_own_code: bool) -> list[Path]:
-    """All that decides what a folder answers, sorted by name. Raises UserError where there is nothing to run.
+def model_files(folder: Path, *, has_remote_code: bool) -> list[Path]:
+    """Return the files that decide what a model answers, sorted by name. Raises UserError if there is no model.
 
-    `has_own_code`: the config names Python code of the model's own, so the code beside the weights counts.
+    `has_remote_code`: the config names Python code in the folder, so the code is included.
     """
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no config.json, so this is not a model folder")
     weights = tensor_files(folder)
     named = [folder / name for name in _SETTINGS if (folder / name).is_file()]
     index = sorted(folder.glob("*.index.json"))
-    code = sorted(folder.glob("*.py")) if has_own_code else []
+    code = sorted(folder.glob("*.py")) if has_remote_code else []
     return sorted({*named, *index, *weights, *code}, key=lambda file: file.name)
 
 
 def tensor_files(folder: Path) -> list[Path]:
-    """The tensors' files. Raises UserError where there are none."""
+    """Return the files with the tensors. Raises UserError if there are none."""
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     if not files:
         raise UserError(f"{folder}: no *.safetensors file; the download may be incomplete")

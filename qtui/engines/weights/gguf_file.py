@@ -1,7 +1,7 @@
-"""The header of a GGUF file, read without native code: what a model is, its chat template, its special tokens.
+"""Reads the header of a GGUF file without native code: architecture, chat template, special tokens, tensors.
 
-The reader streams over the key-value section and keeps no large array, so that planning a variant costs milliseconds and a
-damaged file is a clear error here instead of an abort in native code later. Format: ggml's docs/gguf.md, versions 2 and 3.
+The reader skips large arrays, so planning a variant takes milliseconds, and a damaged file is a clear error here instead of an
+abort in native code later. Format: ggml's docs/gguf.md, versions 2 and 3.
 """
 
 import math
@@ -16,12 +16,12 @@ from qtui.errors import UserError
 
 MAGIC = b"GGUF"
 LONGEST_STRING = 1 << 26
-"""Bytes; a length beyond it means a damaged header, not a text."""
+"""Bytes. A longer text means that the header is damaged."""
 KEPT_ARRAY = 64
-"""Arrays up to this length are kept whole, longer ones only as their length."""
+"""Arrays up to this length are read, longer ones are skipped (`LongArray`)."""
 
 ALIGNMENT = 32
-"""Bytes to a multiple of which tensors begin, where the file does not say."""
+"""Default alignment of tensors in bytes."""
 MOST_DIMENSIONS = 4
 
 TENSOR_TYPES = {
@@ -30,7 +30,7 @@ TENSOR_TYPES = {
     "IQ2_S": 22, "IQ4_XS": 23, "I8": 24, "I16": 25, "I32": 26, "I64": 27, "F64": 28, "IQ1_M": 29, "BF16": 30, "TQ1_0": 34,
     "TQ2_0": 35, "MXFP4": 39, "NVFP4": 40, "Q1_0": 41, "Q2_0": 42,
 }  # fmt: skip
-"""The format's numbers of the types that tensors may have (ggml's `ggml_type`), by their names."""
+"""The numbers of tensor types (ggml's `ggml_type`), by name."""
 
 _SCALARS = {0: "B", 1: "b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
@@ -40,7 +40,7 @@ _PART_OF_MANY = re.compile(r"^(?P<stem>.*)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.
 
 @dataclass(frozen=True, slots=True)
 class LongArray:
-    """An array that was skipped over: where it is, so that one element can be read later."""
+    """An array that was skipped. `offset` (bytes) is its place in the file, `element` its value type, to read elements later."""
 
     length: int
     element: int
@@ -49,7 +49,10 @@ class LongArray:
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """`shape` is GGUF's, the row's length first; `type` is ggml's number; `offset` counts from the file's start."""
+    """One tensor.
+
+    `shape` begins with the row length, as in GGUF; `type` is ggml's number; `offset` is in bytes from the file's start.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -58,11 +61,14 @@ class TensorInfo:
 
     @property
     def elements(self) -> int:
+        """Number of values."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
+    """The header of one file. `tensors` is the number of tensors, `values` the metadata by key."""
+
     path: Path
     version: int
     tensors: int
@@ -72,32 +78,36 @@ class GgufHeader:
 
     @property
     def architecture(self) -> str:
+        """For example `llama`; empty if the file does not name it."""
         return str(self.values.get("general.architecture", ""))
 
     @property
     def chat_template(self) -> str | None:
+        """The Jinja template; None if there is none."""
         template = self.values.get("tokenizer.chat_template")
         return template if isinstance(template, str) and template.strip() else None
 
     @property
     def bos_id(self) -> int | None:
+        """The id of the BOS token; None if there is none."""
         value = self.values.get("tokenizer.ggml.bos_token_id")
         if value is None and self.values.get("tokenizer.ggml.model") == "llama":
-            return 1  # llama.cpp's own default for this tokenizer
+            return 1  # llama.cpp's default for this tokenizer
         return value
 
     @property
     def adds_bos(self) -> bool:
-        """Whether the tokenizer puts a BOS first: as the file says, else llama.cpp's default for its kind of tokenizer."""
-        said = self.values.get("tokenizer.ggml.add_bos_token")
-        return bool(said) if said is not None else self.values.get("tokenizer.ggml.model") == "llama"
+        """Whether the tokenizer adds a BOS: as the file says, else llama.cpp's default for its tokenizer."""
+        setting = self.values.get("tokenizer.ggml.add_bos_token")
+        return bool(setting) if setting is not None else self.values.get("tokenizer.ggml.model") == "llama"
 
     @property
     def context(self) -> int | None:
+        """The context in tokens that the model was trained with; None if not known."""
         return self.values.get(f"{self.architecture}.context_length")
 
     def token_text(self, token: int | None) -> str:
-        """The text of one token of the vocabulary; empty where there is no such token."""
+        """Return the text of a token of the vocabulary; empty if there is no such token."""
         tokens = self.values.get("tokenizer.ggml.tokens")
         if token is None or token < 0:
             return ""
@@ -113,7 +123,7 @@ class GgufHeader:
             return reader.string()
 
     def tokens_among(self, texts: Collection[str]) -> list[str]:
-        """Those texts that are tokens of the vocabulary."""
+        """Return those of these texts that are tokens of the vocabulary."""
         tokens = self.values.get("tokenizer.ggml.tokens")
         if isinstance(tokens, list):
             return [token for token in tokens if token in texts]
@@ -126,9 +136,9 @@ class GgufHeader:
 
 
 def read_header(path: Path) -> GgufHeader:
-    """Raises UserError where `path` is not a whole GGUF header."""
+    """Return the header of a file. Raises UserError if it is not a complete GGUF header."""
     if path.is_dir():
-        raise UserError(f"{path}: a folder, where a GGUF file is needed")
+        raise UserError(f"{path}: a folder, but a GGUF file is needed")
     try:
         with path.open("rb") as file:
             return _Reader(file, path).header()
@@ -137,7 +147,10 @@ def read_header(path: Path) -> GgufHeader:
 
 
 def read_tensors(header: GgufHeader) -> list[TensorInfo]:
-    """The tensors of one file, without their values. Raises UserError where the file is damaged or ends before the last begins."""
+    """Return the tensors of one file, without values.
+
+    Raises UserError if the file is damaged or ends before the last tensor begins.
+    """
     try:
         with header.path.open("rb") as file:
             file.seek(header.end)
@@ -147,12 +160,12 @@ def read_tensors(header: GgufHeader) -> list[TensorInfo]:
 
 
 def parts(path: Path) -> list[Path]:
-    """All files of a model that was split (`name-00001-of-00003.gguf`), in order; else the file alone.
+    """Return all files of a split model (`name-00001-of-00003.gguf`), in order; else only the file.
 
-    Raises UserError where a part is missing.
+    Raises UserError if a part is missing.
     """
-    found = _PART_OF_MANY.match(path.name)
-    if not found:
+    match = _PART_OF_MANY.match(path.name)
+    if not match:
         return [path]
     files = [path.with_name(name) for name in part_names(path.name)]
     missing = [f.name for f in files if not f.is_file()]
@@ -162,16 +175,16 @@ def parts(path: Path) -> list[Path]:
 
 
 def part_names(name: str) -> list[str]:
-    """Names of all parts of a split model, from the name of any part; else the name alone."""
-    found = _PART_OF_MANY.match(name)
-    if not found:
+    """Return the names of all parts of a split model, from the name of any part; else only the name."""
+    match = _PART_OF_MANY.match(name)
+    if not match:
         return [name]
-    count = int(found["parts"])
-    return [f"{found['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
+    count = int(match["parts"])
+    return [f"{match['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
 
 
 class _Reader:
-    """Reads values where the file stands, and knows what to say when it ends too early."""
+    """Reads values at the file's position. Raises UserError if the file is damaged or ends too early."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
@@ -181,10 +194,12 @@ class _Reader:
     def header(self) -> GgufHeader:
         magic = self.file.read(4)
         if magic != MAGIC:
-            raise UserError(f"{self.path}: not a GGUF file ({_what_it_is(magic, self.size)})")
+            raise UserError(f"{self.path}: not a GGUF file ({_guess_kind(magic, self.size)})")
         version = self.number("<I")
         if version not in (2, 3):
-            raise UserError(f"{self.path}: GGUF version {version} is not known (2 and 3 are); convert the model again")
+            raise UserError(
+                f"{self.path}: unknown GGUF version {version} (2 and 3 are supported); convert the model again"
+            )
         tensors, count = self.number("<Q"), self.number("<Q")
         values = dict(self.pairs(count))
         return GgufHeader(self.path, version, tensors, values, self.file.tell())
@@ -196,9 +211,7 @@ class _Reader:
         alignment = int(header.values.get("general.alignment", ALIGNMENT)) or ALIGNMENT
         start = -(-self.file.tell() // alignment) * alignment
         if any(start + tensor.offset > self.size for tensor in read):
-            raise UserError(
-                f"{self.path}: cut off: its tensors do not end within its {self.size:,} bytes; fetch it again"
-            )
+            raise UserError(f"{self.path}: cut off: its tensors end beyond its {self.size:,} bytes; download it again")
         return [replace(tensor, offset=start + tensor.offset) for tensor in read]
 
     def tensor(self) -> TensorInfo:
@@ -267,17 +280,15 @@ class _Reader:
             raise self.cut_off()
 
     def cut_off(self) -> UserError:
+        return UserError(f"{self.path}: cut off: its header ends beyond its {self.size:,} bytes; download it again")
+
+    def damaged(self, content: str) -> UserError:
         return UserError(
-            f"{self.path}: cut off: its header does not end within its {self.size:,} bytes; fetch it again"
+            f"{self.path}: cut off or damaged: its header has {content} at byte {self.file.tell():,}; download it again"
         )
 
-    def damaged(self, what: str) -> UserError:
-        return UserError(
-            f"{self.path}: cut off or damaged: its header has {what} at byte {self.file.tell():,}; fetch it again"
-        )
 
-
-def _what_it_is(start: bytes, size: int) -> str:
+def _guess_kind(start: bytes, size: int) -> str:
     if size == 0:
         return "it is empty"
     if start[:2] == b"PK":

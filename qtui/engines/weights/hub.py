@@ -1,6 +1,6 @@
-"""Weights from the Hugging Face hub, through its own library: its cache, its offline mode, its tokens.
+"""Downloads weights from the Hugging Face hub with its library, which brings its cache, offline mode and tokens.
 
-Before anything is fetched the library is asked what would be: so there is room for it, and progress is of the whole.
+Before a download the library lists the missing files, to check the free space and to report the progress of the whole.
 """
 
 import os
@@ -15,7 +15,7 @@ from qtui.secrets import redaction
 
 Progress = Callable[[float], None]
 Check = Callable[[Path], object]
-"""Of a folder with a model's settings alone: raises UserError where its weights would be of no use."""
+"""Checks a folder with only a model's settings. Raises UserError if its weights could not be used."""
 
 _SETTINGS_FILES = ["config.json"]
 _PROMPT_FILES = ["*.json", "*.jinja", "tokenizer.model"]
@@ -24,27 +24,27 @@ _NOT_THESE = ["*/*", "*.safetensors.index.json.bak"]
 
 
 def folder(repo: str, progress: Progress, first: Check | None = None) -> Path:
-    """A whole model: settings, tokenizer, safetensors (or .bin files where there are none).
+    """Return a complete model: settings, tokenizer, and safetensors or, without these, .bin files.
 
-    `first` is asked before anything large is fetched.
+    `first` checks the settings before large files are downloaded. Raises UserError if the download fails.
     """
     if first is not None:
         settings = _snapshot(repo, _SETTINGS_FILES, lambda _: None)
         if all((settings / name).is_file() for name in _SETTINGS_FILES):
             first(settings)
-    found = _snapshot(repo, _MODEL_FILES, progress)
-    if not any(found.glob("*.safetensors")):
-        found = _snapshot(repo, [*_MODEL_FILES, "*.bin"], progress)
-    return found
+    folder_path = _snapshot(repo, _MODEL_FILES, progress)
+    if not any(folder_path.glob("*.safetensors")):
+        folder_path = _snapshot(repo, [*_MODEL_FILES, "*.bin"], progress)
+    return folder_path
 
 
 def prompt_folder(repo: str) -> Path:
-    """Only what a prompt format is read from."""
+    """Return a folder with only the files that define the prompt format. Raises UserError if the download fails."""
     return _snapshot(repo, _PROMPT_FILES, lambda _: None)
 
 
 def file(repo: str, name: str, progress: Progress) -> Path:
-    """One GGUF file, with all its parts where it was split. Returns the first part."""
+    """Download one GGUF file with all its parts. Returns the first part. Raises UserError if the download fails."""
     hub = _library()
 
     def fetch() -> Path:
@@ -53,28 +53,28 @@ def file(repo: str, name: str, progress: Progress) -> Path:
         whole = [Path(hub.hf_hub_download(repo, part, tqdm_class=bar)) for part in parts]
         return whole[0]
 
-    return _asking(f"{repo}:{name}", fetch)
+    return _with_clear_errors(f"{repo}:{name}", fetch)
 
 
 def _snapshot(repo: str, patterns: list[str], progress: Progress) -> Path:
     hub = _library()
-    wanted = {"allow_patterns": patterns, "ignore_patterns": _NOT_THESE}
+    selection = {"allow_patterns": patterns, "ignore_patterns": _NOT_THESE}
 
     def fetch() -> Path:
-        bar = _prepare(repo, lambda: hub.snapshot_download(repo, dry_run=True, **wanted), progress)
-        return Path(hub.snapshot_download(repo, tqdm_class=bar, **wanted))
+        bar = _prepare(repo, lambda: hub.snapshot_download(repo, dry_run=True, **selection), progress)
+        return Path(hub.snapshot_download(repo, tqdm_class=bar, **selection))
 
-    return _asking(repo, fetch)
+    return _with_clear_errors(repo, fetch)
 
 
 def _prepare(repo: str, ask: Callable[[], list[Any]], progress: Progress) -> Any:
-    """Make sure of the room and fetch what is large; the progress bar for the rest. `ask` lists all files, here or not."""
+    """Check the free space and download large files. Returns the progress bar for the rest. `ask` lists all files."""
     from huggingface_hub.errors import DryRunError
 
     try:
         missing = [] if _is_offline() else [info for info in ask() if info.will_download]
     except DryRunError:
-        missing = []  # the hub does not answer: what is here will do, or the library says what is wrong
+        missing = []  # the hub does not answer: the cached files are enough, or the library reports the error
     total = sum(info.file_size or 0 for info in missing)
     bar = _reporting(progress, total)
     if missing:
@@ -91,46 +91,44 @@ def _check_room(repo: str, blobs: Path, needed: int) -> None:
     free = shutil.disk_usage(home).free
     if needed > free:
         raise UserError(
-            f"{repo}: {needed / 1e9:,.1f} GB are still to be fetched, and {home} has only {free / 1e9:,.1f} GB free: "
-            "make room, or set HF_HOME to a folder on a larger disk"
+            f"{repo}: {needed / 1e9:,.1f} GB are still to be downloaded, but {home} has only {free / 1e9:,.1f} GB free: "
+            "free some space, or set HF_HOME to a folder on a larger disk"
         )
 
 
-def _asking(what: str, fetch: Callable[[], Path]) -> Path:
-    """Turn what the hub's library raises into what a user can do about it."""
+def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
+    """Run `fetch`. Raises UserError, with what the user can do, for the errors of the hub's library."""
     import huggingface_hub.errors as e
 
     try:
         return fetch()
     except e.GatedRepoError:
-        raise UserError(
-            f"{what}: the hub wants you to accept this model's terms first; do so on its page, then set HF_TOKEN"
-        ) from None
+        raise UserError(f"{source}: accept this model's terms on its hub page, then set HF_TOKEN") from None
     except e.RepositoryNotFoundError:
         raise UserError(
-            f"{what}: no such folder or file here, and no such model on the hub (or it is private and HF_TOKEN is not set)"
+            f"{source}: no such folder or file here, and no such model on the hub (or it is private and HF_TOKEN is not set)"
         ) from None
     except e.HFValidationError:
-        raise UserError(f"{what}: no such folder or file here, and not a name that the hub could know") from None
+        raise UserError(f"{source}: no such folder or file here, and not a valid name of a hub model") from None
     except (e.RemoteEntryNotFoundError, e.RevisionNotFoundError):
-        raise UserError(f"{what}: the hub knows the model but not this file") from None
+        raise UserError(f"{source}: the hub has the model but not this file") from None
     except (e.LocalEntryNotFoundError, e.OfflineModeIsEnabled) as error:
         if isinstance(error.__cause__, e.HfHubHTTPError):
-            raise UserError(f"{what}: {_refusal(error.__cause__)}") from None
-        raise UserError(f"{what}: not in the hub's cache, and {_why_not(error)}") from None
+            raise UserError(f"{source}: {_refusal(error.__cause__)}") from None
+        raise UserError(f"{source}: not in the hub's cache, and {_why_not_fetched(error)}") from None
     except e.HfHubHTTPError as error:
-        raise UserError(f"{what}: {_refusal(error)}") from None
+        raise UserError(f"{source}: {_refusal(error)}") from None
     except OSError as error:
-        raise UserError(f"{what}: the download failed ({_first_line(error)}); try again, it resumes") from None
+        raise UserError(f"{source}: the download failed ({_first_line(error)}); try again, it resumes") from None
 
 
 def _refusal(error: Any) -> str:
-    """By the status of the hub's answer: what to do about it."""
+    """What to do, by the status of the hub's response."""
     status = error.response.status_code
     if status == 401:
-        return "the hub does not know your token; set HF_TOKEN to a valid one, or to none"
+        return "the hub does not accept your token; set HF_TOKEN to a valid one, or unset it"
     if status == 403:
-        return "the hub forbids it to your token: accept the model's terms on its page, or use a token that may read it"
+        return "your token has no access: accept the model's terms on its page, or use another token"
     if status == 404:
         return "the hub does not have it"
     return f"the download failed (the hub says {status} {error.response.reason_phrase}); try again, it resumes"
@@ -142,9 +140,9 @@ def _is_offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def _why_not(error: Exception) -> str:
+def _why_not_fetched(error: Exception) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        return "HF_HUB_OFFLINE forbids to fetch it"
+        return "HF_HUB_OFFLINE forbids downloads"
     return f"the hub cannot be reached ({_first_line(error.__cause__ or error)})"
 
 
@@ -160,9 +158,9 @@ def _library() -> Any:
 
 
 def _reporting(progress: Progress, total: int) -> Any:
-    """A progress bar's class for the hub's library that draws nothing and reports what fraction of `total` bytes has come.
+    """A progress bar class for the hub's library that draws nothing and reports the downloaded fraction of `total` bytes.
 
-    All bars of the class count together: a model is several files.
+    All bars of the class count together, because a model has several files.
     """
     from huggingface_hub import utils
 

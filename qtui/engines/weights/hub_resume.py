@@ -1,8 +1,8 @@
-"""A large file of the hub, fetched so that a download that was cut off goes on where it stopped, also after the process was killed.
+"""Downloads of large hub files that resume after an interruption, even if the process was killed.
 
-The hub's library (2.4) takes up a broken connection, but throws away what it had of a file when its process ends: hours, of a model
-of 40 GB. So large files come through its own `http_get` into a partial file beside the place that they will have in its cache, and
-the library finds them there. Files that the hub keeps in Xet storage are left to the library, which is faster there.
+The hub's library (2.4) resumes after a broken connection, but discards a partial file when its process ends, which costs hours
+for a model of 40 GB. So large files are downloaded with its `http_get` into a partial file beside their place in its cache, where
+the library then finds them. Files in the hub's Xet storage are left to the library, which is faster for them.
 """
 
 import fcntl
@@ -19,64 +19,66 @@ from qtui.errors import UserError
 from qtui.files import private_files
 
 LARGE = 32 << 20
-"""Bytes; below, to start again costs less than to remember."""
+"""Bytes. Restarting the download of a smaller file costs little."""
 
 
 def partial_bytes(blobs: Path) -> int:
-    """What is here already of files that are not whole yet."""
+    """Return the size in bytes of all partial files."""
     return sum(file.stat().st_size for file in blobs.glob("*.partial")) if blobs.is_dir() else 0
 
 
 def fetch(repo: str, name: str, blobs: Path, bar: Any) -> None:
-    """Fetch one file of a model into `blobs` of the library's cache, unless it is there or left to the library.
+    """Download one file of a model into `blobs` of the library's cache, unless it is there or left to the library.
 
-    `bar` is a progress bar's class in the library's form. Raises what the library raises, and UserError for damaged content.
+    `bar` is a progress bar class for the library. Raises the library's errors, and UserError for damaged content.
     """
     import huggingface_hub as hub
 
     url = hub.hf_hub_url(repo, name)
-    found = hub.get_hf_file_metadata(url)
-    if found.etag is None or found.size is None or _is_for_xet(found) or (blobs / found.etag).exists():
+    metadata = hub.get_hf_file_metadata(url)
+    if metadata.etag is None or metadata.size is None or _is_for_xet(metadata) or (blobs / metadata.etag).exists():
         return
     blobs.mkdir(parents=True, exist_ok=True)
-    whole, partial = blobs / found.etag, blobs / f"{found.etag}.partial"
+    whole, partial = blobs / metadata.etag, blobs / f"{metadata.etag}.partial"
     with _alone():
         if whole.exists():
-            return  # another process has fetched it meanwhile
+            return  # another process has downloaded it in the meantime
         partial.touch()
         with partial.open("r+b") as file:
             have = file.seek(0, 2)
-            if have > found.size:
+            if have > metadata.size:
                 have = file.truncate(0)
-            _download(url, found, file, have, bar)
-        if have and not _is_whole(partial, found.etag):
+            _download(url, metadata, file, have, bar)
+        if have and not _is_whole(partial, metadata.etag):
             partial.unlink()
             raise UserError(
-                f"{repo}:{name}: what was here of an earlier download does not fit; try again from the start"
+                f"{repo}:{name}: the partial file of an earlier download was damaged and is deleted; try again"
             )
         partial.replace(whole)
 
 
-def _download(url: str, found: Any, file: BinaryIO, have: int, bar: Any) -> None:
+def _download(url: str, metadata: Any, file: BinaryIO, have: int, bar: Any) -> None:
     from huggingface_hub import utils
     from huggingface_hub.file_download import http_get
 
     library: Any = utils
     headers = library.build_hf_headers()
-    if urlparse(found.location).netloc != urlparse(url).netloc:
-        headers.pop("authorization", None)  # the token is for the hub, not for where it keeps its files
+    if urlparse(metadata.location).netloc != urlparse(url).netloc:
+        headers.pop("authorization", None)  # the token is for the hub, not for its file servers
     file.seek(have)
-    http_get(found.location, file, resume_size=have, headers=headers, expected_size=found.size, tqdm_class=bar)
+    http_get(metadata.location, file, resume_size=have, headers=headers, expected_size=metadata.size, tqdm_class=bar)
 
 
-def _is_for_xet(found: Any) -> bool:
+def _is_for_xet(metadata: Any) -> bool:
     from huggingface_hub import constants
 
-    return bool(found.xet_file_data) and not constants.HF_HUB_DISABLE_XET and bool(importlib.util.find_spec("hf_xet"))
+    return (
+        bool(metadata.xet_file_data) and not constants.HF_HUB_DISABLE_XET and bool(importlib.util.find_spec("hf_xet"))
+    )
 
 
 def _is_whole(file: Path, etag: str) -> bool:
-    """By its hash, where the hub names a large file by it (SHA-256); of others the size has to do."""
+    """Whether the content is correct, by its SHA-256 if the hub names the file by it; other files are only checked by size."""
     if len(etag) != 64:
         return True
     with file.open("rb") as data:
@@ -85,9 +87,9 @@ def _is_whole(file: Path, etag: str) -> bool:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One process at a time fetches large files; the lock of a process that was killed is free again."""
+    """Only one process at a time downloads large files. The lock of a killed process is free."""
     lock = paths.cache() / "download.lock"
     private_files.private_folder(lock.parent)
-    with private_files.create(lock) as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with private_files.create(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""What people call precisions, and what engines call them. `FP16`, `F16`, `float16` and `half` are one."""
+"""The names of precisions, as users write them and as engines need them. `FP16`, `F16`, `float16` and `half` are the same."""
 
 from typing import Literal
 
@@ -12,22 +12,22 @@ _DTYPES: dict[str, Dtype] = {"F16": "float16", "BF16": "bfloat16", "F32": "float
 
 
 def gguf_type(precision: str) -> str:
-    """The name that llama.cpp has for it, or would have: whether it knows such a type is for `quantize` to say."""
+    """Return llama.cpp's spelling of a precision. Whether such a type exists is checked by `quantize.type_name`."""
     name = precision.strip().upper()
     return _GGUF.get(name, name)
 
 
 def gpu_dtype(precision: str, weights: Weights) -> str:
-    """The dtype in which a GPU computes a checkpoint: half precision where the checkpoint's own loader decides."""
+    """Return the dtype in which a GPU computes a checkpoint: half precision if the checkpoint's loader decides."""
     chosen = torch_dtype(precision, weights, "cuda")
     return "float16" if chosen == "auto" else chosen
 
 
 def torch_dtype(precision: str, weights: Weights, accelerator: str) -> Dtype:
-    """What a checkpoint is computed in.
+    """Return the dtype in which a checkpoint is computed.
 
-    `auto` for one that is quantized already: its own loader decides. float32 on a CPU, where half precision crawls and float16
-    weights lose nothing by it. Raises UserError for a precision that transformers does not have.
+    `auto` for a quantized checkpoint, whose loader decides. float32 on a CPU, where half precision is very slow; float16 weights
+    lose nothing by it. Raises UserError for a precision that transformers does not have.
     """
     if weights.quantization:
         return "auto"
@@ -35,6 +35,6 @@ def torch_dtype(precision: str, weights: Weights, accelerator: str) -> Dtype:
     if dtype is None:
         raise UserError(
             f'{weights.path.name}: no precision "{precision}" on transformers; it has FP16, BF16 and FP32 '
-            "(and checkpoints that are quantized already, whatever the precision is called)"
+            "(quantized checkpoints run with any name of a precision)"
         )
     return "float32" if accelerator == "cpu" else dtype

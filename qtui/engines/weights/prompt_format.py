@@ -1,7 +1,7 @@
-"""How a model is prompted, read from its own files: chat template, special tokens, end tokens, whether a BOS goes first.
+"""The prompt format of a model, read from its files: chat template, special tokens, end tokens, BOS.
 
-Read without an engine and without the tokenizer itself, for a folder of the hub's form and for a GGUF file alike, so that
-one decision holds for every engine that runs the model.
+It is read without an engine and without the tokenizer, from Hugging Face folders and GGUF files alike, so that every engine that
+runs the model uses the same format.
 """
 
 import json
@@ -13,41 +13,42 @@ from qtui.engines.weights import end_token_texts
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
 
-# Tokenizer classes that put a BOS first unless told otherwise.
+# Tokenizer classes that add a BOS by default.
 _ADD_BOS_BY_DEFAULT = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "MistralCommonTokenizer")
 _LLAMA = ("LlamaTokenizer", "CodeLlamaTokenizer")
 NormalForm = Literal["", "NFC", "NFD", "NFKC", "NFKD"]
 _NORMAL_FORMS: tuple[NormalForm, ...] = ("NFC", "NFD", "NFKC", "NFKD")
 _FIRST_ONLY = '"prepend_scheme": "first"'
-"""In tokenizer.json, of a tokenizer that puts its space before the beginning of a text alone."""
+"""In tokenizer.json: the tokenizer adds a space only at the beginning of a text."""
+
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """How a prompt for a model is written, and which tokens end its answers."""
+    """How prompts for a model are written, and which tokens end its answers."""
 
     source: str
-    """What it was read from, for messages."""
+    """The name of the file or folder, for messages."""
     template: str | None = None
     bos_token: str = ""
     eos_token: str = ""
     unk_token: str = ""
     pad_token: str = ""
     adds_bos: bool = False
-    """The tokenizer puts a BOS before a text by itself."""
+    """Whether the tokenizer adds a BOS."""
     space_after_special: bool = True
     """See `Prompt.space_after_special`."""
     normal_form: NormalForm = ""
-    """The Unicode form, such as NFC, that the tokenizer brings a text into first; llama.cpp does not, so prompts come in it."""
+    """The tokenizer's Unicode normal form, such as NFC. llama.cpp does not normalize, so prompts are normalized when rendered."""
     end_token_texts: tuple[str, ...] = ()
-    """Texts of the tokens that end an answer, sorted; none where the files name none."""
+    """Texts of the tokens that end an answer, sorted; empty if the files name none."""
     is_sentencepiece_llama: bool = False
-    """Whether a folder's tokenizer says that it is the Llama family's, and is no byte-level one under that name."""
+    """Whether a folder's tokenizer is of the Llama family and not a byte-level one under that name."""
 
 
-def of_gguf(header: GgufHeader) -> PromptFormat:
-    """What the header of a GGUF file says."""
+def read_gguf(header: GgufHeader) -> PromptFormat:
+    """Return the prompt format of a GGUF file."""
     ids = {name: header.values.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "unknown", "padding")}
     return PromptFormat(
         source=header.path.name,
@@ -57,14 +58,14 @@ def of_gguf(header: GgufHeader) -> PromptFormat:
         unk_token=header.token_text(ids["unknown"]),
         pad_token=header.token_text(ids["padding"]),
         adds_bos=header.adds_bos,
-        end_token_texts=end_token_texts.of_gguf(header),
+        end_token_texts=end_token_texts.end_texts_of_gguf(header),
     )
 
 
-def of_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
-    """What a folder of the hub's form says; `config` is its config.json.
+def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
+    """Return the prompt format of a Hugging Face folder; `config` is its config.json.
 
-    Raises UserError where files are damaged. A folder without tokenizer files gives a format with nothing in it.
+    Raises UserError if files are damaged. Without tokenizer files the format is empty.
     """
     settings, tokenizer = read_json(folder / "tokenizer_config.json"), read_json(folder / "tokenizer.json")
     special = _special_tokens(folder, settings)
@@ -76,7 +77,7 @@ def of_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
         adds_bos=bool(special["bos_token"]) and _adds_bos(settings, tokenizer, special["bos_token"]),
         space_after_special=bool(settings.get("legacy", False)) if is_llama else _FIRST_ONLY not in before,
         normal_form=_normal_form(tokenizer),
-        end_token_texts=end_token_texts.of_folder(folder, config, settings, tokenizer, special["eos_token"]),
+        end_token_texts=end_token_texts.end_texts_of_folder(folder, config, settings, tokenizer, special["eos_token"]),
         is_sentencepiece_llama=is_llama and '"ByteLevel"' not in before,
         **special,
     )
@@ -84,11 +85,11 @@ def of_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
 
 def _special_tokens(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
     named = read_json(folder / "special_tokens_map.json")
-    found = {name: _token_text(settings.get(name)) or _token_text(named.get(name)) for name in _SPECIAL}
+    tokens = {name: _token_text(settings.get(name)) or _token_text(named.get(name)) for name in _SPECIAL}
     if _is_family(settings, _LLAMA):
         for name, default in (("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")):
-            found[name] = found[name] or default
-    return found
+            tokens[name] = tokens[name] or default
+    return tokens
 
 
 def _token_text(value: Any) -> str:
@@ -99,15 +100,15 @@ def _token_text(value: Any) -> str:
 
 
 def _template(folder: Path, settings: dict[str, Any]) -> str | None:
-    """In the order in which transformers looks: a file of its own, then the tokenizer's settings."""
+    """The chat template, from the files in the order of transformers: template files, then the tokenizer's settings."""
     alone = folder / "chat_template.jinja"
     if alone.is_file():
         return alone.read_text(encoding="utf-8")
-    found = read_json(folder / "chat_template.json").get("chat_template") or settings.get("chat_template")
-    if isinstance(found, list):
-        named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
-        found = named.get("default") or next(iter(named.values()), None)
-    return found if isinstance(found, str) and found.strip() else None
+    template = read_json(folder / "chat_template.json").get("chat_template") or settings.get("chat_template")
+    if isinstance(template, list):
+        named = {entry.get("name"): entry.get("template") for entry in template if isinstance(entry, dict)}
+        template = named.get("default") or next(iter(named.values()), None)
+    return template if isinstance(template, str) and template.strip() else None
 
 
 def _adds_bos(settings: dict[str, Any], tokenizer: dict[str, Any], bos: str) -> bool:
@@ -121,7 +122,7 @@ def _adds_bos(settings: dict[str, Any], tokenizer: dict[str, Any], bos: str) -> 
 
 
 def _single(processor: dict[str, Any]) -> Any:
-    """What a post-processor of tokenizer.json does to a text that stands alone."""
+    """What a post-processor of tokenizer.json does to a single text (not a pair)."""
     if processor.get("type") == "Sequence":
         return [_single(step) for step in processor.get("processors", [])]
     return processor.get("single", "")

@@ -1,6 +1,6 @@
-"""Checkpoints that are quantized already (GPTQ, AWQ, bitsandbytes and others), for which transformers needs further packages.
+"""Quantized checkpoints (GPTQ, AWQ, bitsandbytes and others), for which transformers needs additional packages.
 
-Which ones is known here, so that a machine without them hears a name before gigabytes are read.
+The packages are listed here, so that missing ones are reported before gigabytes are read.
 """
 
 import importlib.metadata
@@ -21,22 +21,22 @@ _PACKAGES = {
     "torchao": ("torchao",),
     "vptq": ("vptq", "accelerate"),
 }
-"""By the `quant_method` of a config, the distributions that transformers 5 needs for it."""
+"""The distributions that transformers 5 needs, by the `quant_method` of a config."""
 
 
 def method(config: dict[str, Any]) -> str:
-    """How a checkpoint's weights are quantized, as its config.json names it; empty where they are not."""
+    """Return a checkpoint's quantization method, as named in its config.json; empty if it is not quantized."""
     settings = config.get("quantization_config")
     if not isinstance(settings, dict) or not settings:
         return ""
     by_bits = settings.get("load_in_4bit") or settings.get("load_in_8bit")
-    return str(settings.get("quant_method") or ("bitsandbytes" if by_bits else "a method that is not named"))
+    return str(settings.get("quant_method") or ("bitsandbytes" if by_bits else "an unnamed method"))
 
 
 def versions(method: str, name: str) -> list[str]:
-    """What dequantizes weights of this method, such as `bitsandbytes 0.50.2`: another version may compute other numbers.
+    """Return the versions of the packages for this method, such as `bitsandbytes 0.50.2`: results may depend on them.
 
-    Raises UserError naming the packages that are missing, and the model by `name`.
+    `name` is the model's, for errors. Raises UserError with the missing packages.
     """
     installed, missing = [], []
     for package in _PACKAGES.get(method, ()):

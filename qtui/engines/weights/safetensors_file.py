@@ -1,4 +1,4 @@
-"""Tensors of a safetensors file as numpy arrays on the file itself, bfloat16 included, without torch.
+"""Reads tensors of a safetensors file as memory-mapped numpy arrays, bfloat16 included, without torch.
 
 Format: eight bytes with the length of a JSON header, the header, the data.
 """
@@ -18,7 +18,7 @@ _TYPES = {"F32": "<f4", "F16": "<f2", BFLOAT16: "<u2"}
 
 
 def tensors(file: Path) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
-    """(name, type, array) of each tensor; bfloat16 as its 16 bits. Raises UserError where the file is damaged."""
+    """Yield (name, type, array) of each tensor; bfloat16 values as their 16 bits. Raises UserError if the file is damaged."""
     header, start = _header(file)
     data = np.memmap(file, mode="r", dtype=np.uint8)
     for name, entry in header.items():
@@ -29,12 +29,12 @@ def tensors(file: Path) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
             raise UserError(f"{file}: tensor {name} has type {kind}; only F32, F16 and BF16 can be converted")
         first, last = (start + offset for offset in entry["data_offsets"])
         if last > len(data):
-            raise UserError(f"{file}: cut off: tensor {name} does not end within the file; fetch it again")
+            raise UserError(f"{file}: cut off: tensor {name} ends beyond the file; download it again")
         yield name, kind, data[first:last].view(_TYPES[kind]).reshape(entry["shape"])
 
 
 def kinds(file: Path) -> set[str]:
-    """The types of its tensors."""
+    """Return the types of a file's tensors. Raises UserError if the file is damaged."""
     return {entry["dtype"] for name, entry in _header(file)[0].items() if name != "__metadata__"}
 
 
@@ -43,9 +43,9 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
     with file.open("rb") as data:
         length = int.from_bytes(data.read(8), "little")
         if size < 8 or length > size - 8:
-            raise UserError(f"{file}: not a whole safetensors file ({size:,} bytes); fetch it again")
+            raise UserError(f"{file}: not a complete safetensors file ({size:,} bytes); download it again")
         try:
             header = json.loads(data.read(length))
         except ValueError:
-            raise UserError(f"{file}: not a safetensors file (its header is not JSON); fetch it again") from None
+            raise UserError(f"{file}: not a safetensors file (its header is not JSON); download it again") from None
     return header, 8 + length

@@ -1,6 +1,6 @@
-"""A large file appears under its name when it is whole, and what a killed process left behind is cleared by the next one.
+"""Large files that get their name only when they are complete. Remains of a killed process are removed by the next one.
 
-While it grows it has a hidden name with the process's id, and is locked: a lock that can be had means that nobody writes any more.
+While it is written, a file has a hidden name with the process's id, and is locked. If the lock is free, its writer is gone.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ SUFFIX = ".unfinished"
 
 
 @contextmanager
-def growing(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to: renamed to it at the end of the block, removed if the block raises."""
+def atomic_target(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write to. It is renamed to `target` at the end of the block, or removed if the block raises."""
     private_files.make_folder(target.parent)
-    clear(target)
+    remove_abandoned(target)
     path = target.with_name(f".{target.name}.{os.getpid()}{SUFFIX}")
-    with private_files.create(path) as held:
-        with contextlib.suppress(OSError):  # some network file systems have no locks: then nothing is cleared there
-            fcntl.flock(held, fcntl.LOCK_EX)
+    with private_files.create(path) as file:
+        with contextlib.suppress(OSError):  # some network file systems have no locks; there nothing is removed
+            fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield path
             path.replace(target)
@@ -31,15 +31,15 @@ def growing(target: Path) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def clear(target: Path) -> None:
-    """Remove what processes that are gone left of `target`."""
+def remove_abandoned(target: Path) -> None:
+    """Remove unfinished files of `target` that ended processes left."""
     for path in target.parent.glob(f".{_literal(target.name)}.*{SUFFIX}"):
         try:
-            with path.open("rb") as held:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)
         except OSError:
-            # Somebody is writing it, or has just removed it.
+            # Another process writes it, or has just removed it.
             continue
 
 

@@ -7,7 +7,7 @@ from textual.content import Content
 from qtui.differences import Differences, Piece
 from qtui.format import signed
 from qtui.records import Task
-from qtui.store.divergences import Known
+from qtui.store.divergences import MeasuredAnswer
 from qtui.store.notes import Note
 from qtui.text import safe
 from qtui.ui.data.scope import Scope
@@ -62,7 +62,7 @@ def task_words(task: Task, parts: str) -> tuple[str, list[Mark]]:
     return text, marks
 
 
-def divergence_words(measured: Known) -> Content:
+def divergence_words(measured: MeasuredAnswer) -> Content:
     """`Diverges at token 17/43: 「は」 p 0.41 → 0.12, candidate 「が」 p 0.20 → 0.30`."""
     parting = measured.parting
     if parting is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qtui import paths
-from qtui.engines.conversion import converter, kept_gguf, llama_folder
+from qtui.engines.conversion import converter, gguf_cache, llama_folder
 from qtui.engines.conversion.converter import NeedsConverterError
 from qtui.engines.protocol.answering import Loading
 from qtui.engines.quantizing import gguf_source
@@ -87,16 +87,16 @@ def test_a_fetched_converter_and_what_python_compiles_of_it_are_for_the_user_alo
 
 def test_what_cannot_be_fetched_says_how_to_go_on(index: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=rf"{VERSION}.*could not be fetched.*--converter FOLDER, \$QTUI_LLAMA_CPP, or converter in"
+        UserError, match=rf"{VERSION}.*could not be downloaded.*--converter FOLDER, \$QTUI_LLAMA_CPP, or converter in"
     ):
-        converter.located(None, lambda *_: None)
+        converter.find_script(None, lambda *_: None)
     assert [path.name for path in (paths.cache() / "llama.cpp").iterdir()] == ["lock"]
 
 
 def test_a_distribution_without_a_converter_says_so(index: Callable[[dict[str, str]], Path]) -> None:
     index({"README.md": "nothing"})
-    with pytest.raises(UserError, match=r"has no convert_hf_to_gguf\.py"):
-        converter.located(None, lambda *_: None)
+    with pytest.raises(UserError, match=r"contains no convert_hf_to_gguf\.py"):
+        converter.find_script(None, lambda *_: None)
 
 
 def test_converter_that_crashes_is_told_by_its_signal_and_leaves_its_trace(
@@ -123,10 +123,10 @@ def test_a_folder_for_one_command_comes_before_one_for_the_session_and_that_befo
     paths.config_file().parent.mkdir(parents=True)
     paths.config_file().write_text(f'converter = "{tmp_path / "good"}"\n')
     monkeypatch.setenv(converter.ENVIRONMENT, str(tmp_path / "session"))
-    assert converter.located(tmp_path / "once", lambda *_: None).parent.name == "once"
-    assert converter.located(None, lambda *_: None).parent.name == "session"
+    assert converter.find_script(tmp_path / "once", lambda *_: None).parent.name == "once"
+    assert converter.find_script(None, lambda *_: None).parent.name == "session"
     monkeypatch.delenv(converter.ENVIRONMENT)
-    assert converter.located(None, lambda *_: None).parent.name == "good"
+    assert converter.find_script(None, lambda *_: None).parent.name == "good"
 
 
 @pytest.mark.parametrize("by", ["--converter", "$QTUI_LLAMA_CPP", "config.toml"])
@@ -140,8 +140,8 @@ def test_a_folder_without_a_converter_is_named_with_who_named_it(
         paths.config_file().write_text(f'converter = "{empty}"\n')
     elif by == "$QTUI_LLAMA_CPP":
         monkeypatch.setenv(converter.ENVIRONMENT, str(empty))
-    with pytest.raises(UserError, match=rf"none \(of .*{re.escape(by)}\): has no convert_hf_to_gguf\.py"):
-        converter.located(empty if by == "--converter" else None, lambda *_: None)
+    with pytest.raises(UserError, match=rf"none \(from .*{re.escape(by)}\) contains no convert_hf_to_gguf\.py"):
+        converter.find_script(empty if by == "--converter" else None, lambda *_: None)
 
 
 def test_a_failure_gives_the_converters_reason_and_leaves_nothing(tmp_path: Path, spm: Path) -> None:
@@ -169,9 +169,9 @@ def test_an_architecture_that_qtui_does_not_convert_is_the_same_model_through_th
     folder = qwen2(tmp_path / "tiny-qwen2")
     with pytest.raises(NeedsConverterError):
         llama_folder.convert(open_weights(folder), tmp_path / "refused.gguf")
-    how = kept_gguf.Conversion(converter=real_converter(request))
+    how = gguf_cache.Conversion(converter=real_converter(request))
     said: list[Loading] = []
-    made = kept_gguf.made_gguf(open_weights(folder), "Q8_0", "1", said.append, how=how)
+    made = gguf_cache.quantized_gguf(open_weights(folder), "Q8_0", "1", said.append, how=how)
     whole = made.with_name("tiny-qwen2-F16.gguf")
     assert gguf_source.read(whole).architecture == "qwen2"
     assert made.is_file()
@@ -187,7 +187,7 @@ def real_converter(request: pytest.FixtureRequest) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home))
         try:
-            return converter.located(None, lambda *_: None).parent
+            return converter.find_script(None, lambda *_: None).parent
         except UserError as error:
             pytest.skip(f"llama.cpp's converter is not to be had here: {error}")
 

@@ -57,7 +57,7 @@ def test_weights_that_are_cut_off_are_a_clear_error_and_leave_nothing(spm: Path,
     folder = changed(spm, tmp_path)
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"model\.safetensors.*(cut off|not a whole)"):
+    with pytest.raises(UserError, match=r"model\.safetensors.*(cut off|not a complete)"):
         llama_folder.convert(open_weights(folder), tmp_path / "out.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 

@@ -39,9 +39,9 @@ def test_of_two_stop_texts_the_first_in_the_text_counts() -> None:
 
 
 def test_room_is_what_was_asked_for_or_what_the_context_leaves() -> None:
-    assert answer_text.room(10, Sampling(max_tokens=5), 100) == 5
-    assert answer_text.room(98, Sampling(max_tokens=5), 100) == 2
-    assert answer_text.room(100, Sampling(max_tokens=5), 100) <= 0
+    assert answer_text.token_budget(10, Sampling(max_tokens=5), 100) == 5
+    assert answer_text.token_budget(98, Sampling(max_tokens=5), 100) == 2
+    assert answer_text.token_budget(100, Sampling(max_tokens=5), 100) <= 0
 
 
 def test_the_context_is_what_the_longest_answer_needs_within_what_the_model_was_made_for() -> None:

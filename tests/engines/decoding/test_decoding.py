@@ -370,7 +370,7 @@ def test_a_linear_layer_of_few_rows_computes_the_same(rows: int, bias: bool) -> 
     plain = torch.nn.Linear(96, 40, bias=bias)
     given = torch.randn(rows, 1, 96)
     expected = plain(given)
-    few_rows.use(plain)
+    few_rows.install(plain)
     torch.testing.assert_close(plain(given), expected, atol=1e-5, rtol=1e-5)
     assert plain(given).is_contiguous()
 

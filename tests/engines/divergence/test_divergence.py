@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from qtui.engines.available import untested
-from qtui.engines.divergence.divergence_answer import taken_apart
+from qtui.engines.divergence.divergence_answer import split_answer
 from qtui.engines.divergence.scoring import CHUNK
 from qtui.engines.protocol.answering import Prompt, Request
-from qtui.engines.protocol.divergence import AllMeasured, Given, Keyed, Measured, Pace
+from qtui.engines.protocol.divergence import (
+    BaselineAnswer,
+    ComparisonFinished,
+    ComparisonProgress,
+    ContentKeys,
+    MeasuredAnswer,
+)
 from qtui.engines.weights.weights import open_weights
 from qtui.records import FinishReason, Sampling, VariantSpec
 from qtui.tasks import load_task_set
@@ -183,11 +189,11 @@ def test_end_token_is_scored_where_the_answer_ended_by_it(
     is_scored: bool,
     scorer: "LlamaCppScorer",
 ) -> None:
-    found = taken_apart(
-        scorer, Prompt("問い", True), Given(0, "", "\x01\x02\x03\x04", finish, completion_tokens), stop=stop
+    found = split_answer(
+        scorer, Prompt("問い", True), BaselineAnswer(0, "", "\x01\x02\x03\x04", finish, completion_tokens), stop=stop
     )
     assert len(found.answer) == 4
-    assert found.ended is is_scored
+    assert found.has_end_token is is_scored
     assert len(found.fed.ids) - found.fed.first == 4 + is_scored
 
 
@@ -244,22 +250,23 @@ def test_same_size_of_vocabulary_does_not_make_a_tokenizer(spm: Path, models: Pa
     one.piece, two.piece = two.piece, one.piece
     (other / "tokenizer.model").write_bytes(model.SerializeToString())
     asked = comparison(variant("transformers", spm, "FP32"), variant("llama.cpp", other, "F16"), texts)
-    assert "task 1: FP32 and F16 of tiny do not share a tokenizer: the answer is other tokens to each" in failure(
-        asked, log
+    assert (
+        "task 1: FP32 and F16 of tiny do not share a tokenizer: they split the answer into different tokens"
+        in failure(asked, log)
     )
 
 
 def test_an_endpoint_is_refused_with_the_reason(spm: Path, log: Path) -> None:
     endpoint = VariantSpec("tiny", "Q4", "openai", "name", "Q4", base_url="http://localhost:1/v1")
     said = failure(comparison(variant("transformers", spm, "FP32"), endpoint, TEXTS), log)
-    assert "tiny Q4: an endpoint does not say how likely every token is" in said
+    assert "tiny Q4: an endpoint does not return the probabilities of all tokens" in said
 
 
 def test_keys_name_the_answer_and_both_sides_and_nothing_wanted_loads_nothing(spm: Path, log: Path) -> None:
     def keys(baseline: VariantSpec, candidate: VariantSpec) -> list[str]:
         said = list(heard(comparison(baseline, candidate, TEXTS[:2]), log, []))
-        assert [type(each) for each in said[-2:]] == [Keyed, AllMeasured]
-        return next(each.keys for each in said if isinstance(each, Keyed))
+        assert [type(each) for each in said[-2:]] == [ContentKeys, ComparisonFinished]
+        return next(each.keys for each in said if isinstance(each, ContentKeys))
 
     full, q4, q2 = (variant("llama.cpp", spm, name) for name in ("F16", "Q4_K_M", "Q2_K"))
     found = [*keys(full, q4), *keys(full, q2), *keys(q4, full), *keys(full, full)]
@@ -272,10 +279,10 @@ def test_answers_are_said_as_they_are_done(spm: Path, log: Path) -> None:
     said = [
         each
         for each in heard(comparison(spec, spec, TEXTS * 3), log)
-        if isinstance(each, (Measured, Pace, AllMeasured))
+        if isinstance(each, (MeasuredAnswer, ComparisonProgress, ComparisonFinished))
     ]
-    assert isinstance(said[-1], AllMeasured)
-    assert said[-1].scored == sum(each.divergence.tokens for each in said if isinstance(each, Measured))
-    paces = [each for each in said if isinstance(each, Pace)]
+    assert isinstance(said[-1], ComparisonFinished)
+    assert said[-1].scored == sum(each.divergence.tokens for each in said if isinstance(each, MeasuredAnswer))
+    paces = [each for each in said if isinstance(each, ComparisonProgress)]
     assert paces
-    assert all(0 < pace.tokens <= pace.of for pace in paces)
+    assert all(0 < pace.tokens <= pace.total_tokens for pace in paces)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtui.engines.divergence.scoring import CELLS, CHUNK, ROWS, Fed, cells_needed, chunks, groups
+from qtui.engines.divergence.scoring import CELLS, CHUNK, ROWS, FedTokens, cells_needed, chunks, groups
 
 lengths = st.lists(st.integers(1, 3000), max_size=60)
 
@@ -21,7 +21,8 @@ def test_every_answer_is_in_one_group_that_fits(counts: list[int]) -> None:
 @given(st.lists(st.tuples(st.integers(1, 700), st.integers(0, 699)), min_size=1, max_size=ROWS))
 def test_every_token_is_fed_once_in_its_place(shapes: list[tuple[int, int]]) -> None:
     group = [
-        Fed([row * 1000 + i for i in range(count)], min(first, count - 1)) for row, (count, first) in enumerate(shapes)
+        FedTokens([row * 1000 + i for i in range(count)], min(first, count - 1))
+        for row, (count, first) in enumerate(shapes)
     ]
     seen: list[list[int]] = [[] for _ in group]
     scored: list[list[int]] = [[] for _ in group]
@@ -37,5 +38,7 @@ def test_every_token_is_fed_once_in_its_place(shapes: list[tuple[int, int]]) -> 
 
 
 def test_a_row_that_is_through_makes_room_for_the_others() -> None:
-    widths = [max(len(piece.ids) for piece in pieces) for pieces in chunks([Fed([0] * 10, 0), Fed([0] * 600, 0)])]
+    widths = [
+        max(len(piece.ids) for piece in pieces) for pieces in chunks([FedTokens([0] * 10, 0), FedTokens([0] * 600, 0)])
+    ]
     assert widths == [CHUNK // 2, CHUNK, 600 - CHUNK // 2 - CHUNK]

@@ -59,6 +59,18 @@ def test_lack_of_gpu_memory_is_told_with_what_the_library_says() -> None:
     assert reason.startswith("out of GPU memory: CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
+def test_a_file_that_the_disk_refuses_is_named_with_the_remedy() -> None:
+    reason = failure("OSError(30, 'Read-only file system', '/cache/gguf/lock')")
+    assert reason == (
+        "/cache/gguf/lock: cannot be used (Read-only file system). "
+        "Correct its permissions, or name another folder with XDG_CACHE_HOME=…"
+    )
+
+
+def test_an_error_of_the_system_without_a_file_keeps_its_kind() -> None:
+    assert failure("OSError(5, 'Input/output error')") == "OSError: [Errno 5] Input/output error (the log has details)"
+
+
 def test_limit_on_addresses_is_named_with_lack_of_memory() -> None:
     assert "the address space of this process is limited to 3.0 GiB (`ulimit -v`)" in failure("MemoryError", LIMIT)
 

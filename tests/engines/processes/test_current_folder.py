@@ -61,5 +61,5 @@ def test_pip_for_the_converter_imports_nothing_from_the_current_folder(
     from qtui.engines.conversion import converter
 
     index({f"vendor/llama.cpp/{converter.SCRIPT}": ""})
-    assert converter.located(None, lambda *_: None).name == converter.SCRIPT
+    assert converter.find_script(None, lambda *_: None).name == converter.SCRIPT
     assert here.imported() == []

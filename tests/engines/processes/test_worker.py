@@ -89,7 +89,7 @@ def test_planning_reads_each_file_of_a_folder_once(spm: Path) -> None:
         from qtui.engines.processes import child
         from qtui.engines.protocol.answering import Job
         from qtui.engines.weights.finding import WeightsFinder
-        asked = child.read(sys.stdin.buffer, Job)
+        asked = child.read_message(sys.stdin.buffer, Job)
         planning.plan(asked, WeightsFinder(lambda _: None))  # hashes what is new
         sys.addaudithook(lambda event, args: event == "open" and print(args[0]))
         planning.plan(asked, WeightsFinder(lambda _: None))
@@ -108,7 +108,7 @@ def test_planning_loads_nothing_heavy(spm: Path, spm_gguf: Path) -> None:
         from qtui.engines.processes import child, worker
         from qtui.engines.protocol.answering import Job
         from qtui.engines.weights.finding import WeightsFinder
-        planning.plan(child.read(sys.stdin.buffer, Job), WeightsFinder(print))
+        planning.plan(child.read_message(sys.stdin.buffer, Job), WeightsFinder(print))
         print(*sys.modules)
     """)
     for spec in (
@@ -146,7 +146,7 @@ def damage_folder(path: Path) -> None:
     ("damage", "said"),
     [
         (damage_nothing, "no such folder or file"),
-        (damage_cut, "cut off: its tensors do not end within"),
+        (damage_cut, "cut off: its tensors end beyond"),
         (damage_text, "not a GGUF file"),
         (damage_magic, "not a GGUF file"),
         (damage_folder, "no config.json"),

@@ -88,7 +88,7 @@ def test_a_template_that_refuses_says_why() -> None:
 
 
 def test_a_template_cannot_leave_the_sandbox() -> None:
-    with pytest.raises(UserError, match="refuses"):
+    with pytest.raises(UserError, match="rejects"):
         rendering.render(["問い"], form("{{ ''.__class__.__mro__[1].__subclasses__() }}"))
 
 

@@ -26,7 +26,7 @@ def test_a_file_that_is_cut_off_is_named_with_the_tensor(spm_gguf: Path, tmp_pat
 
 def test_a_file_that_is_quantized_already_says_what_to_use(spm_gguf: Path, tmp_path: Path) -> None:
     quantize.quantize(spm_gguf, tmp_path / "q.gguf", "Q8_0", threads=1)
-    with pytest.raises(UserError, match=r"q\.gguf: quantized already \(tensor .* is Q8_0\).*F16, BF16 or F32"):
+    with pytest.raises(UserError, match=r"q\.gguf: is already quantized \(tensor .* is Q8_0\).*F16, BF16 or F32"):
         gguf_source.read(tmp_path / "q.gguf")
 
 
@@ -48,7 +48,7 @@ def test_what_is_no_gguf_file_is_told_apart(tmp_path: Path, content: bytes, what
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a folder, where a GGUF file is needed"):
+    with pytest.raises(UserError, match="a folder, but a GGUF file is needed"):
         gguf_source.read(tmp_path)
 
 
@@ -59,7 +59,7 @@ def test_a_file_without_a_model_has_nothing_to_quantize(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    with pytest.raises(UserError, match="no model's weights"):
+    with pytest.raises(UserError, match="no model weights"):
         gguf_source.read(tmp_path / "v.gguf")
 
 

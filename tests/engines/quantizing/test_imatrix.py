@@ -58,7 +58,7 @@ def test_a_text_is_no_matrix(tmp_path: Path) -> None:
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="importance of a has values that are no numbers"):
+    with pytest.raises(UserError, match="importance of a contains NaN or infinity"):
         imatrix.read(binary(tmp_path / "i.dat", {"a": (1, [1.0, float("nan")])}))
 
 

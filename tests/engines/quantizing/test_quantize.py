@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.conversion import kept_gguf
+from qtui.engines.conversion import gguf_cache
 from qtui.engines.quantizing import quantize
 from qtui.engines.weights import gguf_file
 from qtui.engines.weights.weights import open_weights
@@ -84,13 +84,13 @@ def test_of_a_folder_the_file_is_made_once_and_whole(spm: Path, tmp_path: Path) 
     shutil.copytree(spm, folder)
     weights = open_weights(folder)
     said: list[Loading] = []
-    first = kept_gguf.made_gguf(weights, "q4_k_m", "1", said.append)
+    first = gguf_cache.quantized_gguf(weights, "q4_k_m", "1", said.append)
     made_at = first.stat().st_mtime_ns
     assert list(dict.fromkeys(note.phase for note in said)) == [
         "converting model to GGUF",
         "quantizing to Q4_K_M",
     ]
-    again = kept_gguf.made_gguf(weights, "Q4_K_M", "1", said.append)
+    again = gguf_cache.quantized_gguf(weights, "Q4_K_M", "1", said.append)
     assert (again, again.stat().st_mtime_ns) == (first, made_at)
-    assert kept_gguf.made_gguf(weights, "Q4_K_M", "2", said.append) != first
+    assert gguf_cache.quantized_gguf(weights, "Q4_K_M", "2", said.append) != first
     assert not list(first.parent.glob(".*unfinished"))

@@ -103,7 +103,7 @@ def test_a_crash_is_found_and_the_other_products_are_tried_all_the_same(double: 
     assert tested.outcomes[CaseName(F16, "CPU")].state == "right"
 
 
-@pytest.mark.parametrize(("fault", "words"), [("wrong", "is off by"), ("nan", "no numbers")])
+@pytest.mark.parametrize(("fault", "words"), [("wrong", "has an error of"), ("nan", "NaN or infinity")])
 def test_wrong_products_are_found(fault: str, words: str, double: Double, rearranging: str) -> None:
     double(fault, rearranging)
     outcome = run([Q4_K]).outcomes[CaseName(Q4_K, "CPU", rearranging)]
@@ -116,8 +116,8 @@ def test_a_product_that_never_ends_is_found(double: Double, monkeypatch: pytest.
     monkeypatch.setattr(testing, "SECONDS", 3.0)
     outcome = run([F16]).outcomes[CaseName(F16, "CPU")]
     assert outcome.state == "untested"
-    assert "no product within" in outcome.reason
-    assert outcome.case not in testing.kept("a library").outcomes, "the machine may have been busy"
+    assert "no result within" in outcome.reason
+    assert outcome.case not in testing.stored_outcomes("a library").outcomes, "the machine may have been busy"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -139,7 +139,7 @@ def test_a_test_that_is_killed_says_nothing_of_the_library(number: int, monkeypa
     tested = run([F16], "another library")
     assert signal.Signals(number).name in tested.untested
     assert not tested.broken
-    assert testing.kept("another library").devices == []
+    assert testing.stored_outcomes("another library").devices == []
     with pytest.raises(UserError, match="could not be tested on this machine"):
         chosen([F16])
 
@@ -149,13 +149,13 @@ def test_a_package_that_is_missing_is_no_fault_of_the_library(monkeypatch: pytes
     monkeypatch.setattr(child_process, "command", lambda _: broken)
     tested = run([F16])
     assert "No module named 'a_package_that_nobody_has'" in tested.untested
-    assert not testing.kept("a library").outcomes
+    assert not testing.stored_outcomes("a library").outcomes
 
 
 def test_what_is_asked_for_again_is_tested_again() -> None:
     run([F16])
     testing.forget("a library")
-    assert not testing.kept("a library").outcomes
+    assert not testing.stored_outcomes("a library").outcomes
 
 
 def test_kernels_that_fail_are_left_and_the_note_says_what_mends_it(double: Double, rearranging: str) -> None:
@@ -174,7 +174,7 @@ def test_a_sound_library_uses_its_fast_kernels_for_quantized_weights_alone() -> 
 
 def test_a_processor_on_which_nothing_is_right_ends_the_variant_with_the_remedy(double: Double) -> None:
     double("wrong", "CPU")
-    with pytest.raises(UserError, match=r"computes wrongly on this processor: .*Q4_K.*make engines"):
+    with pytest.raises(UserError, match=r"computes wrong results on this processor: .*Q4_K.*make engines"):
         chosen([Q4_K])
 
 
@@ -217,7 +217,7 @@ def old_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     ("fault", "words"),
     [
         ("architecture", r"no kernel image.*kernels for sm_90 sm_100"),
-        ("wrong", r"off by 50"),
+        ("wrong", r"an error of 50"),
         ("driver", r"driver on your system is too old"),
     ],
 )
@@ -240,7 +240,7 @@ def test_with_the_users_word_the_cpu_computes_and_the_reason_is_a_note(old_card:
 def test_a_gpu_that_llama_cpp_does_not_find_wants_the_users_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """Built for CUDA, on a machine whose driver does not answer, say."""
     monkeypatch.setattr(available, "accelerator", lambda engine: "cuda")
-    with pytest.raises(UserError, match=r"finds no GPU that it can use.*--cpu"):
+    with pytest.raises(UserError, match=r"finds no usable GPU.*--cpu"):
         chosen([Q4_K])
     found = chosen([Q4_K], allows_cpu=True)
     assert (found.accelerator, len(found.notes)) == ("cpu", 1)

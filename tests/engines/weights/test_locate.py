@@ -50,7 +50,7 @@ def test_what_is_nowhere_is_an_error_without_asking_the_hub(written: str) -> Non
 
 def test_a_file_that_is_no_gguf_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
-    with pytest.raises(UserError, match="neither"):
+    with pytest.raises(UserError, match=r"not a folder or a \.gguf file"):
         WeightsFinder(nothing).find_weights(str(tmp_path / "model.bin"))
 
 
@@ -102,7 +102,7 @@ def test_for_a_prompt_alone_no_weights_are_fetched(hub: LoopbackHub, spm_gguf: P
     ("written", "said"),
     [
         ("org/absent", "no such model on the hub"),
-        ("org/tiny-gguf:absent.gguf", "knows the model but not this file"),
+        ("org/tiny-gguf:absent.gguf", "has the model but not this file"),
     ],
 )
 def test_what_the_hub_does_not_have_is_named(hub: LoopbackHub, tmp_path: Path, written: str, said: str) -> None:

@@ -6,7 +6,8 @@ from qtui.store import Store, runs
 from qtui.store.task_answers import differing_answers
 from qtui.ui.app import QtuiApp
 from qtui.ui.main_screen import MainScreen
-from tests.ui.conftest import TASKS, answer_in_variant, fill, fill_candidates
+from tests import stores
+from tests.ui.conftest import TASKS, fill, fill_candidates, reference_answer
 from tests.ui.waiting import until, until_shown
 
 
@@ -60,9 +61,8 @@ async def test_answers_that_come_in_do_not_exchange_the_candidate_that_is_being_
         await pilot.press("3")
         await until_shown(pilot, "Candidate Q4_K_M")
         [_, f16, _] = runs.summaries(store, [run_id])[0].variants
-        for (task_id, _), task in zip(runs.tasks(store, run_id), TASKS, strict=True):
-            store.execute("DELETE FROM variant_answer WHERE variant_id = ? AND task_id = ?", (f16.id, task_id))
-            answer_in_variant(store, f16.id, task_id, task.reference, differs=True)
+        for number, task in enumerate(TASKS, start=1):
+            stores.answer(store, run_id, "F16", number, reference_answer(f16.id, task, differs=True))
         runs_before = screen.runs
         runs.set_variant(store, f16.id, state="done")
         await until(pilot, lambda: screen.runs != runs_before)

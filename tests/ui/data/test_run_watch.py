@@ -6,6 +6,7 @@ from qtui.records import RunSummary
 from qtui.store import Store, runs
 from qtui.ui.data import run_watch
 from qtui.ui.data.run_watch import RunWatch
+from tests import stores
 from tests.ui.conftest import fill
 from tests.ui.panes.runs.test_runs_pane import answer, begin
 
@@ -52,8 +53,9 @@ def test_finished_runs_are_not_counted_again_at_each_change(
 
 
 def test_a_grade_for_a_finished_run_is_seen_when_everything_is_due(
-    watch: RunWatch, store: Store, monkeypatch: pytest.MonkeyPatch
+    watch: RunWatch, store: Store, study: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.execute("DELETE FROM grade WHERE id = (SELECT min(id) FROM grade)")
+    stores.add_judge(store, study, "reference", "r1")
+    stores.grade(store, study, {"FP16": [4, 4]}, judge="reference", fingerprint="r1")
     monkeypatch.setattr(run_watch, "WHOLE_SECONDS", 0.0)
-    assert watch.read(store)[0].judges[0].graded == 15
+    assert [judge.graded for judge in watch.read(store)[0].judges] == [16, 4]

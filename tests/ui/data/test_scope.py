@@ -51,14 +51,13 @@ def test_models_and_judges_are_those_of_the_runs_in_view(store: Store, study: in
 
 def test_the_baseline_of_a_model_is_not_carried_over_to_another(store: Store) -> None:
     fill_candidates(store, {}, "alone")
+    fill_candidates(store, {}, "other type alone", baseline="Q4_K_M")
     fill_candidates(store, {"Q4_K_M": 1}, "pair")
     everything = runs.summaries(store)
     by_name = {run.experiment: run.id for run in everything}
     alone = resolve(Scope(run_id=by_name["alone"], model="org/several"), everything)
     assert (alone.baseline, alone.candidate) == ("FP16", None)
-    store.execute("UPDATE variant SET name = 'Q4_K_M' WHERE run_id = ?", (by_name["alone"],))
-    everything = runs.summaries(store)
-    alone = resolve(replace(alone, baseline=None), everything)
+    alone = resolve(replace(alone, run_id=by_name["other type alone"], baseline=None), everything)
     assert alone.baseline == "Q4_K_M"
     pair = resolve(replace(alone, run_id=by_name["pair"]), everything)
     assert (pair.baseline, pair.candidate) == ("FP16", "Q4_K_M")

@@ -83,7 +83,7 @@ async def test_a_type_that_needs_a_matrix_is_refused_in_the_dialog(
         await pilot.press("space", "enter")
         await until_shown(pilot, "IQ1_S: name an importance matrix")
         assert isinstance(app.screen, ChooseTypesScreen)
-    assert quantization_jobs.work(store) == []
+    assert quantization_jobs.jobs(store) == []
 
 
 async def test_what_went_wrong_is_shown_with_its_reason(store_path: Path, store: Store) -> None:

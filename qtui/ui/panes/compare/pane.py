@@ -55,7 +55,7 @@ class ComparePane(TaskListPane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._sides: TaskSides | None = None
-        self._divergences: dict[int, divergences.Known] = {}
+        self._divergences: dict[int, divergences.MeasuredAnswer] = {}
         self._shown: list[tuple[Side, SideAnswer | None]] = []
         self._differences: Differences | None = None
         self._marked = 0
@@ -286,7 +286,9 @@ class ComparePane(TaskListPane):
         self.unified_text.show(text, marks)
 
 
-def _read(scope: Scope, run_id: int, model: str, store: Store) -> tuple[TaskSides | None, dict[int, divergences.Known]]:
+def _read(
+    scope: Scope, run_id: int, model: str, store: Store
+) -> tuple[TaskSides | None, dict[int, divergences.MeasuredAnswer]]:
     sides = task_answers.sides(store, run_id, model, scope.task)
     if sides is None or scope.baseline is None or scope.candidate is None:
         return sides, {}

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from qtui.charts.type_bars import TypeBar, speed, type_bar_lines
 from qtui.format import size
-from qtui.store.quantization_jobs import MadeFile, Making
+from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 from qtui.text import safe, wrap
 from qtui.ui.panes.models.text_table import text_table
 from qtui.ui.panes.runs.run_lines import role, state_text
@@ -27,7 +27,7 @@ _VERB = {"quantize": "Quantizing", "bench": "Measuring"}
 _ROLES = {"baseline": "active", "candidate": "bar", "faint": "quiet"}
 
 
-def type_lines(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def type_lines(files: Sequence[GgufFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     """Return the table of types, empty without files; with bars if at least two types were measured."""
     if not files:
         return
@@ -46,7 +46,7 @@ def type_lines(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style
     yield from _folders(files, cells, styles)
 
 
-def job_lines(jobs: Sequence[Making], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def job_lines(jobs: Sequence[QuantizationJob], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     """Return the jobs in progress, and the latest job if it did not succeed."""
     shown = [each for i, each in enumerate(jobs) if each.state == "running" or (i == 0 and each.state != "done")]
     for each in shown:
@@ -61,7 +61,7 @@ def job_lines(jobs: Sequence[Making], cells: int, styles: Mapping[str, Style]) -
             yield Text.assemble((f"{head:<14} ", styles[role(each.state)]), part)
 
 
-def _row(file: MadeFile) -> tuple[str, ...]:
+def _row(file: GgufFile) -> tuple[str, ...]:
     facts = file.facts
     memory = facts.get("gpu_bytes") or facts.get("memory_bytes")
     bits = facts.get("bits")
@@ -81,13 +81,13 @@ def _spread(median: float | None, reach: list[float] | None) -> str:
     return f"{(reach[1] - reach[0]) / 2 / median * 100:.0f}" if median and reach else ""
 
 
-def _bar(file: MadeFile) -> TypeBar:
+def _bar(file: GgufFile) -> TypeBar:
     facts = file.facts
     fastest = (facts.get("speed_range") or (None, None))[1]
     return TypeBar(safe(file.type), facts.get("file_bytes") or 0, facts["speed"], fastest, file.type in WHOLE)
 
 
-def _conditions(file: MadeFile, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def _conditions(file: GgufFile, cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     facts = file.facts
     text = (
         f"{facts.get('prompt_tokens')} prompt tokens, {facts.get('new_tokens')} new tokens, "
@@ -98,7 +98,7 @@ def _conditions(file: MadeFile, cells: int, styles: Mapping[str, Style]) -> Iter
         yield Text.assemble((" " + part, styles["quiet"]))
 
 
-def _folders(files: Sequence[MadeFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
+def _folders(files: Sequence[GgufFile], cells: int, styles: Mapping[str, Style]) -> Iterator[Text]:
     for folder in dict.fromkeys(file.path.parent for file in files):
         for part in wrap(safe(f"in {folder}"), max(10, cells - 2)):
             yield Text.assemble((" " + part, styles["quiet"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from qtui import paths
 from qtui.catalog import Entry
 from qtui.records import RunSummary, VariantProgress
-from qtui.store.quantization_jobs import MadeFile, Making
+from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 
 OTHER_FILES = "(other files)"
 
@@ -28,13 +28,13 @@ class KnownModel:
     variants: tuple[VariantProgress, ...] = ()
     """Each name once: from the newest run that loaded it."""
     files: tuple[File, ...] = ()
-    type_files: tuple[MadeFile, ...] = ()
+    type_files: tuple[GgufFile, ...] = ()
     """Files that were quantized or measured on this machine, from the store."""
-    jobs: tuple[Making, ...] = ()
+    jobs: tuple[QuantizationJob, ...] = ()
     """Quantization and measuring jobs of this model, the newest first."""
 
     @property
-    def running_job(self) -> Making | None:
+    def running_job(self) -> QuantizationJob | None:
         return next((each for each in self.jobs if each.state == "running"), None)
 
     @property
@@ -68,8 +68,8 @@ def known_models(
     entries: Iterable[Entry],
     runs: Sequence[RunSummary],
     files: Iterable[File],
-    type_files: Sequence[MadeFile] = (),
-    jobs: Sequence[Making] = (),
+    type_files: Sequence[GgufFile] = (),
+    jobs: Sequence[QuantizationJob] = (),
 ) -> list[KnownModel]:
     """Return models with variants (newest run first), then with quantized files, then the rest of the catalog, then other files."""
     collected: dict[str, _Collected] = {}

@@ -66,7 +66,7 @@ class ModelsPane(Pane):
         entries = await asyncio.to_thread(self._entries)
         files = await asyncio.to_thread(gguf_files)
         type_files = await self.reader.read(quantization_jobs.files)
-        jobs = await self.reader.read(quantization_jobs.work)
+        jobs = await self.reader.read(quantization_jobs.jobs)
         self._models = known_models(entries, self.runs, files, type_files, jobs)
         self._show()
         self._poll_jobs(any(model.running_job for model in self._models))

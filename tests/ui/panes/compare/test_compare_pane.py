@@ -7,12 +7,13 @@ import pytest
 from textual.pilot import Pilot
 
 from qtui.records import Answer
-from qtui.store import Store, answers, grades, notes, open_store, runs
+from qtui.store import Store, grades, notes, open_store
 from qtui.store.task_answers import sides
 from qtui.ui import clipboard
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare.pane import ComparePane
 from qtui.ui.widgets.text_view import TextView
+from tests import stores
 from tests.ui.conftest import fill
 from tests.ui.hostile import HOSTILE
 from tests.ui.hostile import fill as fill_hostile
@@ -243,9 +244,7 @@ async def test_both_sides_scroll_as_one_to_the_end_of_the_longer(store: Store, s
 
 
 async def test_a_model_with_one_variant_is_one_column_that_says_so(store: Store, store_path: Path) -> None:
-    run_id = fill(store, models=(MODEL,))
-    with store.writing():
-        store.execute("DELETE FROM variant WHERE run_id = ? AND is_baseline", (run_id,))
+    fill(store, models=(MODEL,), names=("Q4_K_M",))
     app = QtuiApp(store_path)
     async with app.run_test(size=WIDE) as pilot:
         compare = await opened(pilot, app)
@@ -332,7 +331,4 @@ def _own(store: Store, run_id: int) -> dict[str, int | None]:
 
 def _replace(store: Store, run_id: int, variant: str, answer: Answer, sample: int = 0) -> None:
     """Give a variant of the first model another answer to its first task."""
-    [summary] = runs.summaries(store, [run_id])
-    variant_id = next(v.id for v in summary.variants if v.name == variant and v.model == MODEL)
-    task_id = runs.tasks(store, run_id)[0][0]
-    answers.commit(store, answers.Link(variant_id, task_id, sample), answer)
+    stores.answer(store, run_id, variant, 1, answer, model=MODEL, sample=sample)

@@ -4,12 +4,13 @@ from pathlib import Path
 from rich.style import Style
 
 from qtui.records import Answer, Task, TaskSet, content_hash
-from qtui.store import Store, answers, leases, runs
+from qtui.store import Store, leases, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.runs.pane import RunsPane
 from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
 from qtui.variant_facts import VariantFacts
+from tests import stores
 from tests.ui.conftest import fill
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -21,30 +22,28 @@ REASON = (
 
 def begin(store: Store, name: str = "live", tasks: int = 10, ends: tuple[str, ...] = ()) -> int:
     """A run that this process holds the lease of, so that it counts as running."""
-    new = runs.NewRun(
-        experiment=name,
-        plan=content_hash(name),
-        definition="",
-        source="run",
-        origin="/experiments/live.toml",
-        task_set=TaskSet("ten", tuple(Task(f"task {i}") for i in range(tasks))),
-        variants=[
-            runs.NewVariant("m", variant, variant == "FP16", "llama.cpp", variant, "w", tasks, {})
-            for variant in ("FP16", "Q4_K_M")
-        ],
+    task_set = TaskSet("ten", tuple(Task(f"task {i}") for i in range(tasks)))
+    run_id = stores.new_run(
+        store,
+        name,
+        task_set,
+        stores.variants(task_set, ("FP16", "Q4_K_M")),
         judges=[runs.NewJudge("reference", 1, "f", {})],
+        origin="/experiments/live.toml",
     )
-    run_id = runs.add(store, new)
-    leases.take(store, run_id, ends, time.time() + 3 * 24 * 3600 if ends else None)
-    runs.begin(store, run_id)
+    stores.begin(store, run_id, ends, time.time() + 3 * 24 * 3600 if ends else None)
     return run_id
 
 
-def answer(store: Store, run_id: int, variant: int, count: int) -> None:
-    variant_id = runs.summaries(store, [run_id])[0].variants[variant].id
-    for task_id, _ in runs.tasks(store, run_id)[:count]:
-        key = content_hash(run_id, variant, task_id)
-        answers.commit(store, answers.Link(variant_id, task_id, 0), Answer(key, "答え", "stop", 1, 2, 0.1))
+def answer(store: Store, run_id: int, variant: int, count: int) -> list[int]:
+    """Give the first tasks an answer of the variant at this index. The answers' ids."""
+    name = runs.summaries(store, [run_id])[0].variants[variant].name
+    return [
+        stores.answer(
+            store, run_id, name, number, Answer(content_hash(run_id, variant, number), "答え", "stop", 1, 2, 0.1)
+        )
+        for number in range(1, count + 1)
+    ]
 
 
 async def test_a_run_is_shown_as_it_goes_on(store_path: Path, store: Store) -> None:
@@ -185,17 +184,14 @@ async def test_an_interrupted_run_says_how_it_goes_on(store_path: Path, store: S
 
 
 def answered_at(store: Store, run_id: int, *moments: float) -> None:
-    """One answer of the first variant at every moment, and the run begun at 1000."""
-    variant_id = runs.summaries(store, [run_id])[0].variants[0].id
-    answer(store, run_id, 0, len(moments))
-    rows = store.execute("SELECT answer_id FROM variant_answer WHERE variant_id = ? ORDER BY task_id", (variant_id,))
-    for row, moment in zip(rows.fetchall(), moments, strict=True):
-        store.execute("UPDATE answer SET created = ? WHERE id = ?", (moment, row["answer_id"]))
-    store.execute("UPDATE run SET started = 1000 WHERE id = ?", (run_id,))
+    """Give one answer of the first variant at every moment."""
+    for answer_id, moment in zip(answer(store, run_id, 0, len(moments)), moments, strict=True):
+        stores.date_answer(store, answer_id, moment)
 
 
 def heading(store: Store, run_id: int, state: str, ended: float | None) -> str:
-    store.execute("UPDATE run SET state = ?, ended = ? WHERE id = ?", (state, ended, run_id))
+    """The first lines of a run that began at 1000."""
+    stores.date_run(store, run_id, state, started=1000, ended=ended)
     [run] = runs.summaries(store, [run_id])
     return " ".join(line.plain for line in run_lines(run, 100, dict.fromkeys(ROLES, Style()), now=9e9)[:3])
 
@@ -240,7 +236,7 @@ async def test_run_in_a_job_says_when_the_job_ends_it(store_path: Path, store: S
 
 def test_run_that_ended_with_its_job_names_the_job(store: Store) -> None:
     run_id = begin(store, ends=("with Slurm job 4711",))
-    store.execute("UPDATE lease SET pid_started = 1")
+    stores.lose_runner(store, run_id)
     lines = [line.plain for line in run_lines(runs.summaries(store, [run_id])[0], 100, dict.fromkeys(ROLES, Style()))]
     assert "It was expected to end with Slurm job 4711." in lines
     assert not any(line.startswith("Ends ") for line in lines)

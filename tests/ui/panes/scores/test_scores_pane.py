@@ -10,10 +10,11 @@ from textual.pilot import Pilot
 
 from qtui.exchange import gpt4_autoeval
 from qtui.results.score_figures import score_rows
-from qtui.store import Store, grades, runs
+from qtui.store import Store, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare.pane import ComparePane
 from qtui.ui.panes.scores.pane import ScoresPane
+from tests import stores
 from tests.ui.conftest import fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -193,27 +194,13 @@ async def test_an_empty_store_says_what_to_do(store_path: Path, store: Store) ->
 
 def _grade_by_reference(store: Store, run_id: int) -> None:
     """Grades of a second judge: the baseline always gets 4; the candidate 4, and 2 for every second task."""
-    from qtui.records import Grade
-
-    rows = store.execute(
-        "SELECT variant.is_baseline, va.answer_id, va.task_id, task.position, answer.key FROM variant"
-        " JOIN variant_answer va ON va.variant_id = variant.id JOIN task ON task.id = va.task_id"
-        " JOIN answer ON answer.id = va.answer_id WHERE variant.run_id = ?",
-        (run_id,),
-    ).fetchall()
-    graded = []
-    for row in rows:
-        grade = 4 if row["is_baseline"] or row["position"] % 2 else 2
-        key = grades.key(row["key"], str(row["task_id"]), "reference", "r1", 1)
-        graded.append(
-            (grades.Place(row["answer_id"], row["task_id"]), Grade(key, "reference", 1, grade, "overlap", "r1"))
-        )
-    grades.commit(store, graded)
-    with store.writing():
-        store.execute(
-            "INSERT INTO judge (run_id, label, takes, fingerprint, settings, state) VALUES (?, 'reference', 1, 'r1', '{}', 'done')",
-            (run_id,),
-        )
+    stores.add_judge(store, run_id, "reference", "r1")
+    [run] = runs.summaries(store, [run_id])
+    values = {
+        variant.name: [4 if variant.is_baseline or number % 2 else 2 for number in range(1, run.tasks + 1)]
+        for variant in run.variants
+    }
+    stores.grade(store, run_id, values, judge="reference", fingerprint="r1", reasons="overlap")
     assert "reference" in [j.label for j in runs.summaries(store, [run_id])[0].judges]
 
 

@@ -1,4 +1,4 @@
-"""GGUF files made of a folder in the Hugging Face form, kept in the cache and made once."""
+"""GGUF files converted from a folder in the Hugging Face format: each is created once and kept in the cache."""
 
 import fcntl
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ from qtui.records import content_hash
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a folder that qtui does not convert itself is converted: with which llama.cpp, and whether code in it may run."""
+    """Settings for folders that need llama.cpp's converter: its folder (see `converter`), and whether code in the model may run."""
 
     converter: Path | None = None
     trust_remote_code: bool = False
 
 
-def made_gguf(
+def quantized_gguf(
     weights: Weights,
     precision: str,
     version: str,
@@ -34,15 +34,16 @@ def made_gguf(
     *,
     how: Conversion | None = None,
 ) -> Path:
-    """The GGUF file of type `precision` that is made of a folder on first use and kept in the cache.
+    """Return the GGUF file of type `precision` for a folder. It is created on first use.
 
-    `version` is that of what converts and quantizes. Raises UserError where the type or the architecture is not known.
+    `version` is that of llama-cpp-python, which converts and quantizes. Raises UserError if the type or the architecture is
+    unknown.
     """
     name = quantize.type_name(precision)
-    home = cached(weights.fingerprint, version)
+    home = cache_folder(weights.fingerprint, version)
     target = home / f"{weights.name}-{name}.gguf"
     if not target.is_file():
-        whole = whole_gguf(weights, home, report, how or Conversion())
+        whole = lossless_gguf(weights, home, report, how or Conversion())
         with _alone(home / "lock"):
             if not target.is_file():
                 phase = f"quantizing to {name}"
@@ -51,14 +52,20 @@ def made_gguf(
     return target
 
 
-def cached(folder_fingerprint: str, version: str, imatrix: str = "") -> Path:
-    """Where GGUF files made of a folder are kept. `imatrix` is the hash of the importance matrix that they are made with."""
+def cache_folder(folder_fingerprint: str, version: str, imatrix: str = "") -> Path:
+    """Return the cache folder for a model folder's GGUF files.
+
+    `imatrix` is the hash of the importance matrix they are quantized with.
+    """
     values = [folder_fingerprint, CONVERSION, version, *([imatrix] if imatrix else [])]
     return paths.cache() / "gguf" / content_hash(*values)[:20]
 
 
-def whole_gguf(weights: Weights, home: Path, report: LoadingReport, how: Conversion) -> Path:
-    """The folder as one GGUF file without loss: by qtui where it knows the architecture, else by llama.cpp's converter."""
+def lossless_gguf(weights: Weights, home: Path, report: LoadingReport, how: Conversion) -> Path:
+    """Return the model folder as one GGUF file in `home`, without loss.
+
+    qtui converts the architectures that it knows, else llama.cpp does.
+    """
     name = weights.name
     private_files.make_folder(home)
     try:
@@ -87,7 +94,7 @@ def whole_gguf(weights: Weights, home: Path, report: LoadingReport, how: Convers
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time makes files here; the lock of a process that was killed is free again."""
-    with private_files.create(lock) as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    """Only one process at a time creates files in the lock's folder. The lock of a killed process is free."""
+    with private_files.create(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,0 +1,78 @@
+"""Stores that earlier versions wrote open, and show the figures that those versions showed, to the digit.
+
+Each is the dump of the demo's store, with what `qtui scores --json` and `qtui lengths --json` of its version printed.
+"""
+
+import gzip
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from qtui.store import open_store, runs
+from qtui.store.schema import MIGRATIONS
+
+DUMPS = sorted(Path(__file__).with_name("stores").glob("*.sql.gz"))
+REWORDED = {
+    "another engine: transformers against llama.cpp": "different engines: transformers vs llama.cpp",
+    "control arm (what the engine does): ": "control arm (effect of the engine): ",
+    "difference of grades: ": "difference in grades: ",
+    "the p values beside it are not": "the other p values are not",
+}
+"""Beginnings or ends of sentences as earlier versions printed them, and as they are printed now."""
+
+
+@pytest.fixture(params=DUMPS, ids=lambda dump: dump.name)
+def landed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    """A store of an earlier version, and the path of its dump."""
+    dump: Path = request.param
+    path = tmp_path / "store.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(gzip.decompress(dump.read_bytes()).decode())
+    return path, dump
+
+
+def test_there_is_one_at_least() -> None:
+    assert DUMPS
+
+
+@pytest.mark.parametrize("command", ["scores", "lengths"])
+def test_the_figures_are_the_same_to_the_digit(command: str, landed: tuple[Path, Path]) -> None:
+    store, dump = landed
+    done = subprocess.run(
+        [sys.executable, "-m", "qtui", command, "--json", "--store", str(store)],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    before = dump.with_name(dump.name.replace(".sql.gz", f"-{command}.json"))
+    text = before.read_text(encoding="utf-8")
+    for former, present in REWORDED.items():
+        text = text.replace(former, present)
+    assert json.loads(done.stdout) == json.loads(text)
+
+
+def test_a_store_is_migrated_and_keeps_its_rows(landed: tuple[Path, Path]) -> None:
+    path, _ = landed
+    with closing(sqlite3.connect(path)) as connection:
+        before = connection.execute("SELECT key FROM answer ORDER BY key").fetchall()
+    with open_store(path) as store:
+        [run] = runs.summaries(store)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT key FROM answer ORDER BY key").fetchall() == before
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    assert (run.state, run.answered, run.expected) == ("done", len(before), len(before))
+    assert all(variant.facts.weights_fingerprint for variant in run.variants)
+
+
+def test_runs_are_listed_with_the_facts_that_are_known(landed: tuple[Path, Path]) -> None:
+    store, _ = landed
+    done = subprocess.run(
+        [sys.executable, "-m", "qtui", "runs", "--json", "--store", str(store)],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    [run] = json.loads(done.stdout)["runs"]
+    facts = [variant["facts"] for variant in run["variants"]]
+    assert all("weights_fingerprint" in each and "other" not in each and None not in each.values() for each in facts)
