@@ -70,7 +70,7 @@ async def test_a_store_that_is_gone_is_an_error_also_for_changes_and_goes_on_whe
 ) -> None:
     await reader.read(lambda store: 1)
     away = store_path.rename(store_path.with_name("away.sqlite"))
-    with pytest.raises(StoreGoneError, match="Put it back"):
+    with pytest.raises(StoreGoneError, match="Restore the file"):
         await reader.read(lambda store: 1)
     with pytest.raises(StoreGoneError):
         await reader.write(lambda s: notes.put(s, study, "org/small", 2, notes.Note(True, "")))

@@ -150,7 +150,7 @@ async def test_baseline_and_candidate_are_told_apart_without_colour(
 async def test_an_empty_store_says_what_to_do(store_path: Path, store: Store) -> None:
     async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
         await pilot.press("5")
-        await until_shown(pilot, "press 1 and n for a new run")
+        await until_shown(pilot, "Press 1, then n for a new run")
 
 
 PROGRAM = """
@@ -252,7 +252,7 @@ async def test_a_variant_alone_has_figures_and_no_empty_plots(store_path: Path, 
     async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
         lengths = await opened(pilot)
         await pilot.press("enter")
-        await until_shown(pilot, "one variant alone")
+        await until_shown(pilot, "only one variant")
         assert not lengths.histogram.display
         assert not lengths.scatter.display
         assert "std. deviation" in screen_text(pilot)

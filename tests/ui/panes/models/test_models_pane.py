@@ -106,7 +106,7 @@ async def test_what_the_catalog_knows_of_the_study_and_of_a_sliding_window_is_sh
         for _ in range(6):
             seen += screen_text(pilot)
             await pilot.press("pagedown")
-        assert "the last 4,096 tokens are attended to" in " ".join(seen.split())
+        assert "attention covers the last 4,096 tokens" in " ".join(seen.split())
         assert "Study's sampling" in seen
 
 

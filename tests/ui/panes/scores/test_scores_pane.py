@@ -189,7 +189,7 @@ async def test_a_grade_that_comes_in_changes_the_row(store_path: Path, store: St
 async def test_an_empty_store_says_what_to_do(store_path: Path, store: Store) -> None:
     async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
         await pilot.press("4")
-        await until_shown(pilot, "Press 1 and n for a new run")
+        await until_shown(pilot, "Press 1, then n for a new run")
 
 
 def _grade_by_reference(store: Store, run_id: int) -> None:

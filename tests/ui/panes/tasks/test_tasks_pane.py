@@ -113,7 +113,7 @@ async def test_a_percent_sign_in_the_filter_is_a_percent_sign(store_path: Path, 
         tasks = await opened(pilot, app)
         await pilot.press("slash", "percent_sign")
         await until(pilot, lambda: tasks.scope.text == "%" and tasks.tasks.tasks == ())
-        await until(pilot, lambda: "No task is left by the filter" in screen_text(pilot))
+        await until(pilot, lambda: "No task matches the filter" in screen_text(pilot))
 
 
 async def test_flags_say_what_is_wrong_with_an_answer(store: Store, store_path: Path) -> None:
