@@ -12,6 +12,7 @@ from qtui.variant_facts import VariantFacts
 
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
+JudgeKind = Literal["reference", "openai"]
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
 """The purpose of a variant: see `experiment.roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
@@ -132,7 +133,7 @@ class VariantSpec:
 class JudgeSpec:
     """A grader. `label` is its name on screens and in exports."""
 
-    kind: Literal["reference", "openai"]
+    kind: JudgeKind
     model: str = ""
     base_url: str | None = None
     """As in `VariantSpec`."""

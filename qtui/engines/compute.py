@@ -44,10 +44,11 @@ def for_variant(variant: VariantSpec, weights: Weights | None, *, allows_cpu: bo
         return ENDPOINT
     if variant.engine == "transformers":
         chosen = for_torch(precision.gpu_dtype(variant.precision, weights), allows_cpu=allows_cpu, report=report)
-    elif weights.is_folder:
+    elif variant.engine == "llama.cpp" and weights.is_folder:
         types = _types_of_precision(variant.precision)
         chosen = for_ggml(types, experts=False, allows_cpu=allows_cpu, report=report)
     else:
+        assert variant.engine == "llama.cpp", variant.engine
         chosen = for_file(weights, allows_cpu=allows_cpu, report=report)
     idle = available.idle_gpu(variant.engine)
     return replace(chosen, notes=(*chosen.notes, f"computed on the CPU: {idle}")) if idle else chosen

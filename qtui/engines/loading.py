@@ -28,6 +28,7 @@ def load_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], r
 
         report(LOADING)
         return transformers_loading.load_engine(variant, plan.weights, plan.compute, requests, report)
+    assert variant.engine == "llama.cpp", variant.engine
     from qtui.engines.llama_cpp import loading as llama_cpp_loading
 
     weights = _gguf_weights(variant, plan, plan.weights, report)
@@ -46,6 +47,7 @@ def load_scorer(variant: VariantSpec, plan: Plan, requests: Sequence[Request], r
         from qtui.engines.divergence import scoring_transformers
 
         return scoring_transformers.load_scorer(variant, plan.weights, plan.compute, requests, report)
+    assert variant.engine == "llama.cpp", variant.engine
     from qtui.engines.divergence import scoring_llama_cpp
 
     weights = _gguf_weights(variant, plan, plan.weights, report)

@@ -89,6 +89,7 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
         return [version, device, dtype, variant.trust_remote_code, *packages]
+    assert variant.engine == "llama.cpp", variant.engine
     # A GGUF file has its types, whatever its precision is called; a folder is first converted to the type.
     conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
     return [version, device, *conversion]
@@ -166,8 +167,10 @@ def _check_settings(variant: VariantSpec, settings: Weights) -> None:
     """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
     if variant.engine == "transformers":
         quantized_checkpoint.versions(settings.quantization, variant.weights)
-    else:
+    elif variant.engine == "llama.cpp":
         llama_settings.check_settings(settings)
+    else:
+        raise AssertionError(f"{variant.engine} has no weights to download")
 
 
 def _check_sampling(sampling: Sampling) -> None:

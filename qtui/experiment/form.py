@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from qtui.records import EngineName, JudgeKind
+
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,7 +27,7 @@ class SamplingForm(_Form):
 
 class VariantForm(_Form):
     name: str = Field(min_length=1)
-    engine: Literal["transformers", "llama.cpp", "openai"]
+    engine: EngineName
     weights: str = Field(min_length=1)
     precision: str | None = None
     slots: int | None = Field(None, ge=1, le=256)
@@ -50,7 +52,7 @@ class ModelForm(_Form):
 
 
 class JudgeForm(_Form):
-    kind: Literal["reference", "openai"]
+    kind: JudgeKind
     model: str = ""
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"

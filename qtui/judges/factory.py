@@ -1,5 +1,7 @@
 """Creating the judge that a spec describes, and checking that it can work here."""
 
+from typing import assert_never
+
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
 from qtui.judges.protocol import Judge, fingerprint
@@ -31,6 +33,8 @@ def create_judge(spec: JudgeSpec) -> Judge:
         from qtui.judges.reference import ReferenceJudge
 
         return ReferenceJudge(fingerprint(spec))
-    from qtui.judges.openai import OpenAIJudge
+    if spec.kind == "openai":
+        from qtui.judges.openai import OpenAIJudge
 
-    return OpenAIJudge(spec)
+        return OpenAIJudge(spec)
+    assert_never(spec.kind)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from qtui import paths
 from qtui.records import JudgeSpec, content_hash
@@ -46,6 +46,8 @@ def fingerprint(spec: JudgeSpec) -> str:
     """Hash of everything that decides a judge's grades. Sends no request."""
     if spec.kind == "reference":
         return content_hash("reference", "chrF", version("sacrebleu"))
+    if spec.kind != "openai":
+        assert_never(spec.kind)
     template = spec.prompt if spec.prompt is not None else default_template()
     # Until these defaults were switched off, other servers than OpenAI's graded with their own: on another scale.
     defaults = ["defaults off"] if spec.base_url else []
