@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from qtui.records import Answer, FinishReason, Role, Task, TaskSet, VariantProgress, content_hash
-from qtui.store import open_store, runs
+from qtui.store import new_runs, open_store
 from tests import stores
 
 TASKS = TaskSet("pets", tuple(Task(f"動物を{i}匹挙げて", f"猫{i}", "数") for i in range(1, 13)))
@@ -34,7 +34,7 @@ def fill(
             experiment,
             TASKS,
             _variants(names, roles),
-            judges=[runs.NewJudge(JUDGE, 1, "f", {})] if grade_of else (),
+            judges=[new_runs.NewJudge(JUDGE, 1, "f", {})] if grade_of else (),
             source=source,
         )
         if is_answered:
@@ -50,7 +50,7 @@ def set_roles(path: Path, roles: Mapping[str, Role], experiment: str = "pets") -
         stores.new_run(store, experiment, TASKS, _variants(NAMES, roles))
 
 
-def _variants(names: Sequence[str], roles: Mapping[str, Role] | None = None) -> list[runs.NewVariant]:
+def _variants(names: Sequence[str], roles: Mapping[str, Role] | None = None) -> list[new_runs.NewVariant]:
     conditions = {"prompt": "p", "sampling": '{"temperature": 0.0}', "task_set": TASKS.hash}
     return stores.variants(TASKS, names, "pet-7b", roles=roles, conditions=conditions)
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from qtui.records import Answer, Task, TaskSet, content_hash
-from qtui.store import Store, open_store, runs
+from qtui.store import Store, new_runs, open_store
 from tests import stores
 
 MODEL = "pet-7b"
@@ -44,7 +44,7 @@ def use_prompt(store: Store, fingerprint: str, state: str = "done") -> int:
         "pets",
         TASKS,
         stores.variants(TASKS, VARIANTS, MODEL, conditions=conditions),
-        judges=[runs.NewJudge(JUDGE, TAKES, fingerprint, {})],
+        judges=[new_runs.NewJudge(JUDGE, TAKES, fingerprint, {})],
         definition='name = "pets"\n',
     )
     stores.set_judge(store, run_id, fingerprint, state)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qtui.records import Answer, Grade, Role, Task, TaskSet, VariantProgress, content_hash
-from qtui.store import Store, answers, grades, judges, leases, runs
+from qtui.store import Store, answers, grades, judges, leases, new_runs, runs
 from qtui.store.task_answers import sides
 
 
@@ -21,10 +21,10 @@ def variants(
     engine: str = "llama.cpp",
     roles: Mapping[str, Role] | None = None,
     conditions: dict[str, Any] | None = None,
-) -> list[runs.NewVariant]:
+) -> list[new_runs.NewVariant]:
     """Return variants of one model, each of which has one answer to every task to give."""
     return [
-        runs.NewVariant(
+        new_runs.NewVariant(
             model=model,
             name=name,
             is_baseline=name == baseline,
@@ -43,16 +43,18 @@ def new_run(
     store: Store,
     experiment: str,
     task_set: TaskSet,
-    variants: Sequence[runs.NewVariant],
+    variants: Sequence[new_runs.NewVariant],
     *,
-    judges: Sequence[runs.NewJudge] = (),
+    judges: Sequence[new_runs.NewJudge] = (),
     source: str = "run",
     origin: str = "",
     definition: str = "",
 ) -> int:
     """Return the id of a run without answers. The same experiment with the same variants is the same run."""
     plan = content_hash(experiment, [(variant.model, variant.name) for variant in variants])
-    return runs.add(store, runs.NewRun(experiment, plan, definition, source, origin, task_set, variants, judges))
+    return new_runs.add(
+        store, new_runs.NewRun(experiment, plan, definition, source, origin, task_set, variants, judges)
+    )
 
 
 def answer_all(store: Store, run_id: int, answer_of: Callable[[VariantProgress, int, Task], Answer]) -> None:

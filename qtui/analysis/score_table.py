@@ -36,43 +36,43 @@ def score_table(
 ) -> ScoreTable:
     """Return a row per pair and judge, unrounded; pass `flags` to reuse the result of `flag_answers`.
 
-    `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; a variant without a row is
-    unknown. Tasks without a grade on both sides are left out of the row and counted in `ungraded`. `experiments` names the
-    experiment of each value of the column `experiment`, which becomes `run_id`.
+    `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; the conditions of a variant without
+    a row are unknown. A task that is not graded on both sides is left out of the scores and counted in `ungraded`. The values of
+    the column `experiment` become `run_id`; `experiments` maps each value to the experiment's name.
     """
     pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
     graded = by_variant(grades)
-    conditions_by_variant = _by_variant(conditions)
+    known_conditions = _conditions_by_variant(conditions)
     rows: list[ScoreRow] = []
-    measured: list[PairMeasurement] = []
+    measurements: list[PairMeasurement] = []
     for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
-        differences = compare(
-            conditions_by_variant.get(pair.baseline.key, {}), conditions_by_variant.get(pair.candidate.key, {})
-        )
+        differences = compare(known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {}))
         grades_b, grades_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
         experiment = (experiments or {}).get(pair.experiment, str(pair.experiment))
-        for judge, sides, guard in _judges(grades_b, grades_c):
-            row = _row(
+        for judge, sides, judge_guard in _judges_of_pair(grades_b, grades_c):
+            row = _score_row(
                 pair,
                 judge,
                 sides,
                 experiment=experiment,
                 behaviour=behaviour,
                 differences=differences,
-                judges=guard,
+                judge_guard=judge_guard,
                 margin=margin,
             )
             rows.append(row)
-            measured.append(PairMeasurement(row.role, row.candidate, len(pair.answers), row.differing, row.difference))
-    rows = _with_yardsticks(_adjusted(rows), measured)
+            measurements.append(
+                PairMeasurement(row.role, row.candidate, len(pair.answers), row.differing, row.difference)
+            )
+    rows = _add_yardsticks(_adjust_by_holm(rows), measurements)
     return ScoreTable(tuple(rows), margin, _notes(rows))
 
 
 _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
 
 
-def _judges(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str, VariantGrades]) -> list[_Judged]:
-    """Return (judge, its grades of both sides, the guard on the judge or None) for each row of a pair."""
+def _judges_of_pair(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str, VariantGrades]) -> list[_Judged]:
+    """Return (judge, its grades of both sides, a guard against comparing these grades or None) for each row of a pair."""
     judged: list[_Judged] = []
     for judge in shared_judges(grades_b, grades_c):
         before, after = grades_b[judge].settings, grades_c[judge].settings
@@ -85,7 +85,7 @@ def _judges(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str, Varian
     return judged or [(None, (None, None), None)]
 
 
-def _row(
+def _score_row(
     pair: pairing.Pair,
     judge: str | None,
     sides: tuple[VariantGrades | None, VariantGrades | None],
@@ -93,15 +93,15 @@ def _row(
     experiment: str,
     behaviour: Behaviour,
     differences: Conditions,
-    judges: Guard | None,
+    judge_guard: Guard | None,
     margin: float,
 ) -> ScoreRow:
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
     result = scores.paired(b, c, margin=margin)
-    conclusion = _conclude(pair, graded.pair, result, differences, judges, judge=judge, margin=margin)
+    conclusion = _conclude(pair, graded.pair, result, differences, judge_guard, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
-    noise = [flips for t in takes if (flips := scores.noise_flips(t)) is not None]
+    noise_flips = [flips for side in takes if (flips := scores.noise_flips(side)) is not None]
     answered = int(pair.tasks.size)
     return ScoreRow(
         run_id=pair.experiment,
@@ -134,7 +134,7 @@ def _row(
         ungraded=answered - result.n,
         big_down=result.big_down,
         big_up=result.big_up,
-        noise_flips=float(np.mean(noise)) if noise else None,
+        noise_flips=float(np.mean(noise_flips)) if noise_flips else None,
         p=result.p,
         rule=conclusion.rule,
         claim_p=None if conclusion.guards else _claim_p(result, conclusion.rule, margin),
@@ -142,8 +142,8 @@ def _row(
         comparisons=1,
         behaviour_p_holm=behaviour.p,
         tasks_needed=result.tasks_needed,
-        histogram_baseline=_by_grade(graded.takes_b),
-        histogram_candidate=_by_grade(graded.takes_c),
+        histogram_baseline=_count_by_grade(graded.takes_b),
+        histogram_candidate=_count_by_grade(graded.takes_c),
         length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
         causes=decompose(graded.pair.answers, graded.d),
         without_empty=conclusion.without_empty,
@@ -155,7 +155,7 @@ def _row(
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """The verdict of a row and its reasons: see `ScoreRow`."""
+    """The verdict of a row and its reasons; the fields are those of `ScoreRow`."""
 
     rule: VerdictName | None
     verdict: VerdictName
@@ -170,28 +170,28 @@ def _conclude(
     graded: pairing.Pair,
     result: PairedScores,
     differences: Conditions,
-    judges: Guard | None,
+    judge_guard: Guard | None,
     *,
     judge: str | None,
     margin: float,
 ) -> _Conclusion:
-    """Return the verdict that the interval of a pair gives, or `guarded` if a guard applies."""
+    """Return the verdict on a pair: `rule`, which follows from the interval alone, and `verdict`, `guarded` if a guard applies."""
     answered = int(pair.tasks.size)
-    without = _without_empty(graded, margin)
+    without_empty = _score_without_empty(graded, margin)
     rule = verdicts.decide(result.interval90, margin) if result.interval90 else None
-    end = verdicts.end_of_scale_guard(graded.answers["grade_b"].to_numpy(dtype=np.float64))
-    hides_a_loss = end is not None and end.kind == "floor" and rule in verdicts.CLAIMS_NO_LOSS
-    guards = _guards(pair, differences, [judges, end if hides_a_loss else None], result.n or answered)
-    verdict, text = _verdict(result, rule, guards, without, answered=answered, judge=judge, margin=margin)
-    at_the_end = [verdicts.end_of_scale_note(end)] if end is not None and not hides_a_loss else []
-    return _Conclusion(rule, verdict, text, guards, (*differences.notes, *at_the_end), without)
+    scale_guard = verdicts.end_of_scale_guard(graded.answers["grade_b"].to_numpy(dtype=np.float64))
+    hides_loss = scale_guard is not None and scale_guard.kind == "floor" and rule in verdicts.CLAIMS_NO_LOSS
+    guards = _guards(pair, differences, [judge_guard, scale_guard if hides_loss else None], result.n or answered)
+    verdict, text = _verdict(result, rule, guards, without_empty, answered=answered, judge=judge, margin=margin)
+    scale_notes = [verdicts.end_of_scale_note(scale_guard)] if scale_guard is not None and not hides_loss else []
+    return _Conclusion(rule, verdict, text, guards, (*differences.notes, *scale_notes), without_empty)
 
 
-def _by_grade(takes: Floats) -> dict[str, int]:
+def _count_by_grade(takes: Floats) -> dict[str, int]:
     return {str(grade): count for grade, count in zip(GRADES, histogram(takes), strict=True)}
 
 
-def _by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
+def _conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
     rows = ({str(name): value for name, value in row.items()} for row in conditions.to_dict("records"))
     return {(row["experiment"], str(row["model"]), str(row["variant"])): row for row in rows}
 
@@ -210,7 +210,7 @@ def _guards(
     return (*confounded, *(guard for guard in others if guard is not None))
 
 
-def _without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEmpty | None:
+def _score_without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEmpty | None:
     """Return scores over the tasks in which no answer of either side is empty; None if no task has an empty answer."""
     empty_b, empty_c = graded.by_task("empty")
     healthy = (empty_b == 0) & (empty_c == 0)
@@ -225,7 +225,7 @@ def _verdict(
     result: PairedScores,
     rule: VerdictName | None,
     guards: tuple[Guard, ...],
-    without: ScoresWithoutEmpty | None,
+    without_empty: ScoresWithoutEmpty | None,
     *,
     answered: int,
     judge: str | None,
@@ -242,21 +242,23 @@ def _verdict(
         return "ungraded", "; ".join(["ungraded: " + why, *map(str, guards)])
     if guards or rule is None or result.interval90 is None:
         unhealthy = any("unhealthy" in guard.kind for guard in guards)
-        return "guarded", verdicts.guarded_sentence(guards, _measured(result, without if unhealthy else None))
+        return "guarded", verdicts.guarded_sentence(
+            guards, _describe_difference(result, without_empty if unhealthy else None)
+        )
     return rule, verdicts.sentence(rule, result.interval90, n=result.n, tasks_needed=result.tasks_needed, margin=margin)
 
 
-def _measured(result: PairedScores, without: ScoresWithoutEmpty | None) -> str:
-    """Return the difference in words, and that over the tasks without empty answers if `without` has it."""
-    whole = f"difference {_difference(result)}"
-    if without is None:
+def _describe_difference(result: PairedScores, without_empty: ScoresWithoutEmpty | None) -> str:
+    """Return the difference in words. If `without_empty` is given, it adds the difference over the tasks without empty answers."""
+    whole = f"difference {_format_difference(result)}"
+    if without_empty is None:
         return whole
-    if not without.n:
+    if not without_empty.n:
         return f"{whole}; every task has an empty answer"
-    return f"{whole} including empty answers, {_difference(without)} over the {without.n} tasks without them"
+    return f"{whole} including empty answers, {_format_difference(without_empty)} over the {without_empty.n} tasks without them"
 
 
-def _difference(result: PairedScores | ScoresWithoutEmpty) -> str:
+def _format_difference(result: PairedScores | ScoresWithoutEmpty) -> str:
     assert result.difference is not None
     if result.interval90 is None:
         return signed(result.difference)
@@ -269,8 +271,8 @@ def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> f
     return verdicts.claim_p(rule, result.difference, result.se, result.n - 1, margin)
 
 
-def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Return the rows Holm-adjusted per experiment and judge; verdict sentences name the claims that lose significance."""
+def _adjust_by_holm(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Return the rows, Holm-adjusted per run and judge. A verdict sentence says if its claim is no longer significant."""
     families: dict[tuple[Any, str | None], list[int]] = {}
     for i, row in enumerate(rows):
         if row.claim_p is not None:
@@ -285,13 +287,13 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
     return adjusted
 
 
-def _with_yardsticks(rows: Sequence[ScoreRow], measured: Sequence[PairMeasurement]) -> list[ScoreRow]:
-    """Return the rows with the measurements of control arm and noise floor of the same model and judge."""
+def _add_yardsticks(rows: Sequence[ScoreRow], measurements: Sequence[PairMeasurement]) -> list[ScoreRow]:
+    """Return the rows, each compared with the control arm and noise floor of its model under its judge."""
     groups: dict[tuple[Any, str, str | None], list[PairMeasurement]] = {}
-    for row, measurement in zip(rows, measured, strict=True):
+    for row, measurement in zip(rows, measurements, strict=True):
         groups.setdefault((row.run_id, row.model, row.judge), []).append(measurement)
     compared: list[ScoreRow] = []
-    for row, measurement in zip(rows, measured, strict=True):
+    for row, measurement in zip(rows, measurements, strict=True):
         others = yardsticks.comparable(measurement, groups[row.run_id, row.model, row.judge])
         compared.append(replace(row, yardsticks=others, beside=yardsticks.sentences(measurement, others)))
     return compared

@@ -1,7 +1,7 @@
 """Plans a job before anything is loaded: renders its prompts and computes its answers' content keys.
 
-A key is the hash of everything that decides an answer's content: same key, same answer. So nothing that matters may be left out
-here, and anything else would cause work to be repeated. No engine is imported.
+A key is the hash of everything that decides an answer's content: same key, same answer. If a key lacked a value that matters, a
+wrong answer would be reused; if it had a value that does not matter, an answer would be computed again. No engine is imported.
 """
 
 from dataclasses import dataclass, replace
@@ -55,17 +55,17 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
     weights = _find_weights(variant, finder)
     if weights is None:
         fingerprint = content_hash("endpoint", variant.base_url, variant.weights, variant.api)
-        prompts, facts = _endpoint_prompts(job, finder)
+        prompts, facts = _render_endpoint_prompts(job, finder)
     else:
         fingerprint = weights.fingerprint
-        prompts, facts = _prompts(job, finder)
+        prompts, facts = _render_prompts(job, finder)
         facts = replace(facts, file_bytes=weights.file_bytes, weights_path=str(weights.path))
-    chosen = compute.for_variant(
+    device_choice = compute.for_variant(
         variant, weights, allows_cpu=job.allows_cpu, report=lambda phase: finder.report(Loading(phase))
     )
-    computed = _computed(variant, weights, fingerprint, version, chosen.accelerator)
+    job_values = _shared_key_values(variant, weights, fingerprint, version, device_choice.accelerator)
     keys = [
-        content_hash(*computed, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions())
+        content_hash(*job_values, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions())
         for item, prompt in zip(job.items, prompts, strict=True)
     ]
     planned = Planned(
@@ -73,24 +73,28 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
         facts=replace(
             facts,
-            compute_notes=chosen.notes,
-            library=chosen.report,
+            compute_notes=device_choice.notes,
+            library=device_choice.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
-            slots_asked=slot_count.slots_for(variant, chosen.accelerator),
+            slots_asked=slot_count.slots_for(variant, device_choice.accelerator),
         ),
     )
-    return Plan(prompts, planned, weights, fingerprint, version, chosen)
+    return Plan(prompts, planned, weights, fingerprint, version, device_choice)
 
 
 def how_computed(variant: VariantSpec, weights: Weights, version: str, device: str) -> list[Any]:
-    """Return what decides a model's results beside its weights, as values of a key. `device` as in `available.accelerator`."""
+    """Return what decides a model's results apart from its weights, as values of a key. `device` as in `available.accelerator`."""
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
         return [version, device, dtype, variant.trust_remote_code, *packages]
+<<<<<<< HEAD
     assert variant.engine == "llama.cpp", variant.engine
     # A GGUF file has its types, whatever its precision is called; a folder is first converted to the type.
+=======
+    # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
+>>>>>>> eyes
     conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
     return [version, device, *conversion]
 
@@ -101,7 +105,7 @@ def prompt_values(prompt: Prompt) -> list[Any]:
 
 
 def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None:
-    """The variant's weights; None for an endpoint."""
+    """Return the variant's weights; None for an endpoint."""
     if variant.engine == "openai":
         return None
     weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
@@ -110,46 +114,51 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
     return weights
 
 
-def _endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
-    """Prompts for an endpoint: chat endpoints apply their own template, completion endpoints get the rendered prompt.
+def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
+    """Return the prompts for an endpoint: chat endpoints apply their own template, completion endpoints get rendered prompts.
 
-    The rendered prompt has no BOS, because servers add it.
+    The text of a rendered prompt contains no BOS, because servers add it.
     """
     if job.variant.api == "chat":
         return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk defines the prompt format; only the experiment can.
-        form = PromptFormat(source=job.variant.weights)
+        prompt_format = PromptFormat(source=job.variant.weights)
         rendered = rendering.render(
-            (item.input for item in job.items), form, template=job.prompt.template, system=job.prompt.system
+            (item.input for item in job.items), prompt_format, template=job.prompt.template, system=job.prompt.system
         )
         return rendered, VariantFacts()
-    return _prompts(job, finder)
+    return _render_prompts(job, finder)
 
 
-def _prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
-    form = finder.find_prompt_files(job.prompt.weights or job.variant.weights).prompt_format
+def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
+    """Render the prompts of a job with the format that the prompt's weights define. Returns the facts of this format too."""
+    prompt_format = finder.find_prompt_files(job.prompt.weights or job.variant.weights).prompt_format
     prompts = rendering.render(
         (item.input for item in job.items),
-        form,
+        prompt_format,
         template=job.prompt.template,
         system=job.prompt.system,
         bos=job.prompt.bos,
     )
-    end_tokens = form.end_token_texts or None
+    end_tokens = prompt_format.end_token_texts or None
     prompts = [msgspec.structs.replace(prompt, end_token_texts=end_tokens) for prompt in prompts]
-    template = form.template if job.prompt.template is None else job.prompt.template
+    template = prompt_format.template if job.prompt.template is None else job.prompt.template
     format_name = "the task's text as it is"
     if template:
         format_name = (
-            f"chat template of {form.source}" if job.prompt.template is None else "chat template of the experiment"
+            f"chat template of {prompt_format.source}"
+            if job.prompt.template is None
+            else "chat template of the experiment"
         )
     begins_with_bos = bool(prompts and prompts[0].bos)
     return prompts, VariantFacts(prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
 
 
-def _computed(variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str) -> list[Any]:
-    """Everything that decides an answer beside prompt and sampling, as values of a key."""
+def _shared_key_values(
+    variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str
+) -> list[Any]:
+    """Return the values of a key that all answers of a job share: all but prompt and sampling."""
     shared = [
         "answer",
         KEY_VERSION,
@@ -174,7 +183,7 @@ def _check_settings(variant: VariantSpec, settings: Weights) -> None:
 
 
 def _check_sampling(sampling: Sampling) -> None:
-    """Raises UserError for sampling that no engine supports."""
+    """Raise UserError for sampling that no engine supports."""
     if sampling.max_tokens < 1:
         raise UserError(f"max_tokens is {sampling.max_tokens}: an answer needs at least 1")
     if sampling.repetition_penalty <= 0:

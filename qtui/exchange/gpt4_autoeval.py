@@ -9,7 +9,7 @@ from typing import Any
 
 from qtui.exchange.study_files import Study, StudyVariant, Take, read
 from qtui.records import UNKNOWN, Answer, Grade, content_hash
-from qtui.store import Store, answers, grades, runs
+from qtui.store import Store, answers, grades, new_runs, runs
 
 __all__ = ["NAME", "Imported", "Study", "read", "write"]
 
@@ -28,7 +28,7 @@ class Imported:
 
 def write(store: Store, study: Study, name: str = NAME) -> Imported:
     """Store a study as one run of the experiment `name`. A second call with the same files changes nothing."""
-    run_id = runs.add(store, _new_run(study, name))
+    run_id = new_runs.add(store, _new_run(study, name))
     summary = runs.summaries(store, [run_id])[0]
     variant_ids = {(v.model, v.name): v.id for v in summary.variants}
     task_ids = [task_id for task_id, _ in runs.tasks(store, run_id)]
@@ -49,10 +49,10 @@ def write(store: Store, study: Study, name: str = NAME) -> Imported:
     return Imported(run_id, new_answers, new_grades, differing_grades)
 
 
-def _new_run(study: Study, name: str) -> runs.NewRun:
+def _new_run(study: Study, name: str) -> new_runs.NewRun:
     """The run to add. Its plan covers tasks and answers, not grades, so that grades imported later join the same run."""
     contents = [[v.model, v.name, v.answers] for v in study.variants]
-    return runs.NewRun(
+    return new_runs.NewRun(
         experiment=name,
         plan=content_hash("import", NAME, study.task_set.hash, contents),
         definition=f"Imported by `qtui import {NAME}` from {study.folder}",
@@ -64,8 +64,8 @@ def _new_run(study: Study, name: str) -> runs.NewRun:
     )
 
 
-def _new_variant(study: Study, variant: StudyVariant) -> runs.NewVariant:
-    return runs.NewVariant(
+def _new_variant(study: Study, variant: StudyVariant) -> new_runs.NewVariant:
+    return new_runs.NewVariant(
         model=variant.model,
         name=variant.name,
         is_baseline=variant.is_baseline,
@@ -77,13 +77,13 @@ def _new_variant(study: Study, variant: StudyVariant) -> runs.NewVariant:
     )
 
 
-def _new_judges(study: Study) -> list[runs.NewJudge]:
+def _new_judges(study: Study) -> list[new_runs.NewJudge]:
     takes: dict[str, int] = {}
     for variant in study.variants:
         for take in variant.takes:
             takes[take.judge] = max(takes.get(take.judge, 0), take.number)
     settings: dict[str, Any] = {"imported_from": NAME, "prompt": UNKNOWN}
-    return [runs.NewJudge(judge, count, _fingerprint(judge), settings) for judge, count in sorted(takes.items())]
+    return [new_runs.NewJudge(judge, count, _fingerprint(judge), settings) for judge, count in sorted(takes.items())]
 
 
 def _fingerprint(judge: str) -> str:

@@ -1,4 +1,7 @@
-"""One variant: a worker plans, the store links the answers it has, the worker answers the rest, and each is committed at once."""
+"""Answers one variant: a worker plans the job, answers that the store has are linked, and the worker generates the others.
+
+Each answer is committed as soon as it is complete.
+"""
 
 import asyncio
 import time
@@ -56,7 +59,7 @@ class VariantRun:
 
     @property
     def places(self) -> list[answers.Link]:
-        """The place of each item of the job, in the order of its items."""
+        """The variant, task and sample that each answer of the job is linked to, in the order of the job's items."""
         tasks = runs.tasks(self.store, self.run_id)
         samples = range(self.experiment.sampling.samples)
         return [answers.Link(self.variant_id, task_id, sample) for task_id, _ in tasks for sample in samples]
@@ -64,11 +67,11 @@ class VariantRun:
 
 async def answer_variant(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
     """Compute the missing answers of a variant. Returns why it failed, or an empty text. Sets `answered` after every new row."""
-    _set(variant, state="preparing", phase="", reason="")
+    _update_variant(variant, state="preparing", phase="", reason="")
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
     async with WorkerProcess(log) as worker:
-        listening = asyncio.create_task(_listen(variant, worker, answered))
-        watching = asyncio.create_task(_obey(worker, control))
+        listening = asyncio.create_task(_handle_messages(variant, worker, answered))
+        watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))
         try:
             await listening
@@ -78,9 +81,9 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
             watching.cancel()
         reason = await _failure_reason(variant, worker, control)
     if control.cancelled.is_set() and reason:
-        _set(variant, state="cancelled", phase="")
+        _update_variant(variant, state="cancelled", phase="")
         return ""
-    _set(variant, state="failed" if reason else "done", phase="", reason=reason)
+    _update_variant(variant, state="failed" if reason else "done", phase="", reason=reason)
     return reason
 
 
@@ -102,18 +105,19 @@ def _job(variant: VariantRun) -> Job:
     )
 
 
-async def _listen(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
+async def _handle_messages(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
+    """Handle the worker's messages until it closes its output."""
     places = variant.places
     async for message in worker.messages():
         if isinstance(message, Planned):
             await worker.send(MissingItems(_link_stored(variant, places, message)))
             answered.set()
         elif isinstance(message, Answered):
-            answers.commit(variant.store, places[message.index], _answer(variant, message))
+            answers.commit(variant.store, places[message.index], _to_answer(variant, message))
             variant.answered += 1
             answered.set()
         else:
-            _record(variant, message)
+            _record_message(variant, message)
         worker.activity = _activity(variant, message) or worker.activity
 
 
@@ -130,11 +134,11 @@ def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Plann
     facts = replace(planned.facts, known=len(linked))
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
     # Two items may share a key (the same prompt twice): one answer is generated and linked to both.
-    first = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
-    return sorted(i for key, i in first.items() if i not in linked)
+    first_by_key = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
+    return sorted(i for i in first_by_key.values() if i not in linked)
 
 
-def _answer(variant: VariantRun, message: Answered) -> Answer:
+def _to_answer(variant: VariantRun, message: Answered) -> Answer:
     return Answer(
         key=variant.keys[message.index],
         text=message.text,
@@ -147,7 +151,7 @@ def _answer(variant: VariantRun, message: Answered) -> Answer:
 
 
 def _activity(variant: VariantRun, message: FromWorker) -> str:
-    """What the worker does after sending this message; empty if the message does not show it."""
+    """Return what the worker does after sending this message; empty if the message does not show it."""
     if isinstance(message, Planned):
         return "starting the engine"
     if isinstance(message, Loading):
@@ -159,26 +163,27 @@ def _activity(variant: VariantRun, message: FromWorker) -> str:
     return ""
 
 
-def _record(variant: VariantRun, message: FromWorker) -> None:
+def _record_message(variant: VariantRun, message: FromWorker) -> None:
+    """Record a message that is neither the plan nor an answer."""
     if isinstance(message, Loading):
         facts = VariantFacts(loading_fraction=message.fraction)
-        _set(variant, state="loading", phase=message.phase, facts=facts, cleared=["loading_fraction"])
+        _update_variant(variant, state="loading", phase=message.phase, facts=facts, cleared=["loading_fraction"])
     elif isinstance(message, Loaded):
         facts = replace(message.facts, answering_started=time.time())
-        _set(variant, state="answering", phase="", facts=facts, cleared=["loading_fraction"])
+        _update_variant(variant, state="answering", phase="", facts=facts, cleared=["loading_fraction"])
     elif isinstance(message, Progress):
         _record_progress(variant, message)
     elif isinstance(message, Unanswered):
         variant.unanswered[message.index] = message.reason
     elif isinstance(message, Finished):
         variant.outcome = "done"
-        _set(variant, facts=message.facts)
+        _update_variant(variant, facts=message.facts)
     elif isinstance(message, Failed):
         variant.outcome = message.reason
 
 
 def _record_progress(variant: VariantRun, progress: Progress) -> None:
-    """Write the newest figures, at most twice a second: people read them."""
+    """Write the newest figures, unless they were written less than `PROGRESS_SECONDS` ago."""
     now = time.monotonic()
     if now - variant.progress_written < PROGRESS_SECONDS:
         return
@@ -192,11 +197,11 @@ def _record_progress(variant: VariantRun, progress: Progress) -> None:
         rss_bytes=progress.rss_bytes,
         gpu_bytes=progress.gpu_bytes,
     )
-    _set(variant, facts=facts, cleared=["gpu_bytes"])
+    _update_variant(variant, facts=facts, cleared=["gpu_bytes"])
 
 
 async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: Control) -> str:
-    """Why answers of the variant are missing; empty if it is complete."""
+    """Return why answers of the variant are missing; empty if it is complete."""
     if control.cancelled.is_set() and variant.outcome is None:
         return control.reason
     if variant.outcome is None:
@@ -204,14 +209,15 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     if variant.outcome != "done":
         return variant.outcome
     _link_same_keys(variant)
-    return _unanswered_in_words(variant)
+    return _describe_unanswered(variant)
 
 
 def _link_same_keys(variant: VariantRun) -> None:
+    """Link each answer to all items with its key: only the first of them was generated (see `_link_stored`)."""
     answers.link_known(variant.store, {i: (place, variant.keys[i]) for i, place in enumerate(variant.places)})
 
 
-def _unanswered_in_words(variant: VariantRun) -> str:
+def _describe_unanswered(variant: VariantRun) -> str:
     if not variant.unanswered:
         return ""
     per_task = variant.experiment.sampling.samples
@@ -224,8 +230,8 @@ def _unanswered_in_words(variant: VariantRun) -> str:
     )
 
 
-async def _obey(worker: WorkerProcess, control: Control) -> None:
-    """Pause, resume and stop the worker as the user requests. A paused worker keeps its memory and continues where it was."""
+async def _follow_requests(worker: WorkerProcess, control: Control) -> None:
+    """Pause, resume and stop the worker as the user requests. A paused worker keeps its memory and its unfinished answers."""
     while not control.cancelled.is_set():
         await first_of(control.cancelled, control.paused)
         if control.paused.is_set():
@@ -235,5 +241,5 @@ async def _obey(worker: WorkerProcess, control: Control) -> None:
     await worker.stop()
 
 
-def _set(variant: VariantRun, **changes: Any) -> None:
+def _update_variant(variant: VariantRun, **changes: Any) -> None:
     runs.set_variant(variant.store, variant.variant_id, **changes)

@@ -140,7 +140,10 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.cancel, f"the runner was stopped ({number.name})")
-    tasks = [asyncio.create_task(_beat(store, run_id, control)), asyncio.create_task(_obey(store, run_id, control))]
+    tasks = [
+        asyncio.create_task(_beat(store, run_id, control)),
+        asyncio.create_task(_follow_requests(store, run_id, control)),
+    ]
     try:
         yield
     finally:
@@ -158,7 +161,7 @@ async def _beat(store: Store, run_id: int, control: Control) -> None:
         await asyncio.sleep(leases.HEARTBEAT_SECONDS)
 
 
-async def _obey(store: Store, run_id: int, control: Control) -> None:
+async def _follow_requests(store: Store, run_id: int, control: Control) -> None:
     paused = False
     while True:
         request = runs.requested(store, run_id)

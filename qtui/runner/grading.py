@@ -1,7 +1,8 @@
 """Grading while variants answer: every judge grades answers as they arrive. Identical answers to a task are graded once per take.
 
-A judge that cannot be reached leaves no grades. Grades that need no request (of empty answers) are held back until the judge has
-returned a grade. So a judge without any grade never worked; if a user added it, its failure does not fail the run.
+An empty answer is graded without a request to the judge. Such a grade is held back until the judge has returned a grade, or
+until a take ends without a failure. So a judge that cannot be reached has no grades in the store. If a user added such a judge,
+its failure does not fail the run.
 """
 
 import asyncio
@@ -32,13 +33,14 @@ async def grade_run(
     finished: asyncio.Event,
 ) -> list[str]:
     """Grade until every answer of the run is graded. Returns one text for each judge whose failure fails the run."""
-    stored = {(judge.label, judge.fingerprint): judge for judge in judges.of_run(store, run_id)}
-    graders = [_Grader(store, stored[spec.label, fingerprint(spec)], spec, control=control) for spec in specs]
+    stored_judges = {(judge.label, judge.fingerprint): judge for judge in judges.of_run(store, run_id)}
+    graders = [_Grader(store, stored_judges[spec.label, fingerprint(spec)], spec, control=control) for spec in specs]
     while graders:
-        last = finished.is_set()
+        # Read before grading: if answers arrive meanwhile, another round grades them.
+        is_last_round = finished.is_set()
         answered.clear()
         await asyncio.gather(*(grader.grade_missing() for grader in graders))
-        if control.cancelled.is_set() or last:
+        if control.cancelled.is_set() or is_last_round:
             break
         await answered.wait()
     await asyncio.gather(*(grader.close() for grader in graders))
@@ -73,15 +75,17 @@ class _Grader:
         except StoreError:
             raise
         except UserError as error:
-            self._fail(str(error))
+            self._record_failure(str(error))
 
     async def close(self) -> None:
+        """Close the judge, and record that it is done or cancelled, unless it has failed."""
         if self._judge:
             await self._judge.close()
         if not self.failure:
             runs.set_judge(self._store, self._stored.id, "cancelled" if self._control.cancelled.is_set() else "done")
 
-    def _fail(self, reason: str) -> None:
+    def _record_failure(self, reason: str) -> None:
+        """Record the failure, with advice if a user added the judge, and whether it fails the run."""
         self.failure = reason
         if self._stored.settings.get(judges.ADDED):
             advice = f"{added_judges.removal_command(self.label)} removes it from the run."
@@ -95,49 +99,52 @@ class _Grader:
         missing = answers.pending(self._store, self._stored.run_id, self.label, self._stored.fingerprint, take)
         if not missing:
             return
-        # Created only when grades are missing: otherwise the judge needs neither its key nor its server.
+        # The judge is created only when grades are missing: otherwise its API key and its server are not needed.
         judge = self._judge = self._judge or create_judge(self._spec)
         runs.set_judge(self._store, self._stored.id, "grading")
-        questions = _same_text(missing)
+        questions = _group_same_answers(missing)
         connections = min(judge.concurrency, len(questions))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(connections):
-                    group.create_task(self._grade_from(judge, take, questions))
+                    group.create_task(self._grade_questions(judge, take, questions))
         except* UserError as errors:
-            raise _worst(errors) from None
+            raise _most_severe(errors) from None
+        # No request failed, so grades of empty answers count even if the judge has returned no other grade.
         if self._held_back and not self._control.cancelled.is_set():
-            self._commit([])
+            self._commit_with_held_back([])
 
-    async def _grade_from(self, judge: Judge, take: int, questions: list[Same]) -> None:
-        """Take questions off the shared list until it is empty. Each grade is committed before the next question."""
+    async def _grade_questions(self, judge: Judge, take: int, questions: list[Same]) -> None:
+        """Grade questions from the list, which several connections share, until it is empty. Each grade is committed at once."""
         while questions and not self._control.cancelled.is_set():
             await self._control.running.wait()
             if not questions:
                 return
-            same = questions.pop(0)
-            first = same[0]
+            same_answers = questions.pop(0)
+            first = same_answers[0]
             reply = await judge.grade(Question(first.input, first.reference, first.criteria, first.text), take)
-            self._store_reply(judge, take, same, reply)
+            self._store_reply(judge, take, same_answers, reply)
 
-    def _store_reply(self, judge: Judge, take: int, same: Same, reply: Reply) -> None:
-        rows = self._rows(judge, take, same, reply)
+    def _store_reply(self, judge: Judge, take: int, same_answers: Same, reply: Reply) -> None:
+        """Commit a reply, or hold it back if it needed no request and the judge has returned no grade yet."""
+        rows = self._grade_rows(judge, take, same_answers, reply)
         if reply.reason == EMPTY_REASON and not self._has_graded:
             self._held_back += rows
         elif reply.grade is None:
             grades.commit(self._store, rows)
         else:
             self._has_graded = True
-            self._commit(rows)
+            self._commit_with_held_back(rows)
 
-    def _commit(self, rows: "list[_Row]") -> None:
-        """Write grades together with the held-back ones."""
+    def _commit_with_held_back(self, rows: "list[_Row]") -> None:
+        """Commit the held-back grades and these."""
         grades.commit(self._store, [*self._held_back, *rows])
         self._held_back = []
 
-    def _rows(self, judge: Judge, take: int, same: Same, reply: Reply) -> "list[_Row]":
+    def _grade_rows(self, judge: Judge, take: int, same_answers: Same, reply: Reply) -> "list[_Row]":
+        """Return a row for each of these answers, all with the grade of the reply."""
         rows = []
-        for item in same:
+        for item in same_answers:
             task_hash = Task(item.input, item.reference, item.criteria).hash
             key = grades.key(item.answer_key, task_hash, self.label, judge.fingerprint, take)
             grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds)
@@ -145,12 +152,14 @@ class _Grader:
         return rows
 
 
-def _worst(errors: ExceptionGroup[UserError]) -> Exception:
-    """An error of the store before any of the judge: it ends the run, the other only the judge."""
+def _most_severe(errors: ExceptionGroup[UserError]) -> Exception:
+    """Return an error of the store, which ends the run, if there is one; else an error of the judge, which ends only the judge."""
     return next((error for error in errors.exceptions if isinstance(error, StoreError)), errors.exceptions[0])
 
 
-def _same_text(missing: Sequence[answers.PendingAnswer]) -> list[Same]:
+def _group_same_answers(missing: Sequence[answers.PendingAnswer]) -> list[Same]:
+    """Return the answers grouped by task and text."""
+
     def task_and_text(item: answers.PendingAnswer) -> tuple[int, str]:
         return item.task_id, item.text
 

@@ -21,7 +21,7 @@ from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges
-from qtui.store import Store, leases, open_store, runs
+from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
 START_SECONDS = 30.0
@@ -116,7 +116,7 @@ def add(store: Store, experiment: Experiment) -> int:
     """Write an experiment to the store as a run, unless a run of the same plan exists. Returns the run's id."""
     per_variant = len(experiment.task_set.tasks) * experiment.sampling.samples
     variants = [
-        runs.NewVariant(
+        new_runs.NewVariant(
             v.model,
             v.name,
             v.is_baseline,
@@ -129,10 +129,10 @@ def add(store: Store, experiment: Experiment) -> int:
         )
         for v in experiment.variants
     ]
-    judges = [runs.NewJudge(j.label, j.takes, fingerprint(j), asdict(j)) for j in experiment.judges]
-    return runs.add(
+    judges = [new_runs.NewJudge(j.label, j.takes, fingerprint(j), asdict(j)) for j in experiment.judges]
+    return new_runs.add(
         store,
-        runs.NewRun(
+        new_runs.NewRun(
             experiment=experiment.name,
             plan=experiment.plan,
             definition=experiment.text,

@@ -1,8 +1,8 @@
 """Grades: one judge's 1–5 for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
 
-Which grade of an answer, a judge and a take is *current* in a run is decided here and nowhere else, by `_is_current`: a person's
-grade, and that of a current judge of the run (see `judges.current`). `rows` (scores, exports, commands) and `of_answers` (panes,
-`qtui compare`) are the two ways to read grades.
+A run shows only its *current* grades: those of people, and those of its current judges (see `judges.current`).
+`_current_grade_condition` alone decides this. `rows` (scores, exports, commands) and `of_answers` (panes, `qtui compare`) read the
+current grades.
 """
 
 import sqlite3
@@ -73,7 +73,7 @@ def commit_human(store: Store, place: Place, grade: int | None, comment: str = "
 
 
 def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
-    """Return the places of a run's answers by the answer's key and the 1-based task."""
+    """Return the places of a run's answers by (key of the answer, position of the task from 1)."""
     rows = store.execute(
         "SELECT answer.key, answer.id AS answer_id, task.id AS task_id, task.position FROM variant"
         " JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
@@ -95,14 +95,14 @@ def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     """Return the current grades of the runs' answers, with `COLUMNS`."""
-    is_current, values = _is_current(store, run_ids)
+    current_condition, values = _current_grade_condition(store, run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
         " grade.reason, grade.fingerprint FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
         " JOIN run ON run.id = variant.run_id JOIN task ON task.id = va.task_id"
         " JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
-        f" AND {is_current.format(run='run.id')}"
+        f" AND {current_condition.format(run='run.id')}"
         " ORDER BY run.id, variant.position, task.position, va.sample, grade.judge, grade.take",
         (*run_ids, *values),
     ).fetchall()
@@ -110,22 +110,25 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 
 def of_answers(store: Store, run_id: int, task_id: int, answer_ids: Collection[int]) -> list[sqlite3.Row]:
     """Return the run's current grades of answers to one task, as (answer_id, judge, take, grade, reason), by judge and take."""
-    is_current, values = _is_current(store, [run_id])
+    current_condition, values = _current_grade_condition(store, [run_id])
     return store.execute(
         "SELECT grade.answer_id, grade.judge, grade.take, grade.grade, grade.reason FROM grade"
         f" WHERE grade.task_id = ? AND grade.answer_id IN ({','.join('?' * len(answer_ids))})"
-        f" AND {is_current.format(run='?')}"
+        f" AND {current_condition.format(run='?')}"
         " ORDER BY grade.judge, grade.take, grade.id",
         (task_id, *answer_ids, run_id, *values),
     ).fetchall()
 
 
-def _is_current(store: Store, run_ids: Sequence[int]) -> tuple[str, tuple[Any, ...]]:
-    """Return an SQL condition for a row of `grade` that is current in the run `{run}`, one of these runs, and its parameters.
+def _current_grade_condition(store: Store, run_ids: Sequence[int]) -> tuple[str, tuple[Any, ...]]:
+    """Return an SQL condition that only current grades meet, and its parameters. It tests a row of the table `grade`.
 
-    The fingerprints are part of the statement, so that a list over all answers does not look up a judge for every row.
+    Before use, `{run}` in the condition is replaced by an SQL expression for the run's id, one of `run_ids`. The condition lists
+    the current judges, so that a query over all answers does not look up a judge for every row.
     """
     current = judges.current(store, run_ids)
-    scales = f"VALUES {','.join(['(?,?,?)'] * len(current))}" if current else "SELECT 0, '', '' WHERE 0"
+    current_judges = f"VALUES {','.join(['(?,?,?)'] * len(current))}" if current else "SELECT 0, '', '' WHERE 0"
     values = chain.from_iterable((judge.run_id, judge.label, judge.fingerprint) for judge in current)
-    return f"(grade.judge = '{HUMAN}' OR ({{run}}, grade.judge, grade.fingerprint) IN ({scales}))", tuple(values)
+    return f"(grade.judge = '{HUMAN}' OR ({{run}}, grade.judge, grade.fingerprint) IN ({current_judges}))", tuple(
+        values
+    )

@@ -1,83 +1,18 @@
-"""Runs, their variants and judges: adding them, changing their state, and summaries for the panes.
-
-A run is identified by its experiment's name and its plan (the hash of everything the experiment resolved to), so the same command
-after a crash resumes the same run, and a changed experiment is a new run.
-"""
+"""Runs, their variants and judges: changing their state, and summaries for the panes. `new_runs` adds them."""
 
 import json
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qtui import paths, variant_facts
-from qtui.records import Role, RunSummary, Task, TaskSet, VariantProgress
+from qtui.records import RunSummary, Task, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import attempts, judges, leases
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.variant_facts import VariantFacts
-
-
-@dataclass(frozen=True, slots=True)
-class NewVariant:
-    model: str
-    name: str
-    is_baseline: bool
-    engine: str
-    precision: str
-    weights: str
-    expected: int
-    conditions: dict[str, Any]
-    role: Role | None = None
-    """None means baseline or candidate, depending on `is_baseline`."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewJudge:
-    label: str
-    takes: int
-    fingerprint: str
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    experiment: str
-    plan: str
-    definition: str
-    source: str
-    """`run` or `import`."""
-    origin: str
-    task_set: TaskSet
-    variants: Sequence[NewVariant]
-    judges: Sequence[NewJudge] = ()
-
-
-def add(store: Store, new: NewRun) -> int:
-    """Return the id of the run of this plan: the existing run (with its judges updated), or a new one."""
-    with store.writing():
-        task_set_id = _add_task_set(store, new.task_set)
-        row = store.execute(
-            "SELECT id FROM run WHERE experiment = ? AND plan = ?", (new.experiment, new.plan)
-        ).fetchone()
-        run_id = int(row["id"]) if row else _insert_run(store, new, task_set_id)
-        store.execute("UPDATE run SET definition = ?, origin = ? WHERE id = ?", (new.definition, new.origin, run_id))
-        for position, variant in enumerate(new.variants):
-            store.execute(
-                "INSERT INTO variant (run_id, position, model, name, is_baseline, engine, precision, weights, expected,"
-                " conditions, role) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-                " ON CONFLICT (run_id, model, name) DO UPDATE SET role = excluded.role",
-                (run_id, position, variant.model, variant.name, variant.is_baseline, variant.engine,
-                 variant.precision, variant.weights, variant.expected, _to_json(variant.conditions),
-                 variant.role or ("baseline" if variant.is_baseline else "candidate")),
-            )  # fmt: skip
-        for judge in new.judges:
-            judges.put(store, run_id, judge.label, judge.fingerprint, takes=judge.takes, settings=judge.settings)
-            if new.source == "run" and not leases.holder(store, run_id):
-                judges.make_newest(store, run_id, judge.label, judge.fingerprint, before_added=False)
-    return run_id
 
 
 def exists(store: Store, experiment: str, plan: str) -> bool:
@@ -125,7 +60,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 
 
 def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
-    """Move the start of answering by the length of the pause, because the remaining time is estimated from it."""
+    """Move the start of answering by the length of the pause (seconds): the remaining time is estimated from that start."""
     if pause > 0:
         store.execute(
             "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
@@ -189,15 +124,15 @@ def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None
 
 
 def forget_failure(store: Store, run_id: int, failure: str) -> None:
-    """Remove one of the reasons of a failed run; without another reason the run is done. Part of the caller's transaction."""
+    """Remove a reason of a failed run; if it was the only one, the run is done. Part of the caller's transaction."""
     row = store.execute("SELECT state, reason FROM run WHERE id = ?", (run_id,)).fetchone()
     if row["state"] != "failed":
         return
     for part in (f"; {failure}", f"{failure}; ", failure):
         if part in row["reason"]:
-            left = row["reason"].replace(part, "", 1)
+            others = row["reason"].replace(part, "", 1)
             store.execute(
-                "UPDATE run SET reason = ?, state = ? WHERE id = ?", (left, "failed" if left else "done", run_id)
+                "UPDATE run SET reason = ?, state = ? WHERE id = ?", (others, "failed" if others else "done", run_id)
             )
             return
 
@@ -210,7 +145,7 @@ def delete(store: Store, run_id: int) -> None:
 
 def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummary]:
     """Return all runs (or those of `run_ids`), the newest first."""
-    where, values = _among("run.id", run_ids)
+    where, values = _where_run_in("run.id", run_ids)
     rows = store.execute(
         "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
         " lease.host, lease.pid, lease.pid_started, lease.heartbeat, coalesce(lease.ends, '[]') AS ends, lease.ends_at FROM run"
@@ -218,7 +153,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         " ORDER BY run.created DESC, run.id DESC",
         values,
     ).fetchall()
-    variants, judges_by_run = _variants(store, run_ids), judges.progress(store, run_ids)
+    variants, judges_by_run = _variants_by_run(store, run_ids), judges.progress(store, run_ids)
     states = [_effective_state(row) for row in rows]
     attempts_by_run = attempts.of_runs(store, run_ids)
     return [
@@ -267,7 +202,7 @@ def latest_of_each_experiment(store: Store, experiment: str | None = None) -> li
 
 
 def definition(store: Store, run_id: int) -> str:
-    """Return the experiment's TOML as of the creation of the run."""
+    """Return the experiment's TOML as of the last call of `new_runs.add` for this run."""
     return str(store.execute("SELECT definition FROM run WHERE id = ?", (run_id,)).fetchone()["definition"])
 
 
@@ -281,8 +216,8 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
 
 
 def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:
-    """Return rows (experiment, model, variant, engine, conditions JSON, facts JSON) for the guards of the analysis."""
-    where, values = _among("run.id", run_ids)
+    """Return (experiment, model, variant, engine, conditions JSON, facts JSON, state, reason) of each variant, for the guards."""
+    where, values = _where_run_in("run.id", run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
         f" variant.state, variant.reason FROM variant JOIN run ON run.id = variant.run_id {where}"
@@ -298,35 +233,8 @@ def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
     return values
 
 
-def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
-    state = "done" if new.source == "import" else "waiting"
-    now = time.time()
-    cursor = store.execute(
-        "INSERT INTO run (experiment, plan, definition, source, origin, task_set_id, state, created, ended)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
-        (new.experiment, new.plan, new.definition, new.source, new.origin, task_set_id, state, now,
-         now if state == "done" else None),
-    )  # fmt: skip
-    return int(cursor.lastrowid or 0)
-
-
-def _add_task_set(store: Store, task_set: TaskSet) -> int:
-    row = store.execute("SELECT id FROM task_set WHERE hash = ?", (task_set.hash,)).fetchone()
-    if row:
-        return int(row["id"])
-    cursor = store.execute(
-        "INSERT INTO task_set (hash, name, source) VALUES (?,?,?)",
-        (task_set.hash, task_set.name, task_set.source),
-    )
-    store.executemany(
-        "INSERT INTO task (task_set_id, position, input, reference, criteria) VALUES (?,?,?,?,?)",
-        [(cursor.lastrowid, i, t.input, t.reference, t.criteria) for i, t in enumerate(task_set.tasks, start=1)],
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def _variants(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[VariantProgress]]:
-    where, values = _among("variant.run_id", run_ids)
+def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[VariantProgress]]:
+    where, values = _where_run_in("variant.run_id", run_ids)
     rows = store.execute(
         "SELECT variant.*, count(answer.id) AS answered,"
         f" coalesce(sum(trim(answer.text, {BLANKS}) = ''), 0) AS empty,"
@@ -379,11 +287,12 @@ def _effective_state(row: sqlite3.Row) -> str:
 
 
 def _why_interrupted(run_id: int) -> str:
-    """Return the reason, which the runner could not store itself; its log may show a crash."""
+    """Return the reason of an interrupted run. Its runner could not store one, but the runner's log may show a crash."""
     return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
 
 
-def _among(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+def _where_run_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    """Return a WHERE clause for rows whose column is one of `run_ids`, and its parameters; empty for None, which means all runs."""
     if run_ids is None:
         return "", ()
     return f"WHERE {column} IN ({','.join('?' * len(run_ids))})", tuple(run_ids)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qtui.records import NOTHING_TO_DO, Answer, RunSummary, Task, TaskSet
-from qtui.store import Store, answers, leases, open_store, runs
+from qtui.store import Store, answers, leases, new_runs, open_store, runs
 from qtui.variant_facts import VariantFacts
 from tests.store.old_store import fill_old
 
@@ -18,8 +18,8 @@ TASKS = TaskSet("two", (Task("a"), Task("b")))
 def store(tmp_path: Path) -> Store:
     """A store with one run that has not begun."""
     opened = open_store(tmp_path / "s.sqlite")
-    variants = [runs.NewVariant("m", "F16", True, "llama.cpp", "F16", "w", 2, {})]
-    runs.add(opened, runs.NewRun("e", "p", "", "run", "e.toml", TASKS, variants))
+    variants = [new_runs.NewVariant("m", "F16", True, "llama.cpp", "F16", "w", 2, {})]
+    new_runs.add(opened, new_runs.NewRun("e", "p", "", "run", "e.toml", TASKS, variants))
     return opened
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Grade, Task, TaskSet
-from qtui.store import Store, answers, grades, leases, notes, open_store, runs
+from qtui.store import Store, answers, grades, leases, new_runs, notes, open_store, runs
 from qtui.store.errors import LeaseHeldError
 from tests.store.old_store import fill_old
 
@@ -23,9 +23,9 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "s.sqlite")
 
 
-def new_run(plan: str = "p", judges: tuple[runs.NewJudge, ...] = ()) -> runs.NewRun:
-    variants = [runs.NewVariant("m", name, name == "F16", "llama.cpp", name, "w", 2, {}) for name in ("F16", "Q4")]
-    return runs.NewRun("e", plan, "toml", "run", "e.toml", TASKS, variants, judges)
+def new_run(plan: str = "p", judges: tuple[new_runs.NewJudge, ...] = ()) -> new_runs.NewRun:
+    variants = [new_runs.NewVariant("m", name, name == "F16", "llama.cpp", name, "w", 2, {}) for name in ("F16", "Q4")]
+    return new_runs.NewRun("e", plan, "toml", "run", "e.toml", TASKS, variants, judges)
 
 
 def places(store: Store, run_id: int, variant: int = 0) -> list[answers.Link]:
@@ -34,16 +34,16 @@ def places(store: Store, run_id: int, variant: int = 0) -> list[answers.Link]:
 
 
 def test_same_plan_is_the_same_run_and_another_plan_another(store: Store) -> None:
-    first = runs.add(store, new_run())
-    assert runs.add(store, new_run()) == first
-    assert runs.add(store, new_run("q")) != first
+    first = new_runs.add(store, new_run())
+    assert new_runs.add(store, new_run()) == first
+    assert new_runs.add(store, new_run("q")) != first
 
 
 def test_role_of_a_variant_is_kept_and_follows_the_experiment(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     assert [(v.name, v.role) for v in runs.summaries(store)[0].variants] == [("F16", "baseline"), ("Q4", "candidate")]
     marked = [replace(each, role="control arm") if each.name == "Q4" else each for each in new_run().variants]
-    assert runs.add(store, replace(new_run(), variants=marked)) == run
+    assert new_runs.add(store, replace(new_run(), variants=marked)) == run
     assert [(v.name, v.role) for v in runs.summaries(store)[0].variants] == [("F16", "baseline"), ("Q4", "control arm")]
 
 
@@ -61,19 +61,19 @@ def test_store_from_before_roles_and_prompt_ids_reads_as_it_was(tmp_path: Path) 
 
 
 def test_hash_of_the_prompts_tokens_is_kept_with_an_answer(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     answers.commit(store, places(store, run)[0], Answer("k", "text", "stop", 3, prompt_ids_hash="0123456789abcdef"))
     assert answers.rows(store, [run])[0]["prompt_ids_hash"] == "0123456789abcdef"
 
 
 def test_same_task_set_is_kept_once(store: Store) -> None:
-    runs.add(store, new_run())
-    runs.add(store, new_run("q"))
+    new_runs.add(store, new_run())
+    new_runs.add(store, new_run("q"))
     assert store.execute("SELECT count(*) FROM task").fetchone()[0] == 2
 
 
 def test_same_key_keeps_its_first_text(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     place = places(store, run)[0]
     answers.commit(store, place, Answer("k", "first", "stop"))
     answers.commit(store, place, Answer("k", "second", "stop"))
@@ -81,15 +81,15 @@ def test_same_key_keeps_its_first_text(store: Store) -> None:
 
 
 def test_known_answer_of_another_run_is_linked_not_made_again(store: Store) -> None:
-    answers.commit(store, places(store, runs.add(store, new_run()))[0], Answer("k", "text", "stop"))
-    other = runs.add(store, new_run("q"))
+    answers.commit(store, places(store, new_runs.add(store, new_run()))[0], Answer("k", "text", "stop"))
+    other = new_runs.add(store, new_run("q"))
     place, second = places(store, other)
     assert answers.link_known(store, {0: (place, "k"), 1: (second, "unknown")}) == {0}
     assert len(answers.rows(store, [other])) == 1
 
 
 def test_answer_of_an_outdated_key_is_unlinked(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     place, second = places(store, run)
     answers.commit(store, place, Answer("old weights", "old", "stop"))
     assert answers.link_known(store, {0: (place, "new weights"), 1: (second, "x")}) == set()
@@ -97,7 +97,7 @@ def test_answer_of_an_outdated_key_is_unlinked(store: Store) -> None:
 
 
 def test_summary_counts_answers_empty_and_truncated(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     for place, answer in zip(
         places(store, run), [Answer("1", " 　\n", "stop"), Answer("2", "x", "length")], strict=True
     ):
@@ -107,7 +107,7 @@ def test_summary_counts_answers_empty_and_truncated(store: Store) -> None:
 
 
 def test_to_grade_leaves_out_what_the_judge_has_graded(store: Store) -> None:
-    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "f", {}),)))
+    run = new_runs.add(store, new_run(judges=(new_runs.NewJudge("j", 1, "f", {}),)))
     first, second = places(store, run)
     answer_id = answers.commit(store, first, Answer("1", "x", "stop"))
     answers.commit(store, second, Answer("2", "y", "stop"))
@@ -118,7 +118,7 @@ def test_to_grade_leaves_out_what_the_judge_has_graded(store: Store) -> None:
 
 
 def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: Store) -> None:
-    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "f", {}),)))
+    run = new_runs.add(store, new_run(judges=(new_runs.NewJudge("j", 1, "f", {}),)))
     link = places(store, run)[0]
     place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
     for given in (None, 4, 2, None):
@@ -127,7 +127,9 @@ def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: St
 
 
 def test_grades_of_a_judge_before_its_prompt_changed_do_not_count(store: Store) -> None:
-    run = runs.add(store, new_run(judges=(runs.NewJudge("j", 1, "old", {}), runs.NewJudge("j", 1, "new", {}))))
+    run = new_runs.add(
+        store, new_run(judges=(new_runs.NewJudge("j", 1, "old", {}), new_runs.NewJudge("j", 1, "new", {})))
+    )
     link = places(store, run)[0]
     place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
     grades.commit(store, [(place, Grade("g1", "j", 1, 1, "", "old")), (place, Grade("g2", "j", 1, 5, "", "new"))])
@@ -135,7 +137,7 @@ def test_grades_of_a_judge_before_its_prompt_changed_do_not_count(store: Store) 
 
 
 def test_own_grade_can_be_changed_and_taken_back(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     link = places(store, run)[0]
     place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
     grades.commit_human(store, place, 2)
@@ -146,7 +148,7 @@ def test_own_grade_can_be_changed_and_taken_back(store: Store) -> None:
 
 
 def test_star_and_comment_are_kept_until_both_are_gone(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     notes.put(store, run, "m", 2, notes.Note(True, "odd"))
     assert notes.of_model(store, run, "m") == {2: notes.Note(True, "odd")}
     notes.put(store, run, "m", 2, notes.Note())
@@ -154,7 +156,7 @@ def test_star_and_comment_are_kept_until_both_are_gone(store: Store) -> None:
 
 
 def test_running_without_a_lease_reads_as_interrupted(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     runs.begin(store, run)
     assert runs.summaries(store)[0].state == "interrupted"
     leases.take(store, run)
@@ -162,7 +164,7 @@ def test_running_without_a_lease_reads_as_interrupted(store: Store) -> None:
 
 
 def test_what_ends_a_runner_is_kept_until_the_next_takes_the_lease(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     leases.take(store, run, ("with Slurm job 4711", "when you log out of gpu-2"), 1.8e9)
     [summary] = runs.summaries(store)
     assert (summary.ends, summary.ends_at) == (("with Slurm job 4711", "when you log out of gpu-2"), 1.8e9)
@@ -180,7 +182,7 @@ def test_lease_of_an_older_qtui_says_nothing_of_its_end(tmp_path: Path) -> None:
 
 
 def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:
-    run = runs.add(store, new_run())
+    run = new_runs.add(store, new_run())
     other = (
         "import sys; from pathlib import Path; from qtui.store import open_store, leases;"
         f"leases.take(open_store(Path({str(store.path)!r})), {run}); print('held', flush=True); sys.stdin.read()"

@@ -13,7 +13,7 @@ import pytest
 
 from qtui.errors import UserError
 from qtui.records import Task, TaskSet
-from qtui.store import Store, connection, open_store, runs
+from qtui.store import Store, connection, new_runs, open_store
 from qtui.store.errors import NoSpaceError
 from tests import other_user
 from tests.filled_store import fill
@@ -53,7 +53,7 @@ def test_writing_commands_say_that_the_store_cannot_be_written(tmp_path: Path) -
 def killed_writer(tmp_path: Path) -> Path:
     """A store as a killed process leaves it: its newest part in the journal."""
     store = open_store(tmp_path / "live.sqlite")
-    runs.add(store, runs.NewRun("newest", "p", "", "run", "", TaskSet("t", (Task("問い", "", ""),)), []))
+    new_runs.add(store, new_runs.NewRun("newest", "p", "", "run", "", TaskSet("t", (Task("問い", "", ""),)), []))
     for suffix in ("", "-wal", "-shm"):
         shutil.copy(tmp_path / f"live.sqlite{suffix}", tmp_path / f"dead.sqlite{suffix}")
     store.close()
@@ -112,7 +112,7 @@ def test_store_of_another_user_can_be_read_and_says_that_it_cannot_be_written(ot
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write where another user cannot")
 def test_store_of_another_user_who_writes_just_now_shows_the_newest(others_store: Path) -> None:
     store = open_store(others_store)
-    runs.add(store, runs.NewRun("newest", "p", "", "run", "", TaskSet("t", (Task("問い", "", ""),)), []))
+    new_runs.add(store, new_runs.NewRun("newest", "p", "", "run", "", TaskSet("t", (Task("問い", "", ""),)), []))
     assert as_other_user(others_store)["experiments"] == ["newest", "pets"]
     store.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Task, TaskSet, VariantProgress, content_hash
-from qtui.store import Store, open_store, runs
+from qtui.store import Store, new_runs, open_store
 from tests import stores
 
 TASKS = (
@@ -58,7 +58,7 @@ def fill(
             for name in names
             for variant in stores.variants(FOUR, (name,), model, engine=ENGINES[name])
         ],
-        judges=[runs.NewJudge(JUDGE, 1, "f1", {})],
+        judges=[new_runs.NewJudge(JUDGE, 1, "f1", {})],
         source="import",
         origin="/data/study",
         definition=f'name = "{experiment}"\n',

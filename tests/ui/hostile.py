@@ -1,7 +1,7 @@
 """Answers of a model that is out to get the terminal, the markup and the layout, and a store that holds them."""
 
 from qtui.records import Answer, Task, TaskSet, VariantProgress, content_hash
-from qtui.store import Store, runs
+from qtui.store import Store, new_runs
 from tests import stores
 
 HOSTILE = (
@@ -33,7 +33,7 @@ def fill(store: Store) -> int:
         "hostile[/INST]\x1b[2J",
         tasks,
         stores.variants(tasks, (baseline, candidate), "evil[/]\x1b[2J", baseline=baseline, engine="transformers"),
-        judges=[runs.NewJudge("judge[/b]", 1, "f", {})],
+        judges=[new_runs.NewJudge("judge[/b]", 1, "f", {})],
         source="import",
     )
     stores.answer_all(store, run_id, answer)

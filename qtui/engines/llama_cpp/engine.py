@@ -54,7 +54,7 @@ class _Slot:
     row: int = -1
     """The row of the batch whose logits give the next token; -1 if there is none in this batch."""
     output: int = -1
-    """Like `row`, but counting only rows with logits."""
+    """The index of that row among the batch's rows with logits; -1 before the first one."""
 
 
 @dataclass(eq=False)
@@ -68,45 +68,45 @@ class LlamaCppEngine:
     context: int
     """Tokens per answer, prompt included."""
     shared: int
-    """Length in tokens of the prompts' shared beginning, which is decoded once; 0 if nothing is shared."""
+    """Number of tokens that all prompts begin with, which are decoded once; 0 if the prompts share none."""
     threads: int
     cache: LlamaContext
     batch: LlamaBatch
     gpu_bytes: Callable[[], int] | None
-    """Returns by how many bytes the GPU memory in use has grown since loading began."""
+    """Returns the growth of GPU memory in use since loading began, in bytes."""
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         """Answer all requests; see `Engine.answer`. Raises UserError if the model computes NaN."""
         self.meter = Meter(gpu_bytes=self.gpu_bytes)
-        # The longest first: short answers then fill the gaps, and few slots are idle while the last answers end.
+        # The longest answers start first: short ones then fill the gaps, and few slots are idle while the last answers end.
         waiting = deque(sorted(requests, key=self.longest_first))
         free = list(range(self.cache.slots - 1, -1, -1))
         active: list[_Slot] = []
-        self._share(requests)
+        self._decode_shared_beginning(requests)
         while waiting or active:
             while free and waiting:
-                slot = self._begin(waiting.popleft(), free[-1])
+                slot = self._start_answer(waiting.popleft(), free[-1])
                 if isinstance(slot, Unanswered):
                     yield slot
                 else:
-                    # In the order of their sequences: llama.cpp computes only adjacent ones in one pass.
+                    # Kept in the order of sequences, because llama.cpp computes only adjacent sequences in one pass.
                     insort(active, slot, key=_sequence)
                     free.pop()
             began = time.perf_counter()
-            read = self._decode(active)
-            drawing = [slot for slot in active if slot.row >= 0]
-            tokens = self._draw(drawing)
+            tokens_read = self._decode_step(active)
+            with_logits = [slot for slot in active if slot.row >= 0]
+            tokens = self._draw_tokens(with_logits)
             self.meter.step(
                 time.perf_counter() - began,
-                read=read,
-                drawn=len(drawing),
+                read=tokens_read,
+                drawn=len(with_logits),
                 slots=self.cache.slots,
                 active=len(active),
             )
-            for slot, token in zip(drawing, tokens, strict=True):
-                answered = self._take(slot, token)
+            for slot, token in zip(with_logits, tokens, strict=True):
+                answered = self._add_token(slot, token)
                 if answered:
                     active.remove(slot)
                     free.append(slot.sequence)
@@ -121,7 +121,7 @@ class LlamaCppEngine:
         """Return what was measured while answering."""
         return self.meter.facts()
 
-    def _share(self, requests: Sequence[Request]) -> None:
+    def _decode_shared_beginning(self, requests: Sequence[Request]) -> None:
         """Decode the prompts' shared beginning in the first sequence and copy it to the others."""
         memory = self.cache.memory
         llama_cpp.llama_memory_clear(memory, False)
@@ -138,11 +138,12 @@ class LlamaCppEngine:
         self.meter.step(time.perf_counter() - began, read=self.shared, drawn=0, slots=0, active=0)
 
     def longest_first(self, request: Request) -> tuple[int, int, int]:
-        """Return the key that requests are sorted by before they are answered."""
+        """Return a sort key: the greatest possible length of prompt and answer, then that of the prompt, the longest first."""
         length = len(self.prompts[request.index])
         return -min(self.context, length + request.sampling.max_tokens), -length, request.index
 
-    def _begin(self, request: Request, sequence: int) -> _Slot | Unanswered:
+    def _start_answer(self, request: Request, sequence: int) -> _Slot | Unanswered:
+        """Return a slot for the answer in this sequence, with nothing decoded but the shared beginning; or why there is none."""
         prompt = self.prompts[request.index]
         token_budget = answer_text.token_budget(len(prompt), request.sampling, self.context)
         if token_budget <= 0:
@@ -163,7 +164,7 @@ class LlamaCppEngine:
         )
 
     def _close_gaps(self, active: list[_Slot]) -> None:
-        """Move answers into the sequences of ended ones: llama.cpp computes only adjacent sequences in one pass."""
+        """Move answers into the sequences of answers that ended: llama.cpp computes only adjacent sequences in one pass."""
         memory = self.cache.memory
         while active and active[-1].sequence >= len(active):
             occupied = {slot.sequence for slot in active}
@@ -175,10 +176,13 @@ class LlamaCppEngine:
             moved.sequence = gap
             insort(active, moved, key=_sequence)
 
-    def _decode(self, active: Sequence[_Slot]) -> int:
-        """Decode as much of new prompts as fits, or one token of each answer. Returns the number of prompt tokens.
+    def _decode_step(self, active: Sequence[_Slot]) -> int:
+        """Decode new prompts, as far as they fit into a batch; if there are none, one token of each answer.
 
-        Not both at once: with separate cells per slot, llama.cpp splits such a batch into many passes, and answers get out of step.
+        Returns how many prompt tokens were decoded.
+
+        A batch never mixes the two: the slots have separate cells, so llama.cpp would split a mixed batch into many passes, and the
+        answers would no longer advance together.
         """
         batch = self.batch
         batch.clear()
@@ -192,7 +196,7 @@ class LlamaCppEngine:
         for row, slot in enumerate(decoding):
             slot.row = slot.output = row
             slot.position += 1
-        outputs, read = len(decoding), 0
+        outputs, tokens_read = len(decoding), 0
         for slot in active:
             piece = slot.prompt[slot.position : slot.position + batch.left]
             if slot.last >= 0 or not len(piece):
@@ -200,54 +204,55 @@ class LlamaCppEngine:
             is_last = slot.position + len(piece) == len(slot.prompt)
             row = batch.add_run(piece, slot.position, slot.sequence, wants_logits=is_last)
             slot.position += len(piece)
-            read += len(piece)
+            tokens_read += len(piece)
             if is_last:
                 slot.row, slot.output = row, outputs
                 outputs += 1
         if batch.count:
             self._decode_batch()
-        return read
+        return tokens_read
 
     def _decode_batch(self) -> None:
         code = llama_cpp.llama_decode(self.cache.native, self.batch.native)
         if code:
             raise UserError(f"{self.model.path}: llama.cpp stopped computing (code {code}): {native_log.last_error()}")
 
-    def _draw(self, drawing: Sequence[_Slot]) -> list[int]:
-        """The next token of each answer."""
-        if not drawing:
+    def _draw_tokens(self, with_logits: Sequence[_Slot]) -> list[int]:
+        """Return the next token of each of these answers, which are all that have logits in this batch."""
+        if not with_logits:
             return []
-        logits = self._logits(len(drawing))
-        new = [slot.output for slot in drawing if not slot.generated]
-        if new and not np.isfinite(logits[new]).all():
+        logits = self._logits(len(with_logits))
+        first_tokens = [slot.output for slot in with_logits if not slot.generated]
+        if first_tokens and not np.isfinite(logits[first_tokens]).all():
             raise UserError(f"{self.model.path}: the model computes NaN; its weights are damaged")
-        likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in drawing) else []
+        likeliest = logits.argmax(axis=1).tolist() if any(slot.chain is None for slot in with_logits) else []
         return [
             likeliest[slot.output]
             if slot.chain is None
             else llama_cpp.llama_sampler_sample(slot.chain, self.cache.native, slot.row)
-            for slot in drawing
+            for slot in with_logits
         ]
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
-        """This batch's logits, shape (rows, vocabulary), in the library's memory: valid until the next batch."""
+        """Return this batch's logits, shape (rows, vocabulary), in the library's memory: valid until the next batch."""
         first = ctypes.addressof(llama_cpp.llama_get_logits(self.cache.native).contents)
         values: Any = (ctypes.c_float * (rows * self.model.size)).from_address(first)
         logits: NDArray[np.float32] = np.frombuffer(values, np.float32).reshape(rows, self.model.size)
         return logits
 
-    def _take(self, slot: _Slot, token: int) -> Answered | None:
+    def _add_token(self, slot: _Slot, token: int) -> Answered | None:
         """Add a token to its answer. Returns the answer if this was its last token."""
         slot.last = token
         slot.generated += 1
         if token in slot.end_ids:
-            return self._end(slot, "stop", slot.generated - 1)
+            return self._finish_answer(slot, "stop", slot.generated - 1)
         self.meter.completion_tokens += 1
         if slot.text.add(self.model.piece(token)):
-            return self._end(slot, "stop", slot.generated)
-        return self._end(slot, "length", slot.generated) if slot.generated >= slot.token_budget else None
+            return self._finish_answer(slot, "stop", slot.generated)
+        return self._finish_answer(slot, "length", slot.generated) if slot.generated >= slot.token_budget else None
 
-    def _end(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
+    def _finish_answer(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
+        """Free the sequence of a complete answer, except for the shared beginning, and return the answer."""
         llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)
         if slot.chain is not None:
             llama_cpp.llama_sampler_free(slot.chain)

@@ -1,8 +1,8 @@
 """Hugging Face checkpoints on transformers: a batch whose rows are refilled as soon as their answers end.
 
 The loop calls the model's forward pass directly: `generate` would apply the checkpoint's generation_config and return a batch
-only when its longest answer is complete. Models that do not support rows of unequal length (see `row_cache`) get batches sorted
-by length, whose rows are removed as they end.
+only when its longest answer is complete. For models that do not support rows of unequal length (see `row_cache`), requests are
+sorted by length and answered batch by batch; a row is removed from its batch when its answer ends.
 """
 
 import gc
@@ -28,7 +28,7 @@ from qtui.errors import UserError
 from qtui.variant_facts import VariantFacts
 
 REFILLED_SHARE = 8
-"""On a GPU, rows are refilled when at least one in this many is free."""
+"""On a GPU, free rows are refilled once their share of all rows is at least 1 / REFILLED_SHARE."""
 
 
 @dataclass(slots=True)
@@ -73,20 +73,20 @@ class TransformersEngine:
 
     def __post_init__(self) -> None:
         self.device = self.model.device
-        takes = inspect.signature(self.model.forward).parameters
-        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        parameters = inspect.signature(self.model.forward).parameters
+        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         """Answer all requests; see `Engine.answer`. Raises UserError if the model computes NaN."""
         self.meter = Meter()
-        possible = []
+        answerable = []
         for request in requests:
-            reason = self._reason_against(request)
+            reason = self._why_unanswerable(request)
             if reason:
                 yield Unanswered(request.index, reason)
             else:
-                possible.append(request)
-        yield from self._answer_all(possible)
+                answerable.append(request)
+        yield from self._answer_all(answerable)
 
     def facts(self) -> VariantFacts:
         """Return what was measured while answering."""
@@ -96,7 +96,8 @@ class TransformersEngine:
         devices = range(torch.cuda.device_count())
         return replace(facts, peak_gpu_bytes=sum(torch.cuda.max_memory_reserved(device) for device in devices))
 
-    def _reason_against(self, request: Request) -> str:
+    def _why_unanswerable(self, request: Request) -> str:
+        """Return why a request cannot be answered; empty if it can."""
         length = len(self.prompts[request.index])
         if answer_text.token_budget(length, request.sampling, self.context) <= 0:
             return answer_text.too_long_message(length, self.context)
@@ -104,43 +105,45 @@ class TransformersEngine:
 
     def _answer_all(self, requests: Sequence[Request]) -> Iterator[Answered | Progress]:
         """Answer every request. Whenever memory runs out, the number of rows is halved."""
-        left = {request.index: request for request in requests}
+        unanswered = {request.index: request for request in requests}
         prompt_tokens = completion_tokens = 0
-        while left:
-            # The longest first: short answers then fill the gaps, and few rows are idle while the last answers end.
-            waiting = sorted(left.values(), key=lambda request: (-self.length(request), request.index))
+        while unanswered:
+            # The longest answers start first: short ones then fill the gaps, and few rows are idle while the last answers end.
+            waiting = sorted(unanswered.values(), key=lambda request: (-self.length(request), request.index))
             try:
                 for event in self._answer_rows(deque(waiting)) if self.refills else self._answer_batches(waiting):
                     yield event
                     if isinstance(event, Answered):
-                        del left[event.index]
+                        del unanswered[event.index]
                         prompt_tokens += event.prompt_tokens
                         completion_tokens = self.meter.completion_tokens
             except torch.OutOfMemoryError:
                 if self.slots == 1:
                     raise
                 self.slots //= 2
-            if left:
+            if unanswered:
+                # These requests start again: their prompts, and tokens drawn since the last complete answer, are not counted.
                 self.meter.prompt_tokens, self.meter.completion_tokens = prompt_tokens, completion_tokens
                 gc.collect()
                 torch.cuda.empty_cache()
 
     def length(self, request: Request) -> int:
-        """Return a sort key: the maximum length of prompt and answer, then the length of the prompt."""
+        """Return a sort key: the greatest possible length of prompt and answer, then that of the prompt."""
         prompt = len(self.prompts[request.index])
         return min(self.context, prompt + request.sampling.max_tokens) * (1 << 32) + prompt
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def _answer_rows(self, waiting: deque[Request]) -> Iterator[Answered | Progress]:
+        """Answer the requests in one batch, whose rows are refilled."""
         cache = RowCache(self.model, self.slots)
         rows: list[_Row] = []
         while waiting or rows:
-            began, read = time.perf_counter(), 0
+            began, tokens_read = time.perf_counter(), 0
             if refills_now(self.slots, len(rows), len(waiting), is_gpu=self.device.type != "cpu"):
                 first = len(rows)
-                rows += [self._row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
-                logits = self._read(rows[first:], cache)
-                read = sum(len(row.prompt) for row in rows[first:])
+                rows += [self._new_row(waiting.popleft()) for _ in range(min(len(waiting), self.slots - first))]
+                logits = self._read_prompts(rows[first:], cache)
+                tokens_read = sum(len(row.prompt) for row in rows[first:])
             else:
                 first = 0
                 mask, positions = cache.begin_step()
@@ -148,17 +151,18 @@ class TransformersEngine:
                 row_settings = {"row_lengths": [length + 1 for length in cache.lengths]} if self.attends_by_row else {}
                 logits = self._forward(ids, mask, positions, cache, **row_settings)
                 cache.end_step()
-            drawn, active = _draw(rows[first:], logits), len(rows)
+            drawn, active = _draw_tokens(rows[first:], logits), len(rows)
+            # Idle rows are counted only in steps that decode a token of every row.
             self.meter.step(
                 time.perf_counter() - began,
-                read=read,
+                read=tokens_read,
                 drawn=len(drawn),
-                slots=0 if read else self.slots,
-                active=0 if read else active,
+                slots=0 if tokens_read else self.slots,
+                active=0 if tokens_read else active,
             )
             # From the last to the first, because the last row replaces a row that ended.
             for place in range(active - 1, first - 1, -1):
-                answered = self._take(rows[place], drawn[place - first])
+                answered = self._add_token(rows[place], drawn[place - first])
                 if answered:
                     cache.drop(place)
                     rows[place] = rows[-1]
@@ -168,9 +172,9 @@ class TransformersEngine:
             if progress:
                 yield progress
 
-    def _read(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
-        """Read the prompts of new rows into the cache. Returns the logits after them."""
-        ids, mask = self._padded([row.prompt for row in rows])
+    def _read_prompts(self, rows: list[_Row], cache: RowCache) -> torch.Tensor:
+        """Read the prompts of new rows into the cache. Returns the logits after each prompt, shape (rows, vocabulary)."""
+        ids, mask = self._pad_prompts([row.prompt for row in rows])
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         new_cache = transformers.DynamicCache(config=self.model.config)
         logits = self._forward(ids, mask, positions, new_cache)
@@ -181,6 +185,7 @@ class TransformersEngine:
         return logits
 
     def _answer_batches(self, requests: list[Request]) -> Iterator[Answered | Progress]:
+        """Answer the requests batch by batch, in their order."""
         for start in range(0, len(requests), self.slots):
             yield from self._answer_batch(requests[start : start + self.slots])
 
@@ -190,18 +195,19 @@ class TransformersEngine:
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def _answer_batch(self, requests: list[Request]) -> Iterator[Answered | Progress]:
-        rows = [self._row(request) for request in requests]
-        ids, mask = self._padded([row.prompt for row in rows])
+        """Answer one batch. A row is removed when its answer ends."""
+        rows = [self._new_row(request) for request in requests]
+        ids, mask = self._pad_prompts([row.prompt for row in rows])
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         cache = transformers.DynamicCache(config=self.model.config) if self.can_cache else None
         logits = self._forward(ids, mask, positions, cache)
         self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
         self._check_finite(logits)
         while True:
-            drawn = _draw(rows, logits)
+            drawn = _draw_tokens(rows, logits)
             unfinished = []
             for place, (row, token) in enumerate(zip(rows, drawn, strict=True)):
-                answered = self._take(row, token)
+                answered = self._add_token(row, token)
                 if answered:
                     yield answered
                 else:
@@ -212,19 +218,20 @@ class TransformersEngine:
             if progress:
                 yield progress
             if len(unfinished) < len(rows):
-                rest = torch.tensor(unfinished, device=self.device)
+                kept = torch.tensor(unfinished, device=self.device)
                 if cache is not None:
-                    cache.batch_select_indices(rest)
-                ids, mask, positions = ids[rest], mask[rest], positions[rest]
+                    cache.batch_select_indices(kept)
+                ids, mask, positions = ids[kept], mask[kept], positions[kept]
                 rows = [rows[place] for place in unfinished]
-            new = torch.tensor([[drawn[place]] for place in unfinished], device=self.device)
+            new_ids = torch.tensor([[drawn[place]] for place in unfinished], device=self.device)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            following = positions[:, -1:] + 1
-            ids = torch.cat([ids, new], dim=1) if cache is None else new
-            positions = torch.cat([positions, following], dim=1) if cache is None else following
+            new_positions = positions[:, -1:] + 1
+            # Without a cache the model reads every row from its beginning at each step.
+            ids = torch.cat([ids, new_ids], dim=1) if cache is None else new_ids
+            positions = torch.cat([positions, new_positions], dim=1) if cache is None else new_positions
             logits = self._forward(ids, mask, positions, cache)
 
-    def _row(self, request: Request) -> _Row:
+    def _new_row(self, request: Request) -> _Row:
         prompt = self.prompts[request.index]
         return _Row(
             request=request,
@@ -235,8 +242,8 @@ class TransformersEngine:
             text=AnswerText(request.sampling.stop),
         )
 
-    def _padded(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and mask, both of shape (rows, longest), padded on the left so that all answers begin in the same column."""
+    def _pad_prompts(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return token ids and mask, both (rows, longest prompt), padded on the left: all answers begin in one column."""
         longest = max(map(len, prompts))
         ids = torch.zeros(len(prompts), longest, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -248,7 +255,7 @@ class TransformersEngine:
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **row_settings: Any
     ) -> torch.Tensor:
-        """The logits after the last token of each row, shape (rows, vocabulary), float32."""
+        """Return the logits after the last token of each row, shape (rows, vocabulary), float32."""
         out = self.model(
             input_ids=ids,
             attention_mask=mask,
@@ -261,25 +268,26 @@ class TransformersEngine:
         logits: torch.Tensor = out.logits[:, -1].float()
         return logits
 
-    def _take(self, row: _Row, token: int) -> Answered | None:
+    def _add_token(self, row: _Row, token: int) -> Answered | None:
         """Add a token to its answer. Returns the answer if this was its last token."""
         row.last = token
         row.generated += 1
         if token in row.end_ids:
-            return _finish(row, "stop", row.generated - 1)
+            return _finish_answer(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
         if row.text.add(self.tokenizer.piece(token)):
-            return _finish(row, "stop", row.generated)
-        return _finish(row, "length", row.generated) if row.generated >= row.token_budget else None
+            return _finish_answer(row, "stop", row.generated)
+        return _finish_answer(row, "length", row.generated) if row.generated >= row.token_budget else None
 
 
-def _draw(rows: list[_Row], logits: torch.Tensor) -> list[int]:
+def _draw_tokens(rows: list[_Row], logits: torch.Tensor) -> list[int]:
+    """Return the next token of each row. `logits` has the shape (rows, vocabulary)."""
     if all(row.sampler.greedy for row in rows):
         return [int(token) for token in logits.argmax(-1).tolist()]
     return [row.sampler.draw(logits[place]) for place, row in enumerate(rows)]
 
 
-def _finish(row: _Row, reason: Any, tokens: int) -> Answered:
+def _finish_answer(row: _Row, reason: Any, tokens: int) -> Answered:
     return Answered(
         index=row.request.index,
         text=row.text.text,
@@ -292,9 +300,9 @@ def _finish(row: _Row, reason: Any, tokens: int) -> Answered:
 
 
 def refills_now(slots: int, active: int, waiting: int, *, is_gpu: bool) -> bool:
-    """Whether `waiting` prompts are read into free slots now, before the `active` answers continue.
+    """Return whether prompts of the `waiting` requests are read into free slots now, before the `active` answers continue.
 
-    On a GPU one new row takes as long as many, while the active ones wait. So several are read at once.
+    A GPU reads one prompt in the time that it reads several, and active answers wait meanwhile. So several are read together.
     """
     free = slots - active
     if not free or not waiting:

@@ -1,7 +1,7 @@
-"""The class that the six panes extend: a scope, a reader, and when to read again.
+"""The class that the six panes extend: it gives a pane the scope and the reader, and decides when the pane reads again.
 
-A pane reads when it becomes visible, when the scope changes, and when the store changes while it is visible. Reads of one pane
-never overlap; it follows changes of the store at most twice a second, changes of the scope at once.
+A pane reads when it becomes visible, when the scope changes, and when the store changes while the pane is visible. Reads of one
+pane never overlap. A pane reads at most twice a second when the store changes, and without a wait when the scope changes.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Pane(Vertical):
         pane: str | None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        # Width classes are on the screen, above the pane: unscoped rules can name them.
+        # The classes for the width are set on the screen. CSS rules scoped to the pane could not refer to its ancestor.
         if "SCOPED_CSS" not in cls.__dict__:
             cls.SCOPED_CSS = False
         super().__init_subclass__(**options)
@@ -88,7 +88,7 @@ class Pane(Vertical):
         """Read and show the data. Calls never overlap."""
 
     def show_pane(self) -> None:
-        """Handle that the pane became visible."""
+        """Mark the pane as visible and focus its content. Read if its data is out of date."""
         self.shown = True
         self.focus_content()
         if self._stale:
@@ -98,7 +98,7 @@ class Pane(Vertical):
         self.shown = False
 
     def data_changed(self, *, at_once: bool = False) -> None:
-        """Mark the shown data as out of date. `at_once`: the user changed something, not a runner."""
+        """Mark the data as out of date, and read if the pane is visible. `at_once` (for what the user changed) skips the wait."""
         self._stale = True
         if at_once:
             self._urgent.set()
@@ -110,15 +110,15 @@ class Pane(Vertical):
         """Focus the widget that had the focus last in this pane, else the first focusable one, else the pane."""
         if self.screen.focused is not None and self in self.screen.focused.ancestors_with_self:
             return
-        focusable = [widget for widget in self.query("*") if widget.focusable and self._is_displayed(widget)]
-        if self._last_focused in focusable:
-            focusable = [self._last_focused]
-        # Without a focus inside the pane its keys would not work.
-        self.can_focus = not focusable
-        (focusable or [self])[0].focus(scroll_visible=False)
+        candidates = [widget for widget in self.query("*") if widget.focusable and self._is_displayed(widget)]
+        if self._last_focused in candidates:
+            candidates = [self._last_focused]
+        # If nothing inside can have the focus, the pane has it: without a focus the keys of the pane would not work.
+        self.can_focus = not candidates
+        (candidates or [self])[0].focus(scroll_visible=False)
 
     def _is_displayed(self, widget: Widget) -> bool:
-        """Whether a widget and its ancestors are displayed: Textual calls a hidden one focusable too (a closed filter)."""
+        """Whether a widget and its ancestors are displayed. `focusable` is true for a hidden widget too (a closed filter)."""
         node: DOMNode | None = widget
         while node is not None and node is not self:
             if not node.display:
@@ -130,12 +130,13 @@ class Pane(Vertical):
         self._last_focused = event.widget
 
     async def _read_until_fresh(self) -> None:
+        """Read again as long as the data is out of date and the pane is visible."""
         try:
             while self._stale and self.shown and self.is_attached:
                 self._stale = False
                 self._urgent.clear()
                 await self._read_once()
-                await self._wait_a_little()
+                await self._wait_between_reads()
         finally:
             self._reading = False
 
@@ -149,13 +150,14 @@ class Pane(Vertical):
                 await self.show_problem(problem)
             self._last_problem = str(problem)
         except NoMatches:
-            # When the screen closes during a read, its widgets go first.
+            # A screen that closes during a read removes the widgets of a pane before the pane.
             if self.is_attached and self.is_running:
                 raise
 
     async def show_problem(self, problem: UserError) -> None:
         """Notify the user of a problem, unless the store is gone: the main screen shows that for all panes."""
         try:
+            # An empty read: it fails if the store is gone.
             await self.reader.read(lambda _store: None)
         except StoreGoneError:
             return
@@ -163,7 +165,8 @@ class Pane(Vertical):
             pass
         self.notify(str(problem), severity="error", markup=False)
 
-    async def _wait_a_little(self) -> None:
+    async def _wait_between_reads(self) -> None:
+        """Wait `SECONDS_BETWEEN_READS`, or until the user changes something."""
         try:
             await asyncio.wait_for(self._urgent.wait(), SECONDS_BETWEEN_READS)
         except TimeoutError:

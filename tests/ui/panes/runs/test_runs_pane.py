@@ -4,7 +4,7 @@ from pathlib import Path
 from rich.style import Style
 
 from qtui.records import Answer, Task, TaskSet, content_hash
-from qtui.store import Store, leases, runs
+from qtui.store import Store, leases, new_runs, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.runs.pane import RunsPane
 from qtui.ui.panes.runs.run_lines import run_lines
@@ -28,7 +28,7 @@ def begin(store: Store, name: str = "live", tasks: int = 10, ends: tuple[str, ..
         name,
         task_set,
         stores.variants(task_set, ("FP16", "Q4_K_M")),
-        judges=[runs.NewJudge("reference", 1, "f", {})],
+        judges=[new_runs.NewJudge("reference", 1, "f", {})],
         origin="/experiments/live.toml",
     )
     stores.begin(store, run_id, ends, time.time() + 3 * 24 * 3600 if ends else None)
