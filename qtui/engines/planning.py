@@ -89,12 +89,8 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
         return [version, device, dtype, variant.trust_remote_code, *packages]
-<<<<<<< HEAD
     assert variant.engine == "llama.cpp", variant.engine
-    # A GGUF file has its types, whatever its precision is called; a folder is first converted to the type.
-=======
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
->>>>>>> eyes
     conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
     return [version, device, *conversion]
 
