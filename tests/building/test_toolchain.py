@@ -1,6 +1,5 @@
 """What is looked for on this machine: programs that run, libraries that a toolkit may lack."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,8 @@ def test_cublas_of_the_packages_of_torch_stands_in_for_the_toolkits(
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).touch()
     monkeypatch.setattr(toolchain, "CUDA_FOLDERS", ())
-    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path / "site")])
+    # torch may have brought these packages to the environment of the tests as well.
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "site"))
     found = toolchain.cuda_libraries(nvcc)
     assert found.has_cublas
     assert found.definitions["CUDA_cublas_LIBRARY"] == str(package / "lib" / "libcublas.so.13")

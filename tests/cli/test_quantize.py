@@ -100,7 +100,7 @@ def test_one_that_fails_does_not_stop_the_others_and_is_exit_code_1(store_path: 
     out = tmp_path / "out"
     made = qtui("quantize", "demo", "--type", "IQ1_S,Q9_Z,Q8_0", "--out", out, store=store_path)
     assert made.returncode == 1
-    assert "IQ1_S needs an importance matrix: name one with --imatrix" in made.stderr
+    assert "IQ1_S needs an importance matrix: pass one with --imatrix" in made.stderr
     assert 'no GGUF type "Q9_Z"' in made.stderr
     assert [path.name for path in out.iterdir()] == ["demo-Q8_0.gguf"]
     with closing(open_store(store_path)) as store:

@@ -46,7 +46,7 @@ def told(code: int, written: str = "", memory: MemoryUse | None = None, doing: s
             "Bus error",
             "(SIGBUS) while loading weights (87 %). A file that it reads may be truncated",
         ),
-        (signal.SIGILL, "Illegal instruction", "(SIGILL) while loading weights (87 %). Reinstall llama-cpp-python"),
+        (signal.SIGILL, "Illegal instruction", "(SIGILL) while loading weights (87 %). A library was built for"),
         (signal.SIGTERM, "", "was stopped (SIGTERM) by another process or a person while loading weights (87 %)."),
         (signal.SIGSYS, "", "made a system call that is forbidden here (SIGSYS) while"),
         (signal.SIGXCPU, "", "used up its limit of processor time (SIGXCPU, `ulimit -t`) while"),

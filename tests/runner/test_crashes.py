@@ -163,7 +163,7 @@ def test_kernel_kill_for_memory_is_told_as_such_with_what_was_had_and_free(
         worker.suspend()
         group.have_killed(worker)
         reason = experiment.end()
-    assert re.match(rf"The kernel killed the worker for lack of memory {doing}: it had [\d.]+ (MiB|GiB) and ", reason)
+    assert re.match(rf"The kernel killed the worker for lack of memory {doing}: it used [\d.]+ (MiB|GiB) and ", reason)
     assert re.search(r"were free( a moment before)? \(container limit 640 MiB\)\. ", reason)
     assert "Use a smaller model, fewer slots or a smaller context." in reason
     assert reason in experiment.log().read_text()
@@ -176,7 +176,7 @@ def test_kill_by_hand_is_not_taken_for_lack_of_memory(
     stop_worker(experiment, moment).kill()
     reason = experiment.end()
     assert re.match(
-        rf"The worker was killed \(SIGKILL\) by another process or a person {doing}; it had [\d.]+ \w+ and ", reason
+        rf"The worker was killed \(SIGKILL\) by another process or a person {doing}; it used [\d.]+ \w+ and ", reason
     )
     assert "lack of memory" not in reason
 
