@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtui.endpoints import endpoint, openai_dialect
 from qtui.errors import UserError
-from qtui.judges import prompt
+from qtui.judges import prompt, reading
+from qtui.judges.completion import Completion, read_completion
 from qtui.judges.protocol import EMPTY_REASON, Question, Reply, default_template, fingerprint
 from qtui.records import JudgeSpec, Sampling
 from qtui.secrets.redaction import redact, redact_message
@@ -40,26 +41,29 @@ class OpenAIJudge:
         if not question.answer.strip():
             return Reply(1, EMPTY_REASON)
         began = time.perf_counter()
-        text: str | None = None
+        completion: Completion | None = None
+        why = ""
         for _ in range(REPLY_TRIES):
-            text = await self._ask(prompt.fill(self._template, question))
-            if text is not None and (reply := prompt.read(text)):
-                return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
-        if text is None:
+            completion = await self._ask(prompt.fill(self._template, question))
+            if completion is not None:
+                reply = reading.read(completion)
+                if reply.grade is not None:
+                    return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
+                why = reply.reason
+        if completion is None:
             raise UserError(
                 f"{_where(self._spec)}: the server there does not speak OpenAI's protocol. Does base_url lack a /v1?"
                 " Grades so far are kept."
             )
-        shown = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
-        return Reply(
-            None, f"no readable grade in {REPLY_TRIES} replies; last reply: {shown!r}", time.perf_counter() - began
-        )
+        # Whole, so that a person can see what the judge meant.
+        last = f"last reply ({redact(why)}): {reading.whole_text(completion)}"
+        return Reply(None, f"no readable grade in {REPLY_TRIES} replies; {last}", time.perf_counter() - began)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _ask(self, text: str) -> str | None:
-        """The reply's text; None if the response does not follow the protocol (a proxy's page, a truncated body)."""
+    async def _ask(self, text: str) -> Completion | None:
+        """The reply; None if the response does not follow the protocol (a proxy's page, a truncated body)."""
         import openai
 
         try:
@@ -68,7 +72,7 @@ class OpenAIJudge:
             raise UserError(_explain(error, self._spec)) from error
         except ValueError:
             return None
-        return _content(completion)
+        return read_completion(completion)
 
     async def _complete(self, text: str) -> object:
         import openai
@@ -88,16 +92,6 @@ class OpenAIJudge:
                 if other is None:
                     raise
                 self._dialect = dialect = other
-
-
-def _content(completion: object) -> str | None:
-    """The text of a completion, or None. The library does not check the body: it may be any JSON, or the text of a page."""
-    try:
-        choices = completion.choices  # type: ignore[attr-defined]
-        content = choices[0].message.content if choices else ""
-    except (AttributeError, LookupError, TypeError):
-        return None
-    return redact(content) if isinstance(content, str) else "" if content is None else None
 
 
 def check_key_and_prompt(spec: JudgeSpec) -> None:
