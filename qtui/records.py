@@ -275,6 +275,8 @@ class JudgeProgress:
     """When the last grade was stored (seconds since the epoch)."""
     fingerprint: str = ""
     """Hash of the judge's settings, as in its grades."""
+    graded_variants: tuple[int, ...] = ()
+    """Ids of the variants that have a grade of the judge; *ungraded* is none."""
 
 
 @dataclass(frozen=True, slots=True)

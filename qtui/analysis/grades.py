@@ -73,6 +73,12 @@ class GradedPair:
     takes_b: Floats
     takes_c: Floats
 
+    def asked_takes(self) -> Floats:
+        """Return the grades (grades,) of both sides but those of empty answers, which are graded 1 without asking the judge."""
+        sides = ((self.takes_b, "empty_b"), (self.takes_c, "empty_c"))
+        asked = [takes[~self.pair.answers[empty].to_numpy(dtype=np.bool_)].ravel() for takes, empty in sides]
+        return np.concatenate(asked)
+
 
 def grade_pair(pair: Pair, baseline: VariantGrades | None, candidate: VariantGrades | None) -> GradedPair:
     """Join the grades of both sides to the pair's answers; answers without both are left out."""

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from qtui.analysis import lengths, pairing, shapes
-from qtui.analysis.behaviour import Behaviour, mcnemar_tests, pair_behaviours
+from qtui.analysis.behaviour import BEHAVIOUR_NOTES, Behaviour, mcnemar_tests, pair_behaviours
 from qtui.analysis.flags import flag_answers
 from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
 
@@ -101,12 +101,14 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         shape_candidate=candidate.shape,
         behaviour=behaviour.name,
         behaviour_reasons=behaviour.reasons,
-        behaviour_p_holm=behaviour.p,
+        behaviour_p_holm=behaviour.p_holm,
+        behaviour_p=behaviour.p,
+        behaviour_comparisons=behaviour.comparisons,
+        behaviour_flags=behaviour.flags,
     )
 
 
 def _notes(rows: list[PairLengths]) -> tuple[str, ...]:
     if not rows:
         return (shapes.CAVEAT,)
-    holm = "behaviour is Holm-adjusted over the tests of all pairs of an experiment; the other p values are not"
-    return (shapes.CAVEAT, holm)
+    return (shapes.CAVEAT, *BEHAVIOUR_NOTES, "the other p values are not adjusted")

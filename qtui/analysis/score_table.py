@@ -12,12 +12,21 @@ import pandas as pd
 
 from qtui.analysis import pairing, scores, yardsticks
 from qtui.analysis import verdict as verdicts
-from qtui.analysis.behaviour import Behaviour, pair_behaviours
+from qtui.analysis.behaviour import BEHAVIOUR_NOTES, Behaviour, pair_behaviours
 from qtui.analysis.causes import decompose
 from qtui.analysis.conditions import Conditions, compare, prompt_difference
+from qtui.analysis.corrections import holm
 from qtui.analysis.flags import flag_answers
-from qtui.analysis.grades import GRADES, Floats, VariantGrades, by_variant, grade_pair, histogram, shared_judges
-from qtui.analysis.holm import adjust
+from qtui.analysis.grades import (
+    GRADES,
+    Floats,
+    GradedPair,
+    VariantGrades,
+    by_variant,
+    grade_pair,
+    histogram,
+    shared_judges,
+)
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import MARGIN, PairMeasurement, ScoreRow, ScoresWithoutEmpty, ScoreTable
@@ -99,7 +108,7 @@ def _score_row(
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
     result = scores.paired(b, c, margin=margin)
-    conclusion = _conclude(pair, graded.pair, result, differences, judge_guard, judge=judge, margin=margin)
+    conclusion = _conclude(pair, graded, result, differences, judge_guard, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
     noise_flips = [flips for side in takes if (flips := scores.noise_flips(side)) is not None]
     answered = int(pair.tasks.size)
@@ -140,7 +149,7 @@ def _score_row(
         claim_p=None if conclusion.guards else _claim_p(result, conclusion.rule, margin),
         claim_p_holm=None,
         comparisons=1,
-        behaviour_p_holm=behaviour.p,
+        behaviour_p_holm=behaviour.p_holm,
         tasks_needed=result.tasks_needed,
         histogram_baseline=_count_by_grade(graded.takes_b),
         histogram_candidate=_count_by_grade(graded.takes_c),
@@ -150,6 +159,9 @@ def _score_row(
         margin=margin,
         role=pair.candidate.role,
         differing=yardsticks.differing(pair),
+        behaviour_p=behaviour.p,
+        behaviour_comparisons=behaviour.comparisons,
+        behaviour_flags=behaviour.flags,
     )
 
 
@@ -167,7 +179,7 @@ class _Conclusion:
 
 def _conclude(
     pair: pairing.Pair,
-    graded: pairing.Pair,
+    graded: GradedPair,
     result: PairedScores,
     differences: Conditions,
     judge_guard: Guard | None,
@@ -177,11 +189,14 @@ def _conclude(
 ) -> _Conclusion:
     """Return the verdict on a pair: `rule`, which follows from the interval alone, and `verdict`, `guarded` if a guard applies."""
     answered = int(pair.tasks.size)
-    without_empty = _score_without_empty(graded, margin)
+    without_empty = _score_without_empty(graded.pair, margin)
     rule = verdicts.decide(result.interval90, margin) if result.interval90 else None
-    scale_guard = verdicts.end_of_scale_guard(graded.answers["grade_b"].to_numpy(dtype=np.float64))
-    hides_loss = scale_guard is not None and scale_guard.kind == "floor" and rule in verdicts.CLAIMS_NO_LOSS
-    guards = _guards(pair, differences, [judge_guard, scale_guard if hides_loss else None], result.n or answered)
+    scale_guard = verdicts.end_of_scale_guard(graded.pair.answers["grade_b"].to_numpy(dtype=np.float64))
+    claims_no_loss = rule in verdicts.CLAIMS_NO_LOSS
+    hides_loss = scale_guard is not None and scale_guard.kind == "floor" and claims_no_loss
+    same_guard = verdicts.same_grade_guard(histogram(graded.asked_takes())) if claims_no_loss else None
+    judge_guards = [judge_guard, scale_guard if hides_loss else None, same_guard]
+    guards = _guards(pair, differences, judge_guards, result.n or answered)
     verdict, text = _verdict(result, rule, guards, without_empty, answered=answered, judge=judge, margin=margin)
     scale_notes = [verdicts.end_of_scale_note(scale_guard)] if scale_guard is not None and not hides_loss else []
     return _Conclusion(rule, verdict, text, guards, (*differences.notes, *scale_notes), without_empty)
@@ -279,7 +294,7 @@ def _adjust_by_holm(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
             families.setdefault((row.run_id, row.judge), []).append(i)
     adjusted = list(rows)
     for family in families.values():
-        for i, p in zip(family, adjust([rows[i].claim_p for i in family]), strict=True):
+        for i, p in zip(family, holm([rows[i].claim_p for i in family]), strict=True):
             text = rows[i].verdict_text
             if p is not None and p > 0.05 and rows[i].verdict != "inconclusive":
                 text += f"; not significant after Holm adjustment over {len(family)} comparisons ({p_in_sentence(p)})"
@@ -303,9 +318,5 @@ def _notes(rows: Sequence[ScoreRow]) -> tuple[str, ...]:
     notes = ["intervals are 90 %, per comparison; each verdict is a one-sided claim at 5 %"]
     most = max((row.comparisons for row in rows), default=1)
     if most > 1:
-        notes.append(
-            f"up to {most} comparisons under one judge: their claims are Holm-adjusted together (claim_p_holm)"
-        )
-    if len({(row.model, row.baseline, row.candidate) for row in rows}) > 1:
-        notes.append("behaviour is Holm-adjusted over the tests of all pairs of an experiment")
-    return tuple(notes)
+        notes.append(f"claims of one run under one judge, up to {most} here, are Holm-adjusted together (claim_p_holm)")
+    return (*notes, *(BEHAVIOUR_NOTES if any(row.behaviour for row in rows) else ()))

@@ -23,7 +23,14 @@ VerdictName = Literal[
     "equivalent", "higher", "not_worse", "worse", "lower", "inconclusive", "guarded", "ungraded"
 ]  # fmt: skip
 GuardKind = Literal[
-    "confounded", "different judges", "baseline unhealthy", "candidate unhealthy", "too few tasks", "floor", "ceiling"
+    "confounded",
+    "different judges",
+    "baseline unhealthy",
+    "candidate unhealthy",
+    "too few tasks",
+    "floor",
+    "ceiling",
+    "no discrimination",
 ]
 
 LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
@@ -37,6 +44,13 @@ An answer with the lowest grade cannot get a lower one. With a share f of such a
 (1 − f) of its size: at one half, a loss of 0.4 grades is measured as 0.2, the margin. That is more than any model of the 2024 study
 lost (0.36 at most), so "equivalent within ±0.2" would exclude no loss that was ever measured. (Terwee et al. 2007 put the floor of
 a questionnaire at 0.15, because telling persons apart needs more of the scale.)
+"""
+SAME_GRADE_SHARE = 0.9
+"""Smallest share of one grade among a judge's grades of both sides at which the judge does not discriminate between answers.
+
+Two answers drawn at random then have the same grade 4 times of 5 (0.9² = 0.81) whatever they say. The interval is narrow and lies
+around 0 by the judge's habit, so "equivalent" would be a statement about the judge. A judge that works is far from it: in the
+regradings of the 2024 study (Command R+ on CALM2), 36 % of the grades are the most frequent one.
 """
 CLAIMS_NO_LOSS = ("equivalent", "not_worse")
 _NO_LOSS_SHOWN = "this judge cannot show a loss here"
@@ -149,6 +163,19 @@ def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:
             "ceiling", f"{highest} of {n} baseline answers have the highest grade; this judge cannot show a gain here"
         )
     return None
+
+
+def same_grade_guard(histogram: Sequence[int]) -> Guard | None:
+    """Return a guard if nine of ten grades or more are the same, given how many there are of 1, 2, 3, 4, 5.
+
+    Such a judge shows no difference between answers, so a claim of no loss (`CLAIMS_NO_LOSS`) is no evidence; a measured loss or
+    gain stands, because the judge did discriminate there.
+    """
+    total, most = sum(histogram), max(histogram, default=0)
+    if not total or most < SAME_GRADE_SHARE * total - 1e-9:
+        return None
+    grade = list(histogram).index(most) + int(LOWEST_GRADE)
+    return Guard("no discrimination", f"{most} of {total} grades are {grade}; this judge does not discriminate here")
 
 
 def end_of_scale_note(end: Guard) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.length_violins import FLAGS, shape_name
 from qtui.charts.lines import Line, Role, fit
 from qtui.figures.lengths import PairLengths, VariantLengths
@@ -70,8 +71,9 @@ def _comparison(pair: PairLengths) -> list[Line]:
 def _behaviour(pair: PairLengths) -> list[Line]:
     if pair.behaviour is None:
         return []
-    role: Role = "warning" if pair.behaviour == "changed" else "text"
-    lines: list[Line] = [[(f"behaviour: {pair.behaviour}", role)]]
+    role: Role = "warning" if pair.behaviour_reasons else "text"
+    title = behaviour_title(pair.behaviour, pair.behaviour_reasons)
+    lines: list[Line] = [[(line, role)] for line in wrap(f"behaviour: {title}", WIDTH)]
     for reason in pair.behaviour_reasons:
         lines += [[(line, "faint")] for line in wrap(safe(reason), WIDTH)]
     return lines

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qtui.charts.axis import axis_line
+from qtui.charts.behaviour_words import behaviour_word
 from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
 from qtui.charts.role_words import is_yardstick
@@ -197,8 +198,9 @@ def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
         )
     if is_yardstick(story.role) and story.candidate is not None and story.candidate.variant != story.role:
         line.append((f"  {story.role}", "text"))
-    if story.pair is not None and story.pair.behaviour == "changed":
-        line.append(("  behaviour changed", "warning"))
+    found = "" if story.pair is None else behaviour_word(story.pair.behaviour, story.pair.behaviour_reasons)
+    if found:
+        line.append(("  behaviour changed" if found == "changed" else "  flags changed", "warning"))
     return [*line, (_flags(story, cells - lines_width(line)), "faint")]
 
 

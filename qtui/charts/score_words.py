@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.lines import Line, Role
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE, PublishedScore
@@ -88,9 +89,10 @@ def detail_lines(
 def _behaviour(row: ScoreRow) -> list[Line]:
     if row.behaviour is None:
         return []
-    role: Role = "warning" if row.behaviour == "changed" else "text"
+    role: Role = "warning" if row.behaviour_reasons else "text"
     reasons = "; ".join(map(safe, row.behaviour_reasons))
-    return [[(f"behaviour: {safe(row.behaviour)}{', ' if reasons else ''}{reasons}", role)]]
+    title = behaviour_title(row.behaviour, row.behaviour_reasons)
+    return [[(f"behaviour: {safe(title)}{', ' if reasons else ''}{reasons}", role)]]
 
 
 def _figures(row: ScoreRow, margin: float) -> list[Line]:

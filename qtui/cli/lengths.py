@@ -127,9 +127,10 @@ def _pair(row: PairLengths) -> list[str]:
 
 
 def _print_behaviour(page: Page, pairs: list[PairLengths]) -> None:
-    changed = [row for row in pairs if row.behaviour == "changed"]
-    for row in changed:
+    found = [row for row in pairs if row.behaviour_reasons]
+    for row in found:
         reasons = "; ".join(map(safe, row.behaviour_reasons))
-        page.line(f"{safe(row.model)}: {safe(row.candidate)} behaves differently: {reasons}")
-    if changed:
+        verb = "behaves differently" if row.behaviour == "changed" else "has other flags"
+        page.line(f"{safe(row.model)}: {safe(row.candidate)} {verb}: {reasons}")
+    if found:
         page.line()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.charts.score_words import contributions
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
@@ -165,7 +166,8 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
             page.line(line, indent=2)
     if row.behaviour:
         reasons = f" ({'; '.join(map(safe, row.behaviour_reasons))})" if row.behaviour_reasons else ""
-        page.line(f"behaviour: {row.behaviour}{reasons}", indent=2, style="bold" if row.behaviour == "changed" else "")
+        title = behaviour_title(row.behaviour, row.behaviour_reasons)
+        page.line(f"behaviour: {title}{reasons}", indent=2, style="bold" if reasons else "")
     for note in (note for note in row.notes if note not in shared):
         page.line(safe(note), indent=2, style="dim")
     page.line()

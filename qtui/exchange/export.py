@@ -33,7 +33,8 @@ SCORE_COLUMNS = (
     "verdict", "verdict_text", "behaviour", "behaviour_reasons", "guards", "mde80", "notes", "answered", "ungraded", "big_down",
     "big_up", "noise_flips", "p", "rule", "claim_p", "claim_p_holm", "comparisons", "behaviour_p_holm", "tasks_needed",
     *(f"histogram_{side}_{grade}" for side in ("baseline", "candidate") for grade in range(1, 6)), "margin", "role", "differing",
-    "beside",
+    "beside", "behaviour_p", "behaviour_comparisons",
+    *(f"behaviour_flags_{flag}_{figure}" for flag in ("lt20", "loop", "latin_new") for figure in ("gained", "lost", "p", "p_bh")),
 )  # fmt: skip
 """The columns are listed here so that a table without rows has them too."""
 DIVERGENCE_COLUMNS = (

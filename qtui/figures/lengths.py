@@ -5,7 +5,7 @@ computed is None.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from qtui.figures.pair import Interval, PairFigures
@@ -70,6 +70,16 @@ class McNemar:
     p: PValue
 
 
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """A secondary test: McNemar's of one flag. `p_bh` is `p` adjusted over all flags of the run (Benjamini–Hochberg)."""
+
+    gained: int
+    lost: int
+    p: PValue
+    p_bh: PValue
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantLengths:
     """One variant: lengths, number of answers with each flag, shape of the raw lengths.
@@ -96,7 +106,11 @@ class VariantLengths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairLengths(PairFigures):
-    """A candidate against its baseline. `identical` counts pairs of answers that are equal after stripping."""
+    """A candidate against its baseline. `identical` counts pairs of answers that are equal after stripping.
+
+    `behaviour` is `changed` if the primary test, Wilcoxon's on stripped lengths, is below 0.05 after Holm's adjustment over the
+    `behaviour_comparisons` pairs of the run: `behaviour_p` before, `behaviour_p_holm` after it. `behaviour_flags` are secondary.
+    """
 
     role: str = "candidate"
     """The candidate's role."""
@@ -113,6 +127,9 @@ class PairLengths(PairFigures):
     behaviour: str | None
     behaviour_reasons: tuple[str, ...]
     behaviour_p_holm: PValue
+    behaviour_p: PValue = None
+    behaviour_comparisons: int = 0
+    behaviour_flags: Mapping[str, FlagChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

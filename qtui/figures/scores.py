@@ -4,9 +4,10 @@ Scores are grades from 1 to 5; a difference is candidate − baseline. A figure 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
+from qtui.figures.lengths import FlagChange
 from qtui.figures.pair import Interval, PairFigures
 from qtui.figures.rounding import Decimals, Significant
 
@@ -70,8 +71,8 @@ class ScoreRow(PairFigures):
 
     `verdict` takes the guards into account, `rule` is the verdict from the interval alone: each one of equivalent, higher,
     not_worse, worse, lower, inconclusive, guarded, ungraded. `claim_p_holm` is the p value of the rule's claim, adjusted over the
-    `comparisons` rows of the same experiment and judge; a guarded row claims nothing. `behaviour` is `changed`, `no change found`
-    or None if there are no answers to compare.
+    `comparisons` rows of the same run and judge; a guarded row claims nothing. `behaviour` is `changed`, `no change found`
+    or None if there are no answers to compare; it and its figures are those of `PairLengths`.
     """
 
     judge: str | None
@@ -123,6 +124,9 @@ class ScoreRow(PairFigures):
     """Control arm and noise floor of the same model and judge, where this row is compared with them."""
     beside: tuple[str, ...] = ()
     """How the differing answers and the difference compare with the yardsticks, in sentences."""
+    behaviour_p: PValue = None
+    behaviour_comparisons: int = 0
+    behaviour_flags: Mapping[str, FlagChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
     rows = store.execute(
         "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"
         " coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
+        " json_group_array(DISTINCT variant.id) FILTER (WHERE grade.grade IS NOT NULL) AS graded_variants,"
         " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
         "  ELSE (SELECT coalesce(sum(expected), 0) FROM variant WHERE variant.run_id = judge.run_id) * judge.takes END"
         " AS expected"
@@ -137,6 +138,7 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
                 graded=row["asked"] - row["ungraded"],
                 ungraded=row["ungraded"],
                 last_graded=row["last_graded"],
+                graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
             )
         )
     return by_run

@@ -214,7 +214,9 @@ class MainScreen(Screen[None]):
         if field == "model":
             return [{"run_id": run_id, "model": model} for run_id, model in models(self.scope, self.runs)]
         if field == "judge":
-            return [{"judge": label} for label in judges(self.scope, self.runs)]
+            # No judge is a choice too while none graded both sides.
+            labels = judges(self.scope, self.runs)
+            return [{"judge": label} for label in (labels if self.scope.judge else [None, *labels])]
         return [
             {"candidate": v.name}
             for run in self.runs

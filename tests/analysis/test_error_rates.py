@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from qtui.analysis import scores, verdict
-from qtui.analysis.holm import adjust
+from qtui.analysis.corrections import holm
 
 MARGIN = 0.2
 RUNS = 1_000
@@ -67,5 +67,5 @@ def test_a_small_loss_is_found_not_worse_once_there_are_enough_tasks() -> None:
 
 def test_holm_keeps_false_findings_of_a_family_below_5_of_100() -> None:
     p = np.random.default_rng(61).uniform(size=(4_000, 12))
-    wrong = np.mean([any(q is not None and q < 0.05 for q in adjust(row.tolist())) for row in p])
+    wrong = np.mean([any(q is not None and q < 0.05 for q in holm(row.tolist())) for row in p])
     assert 0.035 <= wrong <= 0.06

@@ -31,7 +31,7 @@ def frames() -> Frames:
         answer_rows(name, BASE if role == "baseline" else changed(count), position=at, baseline=not at, role=role)
         for at, (name, count, role) in enumerate(variants)
     ]
-    grades = [grade_rows(name, [4] * (N - count) + [3] * count) for name, count, _ in variants]
+    grades = [grade_rows(name, [2] * 5 + [4] * (N - 5 - count) + [3] * count) for name, count, _ in variants]
     conditions = condition_rows(
         FP16={"sampling": sampling(1), "engine": "transformers"},
         Q4={"sampling": sampling(1)},

@@ -18,12 +18,14 @@ SCORE_KEYS = (
     " ties losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded"
     " big_down big_up noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline"
     " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
+    " behaviour_p behaviour_comparisons behaviour_flags"
 )
 VARIANT_KEYS = "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"
 SUMMARY_KEYS = "n mean sd median q1 q3 iqr min max"
 LENGTH_PAIR_KEYS = (
     "run experiment model baseline candidate role raw stripped mcnemar identical identical_raw identical_strip"
     " identical_strip_nonempty shape_baseline shape_candidate behaviour behaviour_reasons behaviour_p_holm"
+    " behaviour_p behaviour_comparisons behaviour_flags"
 )
 PAIRED_KEYS = (
     "n mean_diff sd_diff boot95 t95 rel_change_mean rel_change_median median_paired_diff n_longer n_shorter n_equal wilcoxon_W"
@@ -52,6 +54,8 @@ def test_scores(filled: tuple[Path, tuple[int, ...]]) -> None:
     assert keys(graded["without_empty"]) == "n difference interval90"
     assert keys(graded["length_covariate"]) == "n delta delta_interval95 beta beta_interval95 beta_p"
     assert keys(graded["histogram_baseline"]) == "1 2 3 4 5"
+    assert keys(graded["behaviour_flags"]) == "lt20 loop latin_new"
+    assert keys(graded["behaviour_flags"]["loop"]) == "gained lost p p_bh"
 
 
 def test_lengths(filled: tuple[Path, tuple[int, ...]]) -> None:
@@ -63,6 +67,7 @@ def test_lengths(filled: tuple[Path, tuple[int, ...]]) -> None:
     assert keys(pair) == LENGTH_PAIR_KEYS
     assert keys(pair["raw"]) == keys(pair["stripped"]) == PAIRED_KEYS
     assert keys(pair["mcnemar"]["loop"]) == "gained lost p"
+    assert keys(pair["behaviour_flags"]["loop"]) == "gained lost p p_bh"
 
 
 def test_divergence() -> None:

@@ -7,7 +7,7 @@ store: a choice stays as long as it exists, everything else is filled in.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from qtui.records import RunSummary, VariantProgress
+from qtui.records import JudgeProgress, RunSummary, VariantProgress
 
 Pair = tuple[int, str]
 """Run id and model."""
@@ -61,10 +61,11 @@ def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair
     if scope.run_id is None:
         return replace(scope, baseline=None, candidate=None, candidate_chosen=False, judge=None, task=1)
     run = by_id[scope.run_id]
+    scope = _with_variants(
+        scope, [v for v in run.variants if v.model == scope.model], most_changed.get((run.id, scope.model or ""))
+    )
     return replace(
-        _with_variants(
-            scope, [v for v in run.variants if v.model == scope.model], most_changed.get((run.id, scope.model or ""))
-        ),
+        scope,
         judge=_judge(scope, runs),
         task=min(max(1, scope.task), max(1, run.tasks)),
     )
@@ -125,9 +126,28 @@ def _default_baseline(variants: Sequence[VariantProgress]) -> str | None:
 
 
 def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
-    """Return the chosen judge, else the one with the most grades in the selected run, the first of equals."""
-    labels = judges(scope, runs)
-    if scope.judge in labels:
+    """Return the chosen judge, else the one with the most grades in the selected run, the first of equals.
+
+    A judge with grades on one side only compares nothing: it is shown on request, but never chosen here. One that graded both
+    sides of the selected pair comes first.
+    """
+    if scope.judge in judges(scope, runs):
         return scope.judge
-    run_judges = [j for run in runs if run.id == scope.run_id for j in run.judges]
-    return max(run_judges, key=lambda j: j.graded / max(1, j.takes)).label if run_judges else next(iter(labels), None)
+    shown = sorted((run for run in runs if run.id in scope.run_ids), key=lambda run: run.id != scope.run_id)
+    for run in shown:
+        pair = {v.id for v in run.variants if v.model == scope.model and v.name in (scope.baseline, scope.candidate)}
+        able = [j for j in run.judges if not j.graded_variants or _compares(j, run.variants)]
+        if able:
+            best = max(able, key=lambda j: (pair.issubset(j.graded_variants), j.graded / max(1, j.takes)))
+            return best.label
+    return None
+
+
+def _compares(judge: JudgeProgress, variants: Sequence[VariantProgress]) -> bool:
+    """Return whether the judge has grades of a baseline and of another variant of the same model."""
+    for model in {v.model for v in variants}:
+        of_model = [v for v in variants if v.model == model]
+        graded = {v.name for v in of_model if v.id in judge.graded_variants}
+        if len(graded) > 1 and _default_baseline(of_model) in graded:
+            return True
+    return False

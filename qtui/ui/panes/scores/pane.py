@@ -15,6 +15,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts.bars import Bar, Group, bar_lines
+from qtui.charts.behaviour_words import behaviour_word
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
 from qtui.figures.published import SOURCE, PublishedScore
@@ -238,7 +239,7 @@ class ScoresPane(FiguresPane):
             "diff.": signed(row.difference) if graded else "",
             "study": _study_cell(published_for(row, self._published)),
             "verdict": f"{verdict_sign(row)} {verdict_word(row)}",
-            "behaviour": row.behaviour if row.behaviour == "changed" else "",
+            "behaviour": behaviour_word(row.behaviour, row.behaviour_reasons),
             "+ = −": f"{row.wins}/{row.ties}/{row.losses}" if graded else "",
             "flips ↓↑": f"{row.flips_down}/{row.flips_up}" if graded else "",
         }
