@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from qtui.secrets import redaction
 from tests.hostile_folder import HostileFolder
@@ -14,9 +15,12 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """A shell starts what it puts in the background deaf to Ctrl-C, and every process of a test would inherit that."""
+    # A shell starts what it puts in the background deaf to Ctrl-C, and every process of a test would inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # No test measures time: other work on the machine would let it fail.
+    settings.register_profile("qtui", deadline=None)
+    settings.load_profile("qtui")
 
 
 @pytest.fixture

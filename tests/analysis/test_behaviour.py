@@ -1,4 +1,4 @@
-"""Behaviour: McNemar, the four tests, their common adjustment, and the study's own case."""
+"""Behaviour: McNemar, the primary test and the flags, each with its adjustment, and the study's own case."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from scipy import stats
 from qtui.analysis.behaviour import mcnemar, pair_behaviours
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.pairing import Pair, pairs, variants
-from qtui.analysis.tables import score_table
-from qtui.figures.lengths import McNemar
+from qtui.analysis.tables import length_table, score_table
+from qtui.figures.lengths import FlagChange, McNemar
+from qtui.format import p_in_sentence
 from tests.analysis.frames import answer_rows, study, task_rows, two_variants
 
 LONG = [f"これは{'とても' * (i % 7)}長い答えで、二十文字よりは長くなっています。{i}番目。" for i in range(40)]
@@ -55,6 +56,57 @@ def test_more_pairs_make_the_same_change_harder_to_claim() -> None:
     assert (one.p or 1) < (many[0].p or 0)
 
 
+def test_each_pair_has_one_primary_test_and_pairs_are_adjusted_by_hand() -> None:
+    shorter = [text[: len(text) // 2 + 12] if i < 12 else text for i, text in enumerate(LONG)]
+    longer = [text + "ん" * (i % 4) for i, text in enumerate(LONG)]
+    frames = two_variants(LONG, shorter).answers
+    answers = pd.concat(
+        [frames, answer_rows("Q8", LONG, position=2), answer_rows("Q5", longer, position=3)], ignore_index=True
+    )
+    q4, q8, q5 = pair_behaviours(pairs_of(answers))
+    first, second = (
+        float(stats.wilcoxon([len(c) - len(b) for b, c in zip(LONG, texts, strict=True)], method="approx").pvalue)
+        for texts in (shorter, longer)
+    )
+    assert first > second
+    assert (q4.p, q5.p, q8.p) == (first, second, None)
+    assert (q5.p_holm, q4.p_holm) == (2 * second, max(2 * second, first))
+    assert (q8.name, q8.p_holm) == ("no change found", None)
+    assert [found.comparisons for found in (q4, q8, q5)] == [2, 2, 2], "a test that cannot be computed is not counted"
+
+
+def test_flags_alone_are_secondary_and_said() -> None:
+    latin = [text[:-4] + "good" if i < 15 else text for i, text in enumerate(LONG)]
+    [found] = pair_behaviours(pairs_of(two_variants(LONG, latin).answers))
+    p = float(stats.binomtest(15, 15).pvalue)
+    assert (found.name, found.p) == ("no change found", None)
+    assert found.flags["latin_new"] == FlagChange(15, 0, p, p)
+    assert found.reasons == (
+        f"secondary: answers with new Latin words: 15 gained, 0 lost (McNemar, {p_in_sentence(p)})",
+    )
+
+
+def test_flags_of_all_pairs_of_a_run_are_adjusted_together() -> None:
+    """By hand: two tests can be computed, p of 15 and of 6 discordant tasks; the larger stays, the smaller is doubled."""
+    variants_ = [("Q4", 15), ("Q5", 6)]
+    rows = [
+        answer_rows(name, [text[:-4] + "good" if i < count else text for i, text in enumerate(LONG)], position=at)
+        for at, (name, count) in enumerate(variants_, start=1)
+    ]
+    answers = pd.concat([answer_rows("FP16", LONG, baseline=True), *rows], ignore_index=True)
+    many, few = (found.flags["latin_new"] for found in pair_behaviours(pairs_of(answers)))
+    assert [many.p, few.p] == pytest.approx([2 / 2**15, 2 / 2**6])
+    assert [many.p_bh, few.p_bh] == pytest.approx([2 * 2 / 2**15, 2 / 2**6])
+
+
+def test_the_tables_say_which_test_is_primary_and_how_pairs_are_adjusted() -> None:
+    frames = two_variants(LONG, LONG)
+    scores = score_table(frames.answers, frames.tasks, frames.grades, frames.conditions)
+    for notes in (scores.notes, length_table(frames.answers, frames.tasks).notes):
+        assert any("primary" in note and "Holm-adjusted over the pairs of a run" in note for note in notes)
+        assert any("secondary" in note and "Benjamini–Hochberg" in note for note in notes)
+
+
 def test_the_study_shows_a_changed_swallow_and_an_unhealthy_stablelm(shared: Path) -> None:
     frames = study(shared)
     rows = {row.model: row for row in score_table(frames.answers, frames.tasks, frames.grades, frames.conditions).pairs}
@@ -62,6 +114,8 @@ def test_the_study_shows_a_changed_swallow_and_an_unhealthy_stablelm(shared: Pat
     swallow, stablelm = rows["Swallow-7b-instruct"], rows["japanese-stablelm-instruct-beta-7b"]
     assert swallow.behaviour == "changed"
     assert len(swallow.behaviour_reasons) == 2
+    assert rows["calm2-7b-chat"].behaviour == "changed"
+    assert {row.behaviour_comparisons for row in rows.values()} == {5}
     assert not swallow.guards
     assert [guard.split(":")[0] for guard in stablelm.guards] == ["baseline unhealthy"]
     assert "24 of 100" in stablelm.guards[0]

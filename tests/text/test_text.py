@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -166,10 +166,6 @@ def _measured(monkeypatch: pytest.MonkeyPatch, raw: str) -> int:
             patch.setattr(text, name, counting(getattr(text, name)))
         text.wrap(shown, 40)
     return measured
-
-
-settings.register_profile("qtui", deadline=None)
-settings.load_profile("qtui")
 
 
 NAMES = ("ELYZA-japanese-Llama-2-7b-instruct", "ELYZA-japanese-Llama-2-13b-instruct", "calm2")

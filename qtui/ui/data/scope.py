@@ -136,7 +136,8 @@ def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
     shown = sorted((run for run in runs if run.id in scope.run_ids), key=lambda run: run.id != scope.run_id)
     for run in shown:
         pair = {v.id for v in run.variants if v.model == scope.model and v.name in (scope.baseline, scope.candidate)}
-        able = [j for j in run.judges if not j.graded_variants or _compares(j, run.variants)]
+        newest = {j.label: j for j in run.judges}.values()  # only the newest settings of a judge count
+        able = [j for j in newest if not j.graded_variants or _compares(j, run.variants)]
         if able:
             best = max(able, key=lambda j: (pair.issubset(j.graded_variants), j.graded / max(1, j.takes)))
             return best.label

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from qtui.store import Store, runs
 from qtui.ui.data.scope import Scope, judges, models, resolve
-from tests.ui.conftest import fill, fill_candidates
+from tests import stores
+from tests.ui.conftest import JUDGE, fill, fill_candidates
 
 
 def test_nothing_is_chosen_in_an_empty_store() -> None:
@@ -61,3 +62,34 @@ def test_the_baseline_of_a_model_is_not_carried_over_to_another(store: Store) ->
     assert alone.baseline == "Q4_K_M"
     pair = resolve(replace(alone, run_id=by_name["pair"]), everything)
     assert (pair.baseline, pair.candidate) == ("FP16", "Q4_K_M")
+
+
+def test_a_judge_with_grades_on_one_side_only_is_not_opened_on_first(store: Store) -> None:
+    run_id = fill_candidates(store, {"Q4_K_M": 1})
+    stores.add_judge(store, run_id, "one side", "f")
+    stores.grade(store, run_id, {"FP16": (3, 4, 2, 3)}, judge="one side", fingerprint="f")
+    assert resolve(Scope(), runs.summaries(store)).judge is None
+    assert resolve(Scope(judge="one side"), runs.summaries(store)).judge == "one side", "on request"
+
+
+def test_a_judge_of_both_sides_is_opened_before_one_with_more_grades_on_one(store: Store, study: int) -> None:
+    stores.add_judge(store, study, "one side", "f")
+    for take in (1, 2, 3):
+        stores.grade(store, study, {"FP16": (3, 4, 2, 3)}, judge="one side", fingerprint="f", take=take)
+    assert resolve(Scope(), runs.summaries(store)).judge == JUDGE
+
+
+def test_a_judge_of_the_selected_pair_is_opened_before_one_of_another_pair(store: Store) -> None:
+    run_id = fill_candidates(store, {"Q4_K_M": 1, "Q2_K": 2})
+    for label, fingerprint, candidate in (("first", "f", "Q2_K"), ("second", "g", "Q4_K_M")):
+        stores.add_judge(store, run_id, label, fingerprint)
+        grades = {"FP16": (3, 4, 2, 3), candidate: (3, 4, 2, 3)}
+        stores.grade(store, run_id, grades, judge=label, fingerprint=fingerprint)
+    chosen = Scope(candidate="Q4_K_M", candidate_chosen=True)
+    assert resolve(chosen, runs.summaries(store)).judge == "second"
+
+
+def test_a_judge_that_has_not_begun_is_shown(store: Store) -> None:
+    run_id = fill_candidates(store, {"Q4_K_M": 1})
+    stores.add_judge(store, run_id, "waiting", "f")
+    assert resolve(Scope(), runs.summaries(store)).judge == "waiting"
