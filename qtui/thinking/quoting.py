@@ -7,9 +7,9 @@ whose fence is never closed is not counted, because thoughts often end within a 
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)")
 _QUOTES = ("''", '""', "``", "“”", "‘’", "「」", "『』", "()", "（）", "«»", "**")
 
@@ -36,19 +36,25 @@ class Quoting:
         return _contains(self.blocks, start)
 
 
-def quoting(text: str) -> Quoting:
-    """Find the code of a text."""
+def quoting(text: str, tags: tuple[str, ...] = ()) -> Quoting:
+    """Find the code of a text. A fence may also follow one of `tags` directly."""
     if "`" not in text and "~~~" not in text:
         return Quoting(text, (), ())
-    blocks = tuple(_blocks(text))
+    blocks = tuple(_blocks(text, _fence(tags)))
     spans = tuple(found.span() for found in _CODE_SPAN.finditer(text) if not _contains(blocks, found.start()))
     return Quoting(text, blocks, spans)
 
 
-def _blocks(text: str) -> list[Region]:
+@cache
+def _fence(tags: tuple[str, ...]) -> re.Pattern[str]:
+    beginnings = "|".join(["^", *(f"(?<={re.escape(tag)})" for tag in tags)])
+    return re.compile(rf"(?:{beginnings}) {{0,3}}(`{{3,}}|~{{3,}})([^\n]*)$", re.MULTILINE)
+
+
+def _blocks(text: str, fences: re.Pattern[str]) -> list[Region]:
     blocks: list[Region] = []
     opened: re.Match[str] | None = None
-    for fence in _FENCE.finditer(text):
+    for fence in fences.finditer(text):
         if opened is None:
             opened = fence if fence[1][0] == "~" or "`" not in fence[2] else None
         elif fence[1].startswith(opened[1]) and not fence[2].strip():

@@ -5,15 +5,23 @@ where a sentence or line has ended. Tags in code and in quotation marks are text
 that the text begins inside it: the prompt shows that, or a closing tag that nothing opened.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 
 from qtui.thinking import harmony
-from qtui.thinking.quoting import Quoting, quoting
+from qtui.thinking.quoting import quoting
 from qtui.thinking.tags import KNOWN, WRAPPERS, Tags
 
 _SENTENCE_ENDS = ".!?。！？…"
 _COLONS = (":", "：")
+NEARBY = 80
+"""Characters around a tag that show whether it is used."""
+NESTED = 32
+"""Most tags of nested thoughts. A model in a loop may write thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,15 @@ class _Scan:
 
     def __init__(self, text: str, pair: Tags) -> None:
         self.text = text
-        self.opening, self.closing = pair.opening, pair.closing
+        code = quoting(text, (pair.opening, pair.closing))
+        # A tag that an experiment names may contain the other one: the longer counts.
+        longer_first = sorted((pair.opening, pair.closing), key=len, reverse=True)
+        self._tags = [
+            _Tag(*found.span(), found[0] == pair.opening, code.is_in_block(found.start()))
+            for found in re.finditer("|".join(map(re.escape, longer_first)), text)
+            if not code.is_quoted(*found.span())
+        ]
+        self._last_closing = max((tag.start for tag in self._tags if not tag.is_opening), default=-1)
 
     def split(self, *, inside: bool, start: int = 0) -> Split:
         """Return the parts. `inside`: the text is inside a thought at `start`, where that thought's content begins."""
@@ -104,102 +120,94 @@ class _Scan:
         while True:
             if not inside:
                 opening = self.next_opening(place)
-                answer.append(self.text[place : len(self.text) if opening is None else opening])
+                answer.append(self.text[place : len(self.text) if opening is None else opening.start])
                 if opening is None:
                     break
-                span_start, place = opening, opening + len(self.opening)
+                span_start, place = opening.start, opening.stop
             inside = False
             closing = self._closing_after(place)
-            thoughts.append(self.text[place : len(self.text) if closing is None else closing])
+            thoughts.append(self.text[place : len(self.text) if closing is None else closing.start])
             if closing is None:
                 spans.append((span_start, len(self.text)))
                 return Split(
                     _whole_answer(answer, begins_with_answer), _joined(thoughts), True, tuple(spans), begins_inside
                 )
-            place = closing + len(self.closing)
+            place = closing.stop
             spans.append((span_start, place))
         return Split(_whole_answer(answer, begins_with_answer), _joined(thoughts), False, tuple(spans), begins_inside)
 
     def begins_inside(self) -> bool:
-        """Whether the first tag that is used and not quoted is a closing one at a place where a thought ends."""
-        code = quoting(self.text)
+        """Whether a closing tag that nothing opened stands where a thought ends."""
         depth = 0
-        for place, is_opening in self._tags(code):
-            if is_opening:
+        for tag in self._tags:
+            if tag.is_opening:
                 depth += 1
             elif depth:
                 depth -= 1
-            elif not code.is_in_block(place) and self._ends_thought(place):
+            elif not tag.is_in_block and self._ends_thought(tag):
                 return True
         return False
 
-    def next_opening(self, start: int) -> int | None:
-        """Return where the next thought begins in the answer that begins at `start`; None if none follows."""
-        rest = self.text[start:]
-        if self.opening not in rest:
-            return None
-        lead = len(rest) - len(rest.lstrip())
-        if start and rest.startswith(self.opening, lead):
-            return start + lead
-        code = quoting(rest)
-        for place, is_opening in _Scan(rest, Tags(self.opening, self.closing))._tags(code):
-            if is_opening and not code.is_in_block(place) and self._begins_thought(rest, place):
-                return start + place
+    def next_opening(self, start: int) -> "_Tag | None":
+        """Return the tag that begins the next thought in the answer that begins at `start`; None if none follows."""
+        for tag in self._tags_from(start):
+            if not tag.is_opening:
+                continue
+            follows_thought = start > 0 and not self.text[start : tag.start].strip()
+            if follows_thought or (not tag.is_in_block and self._begins_thought(tag, start)):
+                return tag
         return None
 
-    def _begins_thought(self, rest: str, place: int) -> bool:
-        """Whether an opening tag in an answer stands where a sentence has ended, or begins a line that nothing announces."""
-        before = rest[:place].rstrip(" \t")
-        if before.endswith("\n") or not before:
-            return not before.rstrip().endswith(_COLONS)
-        return before == rest[:place] and before[-1] in _SENTENCE_ENDS and self.closing in rest[place:]
+    def _tags_from(self, start: int) -> "Iterator[_Tag]":
+        first = bisect_left(self._tags, start, key=attrgetter("start"))
+        return (self._tags[index] for index in range(first, len(self._tags)))
 
-    def _ends_thought(self, place: int) -> bool:
-        """Whether a closing tag that nothing opened ends a thought. In a sentence that is about the tag, a space is before it."""
-        before, after = self.text[:place], self.text[place + len(self.closing) :].lstrip(" \t")
+    def _begins_thought(self, tag: "_Tag", start: int) -> bool:
+        """Whether an opening tag in an answer stands where a sentence has ended, or begins a line that nothing announces."""
+        before = self.text[max(start, tag.start - NEARBY) : tag.start]
         line_before = before.rstrip(" \t")
-        if line_before.endswith("\n"):
+        if line_before.endswith("\n") or not line_before:
+            return not line_before.rstrip().endswith(_COLONS)
+        return line_before == before and before[-1] in _SENTENCE_ENDS and self._last_closing > tag.start
+
+    def _ends_thought(self, tag: "_Tag") -> bool:
+        """Whether a closing tag that nothing opened ends a thought. In a sentence that is about the tag, a space is before it."""
+        before = self.text[max(0, tag.start - NEARBY) : tag.start]
+        after = self.text[tag.stop : tag.stop + NEARBY].lstrip(" \t")
+        line_before = before.rstrip(" \t")
+        if not line_before or line_before.endswith("\n"):
             return not line_before.rstrip().endswith(_COLONS)
         return line_before == before or line_before[-1] in _SENTENCE_ENDS or not after or after[0] == "\n"
 
-    def _closing_after(self, start: int) -> int | None:
-        """Return where the thought ends whose content begins at `start`; None if it is unfinished.
+    def _closing_after(self, start: int) -> "_Tag | None":
+        """Return the tag that ends the thought whose content begins at `start`; None if the thought is unfinished.
 
-        A thought may quote its closing tag, and it may end within a block of code that it never closed: a tag in a block counts only
-        if there is none outside.
+        A thought may end within a block of code that it never closed: a tag in a block counts only if there is none outside.
         """
-        code = quoting(self.text[start:])
-        tags = list(_Scan(self.text[start:], Tags(self.opening, self.closing))._tags(code))
-        outside = [(place, is_opening) for place, is_opening in tags if not code.is_in_block(place)]
-        closings = [place for place, is_opening in outside if not is_opening]
-        if not closings:
-            in_blocks = [place for place, is_opening in tags if not is_opening]
-            return start + in_blocks[0] if in_blocks else None
-        return start + _matching(outside, closings[0])
+        closing = next((tag for tag in self._tags_from(start) if not tag.is_opening and not tag.is_in_block), None)
+        if closing is None:
+            return next((tag for tag in self._tags_from(start) if not tag.is_opening), None)
+        return self._matching(start) or closing
 
-    def _tags(self, code: Quoting) -> Iterator[tuple[int, bool]]:
-        """Yield the place of each tag that is not quoted, and whether it is the opening one."""
-        place = 0
-        while True:
-            found = [(self.text.find(tag, place), tag) for tag in {self.opening, self.closing}]
-            following = [(at, tag) for at, tag in found if at >= 0]
-            if not following:
-                return
-            # `</think>` contains no `<think>`, but a tag that an experiment names may contain the other: the longer counts.
-            at, tag = min(following, key=lambda each: (each[0], -len(each[1])))
-            if not code.is_quoted(at, at + len(tag)):
-                yield at, tag == self.opening
-            place = at + len(tag)
+    def _matching(self, start: int) -> "_Tag | None":
+        """Return the closing tag of a thought in which others are nested; None if the tags nearby are not balanced."""
+        depth = 1
+        for tag in islice(self._tags_from(start), NESTED):
+            if not tag.is_in_block:
+                depth += 1 if tag.is_opening else -1
+            if depth == 0:
+                return tag
+        return None
 
 
-def _matching(tags: Sequence[tuple[int, bool]], first: int) -> int:
-    """Return the closing tag that matches a thought in which others may be nested; the first one if the tags are not balanced."""
-    depth = 1
-    for place, is_opening in tags:
-        depth += 1 if is_opening else -1
-        if depth == 0:
-            return place
-    return first
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A tag in text[start:stop] that is not quoted."""
+
+    start: int
+    stop: int
+    is_opening: bool
+    is_in_block: bool
 
 
 def _whole_answer(parts: Sequence[str], is_first: bool) -> str:
@@ -214,5 +222,5 @@ def _whole_answer(parts: Sequence[str], is_first: bool) -> str:
     return answer
 
 
-def _joined(thoughts: "Iterator[str] | Sequence[str]") -> str:
+def _joined(thoughts: Iterable[str]) -> str:
     return "\n\n".join(stripped for each in thoughts if (stripped := each.strip()))

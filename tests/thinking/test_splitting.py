@@ -171,3 +171,21 @@ def test_spans_are_in_order_within_the_text_and_any_mixture_of_tags_is_split(pie
     assert places == sorted(places)
     assert all(0 <= place <= len(text) for place in places)
     assert len(found.answer) + len(found.thinking) <= len(text) + 2 * len(found.spans)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>" * 40_000,
+        "</think>" * 40_000,
+        "a.<think>b</think>" * 20_000,
+        "<think>a<think>b</think>" * 20_000,
+        "`" * 100_000 + "<think>",
+        "x <think> y\n" * 40_000,
+        "<|start|>" * 40_000 + "<|channel|>",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_the_text_of_a_model_in_a_loop_is_split_too(text: str) -> None:
+    assert split(text)

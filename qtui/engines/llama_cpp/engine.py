@@ -63,6 +63,8 @@ class LlamaCppEngine:
 
     model: LlamaModel
     end_tokens: EndTokens
+    thought_markers: dict[int, bytes]
+    """Special tokens that mark thoughts, with their texts."""
     prompts: dict[int, list[int]]
     """Token ids by the index of the request."""
     context: int
@@ -247,7 +249,7 @@ class LlamaCppEngine:
         if token in slot.end_ids:
             return self._finish_answer(slot, "stop", slot.generated - 1)
         self.meter.completion_tokens += 1
-        if slot.text.add(self.model.piece(token)):
+        if slot.text.add(self.model.piece(token), self.thought_markers.get(token, b"")):
             return self._finish_answer(slot, "stop", slot.generated)
         return self._finish_answer(slot, "length", slot.generated) if slot.generated >= slot.token_budget else None
 
@@ -256,9 +258,11 @@ class LlamaCppEngine:
         llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)
         if slot.chain is not None:
             llama_cpp.llama_sampler_free(slot.chain)
+        text, thoughts = slot.text.split(slot.request.prompt)
         return Answered(
             index=slot.request.index,
-            text=slot.text.text,
+            text=text,
+            thoughts=thoughts,
             finish_reason=reason,
             prompt_tokens=len(slot.prompt),
             prompt_ids_hash=prompt_hash.hash_of(slot.prompt),

@@ -56,6 +56,8 @@ class TransformersEngine:
     model: Any
     tokenizer: HubTokenizer
     end_tokens: EndTokens
+    thought_markers: dict[int, bytes]
+    """Special tokens that mark thoughts, with their texts."""
     prompts: dict[int, list[int]]
     """Token ids by the index of the request."""
     context: int
@@ -275,7 +277,7 @@ class TransformersEngine:
         if token in row.end_ids:
             return _finish_answer(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
-        if row.text.add(self.tokenizer.piece(token)):
+        if row.text.add(self.tokenizer.piece(token), self.thought_markers.get(token, b"")):
             return _finish_answer(row, "stop", row.generated)
         return _finish_answer(row, "length", row.generated) if row.generated >= row.token_budget else None
 
@@ -288,9 +290,11 @@ def _draw_tokens(rows: list[_Row], logits: torch.Tensor) -> list[int]:
 
 
 def _finish_answer(row: _Row, reason: Any, tokens: int) -> Answered:
+    text, thoughts = row.text.split(row.request.prompt)
     return Answered(
         index=row.request.index,
-        text=row.text.text,
+        text=text,
+        thoughts=thoughts,
         finish_reason=reason,
         prompt_tokens=len(row.prompt),
         prompt_ids_hash=prompt_hash.hash_of(row.prompt),
