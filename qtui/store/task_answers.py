@@ -103,6 +103,8 @@ class Extent:
 
     length: int
     truncated: bool
+    is_unfinished: bool = False
+    """Whether the model's text ended inside a thought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +222,15 @@ def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> di
 
 def _extents(store: Store, run_id: int, model: str, variant: str) -> dict[int, Extent]:
     rows = store.execute(
-        f"SELECT va.task_id, length(trim(answer.text, {BLANKS})) AS length, answer.finish_reason = 'length' AS truncated"
+        f"SELECT va.task_id, length(trim(answer.text, {BLANKS})) AS length, answer.finish_reason = 'length' AS truncated,"
+        " answer.thought_unfinished"
         " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
         " WHERE variant.run_id = ? AND variant.model = ? AND variant.name = ? ORDER BY va.sample DESC",
         (run_id, model, variant),
     )
-    return {row["task_id"]: Extent(row["length"], bool(row["truncated"])) for row in rows}
+    return {
+        row["task_id"]: Extent(row["length"], bool(row["truncated"]), bool(row["thought_unfinished"])) for row in rows
+    }
 
 
 def _note(store: Store, run_id: int, model: str, task_id: int) -> Note:
