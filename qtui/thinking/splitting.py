@@ -62,6 +62,13 @@ def split(text: str, *, prompt: str = "", tags: Tags | None = None) -> Split:
     return _unopened(text, pairs)
 
 
+def opened_tags(text: str, *, prompt: str = "", tags: Tags | None = None) -> Tags | None:
+    """Return the tags of the thought that the prompt opened or that the text begins with; None if there is none."""
+    pairs = (tags, *KNOWN) if tags else KNOWN
+    ends = (prompt.rstrip(), text.lstrip())
+    return next((pair for pair in pairs if ends[0].endswith(pair.opening) or ends[1].startswith(pair.opening)), None)
+
+
 def _by_channels(messages: Sequence[harmony.Message], before: int, length: int) -> Split:
     """Return the parts of a text that follows `before` characters of its first header, which are the prompt's."""
     thoughts = [message for message in messages if not message.is_answer]

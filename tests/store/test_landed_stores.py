@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,9 @@ REWORDED = {
     "the p values beside it are not": "the other p values are not",
 }
 """Beginnings or ends of sentences as earlier versions printed them, and as they are printed now."""
+
+NEWER = ("thoughts", "thinking_tokens", "unfinished_thought")
+"""Figures that earlier versions did not have."""
 
 
 @pytest.fixture(params=DUMPS, ids=lambda dump: dump.name)
@@ -51,7 +55,15 @@ def test_the_figures_are_the_same_to_the_digit(command: str, landed: tuple[Path,
     text = before.read_text(encoding="utf-8")
     for former, present in REWORDED.items():
         text = text.replace(former, present)
-    assert json.loads(done.stdout) == json.loads(text)
+    assert _without_newer(json.loads(done.stdout)) == json.loads(text)
+
+
+def _without_newer(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_newer(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_newer(each) for name, each in value.items() if name not in NEWER}
 
 
 def test_a_store_is_migrated_and_keeps_its_rows(landed: tuple[Path, Path]) -> None:

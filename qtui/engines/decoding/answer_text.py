@@ -44,6 +44,11 @@ class AnswerText:
         """The answer so far."""
         return self._data.decode("utf-8", errors="replace")
 
+    @property
+    def whole(self) -> str:
+        """The answer so far with the special tokens that mark thoughts."""
+        return b"".join(self._tokens_before_stop()).decode("utf-8", errors="replace")
+
     def split(self, prompt: Prompt) -> tuple[str, Thoughts | None]:
         """Return the answer so far without the thoughts, and these; (`text`, None) if the model wrote none."""
         tokens = list(self._tokens_before_stop())

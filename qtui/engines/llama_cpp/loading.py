@@ -46,6 +46,7 @@ def load_engine(
     return LlamaCppEngine(
         model=model,
         end_tokens=end_tokens,
+        thinking_budget=variant.thinking_budget,
         thought_markers=find_thought_markers(requests, model),
         prompts=prompts,
         context=context,

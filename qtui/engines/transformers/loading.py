@@ -61,6 +61,7 @@ def load_engine(
         model=model,
         tokenizer=tokenizer,
         end_tokens=end_tokens,
+        thinking_budget=variant.thinking_budget,
         thought_markers=find_thought_markers(requests, tokenizer),
         prompts=prompts,
         context=context,
