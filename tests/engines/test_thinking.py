@@ -13,11 +13,10 @@ from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.weights import open_weights
 from qtui.records import EngineName, PromptSource, Thoughts, VariantSpec
 from tests.engines.conftest import job, variant
-from tests.engines.test_openai import Endpoint, completion, endpoint
 from tests.engines.thinking_llama import ANSWER, CLOSING, OPENING, THOUGHT, thinking_llama
 from tests.loaded_engine import loaded_engine
+from tests.thinking_endpoint import served
 
-__all__ = ["endpoint"]
 LOCAL: tuple[EngineName, ...] = ("transformers", "llama.cpp")
 WHOLE = f"{OPENING}{THOUGHT}{CLOSING}{ANSWER}"
 
@@ -145,13 +144,6 @@ def test_a_template_that_asks_for_the_date_gets_that_of_the_job(models: Path) ->
     assert open_weights(weights).prompt_format.template == template
 
 
-def reply(message: dict[str, Any], reason: str = "stop", **usage: Any) -> dict[str, Any]:
-    body = completion(None, reason)
-    body["choices"][0]["message"] |= message
-    body["usage"] |= usage
-    return body
-
-
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
@@ -163,18 +155,15 @@ def reply(message: dict[str, Any], reason: str = "stop", **usage: Any) -> dict[s
         ({"content": ANSWER, "reasoning_content": 7}, None),
     ],
 )
-def test_an_endpoint_returns_thoughts_in_many_ways(
-    message: dict[str, Any], expected: Thoughts | None, endpoint: Endpoint
-) -> None:
-    endpoint.reply = lambda body, _: (200, reply(message))
-    _, answer = answered(job(variant("openai", "a-model", base_url=endpoint.url), ("山は？",)))
+def test_an_endpoint_returns_thoughts_in_many_ways(message: dict[str, Any], expected: Thoughts | None) -> None:
+    with served(message) as endpoint:
+        _, answer = answered(job(variant("openai", "a-model", base_url=endpoint.url), ("山は？",)))
     assert (answer.text, answer.thoughts) == (ANSWER, expected)
 
 
-def test_an_endpoint_that_was_cut_off_while_thinking_has_an_unfinished_thought(endpoint: Endpoint) -> None:
-    details = {"completion_tokens_details": {"reasoning_tokens": 5}}
-    endpoint.reply = lambda body, _: (200, reply({"content": ""}, "length", **details))
-    _, answer = answered(job(variant("openai", "a-model", base_url=endpoint.url), ("山は？",)))
+def test_an_endpoint_that_was_cut_off_while_thinking_has_an_unfinished_thought() -> None:
+    with served({"content": ""}, "length", completion_tokens_details={"reasoning_tokens": 5}) as endpoint:
+        _, answer = answered(job(variant("openai", "a-model", base_url=endpoint.url), ("山は？",)))
     assert (answer.text, answer.thoughts) == ("", Thoughts("", tokens=5, is_unfinished=True))
 
 
@@ -191,10 +180,11 @@ def test_an_endpoint_that_was_cut_off_while_thinking_has_an_unfinished_thought(e
     ],
 )  # fmt: skip
 def test_an_endpoint_is_told_how_to_think_and_only_if_the_variant_says(
-    settings: dict[str, Any], sent: dict[str, Any], endpoint: Endpoint
+    settings: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    asked = job(variant("openai", "a-model", base_url=endpoint.url, **settings), ("山は？",))
-    planned, _ = answered(asked)
+    with served({"content": ANSWER}) as endpoint:
+        asked = job(variant("openai", "a-model", base_url=endpoint.url, **settings), ("山は？",))
+        planned, _ = answered(asked)
     [body] = endpoint.bodies
     assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs") if name in body} == sent
     plain = Job(replace(asked.variant, thinking=None, template_args=None), asked.sampling, asked.prompt, asked.items)
