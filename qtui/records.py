@@ -13,6 +13,8 @@ from qtui.variant_facts import VariantFacts
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
 JudgeKind = Literal["reference", "openai"]
+Thinking = bool | Literal["low", "medium", "high"]
+"""Whether or how much a model is to think before it answers."""
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
 """The purpose of a variant: see `experiment.roles` for the last two."""
 CONTROL_ARM: Role = "control arm"
@@ -96,6 +98,8 @@ class PromptSource:
     system: str | None = None
     bos: bool | None = None
     """Whether prompts begin with one BOS token; None means as the tokenizer of `weights` says, for all variants."""
+    thinking_tags: tuple[str, str] | None = None
+    """Opening and closing tag of this model's thoughts, besides those that are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,19 @@ class VariantSpec:
     api: Literal["chat", "completions"] = "chat"
     """API of an endpoint: with `chat` it applies the model's template, with `completions` it gets the prompt rendered by qtui."""
     trust_remote_code: bool = False
+    thinking: Thinking | None = None
+    """None leaves it to the template or endpoint."""
+    template_args: dict[str, Any] | None = field(default=None, hash=False)
+    """Further variables of the chat template, by name."""
+    thinking_budget: int | None = None
+    """Tokens after which a thought is closed; None is no limit but that of the answer."""
+
+    @property
+    def thinking_conditions(self) -> str:
+        """Canonical JSON of the settings that say how to think; empty if none is set."""
+        values = {"thinking": self.thinking, "template_args": self.template_args, "budget": self.thinking_budget}
+        set_values = {name: value for name, value in values.items() if value is not None}
+        return json.dumps(set_values, ensure_ascii=False, sort_keys=True) if set_values else ""
 
     @property
     def is_baseline(self) -> bool:
@@ -151,8 +168,22 @@ class JudgeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Thoughts:
+    """What a model wrote before or between the parts of its answer, or what an endpoint says of it."""
+
+    text: str
+    """Without tags; empty if the model thought nothing, or if an endpoint hides it."""
+    whole: str | None = None
+    """Thoughts and answer with all tags, as the model wrote them; None if an endpoint returned them apart."""
+    tokens: int | None = None
+    """Tokens spent on thinking; None if unknown."""
+    is_unfinished: bool = False
+    """Whether the text ended inside a thought, so that an answer is missing or in part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One variant's text for one task and sample, as the engine returned it. `key` is the hash of everything that decides it."""
+    """One variant's text for one task and sample, without its thoughts. `key` is the hash of everything that decides it."""
 
     key: str
     text: str
@@ -163,6 +194,8 @@ class Answer:
     """Seconds from the start in a slot to the last token."""
     prompt_ids_hash: str = ""
     """Hash of the prompt's token ids; empty if they are unknown (an endpoint, an import)."""
+    thoughts: Thoughts | None = None
+    """None if the text is all that the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)

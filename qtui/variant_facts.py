@@ -42,6 +42,8 @@ class VariantFacts:
 
     prompt_format: str | None = None
     """A description of the prompts' chat template."""
+    prompt_notes: tuple[str, ...] | None = None
+    """Sentences for the user on settings of the prompt that have no effect."""
     bos: bool | None = None
     """Whether prompts begin with a BOS token."""
     stop_tokens: tuple[str, ...] | None = None
@@ -99,6 +101,11 @@ class VariantFacts:
     def is_empty(self) -> bool:
         """Return whether there are no facts yet."""
         return not self.values()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user: what is not computed, or not asked, as it should be."""
+        return (*(self.compute_notes or ()), *(self.prompt_notes or ()))
 
     def values(self) -> dict[str, Any]:
         """Return the known facts by key."""

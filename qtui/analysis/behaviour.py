@@ -30,7 +30,7 @@ LEVEL = 0.05
 
 BehaviourName = Literal["changed", "no change found"]
 
-McNemarName = Literal["lt20", "loop", "latin_new", "latin_word", "empty", "truncated"]
+McNemarName = Literal["lt20", "loop", "latin_new", "latin_word", "empty", "truncated", "unfinished_thought"]
 
 MCNEMAR: dict[McNemarName, str] = {
     "lt20": "short",
@@ -39,6 +39,7 @@ MCNEMAR: dict[McNemarName, str] = {
     "latin_word": "latin_word",
     "empty": "empty",
     "truncated": "truncated",
+    "unfinished_thought": "unfinished_thought",
 }
 """Name in JSON and in the reference figures → column of the flags."""
 

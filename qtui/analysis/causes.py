@@ -14,12 +14,13 @@ import pandas as pd
 
 from qtui.figures.scores import ScoreCause
 
-Kind = Literal["empty", "truncated", "looping", "other language", "much shorter", "the rest"]
+Kind = Literal["unfinished thought", "empty", "truncated", "looping", "other language", "much shorter", "the rest"]
 
 MUCH_SHORTER = 0.5
 """Share of the baseline's length below which a candidate's answer is much shorter."""
 
 _FLAGS: dict[Kind, str] = {
+    "unfinished thought": "unfinished_thought",
     "empty": "empty",
     "truncated": "truncated",
     "looping": "looping",

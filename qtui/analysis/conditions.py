@@ -1,7 +1,8 @@
 """Were baseline and candidate run under the same conditions? Only then is their difference about quantization.
 
 A difference in prompt, sampling or task set confounds a comparison: the 2024 study sampled some baselines and decoded the others
-greedily, and exactly the sampled ones got shorter after quantization. A different engine is only noted, because a control arm
+greedily, and exactly the sampled ones got shorter after quantization. So
+does a difference in how the sides are to think. A different engine is only noted, because a control arm
 measures its effect. A condition that nobody recorded (of an import) is unknown and only noted.
 """
 
@@ -27,7 +28,8 @@ class Conditions:
 
 
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
-    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots); a missing key is unknown.
+    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots, thinking); a missing key is unknown,
+    but `thinking` is empty where nothing is set.
 
     `sampling` is JSON text; differing keys are named. A different seed is ignored if both sides are greedy and noted otherwise.
     Different slot counts on the same engine are noted: neither should matter, and the noise floor, which differs in one of them,
@@ -46,6 +48,7 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
             notes += seed
         elif before != after:
             confounded.append(f"{label} {before[:12]} vs {after[:12]}")
+    confounded += _thinking(baseline, candidate)
     if unknown:
         notes.append(f"unknown settings: {', '.join(unknown)}")
     engines = _if_known(baseline.get("engine")), _if_known(candidate.get("engine"))
@@ -55,6 +58,36 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
         notes.append(f"different slot counts: {slots[0]} vs {slots[1]}")
     return Conditions(tuple(confounded), tuple(notes))
+
+
+def _thinking(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
+    """Return how the settings of thinking differ; empty if they are the same or have no effect.
+
+    Where qtui renders the prompts, these show what a template makes of the settings: same prompts, same thinking, but for a budget.
+    """
+    before, after = (_settings(side.get("thinking")) for side in (baseline, candidate))
+    prompts = [_if_known(side.get("prompt")) for side in (baseline, candidate)]
+    is_rendered = all(_if_known(side.get("engine")) in ("transformers", "llama.cpp") for side in (baseline, candidate))
+    names = sorted({*before, *after})
+    if is_rendered and None not in prompts and prompts[0] == prompts[1]:
+        names = ["budget"]
+    return [
+        f"{'thinking' if name == 'thinking' else f'thinking ({name})'} {_asked(before, name)} vs {_asked(after, name)}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _settings(text: Any) -> dict[str, Any]:
+    """Return the settings in a condition; empty if none is set."""
+    known = _if_known(text)
+    values = json.loads(known) if known else {}
+    return values if isinstance(values, dict) else {}
+
+
+def _asked(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    return "not set" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def prompt_difference(pair: Pair) -> str | None:

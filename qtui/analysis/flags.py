@@ -33,7 +33,7 @@ _PHRASE = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:[ ,.'-]++[A-Za-z]++){3}")
 
 COLUMNS = (
     "empty_raw", "empty", "short_raw", "short", "looping", "latin_word", "latin_new", "latin_phrase", "latin_majority",
-    "other_language", "edge_whitespace", "truncated", "finish_known",
+    "other_language", "edge_whitespace", "truncated", "finish_known", "unfinished_thought",
 )  # fmt: skip
 
 
@@ -51,6 +51,7 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
       reference has kana
     - edge_whitespace: stripping changes the text
     - truncated: the finish reason is `length`; finish_known: there is a finish reason at all
+    - unfinished_thought: the model's text ended inside a thought (column thought_unfinished; false where that is missing)
 
     `tasks` has experiment, task, input, reference. An answer to a task that is missing there has no new Latin words.
     """
@@ -65,6 +66,8 @@ def flag_answers(answers: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     columns["finish_known"] = np.fromiter(
         (r in ("length", "stop", "error") for r in reason), dtype=np.bool_, count=len(reason)
     )
+    unfinished = answers["thought_unfinished"].tolist() if "thought_unfinished" in answers else [False] * len(reason)
+    columns["unfinished_thought"] = np.fromiter(map(bool, unfinished), dtype=np.bool_, count=len(reason))
     return pd.DataFrame(columns, index=answers.index)
 
 

@@ -22,6 +22,7 @@ FLAG_NAMES: Mapping[str, str] = {
     "latin_majority": "latin_majority",
     "other_language": "other_language",
     "edge_whitespace": "edge_whitespace",
+    "unfinished_thought": "unfinished_thought",
 }
 """Name in JSON, as in the reference figures → column of `flag_answers`."""
 
@@ -70,7 +71,17 @@ def _variant(variant: pairing.Variant, experiment: str) -> VariantLengths:
         shape=shape.shape,
         shape_stability=shape.stability,
         shape_shares={str(name): share for name, share in shape.shares.items()},
+        thoughts=int(frame["has_thoughts"].sum()),
+        thinking_tokens=_thinking_tokens(frame),
     )
+
+
+def _thinking_tokens(frame: pd.DataFrame) -> float | None:
+    """Return the mean over answers of the tokens spent on thinking; None if an answer has thoughts of an unknown number."""
+    tokens = pd.to_numeric(frame["thinking_tokens"], errors="coerce")
+    if frame.empty or (frame["has_thoughts"] & tokens.isna()).any():
+        return None
+    return float(tokens.fillna(0).mean())
 
 
 def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, candidate: VariantLengths) -> PairLengths:

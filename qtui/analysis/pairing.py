@@ -90,7 +90,11 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame) -> list[Variant]:
         "prompt_tokens",
         "prompt_ids_hash",
     ]
-    frame = pd.concat([answers[columns], flags[_MEASURES]], axis=1)
+    thinking = {
+        "has_thoughts": answers["thinking"].fillna("") != "" if "thinking" in answers else False,
+        "thinking_tokens": answers.get("thinking_tokens"),
+    }
+    frame = pd.concat([answers[columns].assign(**thinking), flags[_MEASURES]], axis=1)
     frame = frame.drop_duplicates([*_VARIANT, "task", "sample"], keep="last")
     groups: dict[tuple[Any, str], list[tuple[float, Variant]]] = {}
     for (experiment, model, name), rows in frame.groupby(_VARIANT, sort=False):

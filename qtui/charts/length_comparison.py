@@ -37,13 +37,21 @@ def _summary(sides: Sequence[VariantLengths | None]) -> list[tuple[str, list[str
         ("range", ["" if s is None else f"{number(s.min)} to {number(s.max)}" for s in lengths]),
         ("shape", ["" if v is None else shape_name(v.shape) for v in sides]),
         ("  stability", ["" if v is None else percent(v.shape_stability) for v in sides]),
+        *([("thinking tokens", _thinking_tokens(sides))] if any(v is not None and v.thoughts for v in sides) else []),
     ]
+
+
+def _thinking_tokens(sides: Sequence[VariantLengths | None]) -> list[str]:
+    """The mean per answer of each side."""
+    return ["" if v is None else "unknown" if v.thinking_tokens is None else number(v.thinking_tokens) for v in sides]
 
 
 def _flags(sides: Sequence[VariantLengths | None]) -> list[Line]:
     lines = []
     for name, words in FLAGS.items():
         counts = [None if v is None else v.flags.get(name) for v in sides]
+        if name == "unfinished_thought" and not any(counts):
+            continue
         written = ["" if v is None else "unknown" if c is None else str(c) for v, c in zip(sides, counts, strict=True)]
         lines.append(_row(words, written))
     return lines

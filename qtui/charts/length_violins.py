@@ -31,6 +31,7 @@ FLAGS = {
     "empty_strip": "empty",
     "loop": "looping",
     "truncated": "cut off",
+    "unfinished_thought": "unfinished thoughts",
     "latin_new": "new Latin words",
     "lt20_strip": "short",
 }

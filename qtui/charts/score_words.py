@@ -23,7 +23,7 @@ VERDICTS = {
 GOOD, BAD = ("equivalent", "higher", "not_worse"), ("worse", "lower")
 REFERENCE = "reference"
 REST = "the rest"
-CAUSES = {"other language": "other-language"}
+CAUSES = {"other language": "other-language", "unfinished thought": "unfinished-thought"}
 """Kinds of answer as adjectives, where the kind's name is none."""
 _NAME = 20
 

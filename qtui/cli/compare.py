@@ -181,13 +181,17 @@ def _details(side: VariantAnswer | None) -> str:
     if side is None:
         return ""
     details = [f"{len(side.text.strip())} characters"]
+    if side.thinking:
+        details.append(f"thoughts of {len(side.thinking)} (shown by --json)")
     if side.completion_tokens is not None:
         details.append(f"{side.completion_tokens} tokens")
     if side.seconds is not None:
         details.append(f"{side.seconds:.1f} s")
     if side.finish_reason == "length":
         details.append("cut off at the token limit")
-    if not side.text.strip():
+    if side.thought_unfinished:
+        details.append("ended inside a thought")
+    elif not side.text.strip():
         details.append("empty")
     return ", ".join(details)
 

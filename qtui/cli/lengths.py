@@ -13,7 +13,7 @@ from qtui.cli.options import chosen_runs, json_option, runs_options, store_optio
 from qtui.cli.page import Column, Page, print_json
 from qtui.figures.json_form import to_json
 from qtui.figures.length_densities import Distributions
-from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.figures.lengths import LengthTable, PairLengths, Part, VariantLengths
 from qtui.format import NONE, change, number, signed, span
 from qtui.results.length_densities import distributions
 from qtui.results.length_figures import length_rows
@@ -42,27 +42,32 @@ SHAPES = {"no-clear-peak": "no peak", "unclassified": "–", None: "–"}
 
 @click.command()
 @runs_options
+@click.option("--thinking", is_flag=True, help="Show the lengths of thoughts instead of those of answers.")
 @json_option
 @store_option
-def lengths(*, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
+def lengths(*, experiment: str | None, run_id: int | None, thinking: bool, as_json: bool, store: Path) -> None:
     """Show the lengths of the answers in characters, the shapes of their distributions, and candidate against baseline."""
     run_ids = chosen_runs(store, experiment, run_id)
-    rows = length_rows(store, run_ids)
+    part: Part = "thinking" if thinking else "answer"
+    rows = length_rows(store, run_ids, part)
     if as_json:
         print_json(to_json(rows))
     else:
-        print_lengths(rows)
-        print_violins(rows, distributions(store, run_ids, "linear"))
+        print_lengths(rows, part)
+        print_violins(rows, distributions(store, run_ids, "linear", part))
 
 
-def print_lengths(table: LengthTable) -> None:
+def print_lengths(table: LengthTable, part: Part = "answer") -> None:
     """Print a table of variants and one of pairs per run, then the legend."""
     page = Page()
+    of_thoughts = " of thoughts" if part == "thinking" else ""
     runs = dict.fromkeys((row.run_id, row.experiment) for row in table.variants)
     if not runs:
-        page.line("No answers yet.")
+        page.line("No answers yet." if part == "answer" else "No answer has thoughts.")
     for run_id, experiment in runs:
-        page.line(f"{safe(experiment)} (run {run_id}): characters, without surrounding whitespace", style="bold")
+        page.line(
+            f"{safe(experiment)} (run {run_id}): characters{of_thoughts}, without surrounding whitespace", style="bold"
+        )
         page.line()
         page.table(VARIANT_COLUMNS, [_variant(row) for row in table.variants if row.run_id == run_id])
         page.line()
@@ -71,6 +76,7 @@ def print_lengths(table: LengthTable) -> None:
             page.table(PAIR_COLUMNS, [_pair(row) for row in pairs])
             page.line()
         _print_behaviour(page, pairs)
+        _print_thinking(page, [row for row in table.variants if row.run_id == run_id])
     page.line("<20: shorter than 20 characters; Loop: repeats itself; Cut: cut off at the token limit", style="dim")
     if table.pairs:
         legend = "Δ: candidate − baseline; 95 % interval: bootstrap over tasks; p: Wilcoxon; δ: Cliff's delta"
@@ -124,6 +130,19 @@ def _pair(row: PairLengths) -> list[str]:
         signed(lengths_of.cliffs_delta, 2),
         str(row.identical),
     ]
+
+
+def _print_thinking(page: Page, variants: list[VariantLengths]) -> None:
+    thinking = [row for row in variants if row.thoughts]
+    for row in thinking:
+        tokens = "an unknown number of" if row.thinking_tokens is None else number(row.thinking_tokens)
+        unfinished = row.flags.get("unfinished_thought") or 0
+        page.line(
+            f"{safe(row.model)}: {safe(row.variant)} thought in {row.thoughts} of {row.stripped.n} answers, on average for "
+            f"{tokens} tokens; {unfinished} thoughts are unfinished"
+        )
+    if thinking:
+        page.line()
 
 
 def _print_behaviour(page: Page, pairs: list[PairLengths]) -> None:

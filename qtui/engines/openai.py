@@ -9,20 +9,21 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import openai
 
-from qtui.endpoints import endpoint, openai_dialect
+from qtui.endpoints import endpoint, openai_dialect, thinking
 from qtui.endpoints.openai_dialect import Dialect
 from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
-from qtui.records import FinishReason, VariantSpec
+from qtui.records import FinishReason, Thoughts, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
 from qtui.tasks.jsonl import storable
+from qtui.thinking import Tags
 from qtui.variant_facts import VariantFacts
 
 REQUEST_TRIES = 6
@@ -121,14 +122,32 @@ class OpenAIEngine:
             return Unanswered(
                 request.index, f"{self.where} sent a reply that is not OpenAI's protocol (is /v1 missing in base_url?)"
             )
+        answer, thoughts = self._apart(completion, text, request)
         return Answered(
             index=request.index,
-            text=redact(storable(text)),
+            text=answer,
+            thoughts=thoughts,
             finish_reason=_finish_reason(completion),
             prompt_tokens=_count(completion, "prompt_tokens"),
             completion_tokens=_count(completion, "completion_tokens"),
             seconds=time.perf_counter() - started,
         )
+
+    def _apart(self, completion: Any, text: str, request: Request) -> tuple[str, Thoughts | None]:
+        """The answer and the thoughts of a reply, safe to store."""
+        is_rendered = self.variant.api == "completions"
+        tags = request.prompt.thinking_tags
+        answer, thoughts = thinking.apart(
+            completion,
+            text,
+            _finish_reason(completion),
+            prompt=request.prompt.text if is_rendered else "",
+            tags=Tags(*tags) if tags else None,
+        )
+        if thoughts is not None:
+            whole = None if thoughts.whole is None else redact(storable(thoughts.whole))
+            thoughts = replace(thoughts, text=redact(storable(thoughts.text)), whole=whole)
+        return redact(storable(answer)), thoughts
 
     def _complete(self, request: Request) -> Any:
         dialect = self.dialect  # other threads may change it
@@ -152,7 +171,10 @@ class OpenAIEngine:
             content = {"messages": [*system, {"role": "user", "content": prompt.text}]}
         if sampling.stop:
             content["stop"] = list(sampling.stop)
-        return create(model=self.variant.weights, **content, seed=sampling.seed, **dialect.settings(sampling))
+        settings = dialect.settings(sampling)
+        if self.variant.api == "chat":
+            settings = thinking.with_thinking(settings, self.variant)
+        return create(model=self.variant.weights, **content, seed=sampling.seed, **settings)
 
     def _explain(self, error: openai.OpenAIError) -> str:
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):

@@ -14,14 +14,14 @@ from qtui.engines import available, compute
 from qtui.engines.conversion import llama_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
-from qtui.engines.prompts import rendering
+from qtui.engines.prompts import rendering, thinking_settings
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
 from qtui.engines.weights import precision, quantized_checkpoint
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
-from qtui.records import Sampling, VariantSpec, content_hash
+from qtui.records import PromptSource, Sampling, VariantSpec, content_hash
 from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
@@ -64,8 +64,11 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         variant, weights, allows_cpu=job.allows_cpu, report=lambda phase: finder.report(Loading(phase))
     )
     job_values = _shared_key_values(variant, weights, fingerprint, version, device_choice.accelerator)
+    thinking_values = _thinking_key_values(variant, job.prompt)
     keys = [
-        content_hash(*job_values, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions())
+        content_hash(
+            *job_values, *thinking_values, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions()
+        )
         for item, prompt in zip(job.items, prompts, strict=True)
     ]
     planned = Planned(
@@ -116,27 +119,19 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
     The text of a rendered prompt contains no BOS, because servers add it.
     """
     if job.variant.api == "chat":
-        return rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system), VariantFacts()
+        prompts = rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system)
+        tags = job.prompt.thinking_tags
+        return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk defines the prompt format; only the experiment can.
-        prompt_format = PromptFormat(source=job.variant.weights)
-        rendered = rendering.render(
-            (item.input for item in job.items), prompt_format, template=job.prompt.template, system=job.prompt.system
-        )
-        return rendered, VariantFacts()
+        return _render_with(job, PromptFormat(source=job.variant.weights))
     return _render_prompts(job, finder)
 
 
 def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], VariantFacts]:
     """Render the prompts of a job with the format that the prompt's weights define. Returns the facts of this format too."""
     prompt_format = finder.find_prompt_files(job.prompt.weights or job.variant.weights).prompt_format
-    prompts = rendering.render(
-        (item.input for item in job.items),
-        prompt_format,
-        template=job.prompt.template,
-        system=job.prompt.system,
-        bos=job.prompt.bos,
-    )
+    prompts, facts = _render_with(job, prompt_format)
     end_tokens = prompt_format.end_token_texts or None
     prompts = [msgspec.structs.replace(prompt, end_token_texts=end_tokens) for prompt in prompts]
     template = prompt_format.template if job.prompt.template is None else job.prompt.template
@@ -148,7 +143,43 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
             else "chat template of the experiment"
         )
     begins_with_bos = bool(prompts and prompts[0].bos)
-    return prompts, VariantFacts(prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
+    return prompts, replace(facts, prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
+
+
+def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], VariantFacts]:
+    """Render the prompts with this format. The facts are notes on settings that the template ignores."""
+    template = prompt_format.template if job.prompt.template is None else job.prompt.template
+    source = prompt_format.source if job.prompt.template is None else "the experiment"
+    variables = rendering.variables_of(template, source) if template else frozenset[str]()
+    arguments = thinking_settings.template_arguments(job.variant, template, variables, source)
+    prompts = rendering.render(
+        (item.input for item in job.items),
+        prompt_format,
+        template=job.prompt.template,
+        system=job.prompt.system,
+        bos=job.prompt.bos,
+        variables=arguments.values,
+        date=job.date,
+    )
+    prompts = [msgspec.structs.replace(prompt, thinking_tags=job.prompt.thinking_tags) for prompt in prompts]
+    return prompts, VariantFacts(
+        prompt_notes=arguments.ignored if thinking_settings.asked_in_words(job.variant) else None
+    )
+
+
+def _thinking_key_values(variant: VariantSpec, prompt: PromptSource) -> list[Any]:
+    """Return the settings of thinking that decide an answer and that no prompt has; empty if none is set.
+
+    What a template makes of the settings is in the prompts. An endpoint's template is its own.
+    """
+    values: list[Any] = []
+    if variant.engine == "openai" and variant.api == "chat" and variant.thinking_conditions:
+        values.append(["thinking", variant.thinking_conditions])
+    elif variant.thinking_budget is not None:
+        values.append(["thinking budget", variant.thinking_budget])
+    if prompt.thinking_tags:
+        values.append(["thinking tags", *prompt.thinking_tags])
+    return values
 
 
 def _shared_key_values(

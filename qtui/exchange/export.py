@@ -24,7 +24,8 @@ from qtui.text import safe
 Format = Literal["csv", "jsonl", "parquet", "md"]
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet", "md")
 ANSWER_COLUMNS = (
-    "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds",
+    "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds", "thinking",
+    "thinking_tokens", "thought_unfinished",
 )  # fmt: skip
 GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
 SCORE_COLUMNS = (
@@ -213,8 +214,9 @@ def _column(name: str, values: list[Any]) -> Any:
         "seconds": pyarrow.float64(),
         "model": pyarrow.string(),
         "text": pyarrow.string(),
+        "thinking": pyarrow.string(),
         "reason": pyarrow.string(),
     }
-    integers = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens")
+    integers = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens", "thinking_tokens")
     fixed_type = types.get(name) or (pyarrow.int64() if name in integers else None)
     return pyarrow.array(values, type=fixed_type or (pyarrow.float64() if is_empty else None))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.exchange.study_files import Study, StudyVariant, Take, read
-from qtui.records import UNKNOWN, Answer, Grade, content_hash
+from qtui.records import UNKNOWN, Answer, Grade, Thoughts, content_hash
 from qtui.store import Store, answers, grades, new_runs, runs
+from qtui.thinking import split
 
 __all__ = ["NAME", "Imported", "Study", "read", "write"]
 
@@ -97,9 +98,18 @@ def _answers(study: Study, variant: StudyVariant) -> list[Answer]:
     """
     pairs = zip(study.task_set.tasks, variant.answers, strict=True)
     return [
-        Answer(content_hash("import", NAME, variant.model, variant.name, position, task.hash, text), text, "unknown")
+        _answer(content_hash("import", NAME, variant.model, variant.name, position, task.hash, text), text)
         for position, (task, text) in enumerate(pairs, start=1)
     ]
+
+
+def _answer(key: str, text: str) -> Answer:
+    """An answer without its thoughts. Its grades stay as they were given."""
+    found = split(text)
+    if not found.has_markup:
+        return Answer(key, text, "unknown")
+    thoughts = Thoughts(found.thinking, text, is_unfinished=found.is_unfinished)
+    return Answer(key, found.answer, "unknown", thoughts=thoughts)
 
 
 def _write_grades(

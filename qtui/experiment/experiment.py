@@ -23,6 +23,9 @@ from qtui.experiment import (
 from qtui.experiment import (
     secrets as experiment_secrets,
 )
+from qtui.experiment import (
+    thinking as experiment_thinking,
+)
 from qtui.files import input_file
 from qtui.files.toml_location import line_of
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
@@ -30,6 +33,11 @@ from qtui.tasks import load_task_set
 
 if TYPE_CHECKING:
     from qtui.experiment.form import ExperimentForm, JudgeForm, ModelForm, VariantForm
+
+
+VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None}
+PROMPT_DEFAULTS = {"thinking_tags": None}
+"""Fields that are newer than plans which stores have: at their default they are no part of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +61,18 @@ class Experiment:
     sampling: Sampling
     models: tuple[ModelPlan, ...]
     judges: tuple[JudgeSpec, ...]
+    date: str = ""
+    """The date that templates are told, as 2026-01-31; empty if the file names none."""
 
     @property
     def plan(self) -> str:
         """Hash of everything that decides the answers. Judges are not included: another judge grades the same run."""
-        models = [[m.name, asdict(m.prompt), [_decisive(v) for v in m.variants], m.stop] for m in self.models]
-        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models)
+        models = [
+            [m.name, _without_defaults(asdict(m.prompt), PROMPT_DEFAULTS), [_decisive(v) for v in m.variants], m.stop]
+            for m in self.models
+        ]
+        date = [self.date] if self.date else []
+        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models, *date)
 
     @property
     def variants(self) -> tuple[VariantSpec, ...]:
@@ -131,9 +145,12 @@ def _decisive(variant: VariantSpec) -> dict[str, Any]:
     """The fields that decide a variant's answers. Newer fields are left out at their default: hashes of older runs stay."""
     values = asdict(variant) | {"is_baseline": variant.is_baseline}
     del values["role"]
-    if not variant.seed_offset:
-        del values["seed_offset"]
-    return values
+    return _without_defaults(values, VARIANT_DEFAULTS)
+
+
+def _without_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The values without those of `defaults` that are at their default."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
 class _Problems:
@@ -199,6 +216,7 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
         sampling=sampling,
         models=tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models)),
         judges=judges,
+        date=form.date.isoformat() if form.date else "",
     )
 
 
@@ -221,7 +239,7 @@ def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, proble
         problems.add((*place, "baseline"), f'no variant is named "{baseline}" (variants: {", ".join(names)}).')
     variants = [
         _variant(
-            variant,
+            experiment_thinking.with_defaults(variant, form),
             (*place, "variants", i),
             base,
             problems,
@@ -236,7 +254,10 @@ def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, proble
     def problem(key: str, message: str) -> None:
         problems.add((*place, key), message)
 
-    prompt = experiment_prompt.choose(form, entry, ordered[0].weights, base, problem)
+    prompt = replace(
+        experiment_prompt.choose(form, entry, ordered[0].weights, base, problem),
+        thinking_tags=experiment_thinking.tags(form, problem),
+    )
     with_roles = experiment_roles.complete(form, ordered, sampling, problem)
     return ModelPlan(form.name, prompt, tuple(with_roles), experiment_prompt.stops(form, entry))
 
@@ -260,6 +281,7 @@ def _variant(
         if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
             problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     _check_variables(form.base_url, place, problems)
+    experiment_thinking.check(form, lambda key, message: problems.add((*place, key), message))
     values = form.model_dump(exclude={"weights", "precision"})
     return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
 

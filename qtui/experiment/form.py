@@ -1,12 +1,15 @@
 """The structure of an experiment's TOML file as pydantic models. A module of its own, because importing pydantic is slow."""
 
+import datetime
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qtui.records import EngineName, JudgeKind
+
+ThinkingForm = Literal[True, False, "low", "medium", "high"]
 
 
 class _Form(BaseModel):
@@ -37,6 +40,9 @@ class VariantForm(_Form):
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
+    thinking: ThinkingForm | None = None
+    template_args: dict[str, Any] | None = None
+    thinking_budget: int | None = Field(None, ge=1)
 
 
 class ModelForm(_Form):
@@ -48,6 +54,10 @@ class ModelForm(_Form):
     stop: tuple[str, ...] | None = None
     control: bool = False
     noise_floor: bool = False
+    thinking: ThinkingForm | None = None
+    template_args: dict[str, Any] | None = None
+    thinking_budget: int | None = Field(None, ge=1)
+    thinking_tags: tuple[str, str] | None = None
     variants: tuple[VariantForm, ...] = Field(min_length=1)
 
 
@@ -66,6 +76,7 @@ class JudgeForm(_Form):
 class ExperimentForm(_Form):
     name: str = Field(min_length=1)
     tasks: str = Field(min_length=1)
+    date: datetime.date | None = None
     sampling: SamplingForm = Field(default_factory=SamplingForm)
     models: tuple[ModelForm, ...] = Field(min_length=1)
     judges: tuple[JudgeForm, ...] = ()
@@ -95,7 +106,7 @@ def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str
         elif problem["type"] == "missing":
             yield location, "is missing."
         else:
-            message = problem["msg"].removeprefix("Input should be ")
+            message = problem["msg"].removeprefix("Input should be ").replace("True, False", "true, false")
             value = "its value" if location[-1] in MAY_BE_SECRET else repr(problem["input"])
             yield location, f"{value} is not valid: should be {message}."
 

@@ -6,11 +6,13 @@ computed is None.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from qtui.figures.pair import Interval, PairFigures
 from qtui.figures.rounding import Decimals, Significant
 
+Part = Literal["answer", "thinking"]
+"""What is measured: answers without thoughts, or the thoughts of those that have some."""
 Characters = Annotated[float | None, Decimals(2)]
 CharacterInterval = Annotated[Interval | None, Decimals(2)]
 Share = Annotated[float | None, Decimals(4)]
@@ -102,6 +104,10 @@ class VariantLengths:
     shape: str | None
     shape_stability: Share
     shape_shares: Annotated[Mapping[str, float], Decimals(4)]
+    thoughts: int = 0
+    """Number of answers with thoughts."""
+    thinking_tokens: Characters = None
+    """Mean over answers of the tokens spent on thinking; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

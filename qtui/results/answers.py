@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
-from qtui.records import Task, VariantProgress
+from qtui.records import Task, Thoughts, VariantProgress
 from qtui.store import open_store, runs, task_answers
 from qtui.store.task_answers import GradeLine, Side
 
@@ -20,6 +20,9 @@ class VariantAnswer:
     seconds: float | None
     grades: tuple[GradeLine, ...]
     """The current ones, by judge and take."""
+    thinking: str = ""
+    thinking_tokens: int | None = None
+    thought_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
     answer = next((answer for answer in side.answers if answer.sample == sample), None) if side else None
     if side is None or answer is None:
         return None
+    thoughts = answer.thoughts or Thoughts("")
     return VariantAnswer(
         variant=side.variant,
         text=answer.text,
@@ -102,4 +106,7 @@ def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
         completion_tokens=answer.completion_tokens,
         seconds=answer.seconds,
         grades=answer.grades,
+        thinking=thoughts.text,
+        thinking_tokens=thoughts.tokens,
+        thought_unfinished=thoughts.is_unfinished,
     )

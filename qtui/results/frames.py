@@ -15,11 +15,12 @@ import pandas as pd
 
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
+from qtui.figures.lengths import Part
 from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
-CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
-_FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
+CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "thinking")
+_FLAGGED_BY = ["experiment", "task", "text", "finish_reason", "thought_unfinished"]
 """The columns of answers that decide the flags."""
 
 
@@ -38,12 +39,15 @@ class Frames:
     """Run id → name of its experiment."""
 
 
-def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) -> Frames:
-    """Read the runs. Raises UserError if the store or a run is missing."""
+def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True, part: Part = "answer") -> Frames:
+    """Read the runs. Raises UserError if the store or a run is missing.
+
+    With `part` "thinking" the texts are the thoughts, of those answers that have some.
+    """
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
         return Frames(
-            answers=_frame(store, names, answers.rows, answers.COLUMNS),
+            answers=_part(_frame(store, names, answers.rows, answers.COLUMNS), part),
             tasks=_frame(store, names, answers.task_rows, answers.TASK_COLUMNS),
             grades=_frame(store, names if with_grades else {}, grades.rows, grades.COLUMNS).rename(
                 columns={"fingerprint": "judge_settings"}
@@ -51,6 +55,15 @@ def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True) 
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
             experiments=names,
         )
+
+
+def _part(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
+    if part == "answer":
+        return frame
+    thoughts = frame[frame["thinking"] != ""]
+    # A thought is cut off where it is unfinished, whatever became of the answer.
+    reasons = thoughts["thought_unfinished"].map(lambda is_unfinished: "length" if is_unfinished else "stop")
+    return thoughts.assign(text=thoughts["thinking"], finish_reason=reasons).reset_index(drop=True)
 
 
 _latest: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None
@@ -90,7 +103,8 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
             conditions = json.loads(row["conditions"])
             texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
             slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
-            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
+            thinking = _text(conditions.get("thinking", ""))
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots), thinking))
     return rows
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtui.figures.axis import Axis, Scale
 from qtui.figures.length_densities import POINTS, Distribution, Distributions, LengthsByTask
+from qtui.figures.lengths import Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,21 +22,23 @@ SHOWN = 0.975
 _STEP = 100
 
 
-def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale) -> Distributions:
+def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale, part: Part = "answer") -> Distributions:
     """Every variant of the runs on one axis: the square-root axis shows all answers, the linear one at least `SHOWN` of them."""
     import numpy as np
 
-    lengths = _lengths(store_path, run_ids)
+    lengths = _lengths(store_path, run_ids, part)
     all_lengths = np.concatenate([np.zeros(0), *lengths.values()])
     longest = int(all_lengths.max()) if all_lengths.size else 0
     axis = Axis(_axis_end(all_lengths, longest, scale), scale)
     return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
 
 
-def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> LengthsByTask:
+def paired_lengths(  # noqa: PLR0917 - the figures process passes arguments by position
+    store_path: Path, run_id: int, model: str, baseline: str, candidate: str, part: Part = "answer"
+) -> LengthsByTask:
     """The lengths of the answers that both variants of a pair have."""
     sides: dict[str, dict[tuple[int, int], int]] = {baseline: {}, candidate: {}}
-    for answer in _answers(store_path, (run_id,)):
+    for answer in _answers(store_path, (run_id,), part):
         if answer["model"] == model and answer["variant"] in sides:
             sides[answer["variant"]][answer["task"], answer["sample"]] = len(answer["text"].strip())
     both = sorted(sides[baseline].keys() & sides[candidate].keys())
@@ -49,24 +52,28 @@ def paired_lengths(store_path: Path, run_id: int, model: str, baseline: str, can
 _Key = tuple[int, str, str, bool]
 
 
-def _lengths(store_path: Path, run_ids: tuple[int, ...]) -> "dict[_Key, npt.NDArray[np.float64]]":
+def _lengths(store_path: Path, run_ids: tuple[int, ...], part: Part) -> "dict[_Key, npt.NDArray[np.float64]]":
     import numpy as np
 
     lengths: dict[_Key, list[int]] = {}
-    for answer in _answers(store_path, run_ids):
+    for answer in _answers(store_path, run_ids, part):
         key = (answer["run_id"], answer["model"], answer["variant"], bool(answer["is_baseline"]))
         lengths.setdefault(key, []).append(len(answer["text"].strip()))
     return {key: np.asarray(values, dtype=np.float64) for key, values in lengths.items()}
 
 
-def _answers(store_path: Path, run_ids: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """The rows of `answers.rows` as dictionaries, with the id of their run."""
+def _answers(store_path: Path, run_ids: tuple[int, ...], part: Part) -> Iterator[dict[str, Any]]:
+    """The rows of `answers.rows` as dictionaries, with the id of their run. `text` is that of the part."""
     from qtui.store import answers, open_store
 
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         for run_id in run_ids:
             for row in answers.rows(store, [run_id]):
-                yield {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
+                answer = {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
+                if part == "answer":
+                    yield answer
+                elif answer["thinking"]:
+                    yield answer | {"text": answer["thinking"]}
 
 
 def _axis_end(lengths: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:

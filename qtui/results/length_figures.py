@@ -5,14 +5,14 @@ The curves drawn beside them are in `length_densities`, because they depend on t
 
 from pathlib import Path
 
-from qtui.figures.lengths import LengthTable
+from qtui.figures.lengths import LengthTable, Part
 from qtui.figures.rounding import rounded
 
 
-def length_rows(store_path: Path, run_ids: tuple[int, ...]) -> LengthTable:
-    """Every variant and every pair of the runs."""
+def length_rows(store_path: Path, run_ids: tuple[int, ...], part: Part = "answer") -> LengthTable:
+    """Every variant and every pair of the runs; with `part` "thinking" those that have thoughts."""
     from qtui.analysis.tables import length_table
     from qtui.results.frames import flags, load
 
-    frames = load(store_path, run_ids, with_grades=False)
+    frames = load(store_path, run_ids, with_grades=False, part=part)
     return rounded(length_table(frames.answers, frames.tasks, flags=flags(frames), experiments=frames.experiments))

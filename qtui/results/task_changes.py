@@ -9,7 +9,7 @@ from qtui.differences import differences
 if TYPE_CHECKING:
     import pandas as pd
 
-FLAGS = ("empty", "short", "looping", "truncated", "latin_new", "other_language")
+FLAGS = ("empty", "short", "looping", "truncated", "latin_new", "other_language", "unfinished_thought")
 
 
 @dataclass(frozen=True, slots=True)

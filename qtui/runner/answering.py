@@ -102,6 +102,7 @@ def _job(variant: VariantRun) -> Job:
         items,
         title=title,
         allows_cpu=runs.allows_cpu(variant.store, variant.run_id),
+        date=runs.date_of(variant.store, variant.run_id),
     )
 
 
@@ -130,12 +131,18 @@ def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Plann
         "prompt": planned.prompt_hash,
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
+        **thinking_condition(variant.spec),
     }
     facts = replace(planned.facts, known=len(linked))
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
     # Two items may share a key (the same prompt twice): one answer is generated and linked to both.
     first_by_key = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
     return sorted(i for i in first_by_key.values() if i not in linked)
+
+
+def thinking_condition(spec: VariantSpec) -> dict[str, str]:
+    """Return the condition that says how a variant is to think; empty if its experiment does not say."""
+    return {"thinking": spec.thinking_conditions} if spec.thinking_conditions else {}
 
 
 def _to_answer(variant: VariantRun, message: Answered) -> Answer:
@@ -147,6 +154,7 @@ def _to_answer(variant: VariantRun, message: Answered) -> Answer:
         completion_tokens=message.completion_tokens,
         seconds=message.seconds,
         prompt_ids_hash=message.prompt_ids_hash,
+        thoughts=message.thoughts,
     )
 
 

@@ -118,6 +118,7 @@ def _comparison(
         items,
         baseline_answers,
         allows_cpu=runs.allows_cpu(store, run_id),
+        date=runs.date_of(store, run_id),
     )
 
 

@@ -21,6 +21,7 @@ from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges
+from qtui.runner.answering import thinking_condition
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -141,6 +142,7 @@ def add(store: Store, experiment: Experiment) -> int:
             task_set=experiment.task_set,
             variants=variants,
             judges=judges,
+            date=experiment.date,
         ),
     )
 
@@ -169,6 +171,7 @@ def _conditions(experiment: Experiment, variant: VariantSpec) -> dict[str, str]:
         "sampling": experiment.sampling_for(variant).conditions(),
         "task_set": experiment.task_set.hash,
         "prompt": "unknown",
+        **thinking_condition(variant),
     }
 
 

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qtui.records import Answer
+from qtui.records import Answer, Thoughts
 from qtui.store.connection import Store
 
 COLUMNS = (
     "experiment", "model", "variant", "is_baseline", "role", "position", "task", "sample", "text", "finish_reason",
-    "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds",
+    "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds", "thinking", "thinking_tokens", "thought_unfinished",
 )  # fmt: skip
 TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria")
 KEYS_PER_QUERY = 500
@@ -69,7 +69,7 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.role, variant.position,"
         " task.position, va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,"
-        " answer.completion_tokens, answer.seconds"
+        " answer.completion_tokens, answer.seconds, answer.thinking, answer.thinking_tokens, answer.thought_unfinished"
         " FROM variant_answer va JOIN variant ON variant.id = va.variant_id JOIN run ON run.id = variant.run_id"
         " JOIN task ON task.id = va.task_id JOIN answer ON answer.id = va.answer_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
@@ -131,11 +131,12 @@ def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) 
 
 
 def _put(store: Store, link: Link, answer: Answer) -> int:
+    thoughts = answer.thoughts or Thoughts("")
     store.execute(
-        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, created)"
-        " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
-        (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,
-         answer.completion_tokens, answer.seconds, time.time()),
+        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, thinking, whole,"
+        " thinking_tokens, thought_unfinished, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+        (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash, answer.completion_tokens,
+         answer.seconds, thoughts.text, thoughts.whole, thoughts.tokens, thoughts.is_unfinished, time.time()),
     )  # fmt: skip
     answer_id = int(store.execute("SELECT id FROM answer WHERE key = ?", (answer.key,)).fetchone()["id"])
     _link(store, link, answer_id)

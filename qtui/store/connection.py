@@ -18,7 +18,7 @@ from typing import Any
 
 from qtui import paths
 from qtui.files import private_files
-from qtui.store import errors
+from qtui.store import errors, thoughts
 from qtui.store.cursor import StoreCursor
 from qtui.store.errors import NoSpaceError, StoreBusyError, StoreError, UnwritableError
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
@@ -262,6 +262,7 @@ def _choose_journal(store: Store, journal: str) -> None:
 
 
 def _migrate(store: Store) -> None:
+    thoughts.add_functions(store)
     with store.writing():
         # Another process may have migrated while this one waited for the lock.
         version = store.execute("PRAGMA user_version").fetchone()[0]

@@ -47,6 +47,7 @@ class BaselineAnswer:
     task: int
     key: str
     text: str
+    """With thoughts and their tags: a model computes its answer after them."""
     finish_reason: FinishReason
     completion_tokens: int | None
 
@@ -62,7 +63,8 @@ class MeasuredAnswer:
 def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
     """Return the baseline's answers on which this candidate has not been measured, by task and sample."""
     rows = store.execute(
-        "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, answer.text, answer.finish_reason,"
+        "SELECT answer.id, va.task_id, va.sample, task.position, answer.key, coalesce(answer.whole, answer.text) AS text,"
+        " answer.finish_reason,"
         " answer.completion_tokens"
         " FROM variant_answer va JOIN answer ON answer.id = va.answer_id JOIN task ON task.id = va.task_id"
         f" WHERE va.variant_id = :baseline AND NOT EXISTS ({_CURRENT.format('1')} AND vd.task_id = va.task_id"

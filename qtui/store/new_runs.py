@@ -48,6 +48,8 @@ class NewRun:
     task_set: TaskSet
     variants: Sequence[NewVariant]
     judges: Sequence[NewJudge] = ()
+    date: str = ""
+    """The date that templates are told, as 2026-01-31. Empty: that of the experiment's newest run, else today."""
 
 
 def add(store: Store, new: NewRun) -> int:
@@ -80,12 +82,20 @@ def _insert_run(store: Store, new: NewRun, task_set_id: int) -> int:
     state = "done" if new.source == "import" else "waiting"
     now = time.time()
     cursor = store.execute(
-        "INSERT INTO run (experiment, plan, definition, source, origin, task_set_id, state, created, ended)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO run (experiment, plan, definition, source, origin, task_set_id, state, created, ended, date)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)",
         (new.experiment, new.plan, new.definition, new.source, new.origin, task_set_id, state, now,
-         now if state == "done" else None),
+         now if state == "done" else None, new.date or _date_of_experiment(store, new.experiment)),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
+
+
+def _date_of_experiment(store: Store, experiment: str) -> str:
+    """Return one date for all runs of an experiment: with another date in their prompts, they could share no answer."""
+    row = store.execute(
+        "SELECT date FROM run WHERE experiment = ? AND date <> '' ORDER BY created DESC, id DESC LIMIT 1", (experiment,)
+    ).fetchone()
+    return str(row["date"]) if row else time.strftime("%Y-%m-%d")
 
 
 def _add_task_set(store: Store, task_set: TaskSet) -> int:

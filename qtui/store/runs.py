@@ -87,6 +87,11 @@ def allows_cpu(store: Store, run_id: int) -> bool:
     return bool(row and row["allows_cpu"])
 
 
+def date_of(store: Store, run_id: int) -> str:
+    """Return the date that templates of the run's prompts are told, as 2026-01-31."""
+    return str(store.execute("SELECT date FROM run WHERE id = ?", (run_id,)).fetchone()["date"])
+
+
 def requested(store: Store, run_id: int) -> str:
     """Return the pending request of a run: see `request`."""
     row = store.execute("SELECT request FROM run WHERE id = ?", (run_id,)).fetchone()

@@ -196,4 +196,41 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE run ADD COLUMN allows_cpu INTEGER NOT NULL DEFAULT 0;   -- the user accepts the CPU where a GPU cannot be used
     """,
+    # Texts are split into thoughts and answer by the functions of `qtui.store.thoughts`. `outdated_grade` keeps what a judge gave
+    # to a text with its thoughts. Grades of people and of imports stay: a person has told the two apart, and nobody can
+    # grade again as the judge of an import did.
+    """
+    ALTER TABLE answer ADD COLUMN thinking TEXT NOT NULL DEFAULT '';           -- without tags
+    ALTER TABLE answer ADD COLUMN whole TEXT;                                  -- thoughts and answer with tags; NULL if text is all
+    ALTER TABLE answer ADD COLUMN thinking_tokens INTEGER;                     -- NULL is unknown
+    ALTER TABLE answer ADD COLUMN thought_unfinished INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE outdated_grade (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        judge TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        take INTEGER NOT NULL,
+        grade INTEGER,
+        reason TEXT NOT NULL,
+        seconds REAL,
+        created REAL NOT NULL
+    );
+    UPDATE answer SET whole = text, thinking = text, text = '', thought_unfinished = 1
+        WHERE NOT has_thoughts(text) AND id IN (
+            SELECT answer_id FROM variant_answer WHERE variant_id IN (
+                SELECT va.variant_id FROM variant_answer va JOIN answer ON answer.id = va.answer_id
+                GROUP BY va.variant_id HAVING 2 * sum(begins_in_thought(answer.text)) > count(*)));
+    UPDATE answer SET whole = text, thinking = thoughts_in(text), text = answer_in(text), thought_unfinished = ends_in_thought(text)
+        WHERE has_thoughts(text);
+    INSERT INTO outdated_grade
+        SELECT id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created FROM grade
+        WHERE answer_id IN (SELECT id FROM answer WHERE whole IS NOT NULL) AND judge <> 'human'
+        AND (judge, fingerprint) NOT IN (SELECT label, fingerprint FROM judge WHERE json_extract(settings, '$.kind') IS NULL);
+    DELETE FROM grade WHERE id IN (SELECT id FROM outdated_grade);
+    ALTER TABLE run ADD COLUMN date TEXT NOT NULL DEFAULT '';                  -- the date that templates are told, as 2026-01-31
+    UPDATE run SET date = date(coalesce((SELECT max(started) FROM attempt WHERE run_id = run.id), started, created), 'unixepoch',
+        'localtime');
+    """,
 )

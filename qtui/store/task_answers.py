@@ -3,10 +3,11 @@
 Each query reads a few rows by index, so that the next task appears at once. Figures over many tasks are computed in the analysis.
 """
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qtui.records import Task
+from qtui.records import Task, Thoughts
 from qtui.store import grades
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
@@ -38,6 +39,8 @@ class SideAnswer:
     seconds: float | None
     grades: tuple[GradeLine, ...]
     """The current grades in the run (see `grades`), by judge and take."""
+    thoughts: Thoughts | None = None
+    """None if the text is all that the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Extent:
 
     length: int
     truncated: bool
+    is_unfinished: bool = False
+    """Whether the model's text ended inside a thought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ def tasks_containing(store: Store, run_id: int, model: str, needle: str, variant
         "   AND note.comment LIKE :like ESCAPE '\\'))"
         " UNION SELECT task.position FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
         " JOIN answer ON answer.id = va.answer_id JOIN task ON task.id = va.task_id"
-        " WHERE variant.run_id = :run AND variant.model = :model AND answer.text LIKE :like ESCAPE '\\'"
+        " WHERE variant.run_id = :run AND variant.model = :model"
+        " AND (answer.text LIKE :like ESCAPE '\\' OR answer.thinking LIKE :like ESCAPE '\\')"
         f" AND variant.name IN ({','.join(f':v{i}' for i in range(len(names)))})",
         {"run": run_id, "model": model, "like": pattern} | {f"v{i}": name for i, name in enumerate(names)},
     )
@@ -194,10 +200,16 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
         by_variant.setdefault(row["variant_id"], []).append(
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
-                row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())),
+                row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())), _thoughts(row),
             )
         )  # fmt: skip
     return by_variant
+
+
+def _thoughts(row: sqlite3.Row) -> Thoughts | None:
+    if not row["thinking"] and row["whole"] is None and not row["thinking_tokens"] and not row["thought_unfinished"]:
+        return None
+    return Thoughts(row["thinking"], row["whole"], row["thinking_tokens"], bool(row["thought_unfinished"]))
 
 
 def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[GradeLine]]:
@@ -210,12 +222,15 @@ def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> di
 
 def _extents(store: Store, run_id: int, model: str, variant: str) -> dict[int, Extent]:
     rows = store.execute(
-        f"SELECT va.task_id, length(trim(answer.text, {BLANKS})) AS length, answer.finish_reason = 'length' AS truncated"
+        f"SELECT va.task_id, length(trim(answer.text, {BLANKS})) AS length, answer.finish_reason = 'length' AS truncated,"
+        " answer.thought_unfinished"
         " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
         " WHERE variant.run_id = ? AND variant.model = ? AND variant.name = ? ORDER BY va.sample DESC",
         (run_id, model, variant),
     )
-    return {row["task_id"]: Extent(row["length"], bool(row["truncated"])) for row in rows}
+    return {
+        row["task_id"]: Extent(row["length"], bool(row["truncated"]), bool(row["thought_unfinished"])) for row in rows
+    }
 
 
 def _note(store: Store, run_id: int, model: str, task_id: int) -> Note:

@@ -107,6 +107,7 @@ KEYS: tuple[Key, ...] = (
     Key("compare.sample", "S", "compare", "sample", "Next sample", False, "For tasks with several answers per variant."),
     Key("compare.reasons", "r", "compare", "reasons", "Reasons", False, "Show or hide the judge's reasons."),
     Key("compare.task", "t", "compare", "task_text", "Task", False, "Show or hide input, reference and criteria."),
+    Key("compare.thoughts", "T", "compare", "thoughts", "Thoughts", False, "Show or fold what a model thought."),
     Key("compare.copy", "y", "compare", "copy", "Copy", True, "Copy the marked answer, also through tmux and SSH (OSC 52)."),
     Key("compare.back", "escape", "compare", "back", "Back", False),
 
@@ -121,6 +122,7 @@ KEYS: tuple[Key, ...] = (
     Key("lengths.order", "o", "lengths", "order", "Order"),
     Key("lengths.chart", "c", "lengths", "chart", "Length and score", True, "Plot length change against score change per model."),
     Key("lengths.scale", "l", "lengths", "scale", "Scale"),
+    Key("lengths.part", "t", "lengths", "part", "Thoughts", False, "Show the lengths of thoughts, or those of answers again."),
     Key("lengths.back", "escape", "lengths", "back", "Back", False),
 
     Key("models.quantize", "z", "models", "quantize", "Quantize", True, "Create GGUF files of this model in other types."),

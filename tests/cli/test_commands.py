@@ -151,10 +151,13 @@ def test_an_exported_answer_is_the_stored_one_in_every_form(store_path: Path, in
         "prompt_tokens",
         "completion_tokens",
         "seconds",
+        "thinking",
+        "thinking_tokens",
+        "thought_unfinished",
     ]
     assert list(by_csv[0]) == list(by_lines[0]) == list(by_parquet[0]) == columns
     assert by_lines == by_parquet
-    assert [{name: str(value) for name, value in row.items()} for row in by_lines] == by_csv
+    assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in by_lines] == by_csv
     assert (len(by_csv), by_csv[2]["text"]) == (36, HOSTILE)
 
 

@@ -1,6 +1,7 @@
 """A store as an older qtui left it: the rows of `filled_store` under the schema of its time."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.filled_store import fill
 
 
-def fill_old(path: Path, migrations: int) -> int:
+def fill_old(path: Path, migrations: int, grade_of: Mapping[str, Sequence[int | None]] | None = None) -> int:
     """The id of the run; the file has seen the first `migrations` migrations alone."""
     newest = path.with_suffix(".newest")
-    run_id = fill(newest)
+    run_id = fill(newest, grade_of=grade_of)
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         for script in MIGRATIONS[:migrations]:
             old.executescript(script)

@@ -13,6 +13,7 @@ from qtui.engines.divergence.scoring import CHUNK, ROWS, Piece
 from qtui.engines.llama_cpp import loading, native_log
 from qtui.engines.llama_cpp.context import physical_cores
 from qtui.engines.llama_cpp.model import LlamaModel
+from qtui.engines.prompts import thought_markers
 from qtui.engines.prompts.end_tokens import find_end_tokens
 from qtui.engines.protocol.answering import Prompt, Report, Request
 from qtui.engines.weights.weights import Weights
@@ -50,7 +51,7 @@ class LlamaCppScorer:
         return self.model.tokens(prompt)
 
     def answer_ids(self, text: str) -> list[int]:
-        return self.model.plain_tokens(text)
+        return thought_markers.answer_ids(text, self.model)
 
     def piece(self, token: int) -> bytes:
         return self.model.piece(token)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qtui.engines.device_choice import Compute
 from qtui.engines.divergence.scoring import Piece
+from qtui.engines.prompts import thought_markers
 from qtui.engines.protocol.answering import Prompt, Report, Request
 from qtui.engines.transformers import loading
 from qtui.engines.transformers.engine import TransformersEngine
@@ -53,7 +54,7 @@ class TransformersScorer:
         return self.engine.tokenizer.tokens(prompt)
 
     def answer_ids(self, text: str) -> list[int]:
-        return self.engine.tokenizer.plain_tokens(text)
+        return thought_markers.answer_ids(text, self.engine.tokenizer)
 
     def piece(self, token: int) -> bytes:
         return self.engine.tokenizer.piece(token)

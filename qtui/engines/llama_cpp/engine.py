@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from qtui.engines.decoding import answer_text, prompt_hash
 from qtui.engines.decoding.answer_text import AnswerText
 from qtui.engines.decoding.meter import Meter
+from qtui.engines.decoding.thought_budget import ThoughtBudget
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.llama_cpp import sampling as llama_sampling
 from qtui.engines.llama_cpp.batch import LlamaBatch
 from qtui.engines.llama_cpp.context import LlamaContext
 from qtui.engines.llama_cpp.model import LlamaModel
 from qtui.engines.prompts.end_tokens import EndTokens
+from qtui.engines.prompts.thought_markers import ids_with_markers
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
 from qtui.variant_facts import VariantFacts
@@ -44,6 +46,7 @@ class _Slot:
     chain: Any
     """The native sampler chain; None for greedy sampling, which is done for a whole batch at once."""
     text: AnswerText
+    budget: ThoughtBudget
     started: float = field(default_factory=time.perf_counter)
     position: int = 0
     """Tokens of this sequence that are in the context or in the batch."""
@@ -63,6 +66,10 @@ class LlamaCppEngine:
 
     model: LlamaModel
     end_tokens: EndTokens
+    thought_markers: dict[int, bytes]
+    """Special tokens that mark thoughts, with their texts."""
+    thinking_budget: int | None
+    """Tokens after which a thought is closed; None is no limit."""
     prompts: dict[int, list[int]]
     """Token ids by the index of the request."""
     context: int
@@ -160,6 +167,11 @@ class LlamaCppEngine:
             end_ids=self.end_tokens.for_sampling(request.sampling),
             chain=None if greedy else llama_sampling.chain(request.sampling, prompt, self.model.size),
             text=AnswerText(request.sampling.stop),
+            budget=ThoughtBudget(
+                self.thinking_budget,
+                request.prompt,
+                lambda text: ids_with_markers(text, self.model, request.prompt.thinking_tags),
+            ),
             position=self.shared,
         )
 
@@ -242,13 +254,16 @@ class LlamaCppEngine:
 
     def _add_token(self, slot: _Slot, token: int) -> Answered | None:
         """Add a token to its answer. Returns the answer if this was its last token."""
+        is_given = slot.budget.is_closing
+        token = slot.budget.take() if is_given else token
         slot.last = token
         slot.generated += 1
-        if token in slot.end_ids:
+        if token in slot.end_ids and not is_given:
             return self._finish_answer(slot, "stop", slot.generated - 1)
         self.meter.completion_tokens += 1
-        if slot.text.add(self.model.piece(token)):
+        if slot.text.add(self.model.piece(token), self.thought_markers.get(token, b"")):
             return self._finish_answer(slot, "stop", slot.generated)
+        slot.budget.check(slot.text, slot.generated)
         return self._finish_answer(slot, "length", slot.generated) if slot.generated >= slot.token_budget else None
 
     def _finish_answer(self, slot: _Slot, reason: Any, tokens: int) -> Answered:
@@ -256,9 +271,11 @@ class LlamaCppEngine:
         llama_cpp.llama_memory_seq_rm(self.cache.memory, slot.sequence, self.shared, -1)
         if slot.chain is not None:
             llama_cpp.llama_sampler_free(slot.chain)
+        text, thoughts = slot.text.split(slot.request.prompt)
         return Answered(
             index=slot.request.index,
-            text=slot.text.text,
+            text=text,
+            thoughts=thoughts,
             finish_reason=reason,
             prompt_tokens=len(slot.prompt),
             prompt_ids_hash=prompt_hash.hash_of(slot.prompt),

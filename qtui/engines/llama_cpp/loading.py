@@ -12,6 +12,7 @@ from qtui.engines.llama_cpp.batch import LlamaBatch
 from qtui.engines.llama_cpp.engine import LlamaCppEngine
 from qtui.engines.llama_cpp.model import LlamaModel
 from qtui.engines.prompts.end_tokens import find_end_tokens
+from qtui.engines.prompts.thought_markers import find_thought_markers
 from qtui.engines.protocol.answering import Report, Request
 from qtui.engines.protocol.loading_progress import whole_percents
 from qtui.engines.weights.weights import Weights
@@ -45,6 +46,8 @@ def load_engine(
     return LlamaCppEngine(
         model=model,
         end_tokens=end_tokens,
+        thinking_budget=variant.thinking_budget,
+        thought_markers=find_thought_markers(requests, model),
         prompts=prompts,
         context=context,
         shared=shared,

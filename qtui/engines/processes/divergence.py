@@ -80,7 +80,14 @@ def _plan(comparison: Comparison, variant: VariantSpec, finder: WeightsFinder) -
             f"{variant.model} {variant.name}: an endpoint does not return the probabilities of all tokens, so divergence cannot be "
             "computed"
         )
-    job = Job(variant, comparison.sampling, comparison.prompt, comparison.items, comparison.allows_cpu)
+    job = Job(
+        variant,
+        comparison.sampling,
+        comparison.prompt,
+        comparison.items,
+        allows_cpu=comparison.allows_cpu,
+        date=comparison.date,
+    )
     return planning.plan(job, finder)
 
 

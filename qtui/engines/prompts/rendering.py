@@ -6,7 +6,7 @@ Whether the template or the tokenizer adds the BOS, a prompt has exactly one or 
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -23,10 +23,14 @@ def render(
     template: str | None = None,
     system: str | None = None,
     bos: bool | None = None,
+    variables: Mapping[str, Any] | None = None,
+    date: str = "",
 ) -> list[Prompt]:
     """Return one prompt per input. `template` overrides the model's; an empty template means the input unchanged.
 
-    `bos` sets whether a BOS comes first, whatever the template writes; if None, template and tokenizer decide.
+    `bos` sets whether a BOS comes first, whatever the template writes; if None, template and tokenizer decide. `variables` are
+    further variables of the template. `date` (2026-01-31) is the time that a template gets if it asks for it: midnight of that day;
+    if empty, the present time.
 
     Raises UserError if the template is broken or rejects the input, or if there is a system prompt but no template.
     """
@@ -35,7 +39,7 @@ def render(
         if system:
             raise UserError(f"a system prompt needs a chat template, and {form.source or 'the model'} has none")
         return [_with_one_bos(text, form, bos) for text in inputs]
-    fill = _compiled(chosen, form)
+    fill = _compiled(chosen, form, variables or {}, date)
     return [_with_one_bos(fill(text, system), form, bos) for text in inputs]
 
 
@@ -53,28 +57,49 @@ def _with_one_bos(text: str, form: PromptFormat, has_bos: bool | None) -> Prompt
     return Prompt(text=bare, bos=bos, space_after_special=form.space_after_special)
 
 
-def _compiled(template: str, form: PromptFormat) -> Callable[[str, str | None], str]:
+def variables_of(template: str, source: str) -> frozenset[str]:
+    """Return the names that a template reads and does not define itself. Raises UserError if the template is broken."""
+    import jinja2
+    from jinja2 import meta
+
+    try:
+        return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+    except jinja2.TemplateSyntaxError as error:
+        raise _broken(source, error) from None
+
+
+def _broken(source: str, error: Any) -> UserError:
+    return UserError(f"the chat template of {source} is broken at line {error.lineno}: {error}")
+
+
+def _compiled(
+    template: str, form: PromptFormat, variables: Mapping[str, Any], date: str
+) -> Callable[[str, str | None], str]:
     import jinja2
 
     try:
         compiled = _environment().from_string(template)
     except jinja2.TemplateSyntaxError as error:
-        raise UserError(f"the chat template of {form.source} is broken at line {error.lineno}: {error}") from None
+        raise _broken(form.source, error) from None
+    now = datetime.fromisoformat(date) if date else None
 
     def fill(text: str, system: str | None) -> str:
         messages = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": text})
         try:
-            rendered: str = compiled.render(
-                messages=messages,
-                add_generation_prompt=True,
-                bos_token=form.bos_token,
-                eos_token=form.eos_token,
-                unk_token=form.unk_token,
-                pad_token=form.pad_token,
-                tools=None,
-                documents=None,
-            )
+            values = {
+                "messages": messages,
+                "add_generation_prompt": True,
+                "bos_token": form.bos_token,
+                "eos_token": form.eos_token,
+                "unk_token": form.unk_token,
+                "pad_token": form.pad_token,
+                "tools": None,
+                "documents": None,
+                "strftime_now": (now or datetime.now()).strftime,
+                **variables,
+            }
+            rendered: str = compiled.render(values)
             return rendered
         except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
             raise UserError(f"the chat template of {form.source} rejects the prompt: {error}") from None
@@ -109,5 +134,4 @@ def _environment() -> Any:
     )
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     return environment

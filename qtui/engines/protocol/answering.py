@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from qtui.records import FinishReason, PromptSource, Sampling, VariantSpec
+from qtui.records import FinishReason, PromptSource, Sampling, Thoughts, VariantSpec
 from qtui.variant_facts import VariantFacts
 
 
@@ -41,6 +41,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     items: list[Item]
     allows_cpu: bool = False
     """Whether the user allowed the CPU in place of a GPU that cannot be used."""
+    date: str = ""
+    """The date that templates are told, as 2026-01-31; empty is today."""
     title: str = ""
     """For the log, e.g. `run 3, variant 7`."""
 
@@ -84,6 +86,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     seconds: float
     prompt_ids_hash: str = ""
     """See `decoding.prompt_hash`; empty for an endpoint, whose tokens are not known."""
+    thoughts: Thoughts | None = None
+    """None if `text` is all that the model wrote. `completion_tokens` counts thoughts too."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):
@@ -135,6 +139,8 @@ class Prompt(msgspec.Struct, frozen=True):
     """Texts of the tokens that end an answer, from the baseline's files. If None, the variant's weights decide."""
     system: str | None = None
     """The system message, for endpoints that apply their template themselves; `text` is then the user message."""
+    thinking_tags: tuple[str, str] | None = None
+    """Tags of thoughts that the experiment names, besides the known ones."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -41,6 +41,8 @@ class Comparison(msgspec.Struct, frozen=True, tag=True):
     items: list[Item]
     answers: list[BaselineAnswer]
     allows_cpu: bool = False
+    date: str = ""
+    """See `Job.date`."""
 
 
 class ContentKeys(msgspec.Struct, frozen=True, tag=True):

@@ -19,7 +19,9 @@ import transformers
 from qtui.engines.decoding import answer_text, prompt_hash
 from qtui.engines.decoding.answer_text import AnswerText
 from qtui.engines.decoding.meter import Meter
+from qtui.engines.decoding.thought_budget import ThoughtBudget
 from qtui.engines.prompts.end_tokens import EndTokens
+from qtui.engines.prompts.thought_markers import ids_with_markers
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.engines.transformers.row_cache import RowCache
 from qtui.engines.transformers.sampling import Sampler
@@ -42,11 +44,14 @@ class _Row:
     """Tokens that end this answer."""
     sampler: Sampler
     text: AnswerText
+    budget: ThoughtBudget
     started: float = field(default_factory=time.perf_counter)
     generated: int = 0
     """Tokens drawn, the end token included."""
     last: int = -1
     """The newest token."""
+    is_given: bool = False
+    """Whether the newest token closes a thought and was not drawn."""
 
 
 @dataclass(eq=False)
@@ -56,6 +61,10 @@ class TransformersEngine:
     model: Any
     tokenizer: HubTokenizer
     end_tokens: EndTokens
+    thought_markers: dict[int, bytes]
+    """Special tokens that mark thoughts, with their texts."""
+    thinking_budget: int | None
+    """Tokens after which a thought is closed; None is no limit."""
     prompts: dict[int, list[int]]
     """Token ids by the index of the request."""
     context: int
@@ -232,7 +241,7 @@ class TransformersEngine:
             logits = self._forward(ids, mask, positions, cache)
 
     def _new_row(self, request: Request) -> _Row:
-        prompt = self.prompts[request.index]
+        prompt, tags = self.prompts[request.index], request.prompt.thinking_tags
         return _Row(
             request=request,
             prompt=prompt,
@@ -240,6 +249,9 @@ class TransformersEngine:
             end_ids=self.end_tokens.for_sampling(request.sampling),
             sampler=Sampler(request.sampling, prompt, self.device),
             text=AnswerText(request.sampling.stop),
+            budget=ThoughtBudget(
+                self.thinking_budget, request.prompt, lambda text: ids_with_markers(text, self.tokenizer, tags)
+            ),
         )
 
     def _pad_prompts(self, prompts: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -272,25 +284,32 @@ class TransformersEngine:
         """Add a token to its answer. Returns the answer if this was its last token."""
         row.last = token
         row.generated += 1
-        if token in row.end_ids:
+        if token in row.end_ids and not row.is_given:
             return _finish_answer(row, "stop", row.generated - 1)
         self.meter.completion_tokens += 1
-        if row.text.add(self.tokenizer.piece(token)):
+        if row.text.add(self.tokenizer.piece(token), self.thought_markers.get(token, b"")):
             return _finish_answer(row, "stop", row.generated)
+        row.budget.check(row.text, row.generated)
         return _finish_answer(row, "length", row.generated) if row.generated >= row.token_budget else None
 
 
 def _draw_tokens(rows: list[_Row], logits: torch.Tensor) -> list[int]:
     """Return the next token of each row. `logits` has the shape (rows, vocabulary)."""
     if all(row.sampler.greedy for row in rows):
-        return [int(token) for token in logits.argmax(-1).tolist()]
-    return [row.sampler.draw(logits[place]) for place, row in enumerate(rows)]
+        drawn = [int(token) for token in logits.argmax(-1).tolist()]
+    else:
+        drawn = [row.sampler.draw(logits[place]) for place, row in enumerate(rows)]
+    for row in rows:
+        row.is_given = row.budget.is_closing
+    return [row.budget.take() if row.is_given else token for row, token in zip(rows, drawn, strict=True)]
 
 
 def _finish_answer(row: _Row, reason: Any, tokens: int) -> Answered:
+    text, thoughts = row.text.split(row.request.prompt)
     return Answered(
         index=row.request.index,
-        text=row.text.text,
+        text=text,
+        thoughts=thoughts,
         finish_reason=reason,
         prompt_tokens=len(row.prompt),
         prompt_ids_hash=prompt_hash.hash_of(row.prompt),

@@ -10,6 +10,7 @@ import transformers
 from qtui.engines.decoding import answer_text, slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts.end_tokens import find_end_tokens
+from qtui.engines.prompts.thought_markers import find_thought_markers
 from qtui.engines.protocol.answering import Report, Request
 from qtui.engines.transformers import few_rows, remote_code, row_attention, row_cache
 from qtui.engines.transformers import model as hub_model
@@ -60,6 +61,8 @@ def load_engine(
         model=model,
         tokenizer=tokenizer,
         end_tokens=end_tokens,
+        thinking_budget=variant.thinking_budget,
+        thought_markers=find_thought_markers(requests, tokenizer),
         prompts=prompts,
         context=context,
         slots=slots,

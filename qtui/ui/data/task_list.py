@@ -23,8 +23,10 @@ ORDERS = ("task", "delta", "ratio", "similarity")
 ORDER_NAMES = {"task": "number", "delta": "score change", "ratio": "length ratio", "similarity": "similarity"}
 SHORT = 20
 """Fewer characters than this is short, as in the study."""
-LETTERS = {"empty": "E", "truncated": "T", "looping": "L", "short": "S"}
+LETTERS = {"unfinished_thought": "U", "empty": "E", "truncated": "T", "looping": "L", "short": "S"}
 LEGENDS = (
+    "E empty · T truncated · L loop · S short (under 20 characters) · U unfinished thought · ★ starred · ✎ commented · Δ change of "
+    "grade · length, alike: against the baseline",
     "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented · Δ change of grade · length, alike: "
     "against the baseline",
     "E empty · T truncated · L loop · S short · Δ grade change · alike: 1 is equal",
@@ -172,9 +174,13 @@ def _change(delta: "TaskDelta", judge: str | None) -> float | None:
 
 
 def _letters(names: Sequence[str]) -> str:
-    """Return the letters of flags; an empty answer is also short, but gets one letter."""
+    """Return the letters of flags; an empty answer is also short, and one in an unfinished thought empty, but gets one letter."""
     return "".join(
-        letter for name, letter in LETTERS.items() if name in names and not (name == "short" and "empty" in names)
+        letter
+        for name, letter in LETTERS.items()
+        if name in names
+        and not (name == "short" and "empty" in names)
+        and not (name in ("empty", "truncated", "short") and "unfinished_thought" in names)
     )
 
 
@@ -189,7 +195,13 @@ def _length_flags(line: TaskLine, side: int) -> str:
     if extent is None:
         return ""
     empty = extent.length == 0
-    flags = {"empty": empty, "truncated": extent.truncated, "short": extent.length < SHORT and not empty}
+    short = extent.length < SHORT and not empty
+    flags = {
+        "unfinished_thought": extent.is_unfinished,
+        "empty": empty,
+        "truncated": extent.truncated,
+        "short": short,
+    }
     return _letters([name for name, is_set in flags.items() if is_set])
 
 

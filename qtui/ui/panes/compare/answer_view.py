@@ -11,6 +11,9 @@ from qtui.differences import Span
 from qtui.text import safe
 from qtui.ui.widgets.text_view import Mark, TextView
 
+THOUGHTS, ANSWER = "── thoughts ──", "── answer ──"
+"""Lines above the two parts of a model's text."""
+
 
 class AnswerView(TextView):
     """A TextView that scrolls with a partner. A note under the answer (cut off, empty) has another style."""
@@ -38,11 +41,18 @@ class AnswerView(TextView):
         different: Sequence[Span] = (),
         divergence: int | None = None,
         note: str = "",
+        thoughts: str = "",
         keep_place: bool = False,
     ) -> None:
-        """Show an answer. Spans and divergence are positions in the safe form of `answer`."""
-        shown = safe(answer)
-        marks = [Mark(start, stop, "different") for start, stop in different]
+        """Show an answer. Spans and divergence are positions in the safe form of `answer`; `thoughts` are shown above it."""
+        above = f"{THOUGHTS}\n{safe(thoughts).strip()}\n{ANSWER}\n" if thoughts else ""
+        shown = above + safe(answer)
+        marks = [Mark(start + len(above), stop + len(above), "different") for start, stop in different]
+        divergence = None if divergence is None else divergence + len(above)
+        if above:
+            answer_line = len(above) - len(ANSWER) - 1
+            headings = [Mark(0, len(THOUGHTS), "heading"), Mark(answer_line, answer_line + len(ANSWER), "heading")]
+            marks = [*headings, *marks]
         if note:
             body = f"{shown.rstrip()}\n{note}" if shown.strip() else note
             marks = [mark for mark in marks if mark.stop <= len(body) - len(note)]

@@ -62,7 +62,7 @@ class ComparePane(TaskListPane):
         self._sample = 0
         self._requested_task: int | None = None
         self._task_text = TASK_TEXT[0]
-        self._blind = self._grading = self._unified = self._reasons = False
+        self._blind = self._grading = self._unified = self._reasons = self._thoughts = False
         self._diff = True
         self._place: object = None
         self._offered = (False, False)
@@ -148,6 +148,13 @@ class ComparePane(TaskListPane):
 
     def action_reasons(self) -> None:
         self._reasons = not self._reasons
+        self._show()
+
+    def action_thoughts(self) -> None:
+        if not any(answer and answer.thoughts and answer.thoughts.text for _, answer in self._shown):
+            self.notify("Neither answer has thoughts.", timeout=2)
+            return
+        self._thoughts = not self._thoughts
         self._show()
 
     def action_task_text(self) -> None:
@@ -255,7 +262,7 @@ class ComparePane(TaskListPane):
         return "Baseline" if side.variant == self.scope.baseline else "Candidate"
 
     def _show_sides(self) -> None:
-        place = (self.scope.run_id, self.scope.model, self.scope.task, self._sample, self._blind)
+        place = (self.scope.run_id, self.scope.model, self.scope.task, self._sample, self._blind, self._thoughts)
         keep, self._place = place == self._place, place
         marked = self._differences if self._diff else None
         spans = (marked.left, marked.right) if marked else ((), ())
@@ -266,6 +273,7 @@ class ComparePane(TaskListPane):
                 different=spans[number],
                 divergence=marked.divergence if marked else None,
                 note=words.note,
+                thoughts=answer.thoughts.text if answer and answer.thoughts and self._thoughts else "",
                 keep_place=keep,
             )
         self.left.answer.link(self.right.answer if len(self._shown) == 2 else None)

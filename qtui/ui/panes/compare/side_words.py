@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from qtui.records import Thoughts
 from qtui.store.grades import HUMAN
 from qtui.store.task_answers import GradeLine, Side, SideAnswer
 from qtui.text import safe
@@ -11,6 +12,7 @@ from qtui.ui.widgets.text_view import Mark
 
 EMPTY = "(empty answer)"
 CUT_OFF = "⋯ cut off at the token limit"
+UNFINISHED = "⋯ ended inside a thought, without an answer (T shows the thought)"
 YOURS = "yours"
 
 
@@ -37,7 +39,8 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
     if answer is None:
         return SideWords(title, (safe(side.engine),), (), (), None, "", (), _missing(side))
     empty, truncated = not answer.text.strip(), answer.finish_reason == "length"
-    warnings = ("EMPTY",) * empty + ("TRUNCATED",) * truncated
+    unfinished = answer.thoughts is not None and answer.thoughts.is_unfinished
+    warnings = ("UNFINISHED THOUGHT",) if unfinished else ("EMPTY",) * empty + ("TRUNCATED",) * truncated
     reasons, marks = _reasons([line for line in answer.grades if line.judge == judge] or answer.grades)
     return SideWords(
         title,
@@ -47,7 +50,7 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
         _user_grade(answer),
         reasons,
         marks,
-        EMPTY if empty else CUT_OFF if truncated else "",
+        UNFINISHED if unfinished else EMPTY if empty else CUT_OFF if truncated else "",
     )
 
 
@@ -61,6 +64,8 @@ def blind_words(letter: str, answer: SideAnswer | None) -> SideWords:
 def _facts(side: Side, answer: SideAnswer) -> tuple[str, ...]:
     """Return the facts, the most important first: a narrow screen cuts the end of the line."""
     facts = [f"{len(answer.text.strip()):,} chars"]
+    if answer.thoughts is not None:
+        facts.append(_thought_words(answer.thoughts))
     if answer.completion_tokens is not None:
         facts.append(f"{answer.completion_tokens:,} tokens")
     if answer.seconds is not None:
@@ -69,6 +74,12 @@ def _facts(side: Side, answer: SideAnswer) -> tuple[str, ...]:
     if answer.finish_reason == "stop":
         facts.append("stop")
     return tuple(facts)
+
+
+def _thought_words(thoughts: Thoughts) -> str:
+    tokens = "" if thoughts.tokens is None else f"{thoughts.tokens:,} tokens"
+    characters = f"{len(thoughts.text):,} chars" if thoughts.text else ""
+    return f"thought {', '.join(part for part in (characters, tokens) if part) or 'nothing'}"
 
 
 def _missing(side: Side) -> str:

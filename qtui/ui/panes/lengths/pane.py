@@ -20,6 +20,7 @@ from qtui.charts.length_violins import Story, label_width, legend, stories, viol
 from qtui.charts.over_models import over_models_lines
 from qtui.figures.axis import Axis, Scale, round_up
 from qtui.figures.length_densities import Distributions
+from qtui.figures.lengths import Part
 from qtui.results.length_densities import distributions, paired_lengths
 from qtui.results.length_figures import length_rows
 from qtui.results.over_models import over_models
@@ -31,6 +32,8 @@ from qtui.ui.panes.lengths.violins import ViolinChart
 from qtui.ui.widgets.drawing import Drawing, Paragraphs
 
 EMPTY = "No answers yet. Press 1, then n for a new run, or quit and try `qtui demo`."
+NO_THOUGHTS = "No answer has thoughts. Press t for the lengths of the answers."
+THOUGHTS = "THOUGHTS (t: answers) · "
 WAITING = "Computing the lengths …"
 ORDERS = ("as in the experiment", "largest change first", "by name")
 
@@ -59,6 +62,7 @@ class LengthsPane(FiguresPane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._scale: Scale = "linear"
+        self._part: Part = "answer"
         self._order = 0
         self._view = "violins"
         self._distributions: Distributions | None = None
@@ -85,7 +89,8 @@ class LengthsPane(FiguresPane):
             self.caption.update(EMPTY)
             return
         rows, self._distributions = await asyncio.gather(
-            self.computed(length_rows, run_ids), self.computed(distributions, run_ids, self._scale)
+            self.computed(length_rows, run_ids, self._part),
+            self.computed(distributions, run_ids, self._scale, self._part),
         )
         ordered = _ordered(stories(rows), self._order)
         if ordered != self._stories:
@@ -100,6 +105,8 @@ class LengthsPane(FiguresPane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys of the other views."""
         views = {"open": "violins", "order": "violins", "back": None}
+        if action == "part":
+            return self._view != "over-models"
         if action in views:
             return self._view == views[action] if views[action] else self._view != "violins"
         return super().check_action(action, parameters)
@@ -134,6 +141,10 @@ class LengthsPane(FiguresPane):
         self._scale = "root" if self._scale == "linear" else "linear"
         self.data_changed(at_once=True)
 
+    def action_part(self) -> None:
+        self._part = "thinking" if self._part == "answer" else "answer"
+        self.data_changed(at_once=True)
+
     def on_resize(self) -> None:
         # Labels have a narrow and a wide form.
         self._show_violins()
@@ -162,10 +173,12 @@ class LengthsPane(FiguresPane):
     def _show_caption(self) -> None:
         if self._distributions is None:
             return
+        thinking = self._part == "thinking"
         if not self._stories:
-            self.caption.update(EMPTY)
+            self.caption.update(NO_THOUGHTS if thinking else EMPTY)
         elif self._view == "violins":
-            self.caption.update(legend(self._distributions, self.size.width))
+            prefix = THOUGHTS if thinking else ""
+            self.caption.update(prefix + legend(self._distributions, self.size.width - len(prefix)))
         elif self._view == "detail" and self.has_class("-alone"):
             self.caption.update("only one variant: there is nothing to compare its lengths with")
         elif self._view == "detail":
@@ -193,13 +206,14 @@ class LengthsPane(FiguresPane):
         story, common = self._stories[self.chart.cursor], self._distributions.axis
         self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
         pair_text = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
-        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair_text}  ({story.experiment})"))
+        part = "  thoughts" if self._part == "thinking" else ""
+        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair_text}  ({story.experiment}){part}"))
         self.set_class(story.pair is None, "-alone")
         if story.pair is None:
             self._show_caption()
             return
         run_id, pair = story.run_id, story.pair
-        both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate)
+        both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate, self._part)
         # An axis for this model alone: on the common one, short answers would fill only its first columns.
         longest = max((*both.baseline, *both.candidate), default=0)
         axis = Axis(min(common.end, round_up(longest)), common.scale) if longest else common

@@ -1,0 +1,233 @@
+"""Splits a model's text into its thoughts and its answer.
+
+A thought counts where models write one: at the beginning of the text, directly after another thought, or at a place in the answer
+where a sentence or line has ended. Tags in code and in quotation marks are text. Chat templates may open the thought themselves, so
+that the text begins inside it: the prompt shows that, or a closing tag that nothing opened.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
+
+from qtui.thinking import harmony
+from qtui.thinking.quoting import quoting
+from qtui.thinking.tags import KNOWN, WRAPPERS, Tags
+
+_SENTENCE_ENDS = ".!?。！？…"
+_COLONS = (":", "：")
+NEARBY = 80
+"""Characters around a tag that show whether it is used."""
+NESTED = 32
+"""Most tags of nested thoughts. A model in a loop may write thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A model's text in two parts. A text without thoughts is its own answer, character by character."""
+
+    answer: str
+    """Without tags, and without the white space between a thought and the answer."""
+    thinking: str = ""
+    """All thoughts, without tags, with an empty line between two."""
+    is_unfinished: bool = False
+    """Whether the text ended inside a thought."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where the thoughts are in the text, with their tags: (start, stop) in characters; empty without thoughts."""
+    begins_inside: bool = False
+    """Whether the text begins inside a thought, which the prompt opened."""
+
+    @property
+    def has_markup(self) -> bool:
+        """Whether the text has a thought, be it an empty one, or channels: then the answer is not the whole text."""
+        return bool(self.spans)
+
+
+def split(text: str, *, prompt: str = "", tags: Tags | None = None) -> Split:
+    """Return thoughts and answer of a text.
+
+    `prompt` is the rendered prompt, if it is known: its end may have opened the thought. `tags` are those that an experiment names;
+    they are looked for before the known ones.
+    """
+    header = harmony.header_in_prompt(prompt)
+    messages = harmony.messages(header + text)
+    if messages:
+        return _by_channels(messages, len(header), len(text))
+    pairs = (tags, *KNOWN) if tags else KNOWN
+    opened = next((pair for pair in pairs if prompt.rstrip().endswith(pair.opening)), None)
+    if opened:
+        return _Scan(text, opened).split(inside=True)
+    return _unopened(text, pairs)
+
+
+def opened_tags(text: str, *, prompt: str = "", tags: Tags | None = None) -> Tags | None:
+    """Return the tags of the thought that the prompt opened or that the text begins with; None if there is none."""
+    pairs = (tags, *KNOWN) if tags else KNOWN
+    ends = (prompt.rstrip(), text.lstrip())
+    return next((pair for pair in pairs if ends[0].endswith(pair.opening) or ends[1].startswith(pair.opening)), None)
+
+
+def _by_channels(messages: Sequence[harmony.Message], before: int, length: int) -> Split:
+    """Return the parts of a text that follows `before` characters of its first header, which are the prompt's."""
+    thoughts = [message for message in messages if not message.is_answer]
+    answers = [message for message in messages if message.is_answer]
+    # Where thoughts and answer are on channels, the text up to the answer's content is no answer either.
+    spans = [(max(0, each.start - before), min(length, max(0, each.stop - before))) for each in thoughts]
+    return Split(
+        answer="\n\n".join(each.content for each in answers),
+        thinking=_joined(each.content for each in thoughts),
+        is_unfinished=not messages[-1].is_answer and not messages[-1].has_ended,
+        spans=tuple(spans) or ((0, 0),),
+        begins_inside=before > 0 and not messages[0].is_answer and messages[0].start < before,
+    )
+
+
+def _unopened(text: str, pairs: Sequence[Tags]) -> Split:
+    """Return the parts of a text whose prompt opened no thought, as far as is known."""
+    head = text.lstrip()
+    for pair in pairs:
+        if head.startswith(pair.opening):
+            start = len(text) - len(head) + len(pair.opening)
+            return _Scan(text, pair).split(inside=True, start=start)
+    for pair in pairs:
+        if pair.closing not in text and pair.opening not in text:
+            continue
+        scan = _Scan(text, pair)
+        if scan.begins_inside():
+            return scan.split(inside=True)
+        if scan.next_opening(0) is not None:
+            return scan.split(inside=False)
+    return Split(text)
+
+
+class _Scan:
+    """One text, read with one pair of tags."""
+
+    def __init__(self, text: str, pair: Tags) -> None:
+        self.text = text
+        code = quoting(text, (pair.opening, pair.closing))
+        # A tag that an experiment names may contain the other one: the longer counts.
+        longer_first = sorted((pair.opening, pair.closing), key=len, reverse=True)
+        self._tags = [
+            _Tag(*found.span(), found[0] == pair.opening, code.is_in_block(found.start()))
+            for found in re.finditer("|".join(map(re.escape, longer_first)), text)
+            if not code.is_quoted(*found.span())
+        ]
+        self._last_closing = max((tag.start for tag in self._tags if not tag.is_opening), default=-1)
+
+    def split(self, *, inside: bool, start: int = 0) -> Split:
+        """Return the parts. `inside`: the text is inside a thought at `start`, where that thought's content begins."""
+        thoughts: list[str] = []
+        answer: list[str] = []
+        spans: list[tuple[int, int]] = []
+        begins_inside, begins_with_answer = inside and start == 0, not inside
+        span_start, place = 0, start
+        while True:
+            if not inside:
+                opening = self.next_opening(place)
+                answer.append(self.text[place : len(self.text) if opening is None else opening.start])
+                if opening is None:
+                    break
+                span_start, place = opening.start, opening.stop
+            inside = False
+            closing = self._closing_after(place)
+            thoughts.append(self.text[place : len(self.text) if closing is None else closing.start])
+            if closing is None:
+                spans.append((span_start, len(self.text)))
+                return Split(
+                    _whole_answer(answer, begins_with_answer), _joined(thoughts), True, tuple(spans), begins_inside
+                )
+            place = closing.stop
+            spans.append((span_start, place))
+        return Split(_whole_answer(answer, begins_with_answer), _joined(thoughts), False, tuple(spans), begins_inside)
+
+    def begins_inside(self) -> bool:
+        """Whether a closing tag that nothing opened stands where a thought ends."""
+        depth = 0
+        for tag in self._tags:
+            if tag.is_opening:
+                depth += 1
+            elif depth:
+                depth -= 1
+            elif not tag.is_in_block and self._ends_thought(tag):
+                return True
+        return False
+
+    def next_opening(self, start: int) -> "_Tag | None":
+        """Return the tag that begins the next thought in the answer that begins at `start`; None if none follows."""
+        for tag in self._tags_from(start):
+            if not tag.is_opening:
+                continue
+            follows_thought = start > 0 and not self.text[start : tag.start].strip()
+            if follows_thought or (not tag.is_in_block and self._begins_thought(tag, start)):
+                return tag
+        return None
+
+    def _tags_from(self, start: int) -> "Iterator[_Tag]":
+        first = bisect_left(self._tags, start, key=attrgetter("start"))
+        return (self._tags[index] for index in range(first, len(self._tags)))
+
+    def _begins_thought(self, tag: "_Tag", start: int) -> bool:
+        """Whether an opening tag in an answer stands where a sentence has ended, or begins a line that nothing announces."""
+        before = self.text[max(start, tag.start - NEARBY) : tag.start]
+        line_before = before.rstrip(" \t")
+        if line_before.endswith("\n") or not line_before:
+            return not line_before.rstrip().endswith(_COLONS)
+        return line_before == before and before[-1] in _SENTENCE_ENDS and self._last_closing > tag.start
+
+    def _ends_thought(self, tag: "_Tag") -> bool:
+        """Whether a closing tag that nothing opened ends a thought. In a sentence that is about the tag, a space is before it."""
+        before = self.text[max(0, tag.start - NEARBY) : tag.start]
+        after = self.text[tag.stop : tag.stop + NEARBY].lstrip(" \t")
+        line_before = before.rstrip(" \t")
+        if not line_before or line_before.endswith("\n"):
+            return not line_before.rstrip().endswith(_COLONS)
+        return line_before == before or line_before[-1] in _SENTENCE_ENDS or not after or after[0] == "\n"
+
+    def _closing_after(self, start: int) -> "_Tag | None":
+        """Return the tag that ends the thought whose content begins at `start`; None if the thought is unfinished.
+
+        A thought may end within a block of code that it never closed: a tag in a block counts only if there is none outside.
+        """
+        closing = next((tag for tag in self._tags_from(start) if not tag.is_opening and not tag.is_in_block), None)
+        if closing is None:
+            return next((tag for tag in self._tags_from(start) if not tag.is_opening), None)
+        return self._matching(start) or closing
+
+    def _matching(self, start: int) -> "_Tag | None":
+        """Return the closing tag of a thought in which others are nested; None if the tags nearby are not balanced."""
+        depth = 1
+        for tag in islice(self._tags_from(start), NESTED):
+            if not tag.is_in_block:
+                depth += 1 if tag.is_opening else -1
+            if depth == 0:
+                return tag
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A tag in text[start:stop] that is not quoted."""
+
+    start: int
+    stop: int
+    is_opening: bool
+    is_in_block: bool
+
+
+def _whole_answer(parts: Sequence[str], is_first: bool) -> str:
+    """Return the parts of an answer in one. White space before it is the thought's unless the answer `is_first`."""
+    answer = "".join(parts)
+    if is_first:
+        return answer
+    answer = answer.lstrip()
+    for opening, closing in WRAPPERS:
+        if answer.startswith(opening):
+            return answer.removeprefix(opening).rstrip().removesuffix(closing).strip()
+    return answer
+
+
+def _joined(thoughts: Iterable[str]) -> str:
+    return "\n\n".join(stripped for each in thoughts if (stripped := each.strip()))

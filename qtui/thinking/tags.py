@@ -1,0 +1,59 @@
+"""The tags by which models mark their thoughts, as their chat templates and model cards write them.
+
+A tag is text here. In many vocabularies it is a special token, which has no text in an answer: an engine that decodes keeps the
+special tokens that are `MARKERS`, so that thoughts can be told from the answer.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The text that begins a thought and the text that ends it."""
+
+    opening: str
+    closing: str
+
+
+KNOWN = (
+    Tags(
+        "<think>", "</think>"
+    ),  # DeepSeek, Qwen, GLM, SmolLM3, EXAONE 4, Hunyuan, Phi-4, Falcon, OLMo, MiniMax, Nemotron
+    Tags("<seed:think>", "</seed:think>"),  # Seed-OSS
+    Tags("[THINK]", "[/THINK]"),  # Magistral, Ministral
+    Tags("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+    Tags("<|channel>thought", "<channel|>"),  # Gemma 4
+    Tags("<thought>", "</thought>"),  # EXAONE Deep
+    Tags("<thinking>", "</thinking>"),
+    Tags("<longcat_think>", "</longcat_think>"),
+    Tags("◁think▷", "◁/think▷"),  # Kimi
+    Tags("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker, Sky-T1
+    Tags("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    Tags("<|think|>", "<|end|>"),  # Solar
+    Tags("<unused94>thought", "<unused95>"),  # MedGemma
+)
+
+WRAPPERS = (
+    ("<answer>", "</answer>"),  # Hunyuan
+    ("<response>", "</response>"),  # Granite, ERNIE
+    ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ("<|begin_of_solution|>", "<|end_of_solution|>"),
+    ("<|begin|>assistant<|content|>", "<|end|>"),
+)
+"""Texts around an answer that follows a thought. They are no part of the answer."""
+
+CHANNEL, MESSAGE, START = "<|channel|>", "<|message|>", "<|start|>"
+ENDS = ("<|end|>", "<|return|>", "<|call|>")
+"""The special tokens of OpenAI's harmony format, in which gpt-oss and LLM-jp-4 write."""
+
+_HARMONY = (CHANNEL, MESSAGE, START, "<|constrain|>", *ENDS)
+
+
+def marker_texts(named: Tags | None = None) -> frozenset[str]:
+    """Return the texts of tokens that tell thoughts from an answer, with those of the tags that an experiment names."""
+    pairs = (*KNOWN, named) if named else KNOWN
+    tags = {text for pair in pairs for text in (pair.opening, pair.closing)}
+    # These tags are a special token and a word.
+    first_tokens = {"<|channel>", "<unused94>"}
+    wrappers = {text for pair in WRAPPERS for text in pair} | {"<|begin|>", "<|content|>"}
+    return frozenset(tags | first_tokens | wrappers | set(_HARMONY))

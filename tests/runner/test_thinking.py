@@ -1,0 +1,107 @@
+"""A model that thinks, run end to end on three engines: what the store has, what the judge reads, and what a later day changes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qtui.exchange.export import answer_rows
+from qtui.results.score_figures import score_rows
+from qtui.store import new_runs, open_store, runs
+from tests import stores
+from tests.engines.thinking_llama import ANSWER, TEMPLATE, THOUGHT, thinking_llama
+from tests.filled_store import TASKS
+from tests.thinking_endpoint import served
+
+pytest.importorskip("llama_cpp", reason="needs the engines extra")
+pytest.importorskip("torch", reason="needs the engines extra")
+
+EXPERIMENT = """
+name = "thinking"
+tasks = "tasks.jsonl"
+[sampling]
+max_tokens = 16
+[[models]]
+name = "tiny"
+baseline = "checkpoint"
+  [[models.variants]]
+  name = "checkpoint"
+  engine = "transformers"
+  precision = "float32"
+  weights = "tiny"
+  threads = 1
+  [[models.variants]]
+  name = "file"
+  engine = "llama.cpp"
+  precision = "F32"
+  weights = "tiny"
+  threads = 1
+  [[models.variants]]
+  name = "silent"
+  engine = "llama.cpp"
+  precision = "F32"
+  weights = "tiny"
+  threads = 1
+  thinking = false
+  [[models.variants]]
+  name = "endpoint"
+  engine = "openai"
+  weights = "tiny"
+  base_url = "URL"
+  thinking = "low"
+[[judges]]
+kind = "reference"
+"""
+DATED = "{{ strftime_now('%Y-%m-%d') }}" + TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("thinking")
+    thinking_llama(folder / "tiny", template=DATED)
+    (folder / "tasks.jsonl").write_text(json.dumps({"input": "山は？", "reference": ANSWER}), encoding="utf-8")
+    own = {f"XDG_{name}_HOME": str(folder / name) for name in ("DATA", "CONFIG", "CACHE", "STATE")}
+    with served({"content": ANSWER, "reasoning_content": THOUGHT}) as endpoint:
+        (folder / "e.toml").write_text(EXPERIMENT.replace("URL", endpoint.url), encoding="utf-8")
+        command = [sys.executable, "-m", "qtui", "run", str(folder / "e.toml"), "--store", str(folder / "s.sqlite")]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **own, "OMP_NUM_THREADS": "1"}
+        )
+        assert done.returncode == 0, done.stderr
+    return folder / "s.sqlite"
+
+
+def test_every_engine_stores_thoughts_and_answer_apart(store: Path) -> None:
+    table = answer_rows(store, [1])
+    rows = {row[1]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    columns = ("text", "thinking", "thinking_tokens", "thought_unfinished")
+    found = {name: tuple(row[column] for column in columns) for name, row in rows.items()}
+    assert found == {
+        "checkpoint": (ANSWER, THOUGHT, 3, 0),
+        "file": (ANSWER, THOUGHT, 3, 0),
+        "silent": (ANSWER, "", None, 0),
+        "endpoint": (ANSWER, THOUGHT, None, 0),
+    }
+
+
+def test_the_judge_grades_the_answer_alone_and_sides_that_think_differently_are_confounded(store: Path) -> None:
+    rows = {row.candidate: row for row in score_rows(store, (1,)).pairs}
+    # The overlap of answer and reference is whole only without the thoughts.
+    assert {name: (row.baseline_mean, row.candidate_mean) for name, row in rows.items()} == dict.fromkeys(
+        ("file", "silent", "endpoint"), (5.0, 5.0)
+    )
+    assert not [guard for guard in rows["file"].guards if "confounded" in guard]
+    assert any("thinking not set vs false" in guard for guard in rows["silent"].guards)
+    assert any("thinking not set vs low" in guard for guard in rows["endpoint"].guards)
+
+
+def test_the_run_goes_on_with_its_date_on_a_later_day(store: Path) -> None:
+    with open_store(store) as opened:
+        date = runs.date_of(opened, 1)
+        later = new_runs.NewRun("thinking", "another plan", "", "run", "", TASKS, stores.variants(TASKS, ["FP16"]))
+        assert runs.date_of(opened, new_runs.add(opened, later)) == date
+        other = new_runs.NewRun("other", "plan", "", "run", "", TASKS, (), date="2024-02-29")
+        assert runs.date_of(opened, new_runs.add(opened, other)) == "2024-02-29"
