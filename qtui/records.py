@@ -151,6 +151,16 @@ class JudgeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeFacts:
+    """How a judge's endpoint is asked, as found out while grading. The store has it as JSON."""
+
+    reply_form: Literal["json_schema", "json_object", "text"] | None = None
+    """What binds its replies to their form; None before the first grade."""
+    left_out: tuple[str, ...] = ()
+    """Settings that the endpoint refused, so that its own were in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One variant's text for one task and sample, as the engine returned it. `key` is the hash of everything that decides it."""
 
@@ -163,6 +173,8 @@ class Answer:
     """Seconds from the start in a slot to the last token."""
     prompt_ids_hash: str = ""
     """Hash of the prompt's token ids; empty if they are unknown (an endpoint, an import)."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that an endpoint refused, so that its own were in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +269,8 @@ class VariantProgress:
 
     For runs of an older qtui, which stored no attempts.
     """
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that the endpoint refused for any of its answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +289,8 @@ class JudgeProgress:
     """When the last grade was stored (seconds since the epoch)."""
     fingerprint: str = ""
     """Hash of the judge's settings, as in its grades."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the judge that its endpoint refused, so that its own were in force."""
 
 
 @dataclass(frozen=True, slots=True)

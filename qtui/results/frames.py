@@ -18,7 +18,7 @@ from qtui.errors import UserError
 from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
-CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
+CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "left_out")
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
 """The columns of answers that decide the flags."""
 
@@ -90,7 +90,8 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
             conditions = json.loads(row["conditions"])
             texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
             slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
-            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
+            left_out = ",".join(answers.left_out_names(row["left_out"]))
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots), left_out))
     return rows
 
 

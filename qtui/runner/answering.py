@@ -147,6 +147,7 @@ def _to_answer(variant: VariantRun, message: Answered) -> Answer:
         completion_tokens=message.completion_tokens,
         seconds=message.seconds,
         prompt_ids_hash=message.prompt_ids_hash,
+        left_out=message.left_out,
     )
 
 

@@ -196,4 +196,8 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE run ADD COLUMN allows_cpu INTEGER NOT NULL DEFAULT 0;   -- the user accepts the CPU where a GPU cannot be used
     """,
+    """
+    ALTER TABLE answer ADD COLUMN left_out TEXT NOT NULL DEFAULT '';   -- settings that the endpoint refused: names with commas
+    ALTER TABLE judge ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';     -- JSON: how its endpoint is asked, as found out
+    """,
 )

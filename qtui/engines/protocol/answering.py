@@ -84,6 +84,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     seconds: float
     prompt_ids_hash: str = ""
     """See `decoding.prompt_hash`; empty for an endpoint, whose tokens are not known."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that an endpoint refused, so that its own were in force."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):
