@@ -60,7 +60,9 @@ def _of_choice(
         return failure
     reason = choice.get("finish_reason")
     finish = reason.casefold() if isinstance(reason, str) else ""
-    message = {"content": choice.get("text")} if api == "completions" else choice.get("message")
+    if api == "completions" and "text" not in choice:
+        return _no_protocol(body)
+    message = {"content": choice["text"]} if api == "completions" else choice.get("message")
     if finish in _FILTERS:
         return _no_answer(f"filtered the answer (finish_reason {reason}){_refusal(message)}")
     if message is None:
@@ -113,10 +115,11 @@ def _error_of(value: dict[str, Any]) -> Failure | None:
     if not error:
         return None
     code = str(error.get("code")) if isinstance(error, dict) else ""
-    status = int(code) if re.fullmatch(r"[45]\d\d", code) else OK
+    status = int(code) if re.fullmatch(r"[45]\d\d", code) else 400
     words = server_words.of_value({"error": error})
-    known = of_status(status if status != OK else 400, words)
-    return Failure(status, words, known.scope, is_reply_of_model=True)
+    # The library does not try again after a passing fault in a body, so it costs one answer and not the endpoint.
+    scope = Scope.UNCLEAR if status == 429 else of_status(status, words).scope
+    return Failure(status if scope is Scope.ENDPOINT and code else OK, words, scope, is_reply_of_model=True)
 
 
 def _no_protocol(body: bytes) -> Failure:

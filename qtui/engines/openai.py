@@ -7,6 +7,7 @@ every other request would meet as well ends the variant (see `endpoints.failures
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -73,6 +74,8 @@ class OpenAIEngine:
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
     history: History = field(default_factory=History)
+    is_given_up: threading.Event = field(default_factory=threading.Event)
+    """Set when the variant has failed: requests that wait are not sent any more."""
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         """Answer all requests; see `Engine.answer`. Raises UserError if the endpoint cannot answer."""
@@ -106,6 +109,8 @@ class OpenAIEngine:
         return answered
 
     def _ask(self, request: Request) -> Answered | Unanswered:
+        if self.is_given_up.is_set():
+            return Unanswered(request.index, f"{self.where} was not asked any more")
         started = time.perf_counter()
         dialect = self.dialect.now
         while True:
@@ -113,6 +118,7 @@ class OpenAIEngine:
             try:
                 reply = self._send(request, settings)
             except openai.OpenAIError as error:
+                self.is_given_up.set()
                 raise UserError(self._explain_unreached(error)) from error
             if isinstance(reply, Completion):
                 break
@@ -152,6 +158,7 @@ class OpenAIEngine:
         """Return why one request has no answer. Raises UserError if the other requests would have none either."""
         said = _shown(failure.words)
         if self.history.ends_with(failure):
+            self.is_given_up.set()
             names = {"key_name": self.key_name, "model": self.variant.weights}
             raise UserError(f"{self.where}: {failures.explanation(failure, said, **names, tries=REQUEST_TRIES)}")
         if failure.status == failures.OK:
