@@ -1,6 +1,7 @@
 """Numbers, sizes and times for a reader: a typographic minus, a sign on changes, `–` for a missing value."""
 
 import time
+from collections.abc import Sequence
 
 NONE = "–"
 MINUS = "−"
@@ -104,3 +105,10 @@ def day(moment: float) -> str:
     if then[:3] == today[:3]:
         return time.strftime("%H:%M", then)
     return time.strftime("%-d %b" if then[0] == today[0] else "%Y-%m-%d", then)
+
+
+def left_out_notes(names: Sequence[str]) -> tuple[str, ...]:
+    """What a person has to know if an endpoint refused these settings; empty if it refused none."""
+    if not names:
+        return ()
+    return (f"the endpoint does not take {', '.join(names)}; its own values apply, which qtui does not know",)

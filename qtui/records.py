@@ -182,6 +182,16 @@ class Thoughts:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeFacts:
+    """How a judge's endpoint is asked, as found out while grading. The store has it as JSON."""
+
+    reply_form: Literal["json_schema", "json_object", "text"] | None = None
+    """What binds its replies to their form; None before the first grade."""
+    left_out: tuple[str, ...] = ()
+    """Settings that the endpoint refused, so that its own were in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One variant's text for one task and sample, without its thoughts. `key` is the hash of everything that decides it."""
 
@@ -196,6 +206,8 @@ class Answer:
     """Hash of the prompt's token ids; empty if they are unknown (an endpoint, an import)."""
     thoughts: Thoughts | None = None
     """None if the text is all that the model wrote."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that an endpoint refused, so that its own were in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +302,8 @@ class VariantProgress:
 
     For runs of an older qtui, which stored no attempts.
     """
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that the endpoint refused for any of its answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +324,8 @@ class JudgeProgress:
     """Hash of the judge's settings, as in its grades."""
     graded_variants: tuple[int, ...] = ()
     """Ids of the variants that have a grade of the judge; *ungraded* is none."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the judge that its endpoint refused, so that its own were in force."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,3 +166,8 @@ def lose_runner(store: Store, run_id: int) -> None:
 def age_judges(store: Store, run_id: int) -> None:
     """Let the run's judges have settings that this version of qtui would not give them."""
     store.execute("UPDATE judge SET fingerprint = 'another version' WHERE run_id = ?", (run_id,))
+
+
+def forget_how_judges_are_asked(store: Store) -> None:
+    """Leave the judges as an older qtui left them, which did not keep how they were asked."""
+    store.execute("UPDATE judge SET facts = '{}'")

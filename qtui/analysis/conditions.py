@@ -18,6 +18,11 @@ import pandas as pd
 from qtui.analysis.pairing import Pair
 from qtui.records import UNKNOWN
 
+OWN = "the endpoint's own"
+"""In place of a setting that an endpoint refused."""
+OFF: dict[str, float] = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Values with which a filter does nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -28,10 +33,13 @@ class Conditions:
 
 
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
-    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots, thinking); a missing key is unknown,
-    but `thinking` is empty where nothing is set.
+    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots, thinking, left_out).
+
+    A missing key is unknown, but `thinking` is empty where nothing is set.
 
     `sampling` is JSON text; differing keys are named. A different seed is ignored if both sides are greedy and noted otherwise.
+    `left_out` are the settings that a side's endpoint refused (names with commas): there its own value was in force, which is not
+    known. That confounds, if the other side had the setting, unless it was only a filter that could not be switched off.
     Different slot counts on the same engine are noted: neither should matter, and the noise floor, which differs in one of them,
     shows whether it does.
     """
@@ -43,9 +51,11 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
         if before is None or after is None:
             unknown.append(label)
         elif name == "sampling":
-            differences, seed = _sampling(before, after)
+            differences, seed = _sampling(
+                _in_force(before, baseline.get("left_out")), _in_force(after, candidate.get("left_out"))
+            )
             confounded += differences
-            notes += seed
+            notes += [*seed, *_left_out_notes(baseline, candidate)]
         elif before != after:
             confounded.append(f"{label} {before[:12]} vs {after[:12]}")
     confounded += _thinking(baseline, candidate)
@@ -115,6 +125,38 @@ def _counts(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     """Return numbers of tokens, NaN where unknown: 0 comes from endpoints that do not count, since no prompt is empty."""
     counts = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     return np.where(counts > 0, counts, np.nan)
+
+
+def _in_force(sampling: str, left_out: Any) -> str:
+    """Return the sampling with the settings that were in force: those that the endpoint refused have its own value."""
+    names, values = _names(left_out), _values(sampling)
+    own = {name: OWN for name in names if name in values and values[name] != OFF.get(name)}
+    return json.dumps(values | own, ensure_ascii=False, sort_keys=True) if own else sampling
+
+
+def _left_out_notes(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
+    """Return what the endpoints of the sides refused, as notes."""
+    sides = {"baseline": _names(baseline.get("left_out")), "candidate": _names(candidate.get("left_out"))}
+    if sides["baseline"] == sides["candidate"]:
+        sides = {"both sides": sides["baseline"]}
+    return [
+        f"not taken by the endpoint, whose own values applied ({side}): {', '.join(names)}"
+        for side, names in sides.items()
+        if names
+    ]
+
+
+def _names(left_out: Any) -> list[str]:
+    known = _if_known(left_out)
+    return known.split(",") if known else []
+
+
+def _values(sampling: str) -> dict[str, Any]:
+    try:
+        values = json.loads(sampling)
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _if_known(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from qtui.format import duration
+from qtui.format import duration, left_out_notes
 from qtui.records import JudgeProgress, RunSummary, VariantProgress
 from qtui.store import Store, leases, runs
 from qtui.text import safe
@@ -213,6 +213,9 @@ def _print_end(console: Console, run: RunSummary) -> None:
         text += f"\n{run.reason}"
     notes = {note: variant.name for variant in run.variants for note in variant.facts.notes}
     text += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
+    left_out = [(variant.name, note) for variant in run.variants for note in left_out_notes(variant.left_out)]
+    left_out += [(f"judge {judge.label}", note) for judge in run.judges for note in left_out_notes(judge.left_out)]
+    text += "".join(f"\nnote on {name}: {note}" for name, note in left_out)
     if run.state == "interrupted":
         text += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
     console.print(safe(text), markup=False, highlight=False, soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Endpoints that speak OpenAI's protocol: their address, their key, and the parameters that they are sent."""
+"""Endpoints that speak OpenAI's protocol: address, key, their own words, the settings they take, answers and failures."""

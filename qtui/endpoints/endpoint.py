@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from qtui.errors import UserError
 from qtui.secrets import redaction, url_secrets
@@ -17,9 +17,14 @@ from qtui.secrets import redaction, url_secrets
 Client = TypeVar("Client")
 
 OPENAI = "api.openai.com"
+OPENAI_URL = f"https://{OPENAI}/v1"
+ADDRESS_VARIABLE = "OPENAI_BASE_URL"
+"""The environment variable from which the openai library takes an address. qtui does not: an address belongs to the experiment."""
+AZURE_PARAMETER = "api-version"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_PATH_OF_REQUEST = re.compile(r"/(?:chat/)?completions/?$")
 
 
 def address_problem(address: str) -> str | None:
@@ -103,20 +108,52 @@ def announce_key(name: str) -> None:
         redaction.announce([name])
 
 
+def check_no_other_address(address: str | None) -> None:
+    """Raise UserError if there is no address, but the environment names one: it is not clear who should get the texts."""
+    other = os.environ.get(ADDRESS_VARIABLE, "").strip()
+    if address is not None or not other or urlsplit(other).hostname == OPENAI:
+        return
+    raise UserError(
+        f"no base_url is given, which means OpenAI's own server ({OPENAI}), but the environment variable {ADDRESS_VARIABLE} names"
+        f" another: {shown(other)}. To ask that server, write base_url (--base-url on a command line) with its address;"
+        f" to ask OpenAI, unset {ADDRESS_VARIABLE}."
+    )
+
+
 def client(kind: Callable[..., Client], address: str | None, key_name: str, **settings: Any) -> Client:
-    """A client of the openai library, made by `kind`. Raises UserError if the library does not accept the address."""
+    """A client of the openai library, made by `kind`. Raises UserError if the library does not accept the address.
+
+    A query of the address (Azure's `?api-version=…`) is sent with every request. Azure takes its keys in a header of its own.
+    """
     where = shown(address)
     base_url = resolved(address)
     # Other servers than OpenAI's usually need no key, but the library requires one.
     api_key = key(key_name) or "none"
     try:
-        return kind(api_key=api_key, base_url=base_url, **settings)
+        url, query = _without_query(base_url or OPENAI_URL)
+        headers = {"api-key": api_key} if AZURE_PARAMETER in query else None
+        return kind(api_key=api_key, base_url=url, default_query=query or None, default_headers=headers, **settings)
     except Exception as error:
         # The library's message about an invalid address may contain a part of the password.
-        reason = "" if type(error).__name__ == "InvalidURL" else f" ({error})"
+        reason = "" if type(error).__name__ in ("InvalidURL", "ValueError") else f" ({error})"
         raise UserError(
             f"{where}: the address is not valid{reason}; check base_url, e.g. http://localhost:8000/v1, and proxies."
         ) from None
+
+
+def _without_query(address: str) -> tuple[str, dict[str, Any]]:
+    """The address without its query, and the query by name: the library would put the path of a request after the query.
+
+    The path of a request at the end of an address, as portals show it, is left out: the library adds it.
+    """
+    if "?" not in address:
+        return _PATH_OF_REQUEST.sub("", address), {}
+    parts = urlsplit(address)
+    query = {
+        name: values if len(values) > 1 else values[0]
+        for name, values in parse_qs(parts.query, keep_blank_values=True).items()
+    }
+    return urlunsplit((parts.scheme, parts.netloc, _PATH_OF_REQUEST.sub("", parts.path), "", "")), query
 
 
 def _variables(address: str) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 A chat endpoint applies the model's template, so a prompt is the user message and, if there is one, the system message; plain
 completions get the rendered prompt, as the other engines do. The library retries temporary errors (rate limits, server errors,
-broken connections) with growing pauses, as it does for the judge.
+broken connections) with growing pauses, as it does for the judge. A reply that is no answer costs that answer; a failure that
+every other request would meet as well ends the variant (see `endpoints.failures`).
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,13 +16,15 @@ from typing import Any
 
 import openai
 
-from qtui.endpoints import endpoint, openai_dialect, thinking
-from qtui.endpoints.openai_dialect import Dialect
+from qtui.endpoints import completion, endpoint, failures, openai_dialect, server_words, thinking
+from qtui.endpoints.completion import Completion
+from qtui.endpoints.failures import Failure, History
+from qtui.endpoints.openai_dialect import Dialect, SharedDialect
 from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
 from qtui.errors import UserError
-from qtui.records import FinishReason, Thoughts, VariantSpec
+from qtui.records import Thoughts, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
 from qtui.tasks.jsonl import storable
 from qtui.thinking import Tags
@@ -30,9 +34,7 @@ REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
 """Timeout of one request. A long answer of a large model on a small machine takes minutes."""
 
-SHOWN_CHARACTERS = 200
-
-_FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+SHOWN_CHARACTERS = 300
 
 
 def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEngine":
@@ -40,6 +42,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
     key_name = variant.api_key_env or "OPENAI_API_KEY"
     where = endpoint.shown(variant.base_url)
     endpoint.announce_key(key_name)
+    endpoint.check_no_other_address(variant.base_url)
     if not os.environ.get(key_name) and (variant.base_url is None or variant.api_key_env):
         raise UserError(
             f"the environment variable {key_name} with the key for {where} is not set (export {key_name}=…)"
@@ -52,7 +55,7 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
             openai.OpenAI, variant.base_url, key_name, max_retries=REQUEST_TRIES - 1, timeout=TIMEOUT_SECONDS
         ),
         slots=slots,
-        dialect=openai_dialect.initial_dialect(variant.base_url),
+        dialect=SharedDialect(openai_dialect.initial_dialect(variant.base_url)),
         loaded_facts=VariantFacts(slots=slots, device=where),
     )
 
@@ -67,10 +70,13 @@ class OpenAIEngine:
     client: openai.OpenAI
     slots: int
     """Maximum number of concurrent requests."""
-    dialect: Dialect
-    """The request parameters that this endpoint accepts; learned from its error responses."""
+    dialect: SharedDialect
+    """The settings that this endpoint accepts; learned from its error responses."""
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
+    history: History = field(default_factory=History)
+    is_given_up: threading.Event = field(default_factory=threading.Event)
+    """Set when the variant has failed: requests that wait are not sent any more."""
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Answered | Unanswered | Progress]:
         """Answer all requests; see `Engine.answer`. Raises UserError if the endpoint cannot answer."""
@@ -104,120 +110,95 @@ class OpenAIEngine:
         return answered
 
     def _ask(self, request: Request) -> Answered | Unanswered:
+        if self.is_given_up.is_set():
+            return Unanswered(request.index, f"{self.where} was not asked any more")
         started = time.perf_counter()
-        try:
-            completion = self._complete(request)
-        except openai.APIStatusError as error:
-            if _is_about_this_request(error):
-                return Unanswered(
-                    request.index, f"{self.where} refused the request ({error.status_code}): {_shown(error)}"
-                )
-            raise UserError(self._explain(error)) from error
-        except openai.OpenAIError as error:
-            raise UserError(self._explain(error)) from error
-        except ValueError:
-            completion = None  # the body is not JSON
-        text = _text(completion, self.variant.api)
-        if text is None:
-            return Unanswered(
-                request.index, f"{self.where} sent a reply that is not OpenAI's protocol (is /v1 missing in base_url?)"
-            )
-        answer, thoughts = self._apart(completion, text, request)
+        dialect = self.dialect.now
+        while True:
+            settings = dialect.settings(request.sampling)
+            thinking_settings = self._thinking_settings(dialect)
+            try:
+                reply = self._send(request, settings | thinking_settings)
+            except openai.OpenAIError as error:
+                self.is_given_up.set()
+                raise UserError(self._explain_unreached(error)) from error
+            if isinstance(reply, Completion):
+                break
+            # How to think is what the user compares, so it is never left out, unless another setting says the same.
+            optional = {} if thinking.needs_template_variables(self.variant) else thinking_settings
+            optional = {name: value for name, value in optional.items() if name == thinking.TEMPLATE_VARIABLES}
+            other = self.dialect.after_refusal(dialect, reply.words, settings | optional)
+            if other is None:
+                return self._unanswered(request, reply)
+            dialect = other
+        self.history.note_reply()
+        text, thoughts = self._split(reply, request)
         return Answered(
             index=request.index,
-            text=answer,
+            text=text,
             thoughts=thoughts,
-            finish_reason=_finish_reason(completion),
-            prompt_tokens=_count(completion, "prompt_tokens"),
-            completion_tokens=_count(completion, "completion_tokens"),
+            finish_reason=reply.finish_reason,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
             seconds=time.perf_counter() - started,
+            left_out=dialect.left_out(request.sampling),
         )
 
-    def _apart(self, completion: Any, text: str, request: Request) -> tuple[str, Thoughts | None]:
+    def _thinking_settings(self, dialect: Dialect) -> dict[str, Any]:
+        if self.variant.api != "chat":
+            return {}
+        is_refused = thinking.TEMPLATE_VARIABLES in dialect.refused
+        return thinking.settings(self.variant, has_template_variables=not is_refused)
+
+    def _split(self, reply: Completion, request: Request) -> tuple[str, Thoughts | None]:
         """The answer and the thoughts of a reply, safe to store."""
         is_rendered = self.variant.api == "completions"
         tags = request.prompt.thinking_tags
-        answer, thoughts = thinking.apart(
-            completion,
-            text,
-            _finish_reason(completion),
-            prompt=request.prompt.text if is_rendered else "",
-            tags=Tags(*tags) if tags else None,
+        answer, thoughts = thinking.split_reply(
+            reply, prompt=request.prompt.text if is_rendered else "", tags=Tags(*tags) if tags else None
         )
         if thoughts is not None:
             whole = None if thoughts.whole is None else redact(storable(thoughts.whole))
             thoughts = replace(thoughts, text=redact(storable(thoughts.text)), whole=whole)
         return redact(storable(answer)), thoughts
 
-    def _complete(self, request: Request) -> Any:
-        dialect = self.dialect  # other threads may change it
-        while True:
-            try:
-                return self._create(request, dialect)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                other = dialect.after_refusal(error.message)
-                if other is None:
-                    raise
-                self.dialect = dialect = other
-
-    def _create(self, request: Request, dialect: Dialect) -> Any:
-        prompt, client, sampling = request.prompt, self.client, request.sampling
-        create: Any = client.chat.completions.create
+    def _send(self, request: Request, settings: dict[str, Any]) -> Completion | Failure:
+        """Send a request once (the library retries passing faults). Raises OpenAIError if the endpoint cannot be reached."""
+        prompt, client = request.prompt, self.client
+        create: Any = client.chat.completions.with_raw_response.create
         content: dict[str, Any]
         if self.variant.api == "completions":
-            create, content = client.completions.create, {"prompt": prompt.text}
+            create, content = client.completions.with_raw_response.create, {"prompt": prompt.text}
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
             content = {"messages": [*system, {"role": "user", "content": prompt.text}]}
-        if sampling.stop:
-            content["stop"] = list(sampling.stop)
-        settings = dialect.settings(sampling)
-        if self.variant.api == "chat":
-            settings = thinking.with_thinking(settings, self.variant)
-        return create(model=self.variant.weights, **content, seed=sampling.seed, **settings)
+        try:
+            # Settings are sent as they are, also those that the library does not know.
+            response = create(model=self.variant.weights, **content, extra_body=settings)
+        except openai.APIStatusError as error:
+            return failures.of_status(error.status_code, server_words.words(error.response.content))
+        return completion.read(response.http_response.content, self.variant.api)
 
-    def _explain(self, error: openai.OpenAIError) -> str:
-        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return f"{self.where}: the key in {self.key_name} was refused ({error.status_code}); set a valid key and start again"
-        if isinstance(error, openai.RateLimitError):
-            return f"{self.where}: no quota left, or too many requests for too long; answers so far are stored; start again later"
-        if isinstance(error, openai.NotFoundError):
-            return f'{self.where}: no model "{self.variant.weights}" (404); check weights and base_url'
+    def _unanswered(self, request: Request, failure: Failure) -> Unanswered:
+        """Return why one request has no answer. Raises UserError if the other requests would have none either."""
+        said = _shown(failure.words)
+        if self.history.ends_with(failure):
+            self.is_given_up.set()
+            names = {"key_name": self.key_name, "model": self.variant.weights}
+            raise UserError(f"{self.where}: {failures.explanation(failure, said, **names, tries=REQUEST_TRIES)}")
+        if failure.status == failures.OK:
+            return Unanswered(request.index, f"{self.where} {said}")
+        return Unanswered(request.index, f"{self.where} refused the request ({failure.status}): {said}")
+
+    def _explain_unreached(self, error: openai.OpenAIError) -> str:
         if isinstance(error, openai.APITimeoutError):
             return f"{self.where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times; answers so far are stored"
         if isinstance(error, openai.APIConnectionError):
             return f"{self.where}: cannot be reached; is the server running, and is base_url right?"
-        if isinstance(error, openai.APIStatusError):
-            return f"{self.where}: failed {REQUEST_TRIES} times ({error.status_code}): {_shown(error)}"
         return f"{self.where}: {error}"
 
 
-def _text(completion: Any, api: str) -> str | None:
-    """The answer's text; None if the reply is not an answer. The library does not check the body: it may be any JSON or HTML."""
-    try:
-        choice = completion.choices[0]
-        text = choice.text if api == "completions" else choice.message.content
-    except (AttributeError, LookupError, TypeError):
-        return None
-    return text if isinstance(text, str) else "" if text is None else None
-
-
-def _finish_reason(completion: Any) -> FinishReason:
-    reason = getattr(completion.choices[0], "finish_reason", None)
-    return _FINISH.get(reason, "unknown") if isinstance(reason, str) else "unknown"
-
-
-def _count(completion: Any, field_name: str) -> int:
-    """A token count as reported by the endpoint; 0 if it reports none."""
-    count = getattr(getattr(completion, "usage", None), field_name, None)
-    return count if isinstance(count, int) and count >= 0 else 0
-
-
-def _is_about_this_request(error: openai.APIStatusError) -> bool:
-    """Whether only this request fails, for example because its prompt is too long or filtered. Others may succeed."""
-    return error.status_code in (400, 413, 422)
-
-
-def _shown(error: openai.APIStatusError) -> str:
-    """The error's message, redacted before it is shortened, because part of a key would not be recognized."""
-    return redact_message(error.message).strip()[:SHOWN_CHARACTERS]
+def _shown(words: str) -> str:
+    """The start of a server's words, redacted before they are shortened, because part of a key would not be recognized."""
+    said = redact_message(words).strip()
+    return said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "…"

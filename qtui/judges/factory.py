@@ -5,7 +5,7 @@ from typing import assert_never
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
 from qtui.judges.protocol import Judge, fingerprint
-from qtui.records import JudgeSpec
+from qtui.records import JudgeFacts, JudgeSpec
 
 
 def check_judge(spec: JudgeSpec) -> None:
@@ -27,8 +27,11 @@ def check_judge(spec: JudgeSpec) -> None:
         openai.check_key_and_prompt(spec)
 
 
-def create_judge(spec: JudgeSpec) -> Judge:
-    """The judge that a spec describes. Raises UserError if it cannot work here (for instance, its key is not set)."""
+def create_judge(spec: JudgeSpec, facts: JudgeFacts = JudgeFacts()) -> Judge:  # noqa: B008 - the record is frozen
+    """The judge that a spec describes. Raises UserError if it cannot work here (for instance, its key is not set).
+
+    `facts` are what is known already about asking it.
+    """
     if spec.kind == "reference":
         from qtui.judges.reference import ReferenceJudge
 
@@ -36,5 +39,5 @@ def create_judge(spec: JudgeSpec) -> Judge:
     if spec.kind == "openai":
         from qtui.judges.openai import OpenAIJudge
 
-        return OpenAIJudge(spec)
+        return OpenAIJudge(spec, facts)
     assert_never(spec.kind)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Protocol, assert_never
 
 from qtui import paths
-from qtui.records import JudgeSpec, content_hash
+from qtui.records import JudgeFacts, JudgeSpec, content_hash
 
 EMPTY_REASON = "empty answer: graded 1 without asking"
 
@@ -27,6 +27,8 @@ class Reply:
     grade: int | None
     reason: str
     seconds: float | None = None
+    is_refused: bool = False
+    """Whether the endpoint gave no reply to this question, and the cause is not known to be the question."""
 
 
 class Judge(Protocol):
@@ -37,6 +39,11 @@ class Judge(Protocol):
 
     async def grade(self, question: Question, take: int) -> Reply:
         """Grade one answer. Raises UserError if further requests would fail too (no key, no quota, no server)."""
+        ...
+
+    @property
+    def facts(self) -> JudgeFacts:
+        """How the endpoint is asked, as far as found out."""
         ...
 
     async def close(self) -> None: ...

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from qtui.judges.completion import Completion
+from qtui.endpoints.completion import Completion
 from qtui.judges.json_objects import JsonObject, json_objects, prose
 from qtui.judges.protocol import Reply
 from qtui.judges.quotation import is_quoted
@@ -57,11 +57,11 @@ def whole_text(completion: Completion) -> str:
 
 
 def _why_no_reply(completion: Completion) -> str:
-    end = (completion.finish_reason or "").strip().casefold()
+    end = completion.server_finish.strip().casefold()
     if end in CUT_ENDS:
         return "cut off at the token limit"
     if end not in WHOLE_ENDS:
-        return f"ended by the server: {completion.finish_reason}"
+        return f"ended by the server: {completion.server_finish}"
     if completion.refusal.strip():
         return "refused by the judge"
     return "" if completion.text.strip() else "no text"

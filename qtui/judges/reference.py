@@ -8,6 +8,7 @@ import asyncio
 import time
 
 from qtui.judges.protocol import EMPTY_REASON, Question, Reply
+from qtui.records import JudgeFacts
 
 BAND = 20.0
 
@@ -19,6 +20,10 @@ class ReferenceJudge:
 
     def __init__(self, fingerprint: str) -> None:
         self.fingerprint = fingerprint
+
+    @property
+    def facts(self) -> JudgeFacts:
+        return JudgeFacts()
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():

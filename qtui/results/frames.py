@@ -19,7 +19,9 @@ from qtui.figures.lengths import Part
 from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
-CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "thinking")
+CONDITION_COLUMNS = (
+    "experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "thinking", "left_out",
+)  # fmt: skip
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason", "thought_unfinished"]
 """The columns of answers that decide the flags."""
 
@@ -104,7 +106,8 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
             texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
             slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
             thinking = _text(conditions.get("thinking", ""))
-            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots), thinking))
+            left_out = ",".join(answers.left_out_names(row["left_out"]))
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots), thinking, left_out))
     return rows
 
 

@@ -155,6 +155,7 @@ def _to_answer(variant: VariantRun, message: Answered) -> Answer:
         seconds=message.seconds,
         prompt_ids_hash=message.prompt_ids_hash,
         thoughts=message.thoughts,
+        left_out=message.left_out,
     )
 
 

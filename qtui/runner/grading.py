@@ -2,11 +2,13 @@
 
 An empty answer is graded without a request to the judge. Such a grade is held back until the judge has returned a grade, or
 until a take ends without a failure. So a judge that cannot be reached has no grades in the store. If a user added such a judge,
-its failure does not fail the run.
+its failure does not fail the run. A refusal whose cause is not clear is held back in the same way: if it was the judge's fault, the
+answer is not *ungraded*, but is asked about again.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from qtui.errors import UserError
@@ -62,6 +64,10 @@ class _Grader:
         self._control = control
         self._judge: Judge | None = None
         self._has_graded = judges.has_graded(store, stored)
+        self._facts = judges.facts(store, stored)
+        if self._has_graded and self._facts.reply_form is None:
+            # An older qtui asked for text alone. The rest of the run is asked in the same way.
+            self._facts = replace(self._facts, reply_form="text")
         self._held_back: list[_Row] = []
         runs.set_judge(store, stored.id, "waiting")
 
@@ -100,7 +106,7 @@ class _Grader:
         if not missing:
             return
         # The judge is created only when grades are missing: otherwise its API key and its server are not needed.
-        judge = self._judge = self._judge or create_judge(self._spec)
+        judge = self._judge = self._judge or create_judge(self._spec, self._facts)
         runs.set_judge(self._store, self._stored.id, "grading")
         questions = _group_same_answers(missing)
         connections = min(judge.concurrency, len(questions))
@@ -123,12 +129,20 @@ class _Grader:
             same_answers = questions.pop(0)
             first = same_answers[0]
             reply = await judge.grade(Question(first.input, first.reference, first.criteria, first.text), take)
+            self._store_facts(judge)
             self._store_reply(judge, take, same_answers, reply)
+
+    def _store_facts(self, judge: Judge) -> None:
+        """Write how the judge is asked, if that has changed."""
+        if judge.facts != self._facts:
+            self._facts = judge.facts
+            judges.set_facts(self._store, self._stored, self._facts)
 
     def _store_reply(self, judge: Judge, take: int, same_answers: Same, reply: Reply) -> None:
         """Commit a reply, or hold it back if it needed no request and the judge has returned no grade yet."""
         rows = self._grade_rows(judge, take, same_answers, reply)
-        if reply.reason == EMPTY_REASON and not self._has_graded:
+        is_unproven = not self._has_graded and (reply.grade is None or reply.reason == EMPTY_REASON)
+        if reply.is_refused or is_unproven:
             self._held_back += rows
         elif reply.grade is None:
             grades.commit(self._store, rows)

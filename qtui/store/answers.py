@@ -88,6 +88,11 @@ def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     ).fetchall()
 
 
+def left_out_names(stored: str | None) -> tuple[str, ...]:
+    """Return the distinct names in the column `left_out` of one or several answers, joined by commas, sorted."""
+    return tuple(sorted({name for name in (stored or "").split(",") if name}))
+
+
 @dataclass(frozen=True, slots=True)
 class PendingAnswer:
     """An answer that a judge has not been asked about yet."""
@@ -133,10 +138,12 @@ def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) 
 def _put(store: Store, link: Link, answer: Answer) -> int:
     thoughts = answer.thoughts or Thoughts("")
     store.execute(
-        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, thinking, whole,"
-        " thinking_tokens, thought_unfinished, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, left_out,"
+        " thinking, whole, thinking_tokens, thought_unfinished, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (key) DO NOTHING",
         (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash, answer.completion_tokens,
-         answer.seconds, thoughts.text, thoughts.whole, thoughts.tokens, thoughts.is_unfinished, time.time()),
+         answer.seconds, ",".join(answer.left_out), thoughts.text, thoughts.whole, thoughts.tokens, thoughts.is_unfinished,
+         time.time()),
     )  # fmt: skip
     answer_id = int(store.execute("SELECT id FROM answer WHERE key = ?", (answer.key,)).fetchone()["id"])
     _link(store, link, answer_id)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui.records import JudgeProgress
+import msgspec
+
+from qtui.records import JudgeFacts, JudgeProgress
 from qtui.secrets import url_secrets
 from qtui.store.connection import Store
 
@@ -91,6 +93,21 @@ def make_newest(store: Store, run_id: int, label: str, fingerprint: str, *, befo
         store.execute("UPDATE judge SET id = (SELECT max(id) + 1 FROM judge) WHERE id = ?", (row["id"],))
 
 
+def set_facts(store: Store, judge: StoredJudge, facts: JudgeFacts) -> None:
+    """Write how the judge's endpoint is asked."""
+    with store.writing():
+        store.execute("UPDATE judge SET facts = ? WHERE id = ?", (msgspec.json.encode(facts).decode(), judge.id))
+
+
+def facts(store: Store, judge: StoredJudge) -> JudgeFacts:
+    """Return how the judge's endpoint is asked, as far as any run of the store has found out for these settings."""
+    row = store.execute(
+        "SELECT facts FROM judge WHERE label = ? AND fingerprint = ? AND facts != '{}' ORDER BY id = ? DESC, id DESC LIMIT 1",
+        (judge.label, judge.fingerprint, judge.id),
+    ).fetchone()
+    return _facts(row["facts"]) if row else JudgeFacts()
+
+
 def count_grades(store: Store, judge: StoredJudge) -> int:
     """Return how many grades of the judge the run's answers have, without *ungraded*."""
     return int(store.execute(f"SELECT count(*) {_GRADES_OF_JUDGE}", _values(judge)).fetchone()[0])
@@ -139,9 +156,14 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
                 ungraded=row["ungraded"],
                 last_graded=row["last_graded"],
                 graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
+                left_out=_facts(row["facts"]).left_out,
             )
         )
     return by_run
+
+
+def _facts(stored: str) -> JudgeFacts:
+    return msgspec.json.decode(stored, type=JudgeFacts)
 
 
 _GRADES_OF_JUDGE = (

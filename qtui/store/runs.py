@@ -9,7 +9,7 @@ from typing import Any
 from qtui import paths, variant_facts
 from qtui.records import RunSummary, Task, VariantProgress
 from qtui.secrets import url_secrets
-from qtui.store import attempts, judges, leases
+from qtui.store import answers, attempts, judges, leases
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.variant_facts import VariantFacts
@@ -221,11 +221,16 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
 
 
 def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:
-    """Return (experiment, model, variant, engine, conditions JSON, facts JSON, state, reason) of each variant, for the guards."""
+    """Return (experiment, model, variant, engine, conditions JSON, facts JSON, state, reason, left_out) of each variant.
+
+    For the guards. `left_out` are names with commas, as in the column of answers, possibly repeated; None if there are none.
+    """
     where, values = _where_run_in("run.id", run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
-        f" variant.state, variant.reason FROM variant JOIN run ON run.id = variant.run_id {where}"
+        " variant.state, variant.reason, (SELECT group_concat(DISTINCT answer.left_out) FROM variant_answer va"
+        "  JOIN answer ON answer.id = va.answer_id WHERE va.variant_id = variant.id AND answer.left_out != '') AS left_out"
+        f" FROM variant JOIN run ON run.id = variant.run_id {where}"
         " ORDER BY run.id, variant.position",
         values,
     ).fetchall()
@@ -244,6 +249,7 @@ def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, l
         "SELECT variant.*, count(answer.id) AS answered,"
         f" coalesce(sum(trim(answer.text, {BLANKS}) = ''), 0) AS empty,"
         " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated, max(answer.created) AS last_answered,"
+        " group_concat(DISTINCT nullif(answer.left_out, '')) AS left_out,"
         " max(CASE WHEN answer.created >= run.started AND answer.created < json_extract(variant.facts, '$.answering_started')"
         "  THEN answer.created END) AS broke_off"
         " FROM variant JOIN run ON run.id = variant.run_id LEFT JOIN variant_answer ON variant_answer.variant_id = variant.id"
@@ -275,6 +281,7 @@ def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, l
                 facts=variant_facts.from_json(row["facts"]),
                 last_answered=row["last_answered"],
                 broke_off=row["broke_off"],
+                left_out=answers.left_out_names(row["left_out"]),
             )
         )
     return by_run

@@ -233,4 +233,8 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE run SET date = date(coalesce((SELECT max(started) FROM attempt WHERE run_id = run.id), started, created), 'unixepoch',
         'localtime');
     """,
+    """
+    ALTER TABLE answer ADD COLUMN left_out TEXT NOT NULL DEFAULT '';   -- settings that the endpoint refused: names with commas
+    ALTER TABLE judge ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';     -- JSON: how its endpoint is asked, as found out
+    """,
 )

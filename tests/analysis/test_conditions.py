@@ -51,6 +51,31 @@ def test_another_number_of_slots_is_a_note_where_the_engine_is_the_same() -> Non
     assert other.notes == ("different engines: llama.cpp vs transformers",)
 
 
+def test_a_setting_that_one_sides_endpoint_refused_confounds_as_another_value() -> None:
+    found = compare(sampling(), sampling() | {"left_out": "temperature"})
+    assert found.confounded == ("temperature 0.0 vs the endpoint's own",)
+    assert found.notes == ("not taken by the endpoint, whose own values applied (candidate): temperature",)
+
+
+def test_a_setting_that_both_endpoints_refused_is_a_note() -> None:
+    found = compare(sampling() | {"left_out": "seed,temperature"}, sampling() | {"left_out": "seed,temperature"})
+    assert found.confounded == ()
+    assert found.notes == ("not taken by the endpoint, whose own values applied (both sides): seed, temperature",)
+
+
+def test_a_filter_that_could_only_not_be_switched_off_is_a_note() -> None:
+    found = compare(sampling(top_k=0), sampling(top_k=0) | {"left_out": "top_k"})
+    assert (found.confounded, len(found.notes)) == ((), 1)
+    assert compare(sampling(top_k=40), sampling(top_k=40) | {"left_out": "top_k"}).confounded == (
+        "top_k 40 vs the endpoint's own",
+    )
+
+
+@pytest.mark.parametrize("left_out", ["", None, float("nan")])
+def test_nothing_that_was_refused_is_nothing(left_out: Any) -> None:
+    assert compare(sampling(), sampling() | {"left_out": left_out}).notes == ()
+
+
 @pytest.mark.parametrize("unknown", ["unknown", None, float("nan"), ""])
 def test_what_nobody_recorded_is_a_note_and_no_guard(unknown: Any) -> None:
     found = compare(sampling() | {"prompt": unknown, "engine": unknown}, sampling())

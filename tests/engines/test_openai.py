@@ -16,16 +16,18 @@ from qtui.records import Sampling
 from tests.engines.conftest import QUESTIONS, job, variant
 from tests.engines.worker_process import WorkerProcess
 
-Reply = Callable[[dict[str, Any], int], tuple[int, dict[str, Any]]]
+Reply = Callable[[dict[str, Any], int], tuple[int, Any]]
 
 
 class Endpoint:
-    """`reply` gets a request's body and how many came before it; it gives the status and the body to send."""
+    """`reply` gets a request's body and how many came before it; it gives the status and the body to send, as bytes or for JSON."""
 
     def __init__(self) -> None:
         self.reply: Reply = lambda body, _: (200, completion("答え：" + body["messages"][-1]["content"]))
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.most_at_once = 0
         self._now = 0
         self._lock = threading.Lock()
@@ -38,12 +40,14 @@ class Endpoint:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                endpoint.paths.append(self.path)
+                endpoint.headers.append({name.lower(): value for name, value in self.headers.items()})
                 status, reply = endpoint._take(body, self.headers.get("Authorization"))
-                data = json.dumps(reply).encode()
+                data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
-                if status == 429:
+                if status == 429 or status >= 500:
                     self.send_header("retry-after-ms", "1")
                 self.end_headers()
                 self.wfile.write(data)
@@ -54,7 +58,7 @@ class Endpoint:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
 
-    def _take(self, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
+    def _take(self, body: dict[str, Any], key: str | None) -> tuple[int, Any]:
         with self._lock:
             before = len(self.bodies)
             self.bodies.append(body)
@@ -135,7 +139,7 @@ def test_a_server_that_does_not_know_a_filter_is_not_told_to_leave_it_off(endpoi
     endpoint.reply = reply
     found = events(endpoint, requests(), slots=4)
     assert all(isinstance(event, Answered) for event in found if not isinstance(event, Progress))
-    assert endpoint.bodies[-1].keys() == ASKED.keys()
+    assert endpoint.bodies[-1].keys() == (ASKED | SWITCHED_OFF).keys() - {"top_k"}, "the filters that it knows stay off"
 
 
 def test_plain_completions_get_the_prompt_as_it_is(endpoint: Endpoint) -> None:
@@ -241,7 +245,7 @@ def test_the_newer_name_of_the_limit_is_tried_where_it_is_asked_for(endpoint: En
 
 
 @pytest.mark.parametrize(
-    ("reason", "expected"), [("stop", "stop"), ("length", "length"), ("content_filter", "unknown")]
+    ("reason", "expected"), [("stop", "stop"), ("length", "length"), ("model_length", "length"), ("other", "unknown")]
 )
 def test_finish_reasons(endpoint: Endpoint, reason: str, expected: str) -> None:
     endpoint.reply = lambda *_: (200, completion(None, reason))
@@ -261,6 +265,136 @@ def test_a_server_that_is_not_there_is_named(endpoint: Endpoint, monkeypatch: py
     endpoint.server.server_close()
     with pytest.raises(UserError, match=f"{endpoint.url}: cannot be reached"):
         events(endpoint, requests()[:1])
+
+
+def refuse(name: str, words: Any) -> Reply:
+    """A server that refuses a setting in these words, and answers without it."""
+    return lambda body, _: (400, words) if name in body else (200, completion("答え"))
+
+
+GEMINI = [{"error": {"code": 400, "message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'}}]
+MISTRAL = {
+    "object": "error",
+    "message": {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+}
+FASTAPI = {
+    "detail": [
+        {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": 42}
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    "words", [GEMINI, MISTRAL, FASTAPI, b"unknown field `seed`", {"message": "Unknown parameter", "param": "seed"}]
+)
+def test_a_setting_that_a_server_refuses_in_any_shape_is_left_out_and_kept_with_the_answer(
+    endpoint: Endpoint, words: Any
+) -> None:
+    endpoint.reply = refuse("seed", words)
+    found = events(endpoint, requests()[:3], slots=1)
+    assert [event.left_out for event in found] == [("seed",)] * 3
+    assert ["seed" in body for body in endpoint.bodies] == [True, False, False, False], "refused once and for all"
+
+
+def test_a_temperature_that_a_model_does_not_take_is_left_out(endpoint: Endpoint) -> None:
+    refusal = (
+        "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported."
+    )
+    endpoint.reply = refuse(
+        "temperature", {"error": {"message": refusal, "param": "temperature", "code": "unsupported_value"}}
+    )
+    assert [event.left_out for event in events(endpoint, requests()[:1])] == [("temperature",)]
+
+
+def test_an_answer_whose_settings_were_all_taken_has_left_nothing_out(endpoint: Endpoint) -> None:
+    assert {event.left_out for event in events(endpoint, requests())} == {()}
+
+
+def test_a_value_that_is_out_of_range_is_no_reason_to_drop_what_was_asked_for(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda *_: (400, {"detail": "temperature must be between 0 and 1"})
+    (event,) = events(endpoint, requests(Sampling(32, temperature=1.5))[:1])
+    assert "refused the request (400): temperature must be between 0 and 1" in event.reason
+    assert len(endpoint.bodies) == 1
+
+
+ODD = {
+    "page": (b"<html><head><title>Please log in</title></head></html>", "a web page: Please log in"),
+    "events": (b'data: {"choices": []}\n\ndata: [DONE]\n', "not OpenAI's protocol"),
+    "no message": (
+        {"choices": [{"index": 0, "message": None, "finish_reason": "stop"}], "usage": None},
+        "without a message",
+    ),
+    "filtered": (completion(None, "content_filter"), "filtered the answer"),
+    "tool": (
+        {"choices": [{"message": {"content": None, "tool_calls": [{"function": {"name": "f"}}]}}]},
+        "call of a tool",
+    ),
+    "error": (
+        {"error": {"message": "Provider returned error", "code": 502, "metadata": {"raw": "it is busy"}}},
+        "it is busy",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_reply_that_is_none_costs_one_answer_with_its_reason(endpoint: Endpoint, name: str) -> None:
+    sent, reason = ODD[name]
+    is_odd: Callable[[dict[str, Any]], bool] = lambda body: body["messages"][0]["content"] == QUESTIONS[1]  # noqa: E731
+    endpoint.reply = lambda body, _: (200, sent if is_odd(body) else completion("答え"))
+    found = {event.index: event for event in events(endpoint, requests(), slots=1)}
+    odd = found.pop(1)
+    assert isinstance(odd, Unanswered)
+    assert reason in odd.reason
+    assert len(found) == len(QUESTIONS) - 1
+    assert all(isinstance(event, Answered) for event in found.values())
+
+
+def test_half_a_character_in_an_answer_can_be_stored(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda *_: (200, completion("半分 \ud83d"))
+    assert [event.text.encode() for event in events(endpoint, requests()[:1])] == ["半分 \ufffd".encode()]
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [(400, [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}]), (400, b"Model Not Exist"),
+     (402, {"error": {"message": "Insufficient Balance"}}), (401, {"detail": "the words"}), (404, b"<h1>no such path</h1>")],
+)  # fmt: skip
+def test_a_failure_of_every_request_ends_the_variant_at_the_first_in_the_servers_words(
+    endpoint: Endpoint, status: int, sent: Any
+) -> None:
+    endpoint.reply = lambda *_: (status, sent)
+    with pytest.raises(UserError, match=r"not valid|Not Exist|Insufficient|the words|no such path"):
+        events(endpoint, requests(), slots=1)
+    assert len(endpoint.bodies) == 1
+
+
+def test_an_endpoint_that_refuses_everything_is_given_up_after_a_few_requests(endpoint: Endpoint) -> None:
+    endpoint.reply = lambda *_: (400, b"computer says no")
+    asked = [Request(index, Prompt(str(index), False), Sampling(max_tokens=8)) for index in range(40)]
+    with pytest.raises(
+        UserError, match=r"8 requests in a row had no usable reply; the last one \(400\): computer says no"
+    ):
+        events(endpoint, asked, slots=1)
+    assert len(endpoint.bodies) == 8
+
+
+def test_a_query_of_an_address_is_sent_with_every_request_and_azure_gets_its_key(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_KEY", "sk-azure-0123")
+    root = endpoint.url.removesuffix("/v1")
+    addresses = ("/openai/deployments/d", "/openai/deployments/d/", "/openai/deployments/d/chat/completions")
+    for address in addresses:
+        endpoint.url = f"{root}{address}?api-version=2024-10-21"
+        events(endpoint, requests()[:1], api_key_env="AZURE_KEY")
+    assert endpoint.paths == ["/openai/deployments/d/chat/completions?api-version=2024-10-21"] * 3
+    assert {header["api-key"] for header in endpoint.headers} == {"sk-azure-0123"}
+
+
+def test_the_path_of_a_request_at_the_end_of_an_address_is_not_repeated(endpoint: Endpoint) -> None:
+    endpoint.url += "/chat/completions"
+    events(endpoint, requests()[:1])
+    assert (endpoint.paths, "api-key" in endpoint.headers[0]) == (["/v1/chat/completions"], False)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

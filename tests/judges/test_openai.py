@@ -7,7 +7,7 @@ import pytest
 from qtui.errors import UserError
 from qtui.judges import Question, Reply, create_judge
 from qtui.judges.openai import REPLY_TRIES
-from qtui.records import JudgeSpec
+from qtui.records import JudgeFacts, JudgeSpec
 from tests.judges.endpoint import Failure, Say, endpoint
 
 QUESTION = Question("俳句を一つ。", "古池や", "五七五か", "夏草や {pred} {input_text}")
@@ -162,7 +162,10 @@ async def test_server_that_does_not_know_a_filter_is_asked_without_once_and_for_
     refused = Failure(400, {"error": {"message": "Unrecognized request argument supplied: repeat_penalty"}})
     first, second, third = await bodies(lambda _, number: refused if number == 0 else '{"grade": 4}', questions=2)
     assert set(SWITCHED_OFF) <= set(first)
-    assert not set(SWITCHED_OFF) & (set(second) | set(third))
+    others = set(SWITCHED_OFF) - {"repeat_penalty"}
+    assert (set(SWITCHED_OFF) & set(second), set(SWITCHED_OFF) & set(third)) == (others, others), (
+        "what it knows stays off"
+    )
 
 
 async def test_server_that_knows_the_limit_by_its_newer_name_gets_that() -> None:
@@ -172,6 +175,142 @@ async def test_server_that_knows_the_limit_by_its_newer_name_gets_that() -> None
     assert "max_tokens" not in second
 
 
-async def test_refusal_of_something_else_stops_the_judge() -> None:
-    with pytest.raises(UserError, match=r"refused the request \(400\)"):
-        await ask(lambda *_: Failure(400, {"error": {"message": "the prompt is too long"}}))
+async def replies(say: Say, questions: int, **changes: object) -> tuple[list[Reply], list[dict[str, Any]]]:
+    with endpoint(say) as served:
+        judge = create_judge(spec(served.base_url, **changes))
+        try:
+            asked = [Question("a", "b", "c", f"d{number}") for number in range(questions)]
+            return [await judge.grade(question, 1) for question in asked], served.bodies
+        finally:
+            await judge.close()
+
+
+GOOD = '{"reason": "よい", "grade": 4}'
+TOO_LONG = {"error": {"message": "This model's maximum context length is 2048 tokens."}}
+FILTERED = {
+    "choices": [{"index": 0, "finish_reason": "content_filter", "message": {"role": "assistant", "content": None}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (Failure(400, TOO_LONG), "refused the question (400): This model's maximum context length is 2048 tokens."),
+        (Failure(400, {"detail": "flagged by moderation"}), "flagged by moderation"),
+        (Failure(403, {"error": {"message": "flagged by moderation"}}), "flagged by moderation"),
+        (Failure(200, FILTERED), "filtered the answer"),
+        (Failure(200, b"<title>Please wait</title>"), "Please wait"),
+        (Failure(200, b'{"choices": [{"message": null}]}'), "without a message"),
+        (Failure(400, b"computer says no"), "computer says no"),
+    ],
+)
+async def test_a_question_that_is_refused_costs_that_grade_and_not_the_judge(failure: Failure, reason: str) -> None:
+    found, _ = await replies(lambda prompt, _: failure if "d1" in prompt else GOOD, 3)
+    assert [reply.grade for reply in found] == [4, None, 4]
+    assert reason in found[1].reason
+
+
+async def test_a_refusal_that_names_the_question_costs_only_the_grade_even_as_the_first() -> None:
+    found, _ = await replies(lambda prompt, _: Failure(400, TOO_LONG) if "d0" in prompt else GOOD, 2)
+    assert [reply.grade for reply in found] == [None, 4]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(400, b"Model Not Exist"),
+        Failure(400, b'[{"error": {"message": "API key not valid."}}]'),
+        Failure(402),
+        Failure(404),
+    ],
+)
+async def test_a_failure_of_every_question_stops_the_judge_after_the_first(failure: Failure) -> None:
+    asked: list[int] = []
+
+    def say(_: str, number: int) -> Failure:
+        asked.append(number)
+        return failure
+
+    with pytest.raises(UserError):
+        await replies(say, 5)
+    assert asked == [0]
+
+
+async def test_a_judge_that_refuses_everything_stops_after_a_few_questions() -> None:
+    with pytest.raises(
+        UserError, match=r"8 requests in a row had no usable reply; the last one \(400\): computer says no"
+    ):
+        await replies(lambda *_: Failure(400, b"computer says no"), 20)
+
+
+def form(body: dict[str, Any]) -> str:
+    return str(body.get("response_format", {"type": "text"})["type"])
+
+
+async def test_replies_are_bound_to_a_schema() -> None:
+    _, (body,) = await replies(lambda *_: GOOD, 1)
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert (form(body), list(schema["properties"])) == ("json_schema", ["reason", "grade"])
+
+
+@pytest.mark.parametrize(
+    ("refused", "words", "forms"),
+    [
+        (("json_schema",), {"error": {"message": "response_format.type json_schema is not supported"}},
+         ["json_schema", "json_object", "json_object", "json_object"]),
+        (("json_schema", "json_object"), b"'response_format.type' must be 'text'",
+         ["json_schema", "json_object", "text", "text", "text"]),
+        (("json_schema",), b"bad request", ["json_schema", "json_object", "json_object", "json_object"]),
+    ],
+)  # fmt: skip
+async def test_the_form_that_an_endpoint_takes_is_found_out_once_and_costs_no_grade(
+    refused: tuple[str, ...], words: Any, forms: list[str]
+) -> None:
+    with endpoint(lambda *_: GOOD) as served:
+        say = lambda _, number: Failure(400, words) if form(served.bodies[number]) in refused else GOOD  # noqa: E731
+        with endpoint(say) as picky:
+            served.bodies = picky.bodies
+            judge = create_judge(spec(picky.base_url))
+            grades = [(await judge.grade(Question("a", "b", "c", f"d{number}"), 1)).grade for number in range(3)]
+            assert judge.facts.reply_form == forms[-1]
+            await judge.close()
+    assert (grades, [form(body) for body in picky.bodies]) == ([4, 4, 4], forms)
+
+
+async def test_a_schema_under_which_nothing_readable_comes_is_given_up() -> None:
+    found, asked = await replies(lambda _, number: "考え中" if number == 0 else GOOD, 2)
+    assert [reply.grade for reply in found] == [4, 4]
+    assert [form(body) for body in asked] == ["json_schema", "json_object", "json_object"]
+
+
+async def test_a_refusal_of_one_question_leaves_the_form() -> None:
+    _, asked = await replies(lambda prompt, _: Failure(400, b"computer says no") if "d0" in prompt else GOOD, 2)
+    assert [form(body) for body in asked] == ["json_schema", "json_object", "text", "json_schema"]
+
+
+async def test_a_form_that_is_known_is_used_from_the_start() -> None:
+    with endpoint(lambda *_: GOOD) as served:
+        judge = create_judge(spec(served.base_url), JudgeFacts(reply_form="text", left_out=("top_p",)))
+        await judge.grade(QUESTION, 1)
+        await judge.close()
+    assert (form(served.bodies[0]), judge.facts) == ("text", JudgeFacts("text", ("top_p",)))
+
+
+async def test_what_a_judge_does_not_take_is_a_fact() -> None:
+    refused = Failure(400, {"detail": "Unsupported value: 'temperature' does not support 0 with this model."})
+    with endpoint(lambda _, number: refused if number == 0 else GOOD) as served:
+        judge = create_judge(spec(served.base_url))
+        assert (await judge.grade(QUESTION, 1)).grade == 4
+        await judge.close()
+    assert judge.facts.left_out == ("temperature",)
+
+
+def test_an_address_in_the_environment_is_never_used_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://u:hunter2pw@127.0.0.1:9/v1")
+    with pytest.raises(
+        UserError, match=r"judge openai:gpt: no base_url .*OPENAI_BASE_URL names another: http://u:\*\*\*@127"
+    ) as told:
+        create_judge(JudgeSpec("openai", model="gpt"))
+    assert "hunter2pw" not in str(told.value)
+    create_judge(spec("http://127.0.0.1:1/v1"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qtui.endpoints.completion import Completion
 from qtui.judges import Question, Reply, create_judge
-from qtui.judges.completion import Completion
 from qtui.judges.reading import read
 from qtui.records import JudgeSpec
 from tests.judges.endpoint import Failure, endpoint
@@ -119,19 +119,19 @@ def test_whatever_stands_around_an_object_no_other_grade_comes_out(
 def test_a_single_object_is_its_grade_whatever_its_reason_says(
     grade: int, reason: str, spaces: bool, wrapped: str
 ) -> None:
-    read_reply = read(Completion(wrapped.replace("{}", object_of(grade, reason, spaces=spaces)), "stop"))
+    read_reply = read(Completion(wrapped.replace("{}", object_of(grade, reason, spaces=spaces)), server_finish="stop"))
     assert read_reply.grade == grade
 
 
 @given(GRADES, st.text(max_size=20), st.data())
 def test_an_object_that_was_cut_anywhere_is_no_grade(grade: int, reason: str, data: st.DataObject) -> None:
     whole = object_of(grade, reason)
-    assert read(Completion(whole[: data.draw(st.integers(0, len(whole) - 1))], "stop")).grade is None
+    assert read(Completion(whole[: data.draw(st.integers(0, len(whole) - 1))], server_finish="stop")).grade is None
 
 
 @given(st.text(max_size=60), st.sampled_from(["stop", "length", "content_filter", None]))
 def test_any_text_is_read_without_an_error(text: str, finish_reason: str | None) -> None:
-    assert read(Completion(text, finish_reason)).grade in (None, 1, 2, 3, 4, 5)
+    assert read(Completion(text, server_finish=finish_reason or "")).grade in (None, 1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(

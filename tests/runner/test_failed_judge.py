@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from qtui.experiment.experiment import load
-from qtui.records import JudgeProgress, RunSummary
+from qtui.judges import fingerprint
+from qtui.records import JudgeProgress, JudgeSpec, RunSummary
 from qtui.results.answers import comparison, pairs
-from qtui.runner import start
+from qtui.runner import added_judges, start
 from qtui.store import Store, grades, judges, leases, open_store, runs
 from qtui.store.task_answers import sides
 from tests import stores
@@ -113,9 +114,9 @@ def test_judge_that_graded_everything_needs_its_endpoint_no_more(store: Store) -
 
 
 def test_judge_that_graded_everything_needs_its_key_no_more(store: Store) -> None:
-    with endpoint(lambda *_: '{"grade": 4}') as served:
-        asked = ("judge", "openai", "--model", "cloud", "--api-key-env", "MY_KEY")
-        assert qtui(store, *asked, MY_KEY="k", OPENAI_BASE_URL=served.base_url).returncode == 0
+    cloud = JudgeSpec("openai", model="cloud", api_key_env="MY_KEY")
+    added_judges.add(store, 1, cloud)
+    stores.grade(store, 1, {"FP16": [4, 4], "Q4": [4, 1]}, judge=cloud.label, fingerprint=fingerprint(cloud))
     done = qtui(store, "resume", "1")
     assert (done.returncode, judge_of(store, "openai:cloud").state) == (0, "done"), done.stderr
 

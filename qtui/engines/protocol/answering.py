@@ -88,6 +88,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     """See `decoding.prompt_hash`; empty for an endpoint, whose tokens are not known."""
     thoughts: Thoughts | None = None
     """None if `text` is all that the model wrote. `completion_tokens` counts thoughts too."""
+    left_out: tuple[str, ...] = ()
+    """Settings of the sampling that an endpoint refused, so that its own were in force."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from qtui import session_end
 from qtui.charts.role_words import followed
-from qtui.format import day, duration, rough_duration, size
+from qtui.format import day, duration, left_out_notes, rough_duration, size
 from qtui.records import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
@@ -197,7 +197,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
-        notes=facts.notes,
+        notes=(*facts.notes, *left_out_notes(variant.left_out)),
     )
 
 
@@ -225,6 +225,7 @@ def _judge(judge: JudgeProgress, state: str) -> Line:
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
         phase=ungraded,
         reason=judge.reason,
+        notes=left_out_notes(judge.left_out),
     )
 
 
