@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from qtui.engines import available, compute
+from qtui.engines import architectures, available, compute
 from qtui.engines.conversion import llama_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
@@ -26,6 +26,10 @@ from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
 """Increased when a new version of qtui would give another answer under the same conditions."""
+
+
+_STATE_WAS_LOST = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "xlstm")
+"""Models, as config.json names them, whose recurrent state was not kept from token to token or not with its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,17 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
-        return [version, device, dtype, variant.trust_remote_code, *packages]
+        return [version, device, dtype, variant.trust_remote_code, *packages, *_corrected(weights)]
     assert variant.engine == "llama.cpp", variant.engine
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
     conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
     return [version, device, *conversion]
+
+
+def _corrected(weights: Weights) -> list[Any]:
+    """Values for answers of a folder that an earlier version gave otherwise, and wrongly: they are computed again."""
+    markers = ["markers are text"] if weights.prompt_format.marker_texts else []
+    return [*markers, *(["state is kept"] if weights.config.get("model_type") in _STATE_WAS_LOST else [])]
 
 
 def prompt_values(prompt: Prompt) -> list[Any]:
@@ -104,9 +114,17 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
     """Return the variant's weights; None for an endpoint."""
     if variant.engine == "openai":
         return None
-    weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
+    weights = finder.find_weights(
+        variant.weights,
+        lambda settings: _check_settings(variant, settings),
+        lambda architecture: architectures.check_llama_cpp(architecture, variant.weights),
+    )
     if variant.engine == "transformers" and not weights.is_folder:
         raise UserError(f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
+    if variant.engine == "transformers":
+        architectures.check_transformers(weights, variant.weights, trusts_code=variant.trust_remote_code)
+    elif not weights.is_folder:
+        architectures.check_llama_cpp(weights.header.architecture, variant.weights)
     return weights
 
 
@@ -171,9 +189,10 @@ def _shared_key_values(
 def _check_settings(variant: VariantSpec, settings: Weights) -> None:
     """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
     if variant.engine == "transformers":
+        architectures.check_transformers(settings, variant.weights, trusts_code=variant.trust_remote_code)
         quantized_checkpoint.versions(settings.quantization, variant.weights)
     elif variant.engine == "llama.cpp":
-        llama_settings.check_settings(settings)
+        llama_settings.check_settings(settings, variant.weights)
     else:
         raise AssertionError(f"{variant.engine} has no weights to download")
 

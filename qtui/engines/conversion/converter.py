@@ -51,6 +51,9 @@ FETCHING = "downloading llama.cpp's converter"
 _FILES = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
 _PROGRESS = re.compile(r"Writing:\s+(\d+)%")
 _OUTPUT_LINES = 40
+_TRACE_LINES = 5
+"""Lines at the end of a traceback that name the failed statement."""
+_WITHOUT_EXTRA_LAYERS = "--no-mtp"
 _HOW_TO_NAME_ONE = (
     f"name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
 )
@@ -94,7 +97,11 @@ def convert(
 
     with unfinished.atomic_target(target) as path:
         arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), on_line)
+        environment = child_process.environment(HF_HUB_OFFLINE="1")
+        ended = _run("script", arguments, environment, on_line)
+        if ended.code and ended.is_about_extra_layers:
+            # Layers that only predict several tokens at once: fine-tuned checkpoints often lack them, and qtui uses none.
+            ended = _run("script", [*arguments, _WITHOUT_EXTRA_LAYERS], environment, on_line)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 
@@ -108,6 +115,17 @@ def find_script(named: Path | None, progress: Progress) -> Path:
     if not script.is_file():
         raise UserError(f"{folder} (from {named_by}) contains no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
+
+
+def find_known_script() -> Path | None:
+    """Return the converter's script if it is on this disk: named by the user, or fetched before for the installed version."""
+    folder, _ = _named_folder(None)
+    try:
+        version = importlib.metadata.version(DISTRIBUTION).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    script = (folder.expanduser() if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
+    return script if script.is_file() else None
 
 
 def _named_folder(named: Path | None) -> tuple[Path | None, str]:
@@ -222,6 +240,8 @@ class _ProcessEnd:
 
     code: int
     reason: str
+    is_about_extra_layers: bool = False
+    """Whether llama.cpp's converter failed in what it does with layers for multi-token prediction."""
 
 
 def _run(
@@ -248,7 +268,9 @@ def _run(
         sys.stderr.write(line)
         output = [*output[1 - _OUTPUT_LINES :], line.rstrip()]
     code = process.wait()
-    return _ProcessEnd(code, _describe_kill(code, output, before) if code < 0 else _find_reason(output))
+    if code < 0:
+        return _ProcessEnd(code, _describe_kill(code, output, before))
+    return _ProcessEnd(code, _find_reason(output), any("mtp" in line for line in output[-_TRACE_LINES:]))
 
 
 def _describe_kill(code: int, output: list[str], before: OomKills) -> str:
@@ -270,6 +292,8 @@ def _find_reason(output: list[str]) -> str:
     lines = [line.strip() for line in output if line.strip() and not line.startswith(MARK)]
     errors = [line for line in lines if re.match(r"(ERROR|[\w.]*(Error|Exception))\b", line)]
     last = (errors or lines or ["it printed nothing"])[-1]
+    if last == "AssertionError":
+        last = f"AssertionError: {next((line for line in reversed(lines) if line.startswith('assert ')), 'no reason given')}"
     return re.sub(r"^ERROR:(hf-to-gguf:)?\s*", "", last)
 
 

@@ -36,7 +36,9 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     matrix = Path(job.imatrix) if job.imatrix else None
     if matrix:
         imatrix.read(matrix)
-    weights = WeightsFinder(send).find_weights(job.source, llama_settings.check_settings)
+    weights = WeightsFinder(send).find_weights(
+        job.source, lambda settings: llama_settings.check_settings(settings, job.source)
+    )
     gguf_path, home = weights.path, weights.path.parent
     if weights.is_folder:
         version = available.version_of("llama.cpp")

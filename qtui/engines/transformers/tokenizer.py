@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights import special_tokens
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
@@ -38,6 +39,12 @@ class HubTokenizer:
             number for number, token in self.library.added_tokens_decoder.items() if token.special
         }
         self._added = set(self.library.added_tokens_decoder)
+        self._special |= {
+            number
+            for number, token in self.library.added_tokens_decoder.items()
+            if special_tokens.looks_special(token.content)
+        }
+        self._special -= set(self.ids_of(self._format.marker_texts).values())
         self._byte_of = {char: byte for byte, char in _byte_level_alphabet().items()}
         self._pieces: dict[int, bytes] = {}
         self._plain: Any = None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights import special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
@@ -27,8 +28,19 @@ _BY_TEXT = (
     "[EOS]",
     "[EOT]",
     "<｜end▁of▁sentence｜>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<turn|>",
+    "<|tool_response>",
+    "<end_of_utterance>",
+    "_<EOT>",
+    "[e~[",
 )
 """Texts at which llama.cpp ends. Added for a GGUF baseline, whose file names only one or two; a Hugging Face folder names all."""
+_NORMAL = 1
+"""The type of a token that is a word of the vocabulary, in `tokenizer.ggml.token_type`."""
 
 _NAMED_BY_GGUF = ("eos", "eot", "eom")
 _FIRST_FIELD = 0x0A
@@ -61,7 +73,14 @@ def _sorted_texts(texts: Iterable[str]) -> tuple[str, ...]:
 def _named_by_gguf(header: GgufHeader) -> Iterator[str]:
     for name in _NAMED_BY_GGUF:
         yield header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id"))
-    yield from header.tokens_among(_BY_TEXT)
+    found = header.ids_among((*_BY_TEXT, special_tokens.END_OF_MESSAGE))
+    words = header.token_types(found.values())
+    for text, token in found.items():
+        if text == special_tokens.END_OF_MESSAGE and special_tokens.message_ends_within_answer(found):
+            continue
+        # A word that only looks like an end token (`</s>` in Gemma 4, a tag of HTML) is one if the model's own template writes it.
+        if words.get(token) != _NORMAL or text in (header.chat_template or ""):
+            yield text
 
 
 def _ids_in(config: dict[str, Any]) -> list[int]:
