@@ -1,7 +1,8 @@
 """Which architectures the installed engines know, read from their files: nothing is imported, and nothing is fetched to find out.
 
-A model is then refused by its config.json, or by what the hub says of a GGUF file, before gigabytes of weights are downloaded. Where a list
-cannot be read (another version writes it otherwise), nothing is refused here, and the engine itself says why it cannot load the model.
+A model is then refused by its config.json, or by what the hub says of a GGUF file, before gigabytes of weights are downloaded.
+Where a list cannot be read (another version writes it otherwise), nothing is refused here, and the engine itself says why it cannot
+load the model.
 """
 
 import ast
@@ -31,8 +32,8 @@ def check_transformers(weights: Weights, name: str, *, trusts_code: bool) -> Non
         if trusts_code:
             return
         raise UserError(
-            f"{name}: transformers does not know this architecture ({kind}), and the model brings Python code of its own, which would "
-            "run on this machine: read it, and if you trust it set trust_remote_code = true for this variant"
+            f"{name}: transformers does not know this architecture ({kind}), and the model brings Python code of its own, which "
+            "would run on this machine: read it, and if you trust it set trust_remote_code = true for this variant"
         )
     version = available.versions(("transformers",)).get("transformers", "")
     raise UserError(
@@ -46,8 +47,8 @@ def check_llama_cpp(architecture: str, name: str) -> None:
     if architecture and not knows_gguf(architecture):
         version = available.versions(("llama-cpp-python",)).get("llama-cpp-python", "")
         raise UserError(
-            f"{name}: llama.cpp (of llama-cpp-python {version}) does not know this architecture ({architecture}); a newer version may: "
-            f"{available.INSTALL_LLAMA_CPP}"
+            f"{name}: llama.cpp (of llama-cpp-python {version}) does not know this architecture ({architecture}); a newer "
+            f"version may: {available.INSTALL_LLAMA_CPP}"
         )
 
 

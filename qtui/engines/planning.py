@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from qtui.engines import architectures, available, compute
-from qtui.engines.conversion import llama_settings
+from qtui.engines.conversion import llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts import rendering
@@ -95,14 +95,24 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
         return [version, device, dtype, variant.trust_remote_code, *packages, *_corrected(weights)]
     assert variant.engine == "llama.cpp", variant.engine
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
-    conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
-    return [version, device, *conversion]
+    if not weights.is_folder:
+        return [version, device]
+    changes = original_settings.corrections(weights.config)
+    return [
+        version,
+        device,
+        precision.gguf_type(variant.precision),
+        llama_settings.CONVERSION,
+        *([changes] if changes else []),
+    ]
 
 
 def _corrected(weights: Weights) -> list[Any]:
     """Values for answers of a folder that an earlier version gave otherwise, and wrongly: they are computed again."""
-    markers = ["markers are text"] if weights.prompt_format.marker_texts else []
-    return [*markers, *(["state is kept"] if weights.config.get("model_type") in _STATE_WAS_LOST else [])]
+    form = weights.prompt_format
+    markers = ["markers are text"] if form.marker_texts else []
+    pieces = ["likeliest pieces"] if form.is_unigram and form.is_sentencepiece_llama else []
+    return [*markers, *pieces, *(["state is kept"] if weights.config.get("model_type") in _STATE_WAS_LOST else [])]
 
 
 def prompt_values(prompt: Prompt) -> list[Any]:

@@ -1,7 +1,8 @@
 """llama.cpp's converter, with a splitting rule named by the caller.
 
-llama.cpp's converter recognizes the splitting rule of a byte-level BPE by a hash of token ids, so a vocabulary trained on a few lines is
-unknown to it whatever its rule. Everything else is llama.cpp's. `folder_for` writes a folder that qtui takes as that converter.
+llama.cpp's converter recognizes the splitting rule of a byte-level BPE by a hash of token ids, so a vocabulary trained on a few
+lines is unknown to it whatever its rule. Everything else is llama.cpp's. `folder_for` writes a folder that qtui takes for that
+converter.
 """
 
 from pathlib import Path

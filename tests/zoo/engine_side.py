@@ -119,8 +119,8 @@ def _equal_tokens(vocabulary: Any, answer: Sequence[int], text: str) -> int | No
     pieces = [vocabulary.piece(token) for token in answer]
     if b"".join(pieces).decode(errors="replace") == text:
         return None
-    data = text.encode()
-    count = 0
-    while count < len(pieces) and data.startswith(b"".join(pieces[: count + 1])):
-        count += 1
-    return count
+    # A character that is not complete yet is one sign in the text, whatever its bytes.
+    beginnings = [
+        b"".join(pieces[:count]).decode(errors="replace").rstrip("\ufffd") for count in range(len(pieces) + 1)
+    ]
+    return max(count for count, beginning in enumerate(beginnings) if text.startswith(beginning))

@@ -33,6 +33,10 @@ DELTA_NET: dict[str, Any] = {
     "linear_num_value_heads": 4,
     "layer_types": ["linear_attention", "full_attention"],
 }
+YARN: dict[str, Any] = {
+    "rope_type": "yarn", "rope_theta": 150000.0, "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0,
+    "original_max_position_embeddings": 4096,
+}  # fmt: skip
 MAMBA_2: dict[str, Any] = {"mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 16, "mamba_chunk_size": 32}
 
 LLAMA_2 = Words("<s>", "</s>", adds_bos=True)
@@ -144,7 +148,8 @@ KINDS: Sequence[Kind] = (
          text_config="MistralConfig"),
     Kind("Qwen2.5", "Qwen2Config", _qwen, CHATML, templates.CHATML),
     Kind("Qwen3", "Qwen3Config", _qwen, QWEN_3, templates.CHATML, HEADS),
-    Kind("Qwen3 MoE", "Qwen3MoeConfig", _qwen, QWEN_3, templates.CHATML, {"num_experts": 4, "norm_topk_prob": True, **EXPERTS, **HEADS}),
+    Kind("Qwen3 MoE", "Qwen3MoeConfig", _qwen, QWEN_3, templates.CHATML,
+         {"num_experts": 4, "norm_topk_prob": True, **EXPERTS, **HEADS}),
     Kind("Qwen3-Next", "Qwen3NextConfig", _qwen, QWEN_3, templates.CHATML,
          {"num_experts": 4, "shared_expert_intermediate_size": 32, **EXPERTS, **HEADS, **DELTA_NET}),
     Kind("Qwen3.5", "Qwen3_5TextConfig", _qwen, QWEN_3, templates.CHATML,
@@ -153,20 +158,24 @@ KINDS: Sequence[Kind] = (
     Kind("Gemma 2", "Gemma2Config", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3", "Gemma3TextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3n", "Gemma3nTextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA,
-         {**HEADS, "num_hidden_layers": 3, "num_kv_shared_layers": 1, "hidden_size_per_layer_input": 256, "laurel_rank": 8,
-          "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]},
+         {**HEADS, "num_kv_shared_layers": 0, "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+          "layer_types": ["sliding_attention", "full_attention"]},
          of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16}),
     Kind("Gemma 4", "Gemma4TextConfig", tokenizers.merged_pieces, GEMMA_4, templates.GEMMA_4,
-         {"head_dim": 16, "global_head_dim": 32, "hidden_size_per_layer_input": 0,
-          "layer_types": ["sliding_attention", "full_attention"]}, rows=1),
+         {"head_dim": 16, "global_head_dim": 32, "hidden_size_per_layer_input": 16, "final_logit_softcapping": 30.0,
+          "num_hidden_layers": 3, "num_kv_shared_layers": 1,
+          "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}, rows=1,
+         of_tokens=lambda tokens: {"vocab_size_per_layer_input": tokens.size}),
     Kind("Phi-3", "Phi3Config", _spm, Words(
             "<s>", "<|endoftext|>", ends=("<|endoftext|>", "<|end|>", "<|assistant|>"), more=("<|user|>", "<|system|>")),
          templates.PHI_3, {"pad_token_id": 0}),
-    Kind("Phi-4", "Phi3Config", _like_llama_3, Words(
+    Kind("Phi-4", "Phi3Config", tokenizers.byte_level(tokenizers.LLAMA_3, "dbrx", kind="GPT2Tokenizer"), Words(
             "<|endoftext|>", "<|im_end|>", ends=("<|im_end|>", "<|endoftext|>"), more=("<|im_start|>", "<|im_sep|>")),
          templates.PHI_4, {"pad_token_id": 0}),
     Kind("gpt-oss", "GptOssConfig", _gpt_4o, HARMONY, templates.HARMONY,
-         {"num_local_experts": 4, "num_experts_per_tok": 2, **HEADS}),
+         {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64, "rope_parameters": {**YARN, "truncate": True}}),
+    Kind("gpt-oss (its YaRN)", "GptOssConfig", _gpt_4o, HARMONY, templates.HARMONY,
+         {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64, "rope_parameters": {**YARN, "truncate": False}}),
     Kind("DeepSeek V3 / R1", "DeepseekV3Config", tokenizers.byte_level(tokenizers.LLAMA_3, "llama-bpe"), DEEPSEEK,
          templates.DEEPSEEK,
          {**EXPERTS, **MLA, "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1}),
@@ -186,7 +195,7 @@ KINDS: Sequence[Kind] = (
           "embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22, "attention_multiplier": 0.0625}),
     Kind("Falcon-H1", "FalconH1Config", _llama_3, Words(
             "<|begin_of_text|>", "<|im_end|>", "<|pad|>", ("<|end_of_text|>", "<|im_end|>"), ("<|im_start|>",)), templates.CHATML,
-         {**MAMBA_2, "mamba_d_ssm": 128, "attention_in_multiplier": 0.8, "ssm_multipliers": [0.3, 0.25, 0.2, 0.5, 0.3]}),
+         {**HEADS, **MAMBA_2, "mamba_d_ssm": 128, "attention_in_multiplier": 0.8, "ssm_multipliers": [0.3, 0.25, 0.2, 0.5, 0.3]}),
     Kind("Mamba", "MambaConfig", _gpt_2, NEOX, templates.NO_TEMPLATE,
          {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 16}, sized=False),
     Kind("Mamba 2", "Mamba2Config", _gpt_2, NEOX, templates.NO_TEMPLATE,
@@ -198,10 +207,10 @@ KINDS: Sequence[Kind] = (
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "attention", "mlp"], "ssm_state_size": 16, "mamba_num_heads": 8,
           "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32}),
-    Kind("Command R", "CohereConfig", tokenizers.byte_level("", "command-r"), COHERE, templates.COHERE,
+    Kind("Command R", "CohereConfig", tokenizers.byte_level("", "command-r", digits=True), COHERE, templates.COHERE,
          {"tie_word_embeddings": True, "logit_scale": 0.0625, "layer_norm_eps": 1e-5}),
-    Kind("Command A", "Cohere2Config", tokenizers.byte_level("", "command-r"), COHERE, templates.COHERE,
-         {"logit_scale": 0.25, "layer_types": ["sliding_attention", "full_attention"]}),
+    Kind("Command A", "Cohere2Config", tokenizers.byte_level("", "command-r", digits=True), COHERE, templates.COHERE,
+         {"logit_scale": 0.25, "rotary_pct": 1.0, "num_hidden_layers": 4}),
     Kind("OLMo 2", "Olmo2Config", _like_llama_3, Words(
             "<|endoftext|>", "<|endoftext|>", "<|pad|>", more=("<|user|>", "<|assistant|>", "<|system|>")), templates.OLMO),
     Kind("OLMo 3", "Olmo3Config", _like_llama_3, Words(
@@ -209,18 +218,19 @@ KINDS: Sequence[Kind] = (
          {"layer_types": ["sliding_attention", "full_attention"]}),
     Kind("EXAONE 4", "Exaone4Config", tokenizers.byte_level("", "exaone4"), Words(
             "[BOS]", "[|endofturn|]", "[PAD]", more=("[|user|]", "[|assistant|]", "[|system|]")), templates.EXAONE,
-         {"sliding_window": 256, "sliding_window_pattern": 2, "layer_types": ["sliding_attention", "full_attention"]}),
+         {"sliding_window": None, "layer_types": ["full_attention", "full_attention"]}),
     Kind("Hunyuan", "HunYuanDenseV1Config", tokenizers.byte_level("", "gpt-2"), Words(
             "<｜hy_begin▁of▁sentence｜>", "<｜hy_place▁holder▁no▁2｜>", "<｜hy_▁pad▁｜>",
-            more=("<｜hy_User｜>", "<｜hy_Assistant｜>")), templates.HUNYUAN, HEADS),
+            more=("<｜hy_User｜>", "<｜hy_Assistant｜>")), templates.HUNYUAN, HEADS,
+         of_tokens=lambda tokens: {"eod_token_id": tokens.ids["<｜hy_place▁holder▁no▁2｜>"]}),
     Kind("Seed-OSS", "SeedOssConfig", _like_llama_3, Words(
             "<seed:bos>", "<seed:eos>", "<seed:pad>", plain=("<seed:think>", "</seed:think>")), templates.SEED, HEADS),
     Kind("SmolLM3", "SmolLM3Config", _llama_3, Words(
             eos="<|im_end|>", pad="<|end_of_text|>", ends=("<|im_end|>", "<|end_of_text|>"), more=("<|im_start|>",)),
-         templates.CHATML, {"no_rope_layers": [1, 0], "pad_token_id": 0}),
+         templates.CHATML, {"num_hidden_layers": 4, "pad_token_id": 0}),
     Kind("MiniCPM3", "MiniCPM3Config", _spm, Words(
             "<s>", "</s>", ends=("</s>", "<|im_end|>"), more=("<|im_start|>",)), templates.CHATML,
-         MLA),
+         {**MLA, "qk_nope_head_dim": 16, "v_head_dim": 16}),
     Kind("StableLM 2", "StableLmConfig", tokenizers.byte_level(tokenizers.QWEN_2, "stablelm2"), Words(
             "<|endoftext|>", "<|im_end|>", ends=("<|im_end|>", "<|endoftext|>"), more=("<|im_start|>",)), templates.CHATML,
          {"use_qkv_bias": True, "partial_rotary_factor": 0.25}),

@@ -60,8 +60,13 @@ class Tokens:
 Maker = Callable[[Path, Words, str], Tokens]
 
 
-def byte_level(rule: str, pattern: str, *, normal_form: bool = False) -> Maker:
-    """Return a maker of byte-level BPE tokenizers that split by a pattern; an empty one is GPT-2's."""
+def byte_level(
+    rule: str, pattern: str, *, normal_form: bool = False, digits: bool = False, kind: str = "PreTrainedTokenizerFast"
+) -> Maker:
+    """Return a maker of byte-level BPE tokenizers that split by a pattern; an empty one is GPT-2's.
+
+    `digits`: every digit is apart. `kind`: the class that the settings name.
+    """
 
     def make(folder: Path, words: Words, template: str) -> Tokens:
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -75,6 +80,9 @@ def byte_level(rule: str, pattern: str, *, normal_form: bool = False) -> Maker:
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
             bpe.pre_tokenizer = pre_tokenizers.Sequence(steps)
+        elif digits:
+            steps = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+            bpe.pre_tokenizer = pre_tokenizers.Sequence(steps)
         else:
             bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         bpe.decoder = decoders.ByteLevel()
@@ -84,7 +92,7 @@ def byte_level(rule: str, pattern: str, *, normal_form: bool = False) -> Maker:
             show_progress=False,
         )
         bpe.train_from_iterator(CORPUS.splitlines(), trainer)
-        return _write(bpe, folder, words, template, pattern)
+        return _write(bpe, folder, words, template, pattern, {"tokenizer_class": kind})
 
     return make
 
@@ -105,7 +113,8 @@ def merged_pieces(folder: Path, words: Words, template: str) -> Tokens:
     bpe.train_from_iterator(CORPUS.splitlines(), trainer)
     made = json.loads(bpe.to_str())
     made["added_tokens"] = [token for token in made["added_tokens"] if token["content"] not in fallback]
-    return _write(Tokenizer.from_str(json.dumps(made)), folder, words, template, "")
+    named = {"unk_token": "<unk>", "extra_special_tokens": [*words.more, *words.ends]}
+    return _write(Tokenizer.from_str(json.dumps(made)), folder, words, template, "", named)
 
 
 def sentencepiece_bpe(folder: Path, words: Words, template: str) -> Tokens:
@@ -124,7 +133,7 @@ def gemma_pieces(folder: Path, words: Words, template: str) -> Tokens:
 
 def sentencepiece_unigram(folder: Path, words: Words, template: str) -> Tokens:
     """tokenizer.model of likeliest pieces in place of merges: Sarashina, LLM-jp."""
-    _train(folder, model_type="unigram", vocab_size=440)
+    _train(folder, model_type="unigram", vocab_size=440, add_dummy_prefix=True)
     return _finish_sentencepiece(folder, words, template, "LlamaTokenizer")
 
 
@@ -142,9 +151,8 @@ def _train(folder: Path, **settings: Any) -> None:
         character_coverage=0.98,
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
-        add_dummy_prefix=False,
         minloglevel=2,
-        **settings,
+        **{"add_dummy_prefix": False, **settings},
     )
     (folder / "tokenizer.model").write_bytes(model.getvalue())
 
@@ -193,7 +201,9 @@ def _write_gemma_json(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
 
 
-def _write(bpe: Any, folder: Path, words: Words, template: str, pattern: str) -> Tokens:
+def _write(  # noqa: PLR0917
+    bpe: Any, folder: Path, words: Words, template: str, pattern: str, named: dict[str, Any]
+) -> Tokens:
     """tokenizer.json with the special tokens behind the vocabulary, and its settings; the template in a file of its own."""
     from tokenizers import AddedToken, processors
 
@@ -206,6 +216,7 @@ def _write(bpe: Any, folder: Path, words: Words, template: str, pattern: str) ->
     folder.mkdir(parents=True, exist_ok=True)
     bpe.save(str(folder / "tokenizer.json"))
     settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+    settings |= named
     settings |= {f"{name}_token": text for name in ("bos", "eos", "pad") if (text := getattr(words, name))}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
     if template:

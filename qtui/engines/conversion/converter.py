@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from qtui.device.memory import (
     oom_kills_again,
     was_killed_for_memory,
 )
-from qtui.engines.weights import unfinished
+from qtui.engines.conversion import original_settings
+from qtui.engines.weights import fingerprint, unfinished
+from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
 from qtui.files import private_files
 from qtui.processes import child_process, log, parent
@@ -87,6 +90,7 @@ def convert(
             "--trust-remote-code (trust_remote_code = true in an experiment)"
         )
     script = find_script(converter, progress)
+    changes = original_settings.corrections(read_json(folder / "config.json"))
     phase = f"converting {folder.name} to GGUF"
     progress(phase, None)
 
@@ -95,8 +99,8 @@ def convert(
         if written:
             progress(phase, int(written[1]) / 100)
 
-    with unfinished.atomic_target(target) as path:
-        arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
+    with unfinished.atomic_target(target) as path, _with_settings(folder, changes) as read_folder:
+        arguments = [str(script), str(read_folder), "--outfile", str(path), "--outtype", outtype]
         environment = child_process.environment(HF_HUB_OFFLINE="1")
         ended = _run("script", arguments, environment, on_line)
         if ended.code and ended.is_about_extra_layers:
@@ -104,6 +108,24 @@ def convert(
             ended = _run("script", [*arguments, _WITHOUT_EXTRA_LAYERS], environment, on_line)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
+
+
+@contextmanager
+def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
+    """The folder, or one of the same name that links to its files and has other settings; None as a value removes a setting."""
+    if not changes:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        other = Path(scratch) / folder.name
+        private_files.private_folder(other)
+        for file in folder.iterdir():
+            if file.name != "config.json":
+                (other / file.name).symlink_to(file.resolve())
+        config = {**read_json(folder / "config.json"), **changes}
+        kept = {name: value for name, value in config.items() if value is not None or name not in changes}
+        fingerprint.write_atomically(other / "config.json", json.dumps(kept).encode())
+        yield other
 
 
 def find_script(named: Path | None, progress: Progress) -> Path:
@@ -117,9 +139,9 @@ def find_script(named: Path | None, progress: Progress) -> Path:
     return script
 
 
-def find_known_script() -> Path | None:
+def find_known_script(named: Path | None = None) -> Path | None:
     """Return the converter's script if it is on this disk: named by the user, or fetched before for the installed version."""
-    folder, _ = _named_folder(None)
+    folder, _ = _named_folder(named)
     try:
         version = importlib.metadata.version(DISTRIBUTION).split("+")[0]
     except importlib.metadata.PackageNotFoundError:

@@ -1,6 +1,7 @@
 """Which folders qtui converts to GGUF itself, by their config.json. Planning uses this, so no tensor is read."""
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from qtui.engines import architectures
@@ -17,15 +18,16 @@ USE_LLAMA_CPP = "convert it with llama.cpp's convert_hf_to_gguf.py and name the 
 _ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
 
 
-def check_settings(weights: Weights, name: str) -> None:
+def check_settings(weights: Weights, name: str, named_converter: Path | None = None) -> None:
     """Raises UserError if the config says that neither qtui nor llama.cpp's converter can convert the folder to GGUF.
 
-    `name` is the model's, for errors. If the folder has no weights yet, the converter is fetched before them, to ask it.
+    `name` is the model's, for errors; `named_converter` a folder with llama.cpp's sources. If the folder has no weights yet, the
+    converter is fetched before them, to ask it.
     """
     try:
         check_architecture(weights)
     except NeedsConverterError:
-        script = converter.find_known_script()
+        script = converter.find_known_script(named_converter)
         if script is None and not any(weights.path.glob("*.safetensors")):
             # Without a connection the weights cannot be fetched either, and that is said then.
             with contextlib.suppress(UserError):

@@ -69,10 +69,10 @@ class TransformersScorer:
     def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
         self._keep([piece.row for piece in pieces])
         start, width = pieces[0].start, max(len(piece.ids) for piece in pieces)
-        for row, piece in zip(self._fed, pieces, strict=True):
-            row += piece.ids
+        for fed, piece in zip(self._fed, pieces, strict=True):
+            fed.extend(piece.ids)
         # Where a cache cannot be extended, every row is read from its beginning.
-        read = [row if self._cache is None else piece.ids for row, piece in zip(self._fed, pieces, strict=True)]
+        read = [fed if self._cache is None else piece.ids for fed, piece in zip(self._fed, pieces, strict=True)]
         ids = torch.zeros(len(pieces), width if self._cache is not None else start + width, dtype=torch.long)
         for place, tokens in enumerate(read):
             ids[place, : len(tokens)] = torch.tensor(tokens)

@@ -1,9 +1,9 @@
 """How a model may use a cache of what it has read, tried out with a few tokens when it is loaded.
 
 Attention keeps keys and values, which rows of any length share by masks. Recurrent layers keep a state that every earlier token has
-changed, padding too, and models differ in what they make of that: in the name of the cache's parameter, in whether padded rows are right,
-in whether several tokens may be added to a filled cache. A model that ignores a parameter raises no error, and its answers are nonsense.
-So nothing is believed: the logits with a cache are compared with those without one.
+changed, padding too, and models differ in what they make of that: in the name of the cache's parameter, in whether padded rows are
+right, in whether several tokens may be added to a filled cache. A model that ignores a parameter raises no error, and its answers
+are nonsense. So nothing is believed: the logits with a cache are compared with those without one.
 """
 
 import inspect
@@ -20,8 +20,8 @@ _NAMES = ("past_key_values", "cache_params")
 _PROBE = 12
 """Tokens of the longer of the two rows that are tried."""
 _APART = 0.1
-"""The greatest difference of logits that is rounding, as a share of their standard deviation. Where half precision differs by more, the
-model is computed in a slower way, and rightly."""
+"""The greatest difference of logits that is rounding, as a share of their standard deviation. Where half precision differs by more,
+the model is computed in a slower way, and rightly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from qtui.engines.weights import special_tokens
+from qtui.engines.weights import sentencepiece_file, special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
-from qtui.errors import UserError
 
 _BY_TEXT = (
     "</s>",
@@ -43,8 +42,6 @@ _NORMAL = 1
 """The type of a token that is a word of the vocabulary, in `tokenizer.ggml.token_type`."""
 
 _NAMED_BY_GGUF = ("eos", "eot", "eom")
-_FIRST_FIELD = 0x0A
-"""The tag of field 1 in a protobuf message, if it is a text or message with a length."""
 
 
 def end_texts_of_gguf(header: GgufHeader) -> tuple[str, ...]:
@@ -112,33 +109,4 @@ class _TokenTexts:
         file = self._folder / "tokenizer.model"
         if self._known or not file.is_file():
             return ""
-        try:
-            return _sentencepiece_text(file.read_bytes(), token)
-        except (IndexError, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{file}: cannot be read ({error}); download the model again") from None
-
-
-def _sentencepiece_text(data: bytes, token: int) -> str:
-    """The text of a SentencePiece token, read without the package, because planning imports nothing heavy; empty for unknown ids.
-
-    The file is a protobuf message that begins with its pieces (field 1), each a message that begins with its text (field 1).
-    """
-    place = 0
-    for _ in range(token + 1):
-        if place >= len(data) or data[place] != _FIRST_FIELD:
-            return ""
-        length, start = _varint(data, place + 1)
-        place = start + length
-    size, text = _varint(data, start + 1)
-    return data[text : text + size].decode() if data[start] == _FIRST_FIELD else ""
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """The variable-length integer at an offset, and the offset after it."""
-    value = shift = 0
-    while True:
-        byte = data[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            return value, place
+        return sentencepiece_file.token_text(file, token)

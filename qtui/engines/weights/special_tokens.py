@@ -1,7 +1,7 @@
 """Which tokens of a vocabulary have no text in an answer, and which mark its channels: by their texts, the same for every engine.
 
-transformers goes by a flag in a checkpoint's files. llama.cpp goes by a type in the GGUF file, which its converter sets by flag and by text,
-and changes some types when it loads a file. So the same token would be text on one engine and nothing on the other.
+transformers goes by a flag in a checkpoint's files. llama.cpp goes by a type in the GGUF file, which its converter sets by flag and
+by text, and changes some types when it loads a file. So the same token would be text on one engine and nothing on the other.
 """
 
 import re
@@ -15,12 +15,12 @@ END_OF_MESSAGE = "<|end|>"
 _END_OF_ANSWER = (("<|return|>", "<|call|>"), ("<|calls|>", "<|flush|>"))
 """Tokens of vocabularies where `END_OF_MESSAGE` ends a message and not the answer: gpt-oss, Solar Open."""
 
-_LOOKS_SPECIAL = re.compile(r"^(<\|.*\|>|<｜.*｜>|<unused.*>|<pad>|<mask>)$", re.DOTALL)
-"""The rule of llama.cpp's converter for added tokens whose checkpoint does not call them special."""
+_LOOKS_SPECIAL = re.compile(r"^(<\|.*>|<.*\|>|<｜.*｜>|<unused.*>|<pad>|<mask>)$", re.DOTALL)
+"""A rule like that of llama.cpp's converter for added tokens whose checkpoint does not call them special."""
 
 
 def markers_among(vocabulary: Container[str]) -> tuple[str, ...]:
-    """Return those tokens of a vocabulary that are text in an answer although they are special: they tell thoughts from the answer."""
+    """Return those special tokens of a vocabulary that are text in an answer: they tell thoughts from the answer."""
     names = [*_CHANNEL_MARKERS, *_TURNED_MARKERS]
     if message_ends_within_answer(vocabulary):
         names.append(END_OF_MESSAGE)
