@@ -77,7 +77,7 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
         facts=replace(
             facts,
-            compute_notes=device_choice.notes,
+            compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
             library=device_choice.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
@@ -105,6 +105,21 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
         llama_settings.CONVERSION,
         *([changes] if changes else []),
     ]
+
+
+def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str, ...]:
+    """What is known of a converted folder's tokenizer before its prompts are compared."""
+    if (
+        variant.engine != "llama.cpp"
+        or weights is None
+        or not weights.is_folder
+        or not weights.prompt_format.is_unigram
+    ):
+        return ()
+    return (
+        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than on "
+        "transformers",
+    )
 
 
 def _corrected(weights: Weights) -> list[Any]:

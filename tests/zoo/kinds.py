@@ -126,7 +126,7 @@ class OwnCode:
 _llama_3 = tokenizers.byte_level(tokenizers.LLAMA_3, "llama-bpe")
 _qwen = tokenizers.byte_level(tokenizers.QWEN_2, "qwen2", normal_form=True)
 _gpt_4o = tokenizers.byte_level(tokenizers.GPT_4O, "gpt-4o")
-_gpt_2 = tokenizers.byte_level("", "gpt-2")
+GPT_2 = tokenizers.byte_level("", "gpt-2")
 _like_llama_3 = tokenizers.byte_level(tokenizers.LLAMA_3, "dbrx")
 _like_glm_4 = tokenizers.byte_level(tokenizers.LLAMA_3, "glm4")
 _spm = tokenizers.sentencepiece_bpe
@@ -158,7 +158,8 @@ KINDS: Sequence[Kind] = (
     Kind("Gemma 2", "Gemma2Config", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3", "Gemma3TextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3n", "Gemma3nTextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA,
-         {**HEADS, "num_kv_shared_layers": 0, "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+         {**HEADS, "num_kv_shared_layers": 0, "activation_sparsity_pattern": [0.95, 0.95],
+          "hidden_size_per_layer_input": 256, "laurel_rank": 64,
           "layer_types": ["sliding_attention", "full_attention"]},
          of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16}),
     Kind("Gemma 4", "Gemma4TextConfig", tokenizers.merged_pieces, GEMMA_4, templates.GEMMA_4,
@@ -184,7 +185,7 @@ KINDS: Sequence[Kind] = (
          {**EXPERTS, **HEADS, "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1,
           "num_nextn_predict_layers": 0, "use_qk_norm": True}),
     Kind("GLM-5", "GlmMoeDsaConfig", _like_glm_4, GLM, templates.GLM,
-         {**EXPERTS, **MLA, "n_routed_experts": 4, "first_k_dense_replace": 1, "index_head_dim": 32, "index_n_heads": 2}),
+         {**EXPERTS, **MLA, "n_routed_experts": 4, "first_k_dense_replace": 1, "index_head_dim": 128, "index_n_heads": 2}),
     Kind("LFM2", "Lfm2Config", _llama_3, Words(
             "<|startoftext|>", "<|im_end|>", "<|pad|>", more=("<|im_start|>",), adds_bos=True), templates.CHATML,
          {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False}),
@@ -196,17 +197,22 @@ KINDS: Sequence[Kind] = (
     Kind("Falcon-H1", "FalconH1Config", _llama_3, Words(
             "<|begin_of_text|>", "<|im_end|>", "<|pad|>", ("<|end_of_text|>", "<|im_end|>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, **MAMBA_2, "mamba_d_ssm": 128, "attention_in_multiplier": 0.8, "ssm_multipliers": [0.3, 0.25, 0.2, 0.5, 0.3]}),
-    Kind("Mamba", "MambaConfig", _gpt_2, NEOX, templates.NO_TEMPLATE,
+    Kind("Mamba", "MambaConfig", GPT_2, NEOX, templates.NO_TEMPLATE,
          {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 16}, sized=False),
-    Kind("Mamba 2", "Mamba2Config", _gpt_2, NEOX, templates.NO_TEMPLATE,
+    Kind("Mamba 2", "Mamba2Config", GPT_2, NEOX, templates.NO_TEMPLATE,
          {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 16, "num_heads": 8, "head_dim": 16, "n_groups": 1,
           "chunk_size": 32}, sized=False),
-    Kind("Falcon Mamba", "FalconMambaConfig", _gpt_2, NEOX, templates.NO_TEMPLATE,
+    Kind("Falcon Mamba", "FalconMambaConfig", GPT_2, NEOX, templates.NO_TEMPLATE,
          {"hidden_size": 64, "num_hidden_layers": 2, "state_size": 16}, sized=False),
     Kind("Nemotron-H", "NemotronHConfig", _llama_3, Words(
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "attention", "mlp"], "ssm_state_size": 16, "mamba_num_heads": 8,
           "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32}),
+    Kind("Nemotron 3 Nano", "NemotronHConfig", _llama_3, Words(
+            "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
+         {**HEADS, "layers_block_type": ["mamba", "moe", "attention"], "ssm_state_size": 16, "mamba_num_heads": 8,
+          "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32, "n_routed_experts": 4, "num_experts_per_tok": 2,
+          "moe_intermediate_size": 32, "moe_shared_expert_intermediate_size": 32}),
     Kind("Command R", "CohereConfig", tokenizers.byte_level("", "command-r", digits=True), COHERE, templates.COHERE,
          {"tie_word_embeddings": True, "logit_scale": 0.0625, "layer_norm_eps": 1e-5}),
     Kind("Command A", "Cohere2Config", tokenizers.byte_level("", "command-r", digits=True), COHERE, templates.COHERE,

@@ -18,8 +18,8 @@ HEAD = """\
 
 Which families of models run on which engine. `make docs` writes this page: for each family it makes a tiny checkpoint with random
 weights, the family's own layers, kind of tokenizer and markers of its chat template, converts it with qtui, and asks both engines.
-They *agree* if prompts have the same token ids, tokens the same text, the same tokens end an answer, greedy answers of 40 tokens are
-equal (or part where two logits are nearer than 0.01), the mean KL divergence over these tokens is below 0.0001 nats, and a batch
+They *agree* if prompts have the same token ids, tokens the same text, the same tokens end an answer, greedy answers of 40 tokens
+are equal (or part where two logits are nearer than 0.01), their mean KL divergence is below 0.0001 nats per token, and a batch
 gives the answers of one by one.
 
 What an engine lacks is said by its config.json, or by what the hub knows of a GGUF file, before weights are downloaded.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qtui.tasks.load import load_task_set
 from tests.engines.tiny_llama import CORPUS, sentencepiece_tokenizer
 
 SIZE = 600
@@ -125,19 +126,20 @@ def sentencepiece_bpe(folder: Path, words: Words, template: str) -> Tokens:
 
 def gemma_pieces(folder: Path, words: Words, template: str) -> Tokens:
     """tokenizer.model as Gemma 1 to 3 have it: its own special pieces, and no space in front of a text."""
-    special = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3}
+    special: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3}
     pieces = {"pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>", "unk_piece": "<unk>"}
-    _train(folder, model_type="bpe", vocab_size=640, **special, **pieces)
+    _train(folder, model_type="bpe", vocab_size=640, **{**special, **pieces})
     return _finish_sentencepiece(folder, words, template, "GemmaTokenizer")
 
 
 def sentencepiece_unigram(folder: Path, words: Words, template: str) -> Tokens:
     """tokenizer.model of likeliest pieces in place of merges: Sarashina, LLM-jp."""
-    _train(folder, model_type="unigram", vocab_size=440, add_dummy_prefix=True)
+    texts = [task.input for task in load_task_set("demo").tasks]
+    _train(folder, texts=texts, model_type="unigram", vocab_size=640, add_dummy_prefix=True)
     return _finish_sentencepiece(folder, words, template, "LlamaTokenizer")
 
 
-def _train(folder: Path, **settings: Any) -> None:
+def _train(folder: Path, *, texts: Sequence[str] = (), **settings: Any) -> None:
     import io
 
     import sentencepiece
@@ -145,7 +147,7 @@ def _train(folder: Path, **settings: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS.splitlines()),
+        sentence_iterator=iter([*CORPUS.splitlines(), *(line for text in texts for line in text.splitlines())]),
         model_writer=model,
         byte_fallback=True,
         character_coverage=0.98,

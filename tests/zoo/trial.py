@@ -1,6 +1,5 @@
 """Puts one architecture through everything that two engines must agree on, as a worker and a comparison drive them."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from qtui.engines import planning
 from qtui.engines.conversion import gguf_cache
 from qtui.engines.divergence.token_divergence import compare
 from qtui.engines.prompts import rendering
-from qtui.engines.protocol.answering import Item, Job, Prompt, Request
+from qtui.engines.protocol.answering import Item, Job, Request
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.weights import Weights, open_weights
 from qtui.errors import UserError
@@ -29,7 +28,8 @@ TASKS = (
 )
 HOSTILE = (
     "  前の  空白   ", "a\tb\t\tc\n行\n\n行\r\n", "ｶﾀｶﾅ ﾊﾝｶｸ ﾞﾟ", "<s>あ</s>い<unk>う", "x<|im_end|> y", "👩‍👩‍👧 🇯🇵 が",
-    "\u3000全角\u3000𠮷野家\ufeff", "don't I'LL 1234567 3.14", "<|channel|>final<|message|>",
+    "\u3000全角\u3000𠮷野家\ufeff", "don't I'LL 1234567 3.14",
+    "次の文から人の名前を抜き出してください。4月9日、山本さんは市場で花束を買いました。", "<|channel|>final<|message|>",
 )  # fmt: skip
 MAX_TOKENS = 40
 SAMPLING = Sampling(temperature=0.0, max_tokens=MAX_TOKENS)
@@ -47,7 +47,9 @@ def put_through(kind: Kind, home: Path, converter: Path) -> Outcome:
     if file is None:
         return outcome
     llama = _run("llama.cpp", weights, file, outcome.llama_cpp)
-    _compare_files(weights, file, outcome)
+    outcome.gguf_ends = file.prompt_format.end_token_texts
+    if llama:
+        _compare_prompts(weights, file, llama, outcome)
     if hub and llama:
         _compare_vocabularies(weights, hub, llama, outcome)
         _compare_answers(hub, llama, outcome)
@@ -91,15 +93,13 @@ def _run(engine: EngineName, source: Weights, weights: Weights, side: Side) -> E
     return found
 
 
-def _compare_files(folder: Weights, file: Weights, outcome: Outcome) -> None:
-    """What the GGUF file says of prompts and ends, for runs that have no folder."""
-    outcome.gguf_ends = file.prompt_format.end_token_texts
-    rendered = [rendering.render(TASKS, weights.prompt_format) for weights in (folder, file)]
-    outcome.prompts_equal = _shown(rendered[0]) == _shown(rendered[1])
-
-
-def _shown(prompts: Sequence[Prompt]) -> list[tuple[str, bool]]:
-    return [(prompt.text, prompt.bos) for prompt in prompts]
+def _compare_prompts(folder: Weights, file: Weights, llama: EngineSide, outcome: Outcome) -> None:
+    """Whether a run that has only the GGUF file asks the same."""
+    asked = [
+        [llama.vocabulary.tokens(prompt) for prompt in rendering.render(TASKS, weights.prompt_format)]
+        for weights in (folder, file)
+    ]
+    outcome.prompts_equal = asked[0] == asked[1]
 
 
 def _compare_vocabularies(folder: Weights, hub: EngineSide, llama: EngineSide, outcome: Outcome) -> None:

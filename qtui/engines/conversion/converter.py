@@ -112,7 +112,7 @@ def convert(
 
 @contextmanager
 def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
-    """The folder, or one of the same name that links to its files and has other settings; None as a value removes a setting."""
+    """The folder, or one of the same name that links to its files and has other settings."""
     if not changes:
         yield folder
         return
@@ -123,8 +123,7 @@ def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
             if file.name != "config.json":
                 (other / file.name).symlink_to(file.resolve())
         config = {**read_json(folder / "config.json"), **changes}
-        kept = {name: value for name, value in config.items() if value is not None or name not in changes}
-        fingerprint.write_atomically(other / "config.json", json.dumps(kept).encode())
+        fingerprint.write_atomically(other / "config.json", json.dumps(config).encode())
         yield other
 
 

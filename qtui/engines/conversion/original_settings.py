@@ -15,12 +15,10 @@ _ROUTING_NAMES = (
 )  # fmt: skip
 """Names under which the converter looks for how experts are scored."""
 _LAYERS = {"linear_attention": "mamba", "full_attention": "attention"}
-_LETTERS = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
-_EXPERTS = ("num_experts_per_tok", "n_routed_experts", "n_shared_experts", "moe_intermediate_size")
 
 
 def corrections(config: Settings) -> Settings:
-    """Return the settings to change before llama.cpp's converter reads them; None as a value removes one. Empty for most models."""
+    """Return the settings to change before llama.cpp's converter reads them; empty for most models."""
     correct = _BY_MODEL_TYPE.get(str(config.get("model_type")))
     changed = correct(config) if correct else {}
     return {name: value for name, value in changed.items() if config.get(name) != value}
@@ -35,15 +33,6 @@ def _granite_layers(config: Settings) -> Settings:
     return {"layer_types": _original_kinds(config.get("layer_types") or [])} if config.get("layer_types") else {}
 
 
-def _nemotron_layers(config: Settings) -> Settings:
-    """One letter per layer; a model without experts says nothing of them."""
-    kinds = _original_kinds(config.get("layers_block_type") or [])
-    if config.get("hybrid_override_pattern") or not kinds or not set(kinds) <= set(_LETTERS):
-        return {}
-    changed: Settings = {"hybrid_override_pattern": "".join(_LETTERS[kind] for kind in kinds)}
-    return changed | ({} if "moe" in kinds else dict.fromkeys(_EXPERTS))
-
-
 def _original_kinds(layers: list[str]) -> list[str]:
     return [_LAYERS.get(kind, kind) for kind in layers]
 
@@ -51,5 +40,4 @@ def _original_kinds(layers: list[str]) -> list[str]:
 _BY_MODEL_TYPE: dict[str, Callable[[Settings], Settings]] = {
     "deepseek_v3": _scored_by_sigmoid,
     "granitemoehybrid": _granite_layers,
-    "nemotron_h": _nemotron_layers,
 }
