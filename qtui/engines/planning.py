@@ -117,8 +117,8 @@ def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str
     ):
         return ()
     return (
-        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than on "
-        "transformers",
+        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than "
+        "on transformers",
     )
 
 
