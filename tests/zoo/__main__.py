@@ -14,18 +14,17 @@ def main() -> None:
     asked.add_argument("page", type=Path, nargs="?")
     asked.add_argument("--only", metavar="FAMILY", help="as its folder is named, such as qwen3-moe")
     asked.add_argument("--converter", type=Path, help="a folder with llama.cpp's sources; fetched if none is named")
-    asked.add_argument("--home", type=Path, help="where the checkpoint is kept")
-    asked.add_argument("--result", type=Path, help="where the outcome is written, as JSON")
+    asked.add_argument("--home", type=Path, help="where its checkpoint is kept")
     given = asked.parse_args()
     sources = converter.find_script(given.converter, lambda *_: None).parent
     if given.page:
         table.write(given.page, sources)
     if given.only:
         with tempfile.TemporaryDirectory() as scratch:
-            _try_one(given.only, given.home or Path(scratch), sources, given.result)
+            _try_one(given.only, given.home or Path(scratch), sources)
 
 
-def _try_one(slug: str, home: Path, sources: Path, result: Path | None) -> None:
+def _try_one(slug: str, home: Path, sources: Path) -> None:
     import torch
 
     from tests.zoo.trial import put_through
@@ -33,10 +32,7 @@ def _try_one(slug: str, home: Path, sources: Path, result: Path | None) -> None:
     torch.set_num_threads(1)
     (kind,) = (each for each in KINDS if each.slug == slug)
     outcome = put_through(kind, home, sources)
-    if result:
-        result.write_text(table.as_json(outcome), encoding="utf-8")
-    else:
-        print(*(outcome.faults or ["both engines run it and agree"]), sep="\n")
+    print(*(outcome.faults or ["both engines run it and agree"]), sep="\n")
 
 
 if __name__ == "__main__":

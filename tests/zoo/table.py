@@ -2,15 +2,15 @@
 
 import dataclasses
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qtui.engines import architectures, available
+from tests.zoo import trial
 from tests.zoo.kinds import KINDS, OWN_CODE, Kind, OwnCode
 
 HEAD = """\
@@ -28,7 +28,9 @@ What an engine lacks is said by its config.json, or by what the hub knows of a G
 
 def write(target: Path, converter: Path) -> None:
     """Put the whole zoo through both engines and write the page. `converter` is a folder with llama.cpp's sources."""
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     with tempfile.TemporaryDirectory() as scratch:
+        os.environ["XDG_CACHE_HOME"] = scratch
         rows = [_row_of(kind, Path(scratch), converter) for kind in KINDS]
     rows += [_row_of_own_code(kind, converter) for kind in OWN_CODE]
     target.write_text("\n".join([HEAD, _versions(), "", *_table(rows), "", *_notes(rows)]) + "\n", encoding="utf-8")
@@ -53,26 +55,24 @@ def _notes(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _row_of(kind: Kind, home: Path, converter: Path) -> dict[str, str]:
-    """A trial in a process of its own: a library that crashes costs one row."""
-    result = home / f"{kind.slug}.json"
-    command = [
-        sys.executable,
-        "-m",
-        "tests.zoo",
-        "--only",
-        kind.slug,
-        "--home",
-        str(home),
-        "--converter",
-        str(converter),
-    ]
-    environment = {**os.environ, "GGML_NO_BACKTRACE": "1", "XDG_CACHE_HOME": str(home / "cache")}
-    ended = subprocess.run(
-        [*command, "--result", str(result)], env=environment, capture_output=True, text=True, check=False
-    )
-    if ended.returncode or not result.is_file():
-        return _row(kind.name, kind.config, "—", "—", "stops the process", "—", _last_line(ended.stderr))
+    """A trial in a process of its own: a library that crashes costs one row. A copy of this process has the libraries loaded."""
+    result, log = home / f"{kind.slug}.json", home / f"{kind.slug}.log"
+    child = multiprocessing.get_context("fork").Process(target=_try_in_child, args=(kind, home, converter, result, log))
+    child.start()
+    child.join()
+    if child.exitcode or not result.is_file():
+        return _row(kind.name, kind.config, "—", "—", "stops the process", "—", _last_line(log.read_text()))
     return _row_of_outcome(json.loads(result.read_text()))
+
+
+def _try_in_child(kind: Kind, home: Path, converter: Path, result: Path, log: Path) -> None:
+    import torch
+
+    with log.open("wb") as out:
+        for stream in (1, 2):
+            os.dup2(out.fileno(), stream)
+    torch.set_num_threads(1)
+    result.write_text(as_json(trial.put_through(kind, home, converter)), encoding="utf-8")
 
 
 def _row_of_outcome(found: dict[str, Any]) -> dict[str, str]:
