@@ -39,6 +39,7 @@ gpu-bundle: .venv/installed
 # Pictures and tables of the README again; STUDY is the assets folder of a clone of gpt4-autoeval.
 docs: .venv/installed
 	$(BIN)/python docs/refresh.py $(STUDY)
+	$(BIN)/python -m tests.zoo docs/architectures.md
 
 # Pictures of the screens that tests/pictures compares, taken anew; `git diff --stat` then says which have changed.
 pictures: .venv/installed

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from qtui.engines import available, compute
-from qtui.engines.conversion import llama_settings
+from qtui.engines import architectures, available, compute
+from qtui.engines.conversion import llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts import rendering, thinking_settings
@@ -26,6 +26,10 @@ from qtui.variant_facts import VariantFacts
 
 KEY_VERSION = 1
 """Increased when a new version of qtui would give another answer under the same conditions."""
+
+
+_STATE_WAS_LOST = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "xlstm")
+"""Models, as config.json names them, whose recurrent state was not kept from token to token or not with its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
         facts=replace(
             facts,
-            compute_notes=device_choice.notes,
+            compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
             library=device_choice.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
@@ -91,11 +95,42 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
-        return [version, device, dtype, variant.trust_remote_code, *packages]
+        return [version, device, dtype, variant.trust_remote_code, *packages, *_corrected(weights)]
     assert variant.engine == "llama.cpp", variant.engine
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
-    conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
-    return [version, device, *conversion]
+    if not weights.is_folder:
+        return [version, device]
+    changes = original_settings.corrections(weights.config)
+    return [
+        version,
+        device,
+        precision.gguf_type(variant.precision),
+        llama_settings.CONVERSION,
+        *([changes] if changes else []),
+    ]
+
+
+def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str, ...]:
+    """What is known of a converted folder's tokenizer before its prompts are compared."""
+    if (
+        variant.engine != "llama.cpp"
+        or weights is None
+        or not weights.is_folder
+        or not weights.prompt_format.is_unigram
+    ):
+        return ()
+    return (
+        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than "
+        "on transformers",
+    )
+
+
+def _corrected(weights: Weights) -> list[Any]:
+    """Values for answers of a folder that an earlier version gave otherwise, and wrongly: they are computed again."""
+    form = weights.prompt_format
+    markers = ["markers are text"] if form.marker_texts else []
+    pieces = ["likeliest pieces"] if form.is_unigram and form.is_sentencepiece_llama else []
+    return [*markers, *pieces, *(["state is kept"] if weights.config.get("model_type") in _STATE_WAS_LOST else [])]
 
 
 def prompt_values(prompt: Prompt) -> list[Any]:
@@ -107,9 +142,17 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
     """Return the variant's weights; None for an endpoint."""
     if variant.engine == "openai":
         return None
-    weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
+    weights = finder.find_weights(
+        variant.weights,
+        lambda settings: _check_settings(variant, settings),
+        lambda architecture: architectures.check_llama_cpp(architecture, variant.weights),
+    )
     if variant.engine == "transformers" and not weights.is_folder:
         raise UserError(f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
+    if variant.engine == "transformers":
+        architectures.check_transformers(weights, variant.weights, trusts_code=variant.trust_remote_code)
+    elif not weights.is_folder:
+        architectures.check_llama_cpp(weights.header.architecture, variant.weights)
     return weights
 
 
@@ -202,9 +245,10 @@ def _shared_key_values(
 def _check_settings(variant: VariantSpec, settings: Weights) -> None:
     """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
     if variant.engine == "transformers":
+        architectures.check_transformers(settings, variant.weights, trusts_code=variant.trust_remote_code)
         quantized_checkpoint.versions(settings.quantization, variant.weights)
     elif variant.engine == "llama.cpp":
-        llama_settings.check_settings(settings)
+        llama_settings.check_settings(settings, variant.weights)
     else:
         raise AssertionError(f"{variant.engine} has no weights to download")
 

@@ -26,6 +26,8 @@ class LoopbackHub:
         """Hub id → status and headers of every answer on it."""
         self.declared: dict[str, int] = {}
         """File name → the size that is said of it, whatever it is."""
+        self.gguf: dict[str, dict[str, Any]] = {}
+        """Hub id → what is said of its GGUF files."""
         self.stops_after: dict[str, int] = {}
         """File name → bytes of it that are sent to each request from its beginning, before nothing more comes."""
         self.halted = threading.Event()
@@ -106,6 +108,7 @@ class LoopbackHub:
             ]
         else:
             said = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": file.name} for file in files]}
+            said |= {"gguf": self.gguf[repo]} if repo in self.gguf else {}
         return 200, {"Content-Type": "application/json", "X-Repo-Commit": COMMIT}, json.dumps(said).encode()
 
     def _file(self, file: Path) -> tuple[int, dict[str, str], bytes]:

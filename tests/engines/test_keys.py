@@ -1,5 +1,6 @@
 """An answer's key changes with everything that decides the answer, and with nothing else."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from qtui.engines import available, planning
 from qtui.engines.protocol.answering import Item, Job
 from qtui.engines.weights.finding import WeightsFinder
+from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 from qtui.experiment import experiment
-from qtui.records import PromptSource, Sampling
+from qtui.records import EngineName, PromptSource, Sampling
 from tests.engines.conftest import job, variant
 
 
@@ -158,3 +160,47 @@ def replace_sample(asked: Job, sample: int) -> Any:
     import msgspec
 
     return msgspec.structs.replace(asked.items[0], sample=sample)
+
+
+def test_keys_of_models_that_were_computed_right_are_as_before(spm: Path, needs_engines: None) -> None:
+    hub, llama = variant("transformers", spm, "F32"), variant("llama.cpp", spm, "Q4_K_M")
+    assert planning.how_computed(hub, open_weights(spm), "1.0", "cpu") == ["1.0", "cpu", "float32", False]
+    assert planning.how_computed(llama, open_weights(spm), "1.0", "cpu") == ["1.0", "cpu", "Q4_K_M", 1]
+
+
+@pytest.mark.parametrize(
+    ("engine", "file", "changes", "value"),
+    [
+        ("transformers", "config.json", {"model_type": "mamba"}, "state is kept"),
+        ("llama.cpp", "config.json", {"model_type": "deepseek_v3"}, {"scoring_func": "sigmoid"}),
+        (
+            "transformers",
+            "tokenizer_config.json",
+            {"added_tokens_decoder": {"300": {"content": "<|channel|>", "special": True}}},
+            "markers are text",
+        ),
+    ],
+)
+def test_answers_that_an_earlier_version_gave_wrongly_are_computed_again(  # noqa: PLR0917
+    spm: Path, tmp_path: Path, engine: EngineName, file: str, changes: dict[str, Any], value: object
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(spm, folder)
+    settings = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(settings | changes))
+    assert value in planning.how_computed(variant(engine, folder, "F32"), open_weights(folder), "1.0", "cpu")
+
+
+def test_that_llama_cpp_splits_a_unigram_models_texts_otherwise_is_a_note(tmp_path: Path, needs_engines: None) -> None:
+    from tests.zoo import checkpoint
+    from tests.zoo.kinds import KINDS
+
+    (kind,) = (each for each in KINDS if each.name == "Sarashina 2")
+    checkpoint.write(kind, tmp_path / "model")
+    asked = {engine: job(variant(engine, tmp_path / "model", "F32")) for engine in ("llama.cpp", "transformers")}
+    notes = {
+        engine: planning.plan(each, WeightsFinder(lambda _: None)).planned.facts.compute_notes
+        for engine, each in asked.items()
+    }
+    assert any("may have other tokens" in note for note in notes["llama.cpp"] or ())
+    assert not any("may have other tokens" in note for note in notes["transformers"] or ())

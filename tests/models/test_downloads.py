@@ -64,7 +64,18 @@ def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     shutil.copytree(model, quantized)
     settings = {"architectures": ["LlamaForCausalLM"], "quantization_config": {"quant_method": "gptq", "bits": 4}}
     (quantized / "config.json").write_text(json.dumps(settings))
-    return {"org/model": model, "org/files": files, "org/quantized": quantized}
+    others = {name: home / name for name in ("newer", "own-code", "not-converted")}
+    for folder in others.values():
+        shutil.copytree(model, folder)
+    own_code = {"AutoModelForCausalLM": "modeling_tomorrow.TomorrowForCausalLM"}
+    for name, config in (
+        ("newer", {"architectures": ["TomorrowForCausalLM"], "model_type": "tomorrow"}),
+        ("own-code", {"architectures": ["TomorrowForCausalLM"], "model_type": "tomorrow", "auto_map": own_code}),
+        ("not-converted", {"architectures": ["TomorrowForCausalLM"], "model_type": "qwen3"}),
+    ):
+        (others[name] / "config.json").write_text(json.dumps(config))
+    named = {f"org/{name}": folder for name, folder in others.items()}
+    return {"org/model": model, "org/files": files, "org/quantized": quantized, **named}
 
 
 @pytest.fixture
@@ -190,6 +201,35 @@ def test_what_cannot_be_used_here_is_said_before_its_weights_are_fetched(
     assert words in fetched(hub, tmp_path, "org/quantized", program=PLANNING, more=[engine])["error"]
     assert "GET org/quantized/resolve/" + COMMIT + "/config.json" in hub.requests
     assert not [request for request in hub.requests if "model.safetensors" in request]
+
+
+@pytest.mark.parametrize(
+    ("what", "engine", "words"),
+    [
+        ("org/newer", "transformers", "has no text model of this architecture (tomorrow); a newer version may have it"),
+        ("org/own-code", "transformers", "set trust_remote_code = true for this variant"),
+        ("org/not-converted", "llama.cpp", "does not know TomorrowForCausalLM, so no GGUF file can be made of it"),
+        ("org/files:large.gguf", "llama.cpp", "does not know this architecture (tomorrow); a newer version may"),
+    ],
+)
+def test_an_architecture_that_the_engine_lacks_is_named_before_its_weights_are_fetched(
+    hub: LoopbackHub, tmp_path: Path, what: str, engine: str, words: str
+) -> None:
+    hub.gguf = {"org/files": {"architecture": "tomorrow"}}
+    converter = tmp_path / "llama.cpp"
+    converter.mkdir()
+    (converter / "convert_hf_to_gguf.py").write_text('KNOWN = ["LlamaForCausalLM"]\n')
+    said = fetched(hub, tmp_path, what, program=PLANNING, more=[engine], QTUI_LLAMA_CPP=str(converter))["error"]
+    assert words in said
+    assert said.startswith(what)
+    large = ("model.safetensors", "large.gguf")
+    assert not [request for request in hub.requests if request.startswith("GET") and request.endswith(large)]
+
+
+def test_a_file_whose_architecture_the_hub_does_not_say_is_fetched(hub: LoopbackHub, tmp_path: Path) -> None:
+    """llama.cpp is asked itself then: here it finds that the file is none."""
+    said = fetched(hub, tmp_path, "org/files:large.gguf", program=PLANNING, more=["llama.cpp"])["error"]
+    assert "not a GGUF file" in said
 
 
 def noise(seed: int, size: int) -> bytes:

@@ -69,7 +69,7 @@ def test_left_over_settings_of_training_cost_a_library_model_no_cache(
     shutil.copytree(kind("llama").folder, folder)
     change_config(folder, use_cache=False)
     engine = loaded_engine(variant("transformers", folder, "FP16"), folder, requests())
-    assert engine.can_cache
+    assert engine.cache_use.has_cache
 
 
 def problem(tmp_path: Path, engine: str, more: str = "") -> str:

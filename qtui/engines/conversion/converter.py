@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from qtui.device.memory import (
     oom_kills_again,
     was_killed_for_memory,
 )
-from qtui.engines.weights import unfinished
+from qtui.engines.conversion import original_settings
+from qtui.engines.weights import fingerprint, unfinished
+from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
 from qtui.files import private_files
 from qtui.processes import child_process, log, parent
@@ -51,6 +54,9 @@ FETCHING = "downloading llama.cpp's converter"
 _FILES = re.compile(r"^[^/]+/vendor/llama\.cpp/(?P<rest>convert_hf_to_gguf\.py|(?:conversion|gguf-py)/.*|LICENSE)$")
 _PROGRESS = re.compile(r"Writing:\s+(\d+)%")
 _OUTPUT_LINES = 40
+_TRACE_LINES = 5
+"""Lines at the end of a traceback that name the failed statement."""
+_WITHOUT_EXTRA_LAYERS = "--no-mtp"
 _HOW_TO_NAME_ONE = (
     f"name a folder with llama.cpp's sources: --converter FOLDER, ${ENVIRONMENT}, or converter in config.toml"
 )
@@ -84,6 +90,7 @@ def convert(
             "--trust-remote-code (trust_remote_code = true in an experiment)"
         )
     script = find_script(converter, progress)
+    changes = original_settings.corrections(read_json(folder / "config.json"))
     phase = f"converting {folder.name} to GGUF"
     progress(phase, None)
 
@@ -92,11 +99,32 @@ def convert(
         if written:
             progress(phase, int(written[1]) / 100)
 
-    with unfinished.atomic_target(target) as path:
-        arguments = [str(script), str(folder), "--outfile", str(path), "--outtype", outtype]
-        ended = _run("script", arguments, child_process.environment(HF_HUB_OFFLINE="1"), on_line)
+    with unfinished.atomic_target(target) as path, _with_settings(folder, changes) as read_folder:
+        arguments = [str(script), str(read_folder), "--outfile", str(path), "--outtype", outtype]
+        environment = child_process.environment(HF_HUB_OFFLINE="1")
+        ended = _run("script", arguments, environment, on_line)
+        if ended.code and ended.is_about_extra_layers:
+            # Layers that only predict several tokens at once: fine-tuned checkpoints often lack them, and qtui uses none.
+            ended = _run("script", [*arguments, _WITHOUT_EXTRA_LAYERS], environment, on_line)
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
+
+
+@contextmanager
+def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
+    """The folder, or one of the same name that links to its files and has other settings."""
+    if not changes:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        other = Path(scratch) / folder.name
+        private_files.private_folder(other)
+        for file in folder.iterdir():
+            if file.name != "config.json":
+                (other / file.name).symlink_to(file.resolve())
+        config = {**read_json(folder / "config.json"), **changes}
+        fingerprint.write_atomically(other / "config.json", json.dumps(config).encode())
+        yield other
 
 
 def find_script(named: Path | None, progress: Progress) -> Path:
@@ -108,6 +136,17 @@ def find_script(named: Path | None, progress: Progress) -> Path:
     if not script.is_file():
         raise UserError(f"{folder} (from {named_by}) contains no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
+
+
+def find_known_script(named: Path | None = None) -> Path | None:
+    """Return the converter's script if it is on this disk: named by the user, or fetched before for the installed version."""
+    folder, _ = _named_folder(named)
+    try:
+        version = importlib.metadata.version(DISTRIBUTION).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    script = (folder.expanduser() if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
+    return script if script.is_file() else None
 
 
 def _named_folder(named: Path | None) -> tuple[Path | None, str]:
@@ -222,6 +261,8 @@ class _ProcessEnd:
 
     code: int
     reason: str
+    is_about_extra_layers: bool = False
+    """Whether llama.cpp's converter failed in what it does with layers for multi-token prediction."""
 
 
 def _run(
@@ -248,7 +289,9 @@ def _run(
         sys.stderr.write(line)
         output = [*output[1 - _OUTPUT_LINES :], line.rstrip()]
     code = process.wait()
-    return _ProcessEnd(code, _describe_kill(code, output, before) if code < 0 else _find_reason(output))
+    if code < 0:
+        return _ProcessEnd(code, _describe_kill(code, output, before))
+    return _ProcessEnd(code, _find_reason(output), any("mtp" in line for line in output[-_TRACE_LINES:]))
 
 
 def _describe_kill(code: int, output: list[str], before: OomKills) -> str:
@@ -270,6 +313,8 @@ def _find_reason(output: list[str]) -> str:
     lines = [line.strip() for line in output if line.strip() and not line.startswith(MARK)]
     errors = [line for line in lines if re.match(r"(ERROR|[\w.]*(Error|Exception))\b", line)]
     last = (errors or lines or ["it printed nothing"])[-1]
+    if last == "AssertionError":
+        last = f"AssertionError: {next((line for line in reversed(lines) if line.startswith('assert ')), 'no reason given')}"
     return re.sub(r"^ERROR:(hf-to-gguf:)?\s*", "", last)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui import paths
-from qtui.engines.conversion import converter, llama_folder
+from qtui.engines.conversion import converter, llama_folder, original_settings
 from qtui.engines.conversion.llama_settings import CONVERSION
 from qtui.engines.protocol.answering import Loading
 from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
@@ -40,7 +40,7 @@ def quantized_gguf(
     unknown.
     """
     name = quantize.type_name(precision)
-    home = cache_folder(weights.fingerprint, version)
+    home = cache_folder(weights, version)
     target = home / f"{weights.name}-{name}.gguf"
     if not target.is_file():
         lossless = lossless_gguf(weights, home, report, how or Conversion())
@@ -52,12 +52,19 @@ def quantized_gguf(
     return target
 
 
-def cache_folder(folder_fingerprint: str, version: str, imatrix: str = "") -> Path:
+def cache_folder(weights: Weights, version: str, imatrix: str = "") -> Path:
     """Return the cache folder for a model folder's GGUF files.
 
     `imatrix` is the hash of the importance matrix they are quantized with.
     """
-    values = [folder_fingerprint, CONVERSION, version, *([imatrix] if imatrix else [])]
+    changes = original_settings.corrections(weights.config)
+    values = [
+        weights.fingerprint,
+        CONVERSION,
+        version,
+        *([imatrix] if imatrix else []),
+        *([changes] if changes else []),
+    ]
     return paths.cache() / "gguf" / content_hash(*values)[:20]
 
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
 
 from qtui.engines.device_choice import Compute
 from qtui.engines.divergence.scoring import Piece
 from qtui.engines.prompts import thought_markers
 from qtui.engines.protocol.answering import Prompt, Report, Request
-from qtui.engines.transformers import loading
+from qtui.engines.transformers import cache_use, loading
 from qtui.engines.transformers.engine import TransformersEngine
 from qtui.engines.weights.weights import Weights
 from qtui.records import VariantSpec
@@ -64,23 +63,29 @@ class TransformersScorer:
 
     def begin(self, rows: int) -> None:
         self._rows = list(range(rows))
-        self._cache = transformers.DynamicCache(config=self.engine.model.config)
+        self._cache = cache_use.new_cache(self.engine.model) if self.engine.cache_use.extends else None
+        self._fed: list[list[int]] = [[] for _ in self._rows]
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
         self._keep([piece.row for piece in pieces])
         start, width = pieces[0].start, max(len(piece.ids) for piece in pieces)
-        ids = torch.zeros(len(pieces), width, dtype=torch.long)
-        for place, piece in enumerate(pieces):
-            ids[place, : len(piece.ids)] = torch.tensor(piece.ids)
+        for fed, piece in zip(self._fed, pieces, strict=True):
+            fed.extend(piece.ids)
+        # Where a cache cannot be extended, every row is read from its beginning.
+        read = [fed if self._cache is None else piece.ids for fed, piece in zip(self._fed, pieces, strict=True)]
+        ids = torch.zeros(len(pieces), width if self._cache is not None else start + width, dtype=torch.long)
+        for place, tokens in enumerate(read):
+            ids[place, : len(tokens)] = torch.tensor(tokens)
         first = min(len(piece.ids) - piece.scored for piece in pieces)
         # To the library 0 means all.
         width_kept = max(1, width - first)
-        out = self.engine.model(
+        out = cache_use.forward(
+            self.engine.model,
+            self._cache,
+            self.engine.cache_use.parameter,
             input_ids=ids.to(self.engine.device),
             attention_mask=torch.ones(len(pieces), start + width, dtype=torch.long, device=self.engine.device),
-            past_key_values=self._cache,
-            use_cache=True,
             **({"logits_to_keep": width_kept} if self._can_keep else {}),
         )
         logits = out.logits[:, -width_kept:]
@@ -97,5 +102,7 @@ class TransformersScorer:
     def _keep(self, rows: list[int]) -> None:
         if rows != self._rows:
             places = [self._rows.index(row) for row in rows]
-            self._cache.batch_select_indices(torch.tensor(places, device=self.engine.device))
+            if self._cache is not None:
+                cache_use.keep_rows(self._cache, torch.tensor(places, device=self.engine.device))
+            self._fed = [self._fed[place] for place in places]
             self._rows = rows

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
 from typing import Any
 
 import llama_cpp
@@ -11,6 +12,7 @@ from qtui.engines.available import untested
 from qtui.engines.device_choice import Compute
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights import special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
@@ -88,7 +90,7 @@ class LlamaModel:
         """Return the bytes that a token adds to a text; empty for a special token."""
         piece = self._pieces.get(token)
         if piece is None:
-            piece = self._pieces[token] = self._piece(token)
+            piece = self._pieces[token] = self._text_of(token)
         return piece
 
     def is_end_token(self, token: int) -> bool:
@@ -197,6 +199,20 @@ class LlamaModel:
             if count >= 0:
                 return list(buffer[:count])
             room = -count
+
+    @cached_property
+    def _markers(self) -> dict[int, str]:
+        """Texts by id of special tokens that are text in an answer."""
+        found = self.ids_of(special_tokens.possible_markers())
+        return {found[text]: text for text in special_tokens.markers_among(found)}
+
+    def _text_of(self, token: int) -> bytes:
+        """The bytes of a token by the rules of `special_tokens`, and by llama.cpp's where these say nothing."""
+        if token in self._markers:
+            return self._markers[token].encode()
+        is_word = llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & llama_cpp.LLAMA_TOKEN_ATTR_NORMAL
+        text = llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode(errors="replace")
+        return b"" if not is_word and special_tokens.looks_special(text) else self._piece(token)
 
     def _begins_apart(self, text: str, first: int) -> bool:
         """Whether a text begins with a space or with the text of a special token."""

@@ -36,14 +36,17 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     matrix = Path(job.imatrix) if job.imatrix else None
     if matrix:
         imatrix.read(matrix)
-    weights = WeightsFinder(send).find_weights(job.source, llama_settings.check_settings)
+    named = Path(job.converter) if job.converter else None
+    weights = WeightsFinder(send).find_weights(
+        job.source, lambda settings: llama_settings.check_settings(settings, job.source, named)
+    )
     gguf_path, home = weights.path, weights.path.parent
     if weights.is_folder:
         version = available.version_of("llama.cpp")
-        how = gguf_cache.Conversion(Path(job.converter) if job.converter else None, job.trust_remote_code)
-        gguf_path = gguf_cache.lossless_gguf(weights, gguf_cache.cache_folder(weights.fingerprint, version), send, how)
+        how = gguf_cache.Conversion(named, job.trust_remote_code)
+        gguf_path = gguf_cache.lossless_gguf(weights, gguf_cache.cache_folder(weights, version), send, how)
         home = gguf_cache.cache_folder(
-            weights.fingerprint, version, fingerprint.of_files(gguf_file.parts(matrix)) if matrix else ""
+            weights, version, fingerprint.of_files(gguf_file.parts(matrix)) if matrix else ""
         )
     source = gguf_source.read(gguf_path)
     send(

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from qtui.engines.decoding.thought_budget import ThoughtBudget
 from qtui.engines.prompts.end_tokens import EndTokens
 from qtui.engines.prompts.thought_markers import ids_with_markers
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
+from qtui.engines.transformers import cache_use
+from qtui.engines.transformers.cache_use import CacheUse
 from qtui.engines.transformers.row_cache import RowCache
 from qtui.engines.transformers.sampling import Sampler
 from qtui.engines.transformers.tokenizer import HubTokenizer
@@ -71,8 +74,8 @@ class TransformersEngine:
     """Tokens per answer, prompt included."""
     slots: int
     """Rows of a batch; halved whenever memory runs out."""
-    can_cache: bool
-    """Whether the model can use a key-value cache."""
+    cache_use: CacheUse
+    """How the model may use a cache."""
     refills: bool
     """Whether rows may have unequal lengths, so that a row can be refilled when its answer ends."""
     attends_by_row: bool
@@ -194,9 +197,12 @@ class TransformersEngine:
         return logits
 
     def _answer_batches(self, requests: list[Request]) -> Iterator[Answered | Progress]:
-        """Answer the requests batch by batch, in their order."""
-        for start in range(0, len(requests), self.slots):
-            yield from self._answer_batch(requests[start : start + self.slots])
+        """Answer the requests batch by batch, in their order. Where padding would change answers, a batch has one length."""
+        lengths = [0 if self.cache_use.pads else len(self.prompts[request.index]) for request in requests]
+        for _, group in groupby(sorted(zip(lengths, requests, strict=True), key=_padded_length), key=_padded_length):
+            same = [request for _, request in group]
+            for start in range(0, len(same), self.slots):
+                yield from self._answer_batch(same[start : start + self.slots])
 
     def _check_finite(self, logits: torch.Tensor) -> None:
         if not torch.isfinite(logits).all():
@@ -208,7 +214,7 @@ class TransformersEngine:
         rows = [self._new_row(request) for request in requests]
         ids, mask = self._pad_prompts([row.prompt for row in rows])
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        cache = transformers.DynamicCache(config=self.model.config) if self.can_cache else None
+        cache = cache_use.new_cache(self.model) if self.cache_use.has_cache else None
         logits = self._forward(ids, mask, positions, cache)
         self.meter.prompt_tokens += sum(len(row.prompt) for row in rows)
         self._check_finite(logits)
@@ -229,7 +235,7 @@ class TransformersEngine:
             if len(unfinished) < len(rows):
                 kept = torch.tensor(unfinished, device=self.device)
                 if cache is not None:
-                    cache.batch_select_indices(kept)
+                    cache_use.keep_rows(cache, kept)
                 ids, mask, positions = ids[kept], mask[kept], positions[kept]
                 rows = [rows[place] for place in unfinished]
             new_ids = torch.tensor([[drawn[place]] for place in unfinished], device=self.device)
@@ -268,12 +274,13 @@ class TransformersEngine:
         self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, **row_settings: Any
     ) -> torch.Tensor:
         """Return the logits after the last token of each row, shape (rows, vocabulary), float32."""
-        out = self.model(
+        out = cache_use.forward(
+            self.model,
+            cache,
+            self.cache_use.parameter,
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=cache,
-            use_cache=cache is not None,
             **self._last_logits_only,
             **row_settings,
         )
@@ -291,6 +298,10 @@ class TransformersEngine:
             return _finish_answer(row, "stop", row.generated)
         row.budget.check(row.text, row.generated)
         return _finish_answer(row, "length", row.generated) if row.generated >= row.token_budget else None
+
+
+def _padded_length(pair: tuple[int, Request]) -> int:
+    return -pair[0]
 
 
 def _draw_tokens(rows: list[_Row], logits: torch.Tensor) -> list[int]:

@@ -12,8 +12,9 @@ from qtui.engines.device_choice import Compute
 from qtui.engines.prompts.end_tokens import find_end_tokens
 from qtui.engines.prompts.thought_markers import find_thought_markers
 from qtui.engines.protocol.answering import Report, Request
-from qtui.engines.transformers import few_rows, remote_code, row_attention, row_cache
+from qtui.engines.transformers import cache_use, few_rows, remote_code, row_attention, row_cache
 from qtui.engines.transformers import model as hub_model
+from qtui.engines.transformers.cache_use import CacheUse
 from qtui.engines.transformers.engine import TransformersEngine
 from qtui.engines.transformers.tokenizer import HubTokenizer
 from qtui.engines.weights.weights import Weights
@@ -48,8 +49,9 @@ def load_engine(
         variant.context,
         getattr(model.config.get_text_config(), "max_position_embeddings", None),
     )
-    can_cache = not remote_code.refuses_cache(model)
-    refills = can_cache and row_cache.supports(model, context)
+    may_cache = not remote_code.refuses_cache(model)
+    refills = may_cache and row_cache.supports(model, context)
+    use = CacheUse() if refills else cache_use.find_out(model, list(prompts.values()), may_cache=may_cache)
     is_on_cpu = model.device.type == "cpu"
     if is_on_cpu and refills:
         row_attention.install(model)
@@ -66,7 +68,7 @@ def load_engine(
         prompts=prompts,
         context=context,
         slots=slots,
-        can_cache=can_cache,
+        cache_use=use,
         refills=refills,
         attends_by_row=is_on_cpu and refills,
         loaded_facts=VariantFacts(

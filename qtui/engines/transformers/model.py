@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import transformers
 
+from qtui.engines import architectures
 from qtui.engines.protocol.answering import Loading, Report
 from qtui.engines.transformers import remote_code
 from qtui.engines.weights import precision
@@ -49,9 +50,21 @@ def _classes(variant: VariantSpec, weights: Weights) -> tuple[Any, Any]:
     """The classes of model and config: the library's automatic ones, or those in the model's folder."""
     custom_classes = remote_code.classes(weights) if variant.trust_remote_code else None
     if custom_classes is None:
-        return transformers.AutoModelForCausalLM, None
+        return _automatic_class(weights), None
     model, config = custom_classes
     return model, config.from_pretrained(weights.path)
+
+
+def _automatic_class(weights: Weights) -> Any:
+    """The library's automatic class of the model. Models that also see images have one of their own."""
+    from transformers.models.auto import modeling_auto
+
+    kind = weights.config.get("model_type")
+    texts, images = (
+        getattr(modeling_auto, name, {}) for name in (architectures.TEXT_MODELS, architectures.IMAGE_TEXT_MODELS)
+    )
+    sees_images = kind in images and kind not in texts
+    return transformers.AutoModelForImageTextToText if sees_images else transformers.AutoModelForCausalLM
 
 
 def _quiet_bar(report: Report) -> Any:

@@ -4,11 +4,12 @@ The library's caches have rows of equal length, so that batches shrink as answer
 Here each row begins in the first column and has its own length; columns beyond it are masked.
 """
 
+import inspect
 from typing import Any
 
 import torch
 import transformers
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 _PADDING = 64
 """Columns are added in multiples of this."""
@@ -20,14 +21,15 @@ def supports(model: Any, context: int) -> bool:
     It must be one of the library's models, with attention that accepts any mask and no sliding window shorter than `context`.
     """
     config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    kinds = {type(layer) for layer in transformers.DynamicCache(config=model.config).layers}
     window = getattr(config, "sliding_window", None)
     forgets = window is not None and context > window
     return (
         type(model).__module__.startswith("transformers.")
         and getattr(model, "_supports_attention_backend", False)
         and model.config._attn_implementation == "sdpa"
-        and kinds <= {"full_attention", "sliding_attention"}
+        and "past_key_values" in inspect.signature(model.forward).parameters
+        and kinds <= {DynamicLayer, DynamicSlidingWindowLayer}
         and not forgets
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights import special_tokens
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
@@ -33,11 +34,19 @@ class HubTokenizer:
             raise UserError(
                 f"{folder}: its tokenizer cannot be read ({_first_line(error)}); download it again"
             ) from None
+        if self._format.is_unigram and self._format.is_sentencepiece_llama:
+            _use_likeliest_pieces(self.library, folder)
         self._decoder = _decoder(self.library)
         self._special = set(self.library.all_special_ids) | {
             number for number, token in self.library.added_tokens_decoder.items() if token.special
         }
         self._added = set(self.library.added_tokens_decoder)
+        self._special |= {
+            number
+            for number, token in self.library.added_tokens_decoder.items()
+            if special_tokens.looks_special(token.content)
+        }
+        self._special -= set(self.ids_of(self._format.marker_texts).values())
         self._byte_of = {char: byte for byte, char in _byte_level_alphabet().items()}
         self._pieces: dict[int, bytes] = {}
         self._plain: Any = None
@@ -99,11 +108,30 @@ class HubTokenizer:
 def _finder(form: PromptFormat) -> Any:
     """The class that loads the tokenizer: the library's automatic one, except for the Llama family.
 
-    For these the automatic class adds the leading space by the model's type (Llama or Mistral), not by the tokenizer's files.
+    For these the automatic class adds the leading space by the model's type (Llama or Mistral), not by the tokenizer's files. Of a
+    tokenizer.json with a unigram model their own class would make a BPE.
     """
     import transformers
 
+    if form.is_sentencepiece_llama and form.is_unigram and form.has_tokenizer_json:
+        return transformers.PreTrainedTokenizerFast
     return transformers.LlamaTokenizer if form.is_sentencepiece_llama else transformers.AutoTokenizer
+
+
+def _use_likeliest_pieces(tokenizer: Any, folder: Path) -> None:
+    """Give a tokenizer of the Llama family the unigram model of its files.
+
+    transformers 5 makes a BPE of the pieces of every tokenizer.model, which splits texts otherwise than the model has learned them.
+    """
+    from sentencepiece import SentencePieceProcessor
+    from tokenizers import models
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or type(backend.model).__name__ == "Unigram":
+        return
+    pieces = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    scored = [(pieces.id_to_piece(token), pieces.get_score(token)) for token in range(pieces.vocab_size())]
+    backend.model = models.Unigram(scored, unk_id=pieces.unk_id(), byte_fallback=True)
 
 
 def _decoder(tokenizer: Any) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from qtui.engines.weights import sentencepiece_file, special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
-from qtui.errors import UserError
 
 _BY_TEXT = (
     "</s>",
@@ -27,12 +27,21 @@ _BY_TEXT = (
     "[EOS]",
     "[EOT]",
     "<｜end▁of▁sentence｜>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<turn|>",
+    "<|tool_response>",
+    "<end_of_utterance>",
+    "_<EOT>",
+    "[e~[",
 )
 """Texts at which llama.cpp ends. Added for a GGUF baseline, whose file names only one or two; a Hugging Face folder names all."""
+_NORMAL = 1
+"""The type of a token that is a word of the vocabulary, in `tokenizer.ggml.token_type`."""
 
 _NAMED_BY_GGUF = ("eos", "eot", "eom")
-_FIRST_FIELD = 0x0A
-"""The tag of field 1 in a protobuf message, if it is a text or message with a length."""
 
 
 def end_texts_of_gguf(header: GgufHeader) -> tuple[str, ...]:
@@ -61,7 +70,14 @@ def _sorted_texts(texts: Iterable[str]) -> tuple[str, ...]:
 def _named_by_gguf(header: GgufHeader) -> Iterator[str]:
     for name in _NAMED_BY_GGUF:
         yield header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id"))
-    yield from header.tokens_among(_BY_TEXT)
+    found = header.ids_among((*_BY_TEXT, special_tokens.END_OF_MESSAGE))
+    words = header.token_types(found.values())
+    for text, token in found.items():
+        if text == special_tokens.END_OF_MESSAGE and special_tokens.message_ends_within_answer(found):
+            continue
+        # A word that only looks like an end token (`</s>` in Gemma 4, a tag of HTML) is one if the model's own template writes it.
+        if words.get(token) != _NORMAL or text in (header.chat_template or ""):
+            yield text
 
 
 def _ids_in(config: dict[str, Any]) -> list[int]:
@@ -93,33 +109,4 @@ class _TokenTexts:
         file = self._folder / "tokenizer.model"
         if self._known or not file.is_file():
             return ""
-        try:
-            return _sentencepiece_text(file.read_bytes(), token)
-        except (IndexError, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{file}: cannot be read ({error}); download the model again") from None
-
-
-def _sentencepiece_text(data: bytes, token: int) -> str:
-    """The text of a SentencePiece token, read without the package, because planning imports nothing heavy; empty for unknown ids.
-
-    The file is a protobuf message that begins with its pieces (field 1), each a message that begins with its text (field 1).
-    """
-    place = 0
-    for _ in range(token + 1):
-        if place >= len(data) or data[place] != _FIRST_FIELD:
-            return ""
-        length, start = _varint(data, place + 1)
-        place = start + length
-    size, text = _varint(data, start + 1)
-    return data[text : text + size].decode() if data[start] == _FIRST_FIELD else ""
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """The variable-length integer at an offset, and the offset after it."""
-    value = shift = 0
-    while True:
-        byte = data[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            return value, place
+        return sentencepiece_file.token_text(file, token)

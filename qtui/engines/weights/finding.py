@@ -17,6 +17,8 @@ DEMO = "demo"
 _HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
 _HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
 
+ArchitectureCheck = Callable[[str], object]
+"""Checks a GGUF file's architecture; empty if the hub does not say it. Raises UserError if llama.cpp does not know it."""
 SettingsCheck = Callable[[Weights], object]
 """Checks a folder with only a model's settings. Raises UserError if its weights could not be used."""
 
@@ -31,13 +33,20 @@ class WeightsFinder:
         """Complete weights, by the text in the experiment."""
         self._opened: dict[Path, Weights] = {}
 
-    def find_weights(self, written: str, check_settings: SettingsCheck | None = None) -> Weights:
+    def find_weights(
+        self,
+        written: str,
+        check_settings: SettingsCheck | None = None,
+        check_architecture: ArchitectureCheck | None = None,
+    ) -> Weights:
         """Return the folder or .gguf file, downloaded from the hub if needed. Raises UserError if it does not exist.
 
-        `check_settings` gets a hub model's settings before its weights are downloaded.
+        Before weights are downloaded, `check_settings` gets a hub model's settings, and `check_architecture` what the hub says of a
+        GGUF file.
         """
         if written not in self._whole:
-            self._whole[written] = self._open(_path_on_disk(written) or self._fetch(written, check_settings))
+            path = _path_on_disk(written) or self._fetch(written, check_settings, check_architecture)
+            self._whole[written] = self._open(path)
         return self._whole[written]
 
     def find_prompt_files(self, written: str) -> Weights:
@@ -46,10 +55,14 @@ class WeightsFinder:
             return self.find_weights(written)
         return self._open(_path_on_disk(written) or hub.prompt_folder(written))
 
-    def _fetch(self, written: str, check_settings: SettingsCheck | None) -> Path:
+    def _fetch(
+        self, written: str, check_settings: SettingsCheck | None, check_architecture: ArchitectureCheck | None
+    ) -> Path:
         progress = whole_percents(self.report, f"downloading {written}")
         file = _HUB_FILE.match(written)
         if file:
+            if check_architecture:
+                check_architecture(hub.gguf_architecture(file["repo"]))
             return hub.file(file["repo"], file["file"], progress)
         if check_settings is None:
             return hub.folder(written, progress)

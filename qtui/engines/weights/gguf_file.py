@@ -122,17 +122,34 @@ class GgufHeader:
                 reader.skip_string()
             return reader.string()
 
-    def tokens_among(self, texts: Collection[str]) -> list[str]:
-        """Return those `texts` that are tokens of the vocabulary."""
+    def ids_among(self, texts: Collection[str]) -> dict[str, int]:
+        """Return the ids of those `texts` that are tokens of the vocabulary."""
         tokens = self.values.get("tokenizer.ggml.tokens")
         if isinstance(tokens, list):
-            return [token for token in tokens if token in texts]
+            return {token: number for number, token in enumerate(tokens) if token in texts}
         if not isinstance(tokens, LongArray) or tokens.element != _STRING:
-            return []
+            return {}
         with self.path.open("rb") as file:
             file.seek(tokens.offset)
             reader = _Reader(file, self.path)
-            return [token for token in (reader.string() for _ in range(tokens.length)) if token in texts]
+            named = ((reader.string(), number) for number in range(tokens.length))
+            return {token: number for token, number in named if token in texts}
+
+    def token_types(self, ids: Collection[int]) -> dict[int, int]:
+        """Return the types of tokens, as ggml numbers them; none that the file does not say."""
+        types = self.values.get("tokenizer.ggml.token_type")
+        if isinstance(types, list):
+            return {token: int(types[token]) for token in ids if token < len(types)}
+        if not isinstance(types, LongArray) or types.element not in _SCALARS:
+            return {}
+        form = _SCALARS[types.element]
+        found = {}
+        with self.path.open("rb") as file:
+            for token in ids:
+                if token < types.length:
+                    file.seek(types.offset + token * struct.calcsize(form))
+                    found[token] = int(_Reader(file, self.path).number(form))
+        return found
 
 
 def read_header(path: Path) -> GgufHeader:

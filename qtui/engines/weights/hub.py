@@ -56,6 +56,18 @@ def file(repo: str, name: str, progress: Progress) -> Path:
     return _with_clear_errors(f"{repo}:{name}", fetch)
 
 
+def gguf_architecture(repo: str) -> str:
+    """Return the architecture of a repository's GGUF files, as the hub says it; empty if it does not say, or cannot be reached."""
+    if _is_offline():
+        return ""
+    try:
+        described = _library().HfApi().model_info(repo, expand=["gguf"]).gguf
+    except Exception:
+        # The download that follows has the same cause to fail, and its reason is told.
+        return ""
+    return str(described.get("architecture") or "") if isinstance(described, dict) else ""
+
+
 def _snapshot(repo: str, patterns: list[str], progress: Progress) -> Path:
     hub = _library()
     selection = {"allow_patterns": patterns, "ignore_patterns": _NOT_THESE}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from qtui.engines.weights import end_token_texts
+from qtui.engines.weights import end_token_texts, sentencepiece_file, special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
 
@@ -43,6 +43,12 @@ class PromptFormat:
     """The tokenizer's Unicode normal form, such as NFC. llama.cpp does not normalize, so prompts are normalized when rendered."""
     end_token_texts: tuple[str, ...] = ()
     """Texts of the tokens that end an answer, sorted; empty if the files name none."""
+    marker_texts: tuple[str, ...] = ()
+    """Special tokens of a folder's tokenizer that are text in an answer; see `special_tokens`."""
+    is_unigram: bool = False
+    """Whether a folder's tokenizer splits a text into its likeliest pieces (SentencePiece's unigram model), and not by merges."""
+    has_tokenizer_json: bool = False
+    """Whether a folder has tokenizer.json, which then is its tokenizer."""
     is_sentencepiece_llama: bool = False
     """Whether a folder's tokenizer is of the Llama family and not a byte-level one under that name."""
 
@@ -78,9 +84,24 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
         space_after_special=bool(settings.get("legacy", False)) if is_llama else _FIRST_ONLY not in before,
         normal_form=_normal_form(tokenizer),
         end_token_texts=end_token_texts.end_texts_of_folder(folder, config, settings, tokenizer, special["eos_token"]),
+        marker_texts=special_tokens.markers_among(_added_tokens(settings, tokenizer)),
+        is_unigram=_is_unigram(folder, tokenizer),
+        has_tokenizer_json=bool(tokenizer),
         is_sentencepiece_llama=is_llama and '"ByteLevel"' not in before,
         **special,
     )
+
+
+def _is_unigram(folder: Path, tokenizer: dict[str, Any]) -> bool:
+    if tokenizer:
+        return bool((tokenizer.get("model") or {}).get("type") == "Unigram")
+    pieces = folder / "tokenizer.model"
+    return pieces.is_file() and sentencepiece_file.is_unigram(pieces)
+
+
+def _added_tokens(settings: dict[str, Any], tokenizer: dict[str, Any]) -> set[str]:
+    entries = [*(tokenizer.get("added_tokens") or ()), *(settings.get("added_tokens_decoder") or {}).values()]
+    return {_token_text(entry) for entry in entries}
 
 
 def _special_tokens(folder: Path, settings: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,74 @@
+"""Reads what planning needs of a SentencePiece file (tokenizer.model) without the package, because planning imports nothing heavy.
+
+The file is a protobuf message: its pieces (field 1, repeated), each a message that begins with its text (field 1), then the
+settings it was trained with (field 2), in which field 3 is the kind of model.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from qtui.errors import UserError
+
+_PIECE, _SETTINGS, _KIND = 1, 2, 3
+_UNIGRAM = 1
+_NUMBER, _LONG, _TEXT, _SHORT = 0, 1, 2, 5
+"""How a field is encoded."""
+
+
+def token_text(file: Path, token: int) -> str:
+    """Return the text of a token; empty for an unknown id. Raises UserError if the file is damaged."""
+    for number, piece in enumerate(_texts(file, _PIECE)):
+        if number == token:
+            return next(
+                (value.decode() for field, value in _fields(piece) if field == _PIECE and isinstance(value, bytes)), ""
+            )
+    return ""
+
+
+def is_unigram(file: Path) -> bool:
+    """Whether the file splits a text into its likeliest pieces, and not by merges. Raises UserError if the file is damaged."""
+    for settings in _texts(file, _SETTINGS):
+        return next((value for field, value in _fields(settings) if field == _KIND), _UNIGRAM) == _UNIGRAM
+    return False
+
+
+def _texts(file: Path, wanted: int) -> Iterator[bytes]:
+    try:
+        for field, value in _fields(file.read_bytes()):
+            if field == wanted and isinstance(value, bytes):
+                yield value
+    except (IndexError, ValueError, OSError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); download the model again") from None
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+    """The fields of a protobuf message: number and value. Raises ValueError or IndexError if it is none."""
+    place = 0
+    while place < len(data):
+        tag, place = _varint(data, place)
+        kind = tag & 7
+        if kind == _NUMBER:
+            value, place = _varint(data, place)
+            yield tag >> 3, value
+            continue
+        if kind == _TEXT:
+            length, place = _varint(data, place)
+        elif kind in (_LONG, _SHORT):
+            length = 8 if kind == _LONG else 4
+        else:
+            raise ValueError("it is no SentencePiece model")
+        if place + length > len(data):
+            raise ValueError("it is cut off")
+        yield tag >> 3, data[place : place + length]
+        place += length
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """The variable-length integer at an offset, and the offset after it."""
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place
