@@ -123,6 +123,8 @@ class VariantSpec:
     api: Literal["chat", "completions"] = "chat"
     """API of an endpoint: with `chat` it applies the model's template, with `completions` it gets the prompt rendered by qtui."""
     trust_remote_code: bool = False
+    imatrix: str | None = None
+    """A file that llama.cpp quantizes a folder with: an importance matrix, or a text to make one of; None quantizes without."""
 
     @property
     def is_baseline(self) -> bool:

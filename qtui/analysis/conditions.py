@@ -24,10 +24,14 @@ class Conditions:
 
     confounded: tuple[str, ...]
     notes: tuple[str, ...]
+    asked_bare: str = ""
+    """Why the model seems trained for chat although a side was asked without a chat template; empty if neither was."""
 
 
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
-    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots); a missing key is unknown.
+    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots, computed_as, asked_bare).
+
+    A missing key is unknown.
 
     `sampling` is JSON text; differing keys are named. A different seed is ignored if both sides are greedy and noted otherwise.
     Different slot counts on the same engine are noted: neither should matter, and the noise floor, which differs in one of them,
@@ -54,7 +58,11 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     slots = _if_known(baseline.get("slots")), _if_known(candidate.get("slots"))
     if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
         notes.append(f"different slot counts: {slots[0]} vs {slots[1]}")
-    return Conditions(tuple(confounded), tuple(notes))
+    for side, row in (("baseline", baseline), ("candidate", candidate)):
+        if computed_as := _if_known(row.get("computed_as")):
+            notes.append(f"the {side}'s weights were computed as {computed_as}")
+    asked_bare = _if_known(baseline.get("asked_bare")) or _if_known(candidate.get("asked_bare")) or ""
+    return Conditions(tuple(confounded), tuple(notes), asked_bare)
 
 
 def prompt_difference(pair: Pair) -> str | None:

@@ -211,7 +211,7 @@ def _print_end(console: Console, run: RunSummary) -> None:
     text = f"run {run.id} {state}: {run.answered} of {run.expected} answers"
     if run.reason:
         text += f"\n{run.reason}"
-    notes = {note: variant.name for variant in run.variants for note in variant.facts.compute_notes or ()}
+    notes = {note: variant.name for variant in run.variants for note in variant.facts.notes}
     text += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
     if run.state == "interrupted":
         text += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."

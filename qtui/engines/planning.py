@@ -14,8 +14,9 @@ from qtui.engines import available, compute
 from qtui.engines.conversion import llama_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
-from qtui.engines.prompts import rendering
+from qtui.engines.prompts import chat_signs, rendering
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
+from qtui.engines.quantizing import imatrix_source, quantization_types
 from qtui.engines.weights import precision, quantized_checkpoint
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.prompt_format import PromptFormat
@@ -74,6 +75,8 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         facts=replace(
             facts,
             compute_notes=device_choice.notes,
+            weight_notes=_weight_notes(variant, weights, device_choice.accelerator) or None,
+            computed_as=_computed_as(variant, weights, device_choice.accelerator) or None,
             library=device_choice.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
@@ -88,11 +91,35 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
-        return [version, device, dtype, variant.trust_remote_code, *packages]
+        computed_as = quantized_checkpoint.computed_as(weights.quantization, device)
+        return [version, device, dtype, variant.trust_remote_code, *packages, *filter(None, [computed_as])]
     assert variant.engine == "llama.cpp", variant.engine
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
-    conversion = [precision.gguf_type(variant.precision), llama_settings.CONVERSION] if weights.is_folder else []
-    return [version, device, *conversion]
+    conversion = (
+        [precision.gguf_type(variant.precision), *llama_settings.conversion_values(weights)]
+        if weights.is_folder
+        else []
+    )
+    matrix = [imatrix_source.key_of(Path(variant.imatrix), device)] if variant.imatrix else []
+    return [version, device, *conversion, *matrix]
+
+
+def _computed_as(variant: VariantSpec, weights: Weights | None, device: str) -> str:
+    """Return in what form quantized weights of a checkpoint are computed, if not as they are stored; else empty."""
+    if weights is None or variant.engine != "transformers" or not weights.quantization:
+        return ""
+    computed_as = quantized_checkpoint.computed_as(weights.quantization, device)
+    return f"{weights.quantization}, {computed_as}" if computed_as else ""
+
+
+def _weight_notes(variant: VariantSpec, weights: Weights | None, device: str) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    computed_as = _computed_as(variant, weights, device)
+    if not computed_as:
+        return weights.notes
+    why = quantized_checkpoint.why_dequantized(weights.quantization, device)
+    return (*weights.notes, f"its weights are computed as {computed_as}: {why}")
 
 
 def prompt_values(prompt: Prompt) -> list[Any]:
@@ -104,9 +131,8 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
     """Return the variant's weights; None for an endpoint."""
     if variant.engine == "openai":
         return None
-    weights = finder.find_weights(variant.weights, lambda settings: _check_settings(variant, settings))
-    if variant.engine == "transformers" and not weights.is_folder:
-        raise UserError(f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
+    weights = finder.find_weights(variant.weights, lambda settings: check_settings(variant, settings))
+    check_settings(variant, weights)
     return weights
 
 
@@ -123,7 +149,7 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
         rendered = rendering.render(
             (item.input for item in job.items), prompt_format, template=job.prompt.template, system=job.prompt.system
         )
-        return rendered, VariantFacts()
+        return rendered, VariantFacts(asked_bare=_why_chat(job, prompt_format) or None)
     return _render_prompts(job, finder)
 
 
@@ -148,7 +174,24 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
             else "chat template of the experiment"
         )
     begins_with_bos = bool(prompts and prompts[0].bos)
-    return prompts, VariantFacts(prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
+    return prompts, VariantFacts(
+        prompt_format=format_name,
+        asked_bare=_why_chat(job, prompt_format) or None,
+        bos=begins_with_bos,
+        stop_tokens=end_tokens or (),
+    )
+
+
+def _why_chat(job: Job, prompt_format: PromptFormat) -> str:
+    """Return what shows that the model is trained for chat, if nothing gives its prompts a template; else empty.
+
+    An experiment that names the prompt `plain` wants bare tasks.
+    """
+    if prompt_format.template or job.prompt.template is not None:
+        return ""
+    weights = job.prompt.weights or job.variant.weights
+    names = (job.variant.model, weights.rsplit("/", 1)[-1], prompt_format.source, prompt_format.model_name)
+    return chat_signs.why_chat(filter(None, names), prompt_format.named_end_tokens)
 
 
 def _shared_key_values(
@@ -168,14 +211,45 @@ def _shared_key_values(
     return [*shared, *how_computed(variant, weights, version, device)]
 
 
-def _check_settings(variant: VariantSpec, settings: Weights) -> None:
-    """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
+def check_settings(variant: VariantSpec, weights: Weights) -> None:
+    """Raise UserError if the weights cannot run as this variant here, by their config and their tensors' names and types.
+
+    Of a hub model this is known before its weights are downloaded: `weights` then has only its settings.
+    """
+    if not weights.is_folder:
+        if variant.engine == "transformers":
+            raise UserError(
+                f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id"
+            )
+        return
     if variant.engine == "transformers":
-        quantized_checkpoint.versions(settings.quantization, variant.weights)
+        accelerator = available.accelerator("transformers")
+        quantized_checkpoint.check_method(weights.quantization, variant.weights, accelerator)
     elif variant.engine == "llama.cpp":
-        llama_settings.check_settings(settings)
+        _check_imatrix(variant)
+        llama_settings.check_settings(weights)
     else:
-        raise AssertionError(f"{variant.engine} has no weights to download")
+        raise AssertionError(f"{variant.engine} has no weights")
+    weights.check_quantization(variant.weights)
+
+
+def _check_imatrix(variant: VariantSpec) -> None:
+    """Raise UserError if the type needs an importance matrix and there is none, or if it has no use for one."""
+    name = precision.gguf_type(variant.precision)
+    if not variant.imatrix:
+        if name in quantization_types.NEEDS_IMATRIX:
+            raise UserError(
+                f'{variant.weights}: {name} needs an importance matrix: set imatrix = "FILE" for this variant (a matrix of '
+                "llama.cpp's llama-imatrix, or a text of which qtui makes one)"
+            )
+        return
+    if quantization_types.family_of(name) == "whole":
+        raise UserError(
+            f"{variant.imatrix}: has no effect on {name}, which is not quantized; remove imatrix from this variant"
+        )
+    matrix = Path(variant.imatrix)
+    if imatrix_source.is_text(matrix):
+        imatrix_source.text_of(matrix)
 
 
 def _check_sampling(sampling: Sampling) -> None:

@@ -133,6 +133,8 @@ def _decisive(variant: VariantSpec) -> dict[str, Any]:
     del values["role"]
     if not variant.seed_offset:
         del values["seed_offset"]
+    if variant.imatrix is None:
+        del values["imatrix"]
     return values
 
 
@@ -260,8 +262,34 @@ def _variant(
         if not os.environ.get(form.api_key_env) and not endpoint.key_name_problem(form.api_key_env):
             problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     _check_variables(form.base_url, place, problems)
-    values = form.model_dump(exclude={"weights", "precision"})
-    return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
+    values = form.model_dump(exclude={"weights", "precision", "imatrix"})
+    return VariantSpec(
+        model=model,
+        role=role,
+        weights=weights,
+        precision=form.precision or form.name,
+        imatrix=_imatrix(form, weights, place, base, problems),
+        **values,
+    )
+
+
+def _imatrix(
+    form: "VariantForm", weights: str, place: tuple[str | int, ...], base: Path, problems: _Problems
+) -> str | None:
+    """The absolute path of the importance matrix, or of the text that it is made of."""
+    if form.imatrix is None:
+        return None
+    path = (base / Path(form.imatrix).expanduser()).resolve()
+    if form.engine != "llama.cpp":
+        problems.add((*place, "imatrix"), f"only llama.cpp quantizes with an importance matrix, and not {form.engine}.")
+    elif weights.endswith(".gguf"):
+        problems.add(
+            (*place, "imatrix"),
+            "has no effect on a GGUF file, which is quantized already; name the model's folder as weights.",
+        )
+    elif not path.is_file():
+        problems.add((*place, "imatrix"), f"{path}: no such file (an importance matrix, or a text to make one of).")
+    return str(path)
 
 
 def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
@@ -269,9 +297,15 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
     text = form.weights
     if form.engine == "openai" or text == "demo":
         return text
-    path = (base / Path(text).expanduser()).resolve()
+    written = base / Path(text).expanduser()
+    path = written.resolve()
     if path.exists():
         return str(path)
+    if written.is_symlink():
+        problems.add(
+            (*place, "weights"), f"{written}: is a link to {path}, which does not exist; download the model again."
+        )
+        return text
     looks_local = text.startswith((".", "/", "~")) or (text.endswith(".gguf") and ":" not in text)
     if looks_local:
         problems.add((*place, "weights"), f"{path}: no such file or folder.")

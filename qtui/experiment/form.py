@@ -37,6 +37,7 @@ class VariantForm(_Form):
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
+    imatrix: str | None = Field(None, min_length=1)
 
 
 class ModelForm(_Form):

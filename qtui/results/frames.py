@@ -18,7 +18,18 @@ from qtui.errors import UserError
 from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
-CONDITION_COLUMNS = ("experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots")
+CONDITION_COLUMNS = (
+    "experiment",
+    "model",
+    "variant",
+    "engine",
+    "prompt",
+    "sampling",
+    "task_set",
+    "slots",
+    "computed_as",
+    "asked_bare",
+)
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason"]
 """The columns of answers that decide the flags."""
 
@@ -89,8 +100,9 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
         for row in runs.conditions(store, [run_id]):
             conditions = json.loads(row["conditions"])
             texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
-            slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
-            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots)))
+            facts = json.loads(row["facts"])
+            known = (_text(facts.get(name, UNKNOWN)) for name in ("slots_asked", "computed_as", "asked_bare"))
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, *known))
     return rows
 
 

@@ -159,6 +159,22 @@ def read_tensors(header: GgufHeader) -> list[TensorInfo]:
         raise UserError(f"{header.path}: cannot be read ({error.strerror or error})") from None
 
 
+def check_complete(headers: Collection[GgufHeader]) -> None:
+    """Raise UserError if a file of a model ends before its last tensor does. Tensors of unknown types are not checked."""
+    from gguf.constants import GGML_QUANT_SIZES
+
+    sizes = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()}
+    for header in headers:
+        size = header.path.stat().st_size
+        for tensor in read_tensors(header):
+            values, count = sizes.get(tensor.type, (1, 0))
+            end = tensor.offset + tensor.elements // values * count
+            if end > size:
+                raise UserError(
+                    f"{header.path}: cut off: tensor {tensor.name} ends beyond its {size:,} bytes; download it again"
+                )
+
+
 def parts(path: Path) -> list[Path]:
     """Return all files of a split model (`name-00001-of-00003.gguf`), in order; else only the file.
 

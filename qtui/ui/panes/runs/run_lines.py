@@ -197,7 +197,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
-        notes=facts.compute_notes or (),
+        notes=facts.notes,
     )
 
 
