@@ -221,6 +221,8 @@ def check_settings(variant: VariantSpec, weights: Weights) -> None:
             raise UserError(
                 f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id"
             )
+        if variant.imatrix:
+            raise UserError(f"{weights.path}: is quantized already, so imatrix has no effect; name the model's folder")
         return
     if variant.engine == "transformers":
         accelerator = available.accelerator("transformers")
