@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def test_a_key_that_is_missing_is_named_with_its_file(tmp_path: Path, key: str) 
         ("rope_theta", "x"),
     ],
 )
-def test_a_value_that_is_no_such_number_is_named(tmp_path: Path, key: str, value: object) -> None:
-    folder = checkpoint(tmp_path / "m", TENSORS, **{key: value})
+def test_a_value_that_is_no_such_number_is_named(tmp_path: Path, key: str, value: Any) -> None:
+    folder = checkpoint(tmp_path / "m", TENSORS, index="", **{key: value})
     with pytest.raises(UserError, match=rf'config\.json: "{key}" is'):
         llama_settings.check_settings(open_weights(folder))
 

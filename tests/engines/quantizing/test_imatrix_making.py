@@ -42,7 +42,7 @@ def of_float64(folder: Path, chunks: list[list[int]]) -> dict[str, Any]:
 
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Linear) and "layers" in name:
-            module.register_forward_hook(listen_to(names.get_name(f"{name}.weight", (".weight",))))
+            module.register_forward_hook(listen_to(str(names.get_name(f"{name}.weight", (".weight",)))))
     with torch.no_grad():
         for chunk in chunks:
             model(input_ids=torch.tensor([chunk]))

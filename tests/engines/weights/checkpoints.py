@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 BYTES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E8M0": 1, "U8": 1, "I8": 1, "I32": 4, "I64": 8}
 CONFIG = {
@@ -31,7 +32,7 @@ def safetensors(file: Path, tensors: Tensors) -> Path:
     return file
 
 
-def checkpoint(folder: Path, files: Mapping[str, Tensors], *, index: str = "", **config: object) -> Path:
+def checkpoint(folder: Path, files: Mapping[str, Tensors], *, index: str = "", **config: Any) -> Path:
     """A folder with these safetensors files; `index` is the name of an index that names all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG | config))
