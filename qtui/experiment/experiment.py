@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qtui import catalog
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
+from qtui.experiment import imatrix
 from qtui.experiment import (
     prompt as experiment_prompt,
 )
@@ -268,28 +269,9 @@ def _variant(
         role=role,
         weights=weights,
         precision=form.precision or form.name,
-        imatrix=_imatrix(form, weights, place, base, problems),
+        imatrix=imatrix.choose(form, weights, base, lambda text: problems.add((*place, "imatrix"), text)),
         **values,
     )
-
-
-def _imatrix(
-    form: "VariantForm", weights: str, place: tuple[str | int, ...], base: Path, problems: _Problems
-) -> str | None:
-    """The absolute path of the importance matrix, or of the text that it is made of."""
-    if form.imatrix is None:
-        return None
-    path = (base / Path(form.imatrix).expanduser()).resolve()
-    if form.engine != "llama.cpp":
-        problems.add((*place, "imatrix"), f"only llama.cpp quantizes with an importance matrix, and not {form.engine}.")
-    elif weights.endswith(".gguf"):
-        problems.add(
-            (*place, "imatrix"),
-            "has no effect on a GGUF file, which is quantized already; name the model's folder as weights.",
-        )
-    elif not path.is_file():
-        problems.add((*place, "imatrix"), f"{path}: no such file (an importance matrix, or a text to make one of).")
-    return str(path)
 
 
 def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:

@@ -12,9 +12,7 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 def check_file(file: Path) -> None:
     """Raise UserError if a file is missing, a link to nothing, unreadable, empty, a Git LFS pointer or a web page."""
-    check_link(file)
-    if not file.is_file():
-        raise UserError(f"{file}: is missing; download the model again")
+    check_exists(file)
     try:
         with file.open("rb") as data:
             start = data.read(START_BYTES)
@@ -23,6 +21,13 @@ def check_file(file: Path) -> None:
     fault = fault_of(start)
     if fault:
         raise UserError(f"{file}: {fault}")
+
+
+def check_exists(file: Path) -> None:
+    """Raise UserError if a file is missing or a link to nothing."""
+    check_link(file)
+    if not file.is_file():
+        raise UserError(f"{file}: is missing; download the model again")
 
 
 def check_link(file: Path) -> None:

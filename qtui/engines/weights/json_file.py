@@ -16,9 +16,11 @@ def read_json(file: Path) -> dict[str, Any]:
     file_faults.check_link(file)
     if not file.is_file():
         return {}
-    file_faults.check_file(file)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        data = file.read_bytes()
+        if fault := file_faults.fault_of(data[: file_faults.START_BYTES]):
+            raise UserError(f"{file}: {fault}")
+        content = json.loads(data.decode("utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(f"{file}: cannot be read as JSON ({error}); download the model again") from None
     if not isinstance(content, dict):

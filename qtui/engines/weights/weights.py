@@ -127,6 +127,7 @@ class Weights:
             )
             return
         folder_files.check_settings(self.path)
+        _ = self.prompt_format  # reads the JSON files
         folder_files.check_index(self.path, self.config, self._headers)
         folder_files.check_pickled(self.files)
 

@@ -28,6 +28,8 @@ _SETTINGS = (
 """Files beside the weights that decide what a model answers. READMEs and training scripts do not."""
 
 _SHOWN_NAMES = 5
+_MOST_POINTER_BYTES = 4096
+"""What stands in the place of a large file (a Git LFS pointer, an error page, nothing) is smaller."""
 _PICKLE = b"\x80"
 
 
@@ -53,10 +55,15 @@ def model_files(folder: Path, config: dict[str, Any], *, has_remote_code: bool) 
 
 
 def check_settings(folder: Path) -> None:
-    """Raise UserError if the config is missing, or if a file that decides the answers is a link to nothing or no such file."""
+    """Raise UserError if the config is missing, or if a file that decides the answers is a link to nothing, or a pointer to itself.
+
+    JSON files are only looked for: whoever reads them says what is wrong with them. Nor are large files opened.
+    """
     for name in _SETTINGS:
-        if (folder / name).is_symlink() or (folder / name).exists():
-            file_faults.check_file(folder / name)
+        file = folder / name
+        file_faults.check_link(file)
+        if file.is_file() and file.suffix != ".json" and file.stat().st_size < _MOST_POINTER_BYTES:
+            file_faults.check_file(file)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no config.json, so this is not a model folder")
 

@@ -44,9 +44,12 @@ class Header:
 
 def read(file: Path) -> Header:
     """Return the header of a file. Raises UserError if the file is missing, damaged, or shorter or longer than the header says."""
-    file_faults.check_file(file)
+    file_faults.check_exists(file)
     size = file.stat().st_size
-    content, start = _json(file, size)
+    try:
+        content, start = _json(file, size)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
     metadata = content.pop("__metadata__", None) or {}
     try:
         tensors = tuple(_tensor(file, name, entry, start) for name, entry in content.items())
@@ -61,7 +64,11 @@ def read(file: Path) -> Header:
 def _json(file: Path, size: int) -> tuple[dict[str, Any], int]:
     """The header as it is written, and where the data begins."""
     with file.open("rb") as data:
-        length = int.from_bytes(data.read(8), "little")
+        begin = data.read(file_faults.START_BYTES)
+        if fault := file_faults.fault_of(begin):
+            raise UserError(f"{file}: {fault}")
+        length = int.from_bytes(begin[:8], "little")
+        data.seek(8)
         if size < 8 or length > size - 8:
             raise UserError(f"{file}: not a complete safetensors file ({size:,} bytes); download it again")
         if length > LONGEST_HEADER:
