@@ -141,6 +141,9 @@ class VariantSpec:
         set_values = {name: value for name, value in values.items() if value is not None}
         return json.dumps(set_values, ensure_ascii=False, sort_keys=True) if set_values else ""
 
+    imatrix: str | None = None
+    """A file that llama.cpp quantizes a folder with: an importance matrix, or a text to make one of; None quantizes without."""
+
     @property
     def is_baseline(self) -> bool:
         return self.role == "baseline"

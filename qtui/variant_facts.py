@@ -39,11 +39,17 @@ class VariantFacts:
     """Notes for the user: what is not computed as it should be, and how to fix it."""
     rearranges_weights: bool | None = None
     """Whether llama.cpp on a CPU rearranges weights for its fastest kernels."""
+    weight_notes: tuple[str, ...] | None = None
+    """Notes for the user: where the weights' files are not what their names or the config say, and what was done."""
+    computed_as: str | None = None
+    """In what form quantized weights are computed, if not as they are stored: `mxfp4, dequantized`."""
 
     prompt_format: str | None = None
     """A description of the prompts' chat template."""
     prompt_notes: tuple[str, ...] | None = None
     """Sentences for the user on settings of the prompt that have no effect."""
+    asked_bare: str | None = None
+    """Why a model seems trained for chat although its prompts are the bare tasks, without a chat template; None if they are not."""
     bos: bool | None = None
     """Whether prompts begin with a BOS token."""
     stop_tokens: tuple[str, ...] | None = None
@@ -104,8 +110,9 @@ class VariantFacts:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the user: what is not computed, or not asked, as it should be."""
-        return (*(self.compute_notes or ()), *(self.prompt_notes or ()))
+        """Return what a user should know of the variant, one sentence each."""
+        bare = (f"no chat template: the model gets the bare tasks, but {self.asked_bare}",) if self.asked_bare else ()
+        return (*(self.compute_notes or ()), *(self.weight_notes or ()), *(self.prompt_notes or ()), *bare)
 
     def values(self) -> dict[str, Any]:
         """Return the known facts by key."""

@@ -30,10 +30,12 @@ class Conditions:
 
     confounded: tuple[str, ...]
     notes: tuple[str, ...]
+    asked_bare: str = ""
+    """Why the model seems trained for chat although a side was asked without a chat template; empty if neither was."""
 
 
 def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
-    """Compare two rows of the frame `conditions` (engine, prompt, sampling, task_set, slots, thinking, left_out).
+    """Compare two rows of the frame `conditions`, which `results.frames` makes.
 
     A missing key is unknown, but `thinking` is empty where nothing is set.
 
@@ -67,7 +69,11 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
     slots = _if_known(baseline.get("slots")), _if_known(candidate.get("slots"))
     if engines[0] == engines[1] and None not in slots and slots[0] != slots[1]:
         notes.append(f"different slot counts: {slots[0]} vs {slots[1]}")
-    return Conditions(tuple(confounded), tuple(notes))
+    for side, row in (("baseline", baseline), ("candidate", candidate)):
+        if computed_as := _if_known(row.get("computed_as")):
+            notes.append(f"the {side}'s weights were computed as {computed_as}")
+    asked_bare = _if_known(baseline.get("asked_bare")) or _if_known(candidate.get("asked_bare")) or ""
+    return Conditions(tuple(confounded), tuple(notes), asked_bare)
 
 
 def _thinking(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:

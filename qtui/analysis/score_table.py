@@ -218,6 +218,7 @@ def _guards(
     confounded = [Guard("confounded", "; ".join(reasons))] if reasons else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
     others = (
+        verdicts.bare_prompt_guard(differences.asked_bare),
         *judge_guards,
         verdicts.empty_answers_guard(len(pair.answers), empty_b, empty_c),
         verdicts.few_tasks_guard(n),

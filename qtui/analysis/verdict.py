@@ -31,6 +31,7 @@ GuardKind = Literal[
     "floor",
     "ceiling",
     "no discrimination",
+    "no chat template",
 ]
 
 LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
@@ -146,6 +147,11 @@ def empty_answers_guard(n: int, baseline_empty: int, candidate_empty: int) -> Gu
 def few_tasks_guard(n: int) -> Guard | None:
     """Return a guard below ten tasks: Student's interval then rests on an unknown shape of the distribution."""
     return Guard("too few tasks", f"{n}, at least {FEWEST_TASKS} are needed") if n < FEWEST_TASKS else None
+
+
+def bare_prompt_guard(asked_bare: str) -> Guard | None:
+    """Return a guard if a model that seems trained for chat got the bare tasks; `asked_bare` is what shows that it is."""
+    return Guard("no chat template", f"the prompts are the bare tasks, but {asked_bare}") if asked_bare else None
 
 
 def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:

@@ -33,7 +33,8 @@ Show = Callable[[Any], None]
 def conversion_options(command: Command) -> Command:
     """Options of conversion and quantization, and `--model`: the model of the workbench that the files belong to."""
     options = (
-        click.option("--imatrix", metavar="FILE", type=click.Path(path_type=Path), help="Importance matrix to quantize with."),
+        click.option("--imatrix", metavar="FILE", type=click.Path(path_type=Path),
+                     help="Importance matrix to quantize with, or a text of which qtui makes one."),
         click.option("--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
                      help="Folder for the files (default: that of a GGUF file; for a folder or a hub model, qtui's cache)."),
         click.option("--threads", metavar="N", type=click.IntRange(min=1), help="CPU threads (default: all cores)."),

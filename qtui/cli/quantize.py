@@ -63,6 +63,8 @@ def quantize(
 
         async def work() -> tuple[Any, list[quantization.QuantizedType]]:
             prepared = await quantization.prepare_source(job, report)
+            for note in prepared.notes:
+                click.echo(safe(f"note: {note}"), err=True)
             return prepared, await quantization.quantize(job, prepared, report)
 
         prepared, outcomes = asyncio.run(work())

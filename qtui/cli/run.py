@@ -160,8 +160,10 @@ def _check(file: Path, as_json: bool) -> int:
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
     from qtui.runner.start import idle_gpus
+    from qtui.runner.weights_check import check_weights
 
     experiment = load(file)
+    check_weights(experiment)
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples

@@ -4,6 +4,7 @@ Engines are imported only here and only when they are used, because their librar
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from qtui.engines import compute
 from qtui.engines.divergence.scoring import Scorer
@@ -62,4 +63,13 @@ def _gguf_weights(variant: VariantSpec, plan: Plan, weights: Weights, report: Re
     from qtui.engines.conversion import gguf_cache
 
     how = gguf_cache.Conversion(trust_remote_code=variant.trust_remote_code)
-    return open_weights(gguf_cache.quantized_gguf(weights, variant.precision, plan.engine_version, report, how=how))
+    path = gguf_cache.quantized_gguf(
+        weights,
+        variant.precision,
+        plan.engine_version,
+        report,
+        how=how,
+        imatrix=Path(variant.imatrix) if variant.imatrix else None,
+        compute=plan.compute,
+    )
+    return open_weights(path)

@@ -14,8 +14,9 @@ from qtui.engines import architectures, available, compute
 from qtui.engines.conversion import llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
-from qtui.engines.prompts import rendering, thinking_settings
+from qtui.engines.prompts import chat_signs, rendering, thinking_settings
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
+from qtui.engines.quantizing import imatrix_source, quantization_types
 from qtui.engines.weights import precision, quantized_checkpoint
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.prompt_format import PromptFormat
@@ -81,6 +82,8 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         facts=replace(
             facts,
             compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
+            weight_notes=_weight_notes(variant, weights, device_choice.accelerator) or None,
+            computed_as=_computed_as(variant, weights, device_choice.accelerator) or None,
             library=device_choice.report,
             weights_fingerprint=fingerprint,
             engine_version=version,
@@ -95,19 +98,17 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     if variant.engine == "transformers":
         dtype = precision.torch_dtype(variant.precision, weights, device)
         packages = quantized_checkpoint.versions(weights.quantization, str(weights.path))
-        return [version, device, dtype, variant.trust_remote_code, *packages, *_corrected(weights)]
+        computed_as = quantized_checkpoint.computed_as(weights.quantization, device)
+        form = [version, device, dtype, variant.trust_remote_code, *packages, *_corrected(weights)]
+        return [*form, *filter(None, [computed_as])]
     assert variant.engine == "llama.cpp", variant.engine
+    matrix = [imatrix_source.key_of(Path(variant.imatrix), device)] if variant.imatrix else []
     # The precision decides the types only of a folder, which is converted first. A GGUF file has its types already.
     if not weights.is_folder:
-        return [version, device]
+        return [version, device, *matrix]
     changes = original_settings.corrections(weights.config)
-    return [
-        version,
-        device,
-        precision.gguf_type(variant.precision),
-        llama_settings.CONVERSION,
-        *([changes] if changes else []),
-    ]
+    conversion = [precision.gguf_type(variant.precision), *llama_settings.conversion_values(weights)]
+    return [version, device, *conversion, *([changes] if changes else []), *matrix]
 
 
 def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str, ...]:
@@ -133,6 +134,24 @@ def _corrected(weights: Weights) -> list[Any]:
     return [*markers, *pieces, *(["state is kept"] if weights.config.get("model_type") in _STATE_WAS_LOST else [])]
 
 
+def _computed_as(variant: VariantSpec, weights: Weights | None, device: str) -> str:
+    """Return in what form quantized weights of a checkpoint are computed, if not as they are stored; else empty."""
+    if weights is None or variant.engine != "transformers" or not weights.quantization:
+        return ""
+    computed_as = quantized_checkpoint.computed_as(weights.quantization, device)
+    return f"{weights.quantization}, {computed_as}" if computed_as else ""
+
+
+def _weight_notes(variant: VariantSpec, weights: Weights | None, device: str) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    computed_as = _computed_as(variant, weights, device)
+    if not computed_as:
+        return weights.notes
+    why = quantized_checkpoint.why_dequantized(weights.quantization, device)
+    return (*weights.notes, f"its weights are computed as {computed_as}: {why}")
+
+
 def prompt_values(prompt: Prompt) -> list[Any]:
     """Return the parts of a prompt that decide an answer, as values of a key."""
     return [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
@@ -144,15 +163,10 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
         return None
     weights = finder.find_weights(
         variant.weights,
-        lambda settings: _check_settings(variant, settings),
+        lambda settings: check_settings(variant, settings),
         lambda architecture: architectures.check_llama_cpp(architecture, variant.weights),
     )
-    if variant.engine == "transformers" and not weights.is_folder:
-        raise UserError(f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id")
-    if variant.engine == "transformers":
-        architectures.check_transformers(weights, variant.weights, trusts_code=variant.trust_remote_code)
-    elif not weights.is_folder:
-        architectures.check_llama_cpp(weights.header.architecture, variant.weights)
+    check_settings(variant, weights)
     return weights
 
 
@@ -167,7 +181,9 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
         return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk defines the prompt format; only the experiment can.
-        return _render_with(job, PromptFormat(source=job.variant.weights))
+        prompt_format = PromptFormat(source=job.variant.weights)
+        prompts, facts = _render_with(job, prompt_format)
+        return prompts, replace(facts, asked_bare=_why_chat(job, prompt_format) or None)
     return _render_prompts(job, finder)
 
 
@@ -186,7 +202,13 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
             else "chat template of the experiment"
         )
     begins_with_bos = bool(prompts and prompts[0].bos)
-    return prompts, replace(facts, prompt_format=format_name, bos=begins_with_bos, stop_tokens=end_tokens or ())
+    return prompts, replace(
+        facts,
+        prompt_format=format_name,
+        asked_bare=_why_chat(job, prompt_format) or None,
+        bos=begins_with_bos,
+        stop_tokens=end_tokens or (),
+    )
 
 
 def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], VariantFacts]:
@@ -225,6 +247,18 @@ def _thinking_key_values(variant: VariantSpec, prompt: PromptSource) -> list[Any
     return values
 
 
+def _why_chat(job: Job, prompt_format: PromptFormat) -> str:
+    """Return what shows that the model is trained for chat, if nothing gives its prompts a template; else empty.
+
+    An experiment that names the prompt `plain` wants bare tasks.
+    """
+    if prompt_format.template or job.prompt.template is not None:
+        return ""
+    weights = job.prompt.weights or job.variant.weights
+    names = (job.variant.model, weights.rsplit("/", 1)[-1], prompt_format.source, prompt_format.model_name)
+    return chat_signs.why_chat(filter(None, names), prompt_format.named_end_tokens)
+
+
 def _shared_key_values(
     variant: VariantSpec, weights: Weights | None, fingerprint: str, version: str, device: str
 ) -> list[Any]:
@@ -242,15 +276,49 @@ def _shared_key_values(
     return [*shared, *how_computed(variant, weights, version, device)]
 
 
-def _check_settings(variant: VariantSpec, settings: Weights) -> None:
-    """Raise UserError before the weights are downloaded, if the config shows that the model cannot run here."""
+def check_settings(variant: VariantSpec, weights: Weights) -> None:
+    """Raise UserError if the weights cannot run as this variant here, by their config and their tensors' names and types.
+
+    Of a hub model this is known before its weights are downloaded: `weights` then has only its settings.
+    """
+    if not weights.is_folder:
+        if variant.engine == "transformers":
+            raise UserError(
+                f"{weights.path}: a GGUF file runs on llama.cpp; for transformers name a folder or a hub id"
+            )
+        if variant.imatrix:
+            raise UserError(f"{weights.path}: is quantized already, so imatrix has no effect; name the model's folder")
+        architectures.check_llama_cpp(weights.header.architecture, variant.weights)
+        return
     if variant.engine == "transformers":
-        architectures.check_transformers(settings, variant.weights, trusts_code=variant.trust_remote_code)
-        quantized_checkpoint.versions(settings.quantization, variant.weights)
+        architectures.check_transformers(weights, variant.weights, trusts_code=variant.trust_remote_code)
+        accelerator = available.accelerator("transformers")
+        quantized_checkpoint.check_method(weights.quantization, variant.weights, accelerator)
     elif variant.engine == "llama.cpp":
-        llama_settings.check_settings(settings, variant.weights)
+        _check_imatrix(variant)
+        llama_settings.check_settings(weights, variant.weights)
     else:
-        raise AssertionError(f"{variant.engine} has no weights to download")
+        raise AssertionError(f"{variant.engine} has no weights")
+    weights.check_quantization(variant.weights)
+
+
+def _check_imatrix(variant: VariantSpec) -> None:
+    """Raise UserError if the type needs an importance matrix and there is none, or if it has no use for one."""
+    name = precision.gguf_type(variant.precision)
+    if not variant.imatrix:
+        if name in quantization_types.NEEDS_IMATRIX:
+            raise UserError(
+                f'{variant.weights}: {name} needs an importance matrix: set imatrix = "FILE" for this variant (a matrix of '
+                "llama.cpp's llama-imatrix, or a text of which qtui makes one)"
+            )
+        return
+    if quantization_types.family_of(name) == "whole":
+        raise UserError(
+            f"{variant.imatrix}: has no effect on {name}, which is not quantized; remove imatrix from this variant"
+        )
+    matrix = Path(variant.imatrix)
+    if imatrix_source.is_text(matrix):
+        imatrix_source.text_of(matrix)
 
 
 def _check_sampling(sampling: Sampling) -> None:

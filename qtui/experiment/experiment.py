@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qtui import catalog
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
+from qtui.experiment import imatrix
 from qtui.experiment import (
     prompt as experiment_prompt,
 )
@@ -282,8 +283,15 @@ def _variant(
             problems.add((*place, "api_key_env"), f"the environment variable {form.api_key_env} is not set.")
     _check_variables(form.base_url, place, problems)
     experiment_thinking.check(form, lambda key, message: problems.add((*place, key), message))
-    values = form.model_dump(exclude={"weights", "precision"})
-    return VariantSpec(model=model, role=role, weights=weights, precision=form.precision or form.name, **values)
+    values = form.model_dump(exclude={"weights", "precision", "imatrix"})
+    return VariantSpec(
+        model=model,
+        role=role,
+        weights=weights,
+        precision=form.precision or form.name,
+        imatrix=imatrix.choose(form, weights, base, lambda text: problems.add((*place, "imatrix"), text)),
+        **values,
+    )
 
 
 def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
@@ -291,9 +299,15 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
     text = form.weights
     if form.engine == "openai" or text == "demo":
         return text
-    path = (base / Path(text).expanduser()).resolve()
+    written = base / Path(text).expanduser()
+    path = written.resolve()
     if path.exists():
         return str(path)
+    if written.is_symlink():
+        problems.add(
+            (*place, "weights"), f"{written}: is a link to {path}, which does not exist; download the model again."
+        )
+        return text
     looks_local = text.startswith((".", "/", "~")) or (text.endswith(".gguf") and ":" not in text)
     if looks_local:
         problems.add((*place, "weights"), f"{path}: no such file or folder.")

@@ -43,6 +43,7 @@ class VariantForm(_Form):
     thinking: ThinkingForm | None = None
     template_args: dict[str, Any] | None = None
     thinking_budget: int | None = Field(None, ge=1)
+    imatrix: str | None = Field(None, min_length=1)
 
 
 class ModelForm(_Form):

@@ -20,7 +20,8 @@ from qtui.records import UNKNOWN
 from qtui.store import Store, answers, grades, open_store, runs
 
 CONDITION_COLUMNS = (
-    "experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "thinking", "left_out",
+    "experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "computed_as", "asked_bare",
+    "thinking", "left_out",
 )  # fmt: skip
 _FLAGGED_BY = ["experiment", "task", "text", "finish_reason", "thought_unfinished"]
 """The columns of answers that decide the flags."""
@@ -104,10 +105,11 @@ def _conditions(store: Store, run_ids: dict[int, str]) -> list[tuple[Any, ...]]:
         for row in runs.conditions(store, [run_id]):
             conditions = json.loads(row["conditions"])
             texts = (_text(conditions.get(name, UNKNOWN)) for name in ("prompt", "sampling", "task_set"))
-            slots = json.loads(row["facts"]).get("slots_asked", UNKNOWN)
+            facts = json.loads(row["facts"])
+            known = (_text(facts.get(name, UNKNOWN)) for name in ("slots_asked", "computed_as", "asked_bare"))
             thinking = _text(conditions.get("thinking", ""))
             left_out = ",".join(answers.left_out_names(row["left_out"]))
-            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, _text(slots), thinking, left_out))
+            rows.append((run_id, row["model"], row["variant"], row["engine"], *texts, *known, thinking, left_out))
     return rows
 
 

@@ -41,6 +41,7 @@ class QuantizationJob:
     out: Path | None = None
     """The folder of the new files; None is the source's `home`."""
     imatrix: Path | None = None
+    """An importance matrix, or a text of which one is made."""
     converter: Path | None = None
     """A folder with llama.cpp's sources, for models that qtui does not convert itself."""
     trust_remote_code: bool = False
@@ -126,9 +127,7 @@ async def _quantize_type(
     try:
         if _keeps_existing(target, Path(source.path), force=job.force):
             return _check_existing(name, target, forecast)
-        request = QuantizationRequest(
-            source.path, str(target), name, str(job.imatrix) if job.imatrix else None, threads=job.threads
-        )
+        request = QuantizationRequest(source.path, str(target), name, source.imatrix, threads=job.threads)
         result = await _run_process(
             "qtui.engines.processes.quantization_type", request, QuantizationResult, report, name
         )

@@ -20,7 +20,7 @@ from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges
+from qtui.runner import LEASE_IS_HELD, added_judges, weights_check
 from qtui.runner.answering import thinking_condition
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
@@ -67,8 +67,9 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
         is_new = not runs.exists(store, experiment.name, experiment.plan)
         run_id = add(store, experiment)
         try:
+            _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        except CpuNotAllowedError:
+        except UserError:
             if is_new:
                 runs.delete(store, run_id)
             raise
@@ -88,6 +89,7 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
         if summaries[0].source == "run":
             definition = runs.definition(store, run_id)
             experiment = experiments.parse(definition, Path(summaries[0].origin), is_stored=True)
+            _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)
     finally:
@@ -151,6 +153,13 @@ def idle_gpus(experiment: Experiment) -> list[str]:
     """Reasons why engines of the experiment cannot use a GPU of this machine, one sentence per engine."""
     engines = dict.fromkeys(variant.engine for variant in experiment.variants)
     return [reason for engine in engines if (reason := available.idle_gpu(engine))]
+
+
+def _check_weights(store: Store, run_id: int, experiment: Experiment) -> None:
+    """Raises UserError if answers are missing and weights on this disk cannot be used."""
+    run = runs.summaries(store, [run_id])[0]
+    if run.answered < run.expected:
+        weights_check.check_weights(experiment)
 
 
 def _check_cpu(store: Store, run_id: int, experiment: Experiment, allows_cpu: bool) -> None:

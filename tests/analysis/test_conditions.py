@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from qtui.analysis.conditions import compare
+from qtui.analysis.verdict import bare_prompt_guard
 
 SAME = {"engine": "llama.cpp", "prompt": "abc", "task_set": "t"}
 
@@ -86,3 +87,17 @@ def test_what_nobody_recorded_is_a_note_and_no_guard(unknown: Any) -> None:
 @pytest.mark.parametrize(("before", "after"), [("greedy", '{"a": 1}'), ("[1]", "[2]")])
 def test_sampling_that_is_no_json_object_still_confounds(before: str, after: str) -> None:
     assert len(compare(SAME | {"sampling": before}, SAME | {"sampling": after}).confounded) == 1
+
+
+def test_a_model_trained_for_chat_that_got_bare_tasks_is_a_guard_of_its_own() -> None:
+    found = compare({"asked_bare": "unknown"}, {"asked_bare": "its name is x-instruct"})
+    assert found.confounded == ()
+    assert found.asked_bare == "its name is x-instruct"
+    assert str(bare_prompt_guard(found.asked_bare)).startswith("no chat template: ")
+    assert bare_prompt_guard(compare({}, {}).asked_bare) is None
+
+
+def test_weights_that_are_computed_in_another_form_than_stored_are_noted() -> None:
+    assert compare({"computed_as": "mxfp4, dequantized"}, {"computed_as": "unknown"}).notes[-1] == (
+        "the baseline's weights were computed as mxfp4, dequantized"
+    )

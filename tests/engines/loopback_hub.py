@@ -18,8 +18,10 @@ class LoopbackHub:
         self.repos = repos
         self.requests: list[str] = []
         """Method and path of each."""
+        self.fetched: set[str] = set()
+        """Names of the files that were asked for to their end."""
         self.ranges: list[str] = []
-        """The Range header of each request that had one."""
+        """The Range header of each request that had one without an end: those of resumed downloads."""
         self.tokens: set[str] = set()
         """What came as Authorization."""
         self.refuses: dict[str, tuple[int, dict[str, str]]] = {}
@@ -46,14 +48,18 @@ class LoopbackHub:
 
             def _reply(self, *, with_body: bool) -> None:
                 path = unquote(urlparse(self.path).path).strip("/")
+                asked_part = self.headers.get("Range", "")
                 hub.requests.append(f"{self.command} {path}")
+                if self.command == "GET" and (not asked_part or asked_part.endswith("-")):
+                    hub.fetched.add(path.rsplit("/", 1)[-1])
                 hub.tokens.add(self.headers.get("Authorization", ""))
                 status, headers, data = hub.answer(path)
                 name = path.rsplit("/", 1)[-1]
                 size = hub.declared.get(name, len(data))
-                first = self._first_byte()
-                if first and status == 200:
-                    status, headers = 206, {**headers, "Content-Range": f"bytes {first}-{size - 1}/{size}"}
+                first, end = self._range(size)
+                if (first or end < size) and status == 200:
+                    status, headers = 206, {**headers, "Content-Range": f"bytes {first}-{end - 1}/{size}"}
+                    data, size = data[:end], end
                 self.send_response(status)
                 for header, value in headers.items():
                     self.send_header(header, value)
@@ -62,12 +68,15 @@ class LoopbackHub:
                 if with_body:
                     self._send(data[first:], None if first else hub.stops_after.get(name))
 
-            def _first_byte(self) -> int:
+            def _range(self, size: int) -> tuple[int, int]:
+                """The first byte that is asked for, and the one after the last."""
                 asked = self.headers.get("Range", "")
                 if not asked:
-                    return 0
-                hub.ranges.append(asked)
-                return int(asked.removeprefix("bytes=").split("-")[0])
+                    return 0, size
+                first, _, last = asked.removeprefix("bytes=").partition("-")
+                if not last:
+                    hub.ranges.append(asked)
+                return int(first), min(size, int(last) + 1) if last else size
 
             def _send(self, data: bytes, stop: int | None) -> None:
                 self.wfile.write(data[:stop])

@@ -15,9 +15,17 @@ import pytest
 
 from qtui.engines.weights import hub_resume
 from tests.engines.loopback_hub import COMMIT, LoopbackHub
+from tests.engines.weights.checkpoints import checkpoint
 
 LARGE = hub_resume.LARGE + 4096
 PARTS = 3
+STRAY = (
+    "consolidated.safetensors",
+    "adapter_model.safetensors",
+    "model.fp16.safetensors",
+    "pytorch_model.bin",
+    "optimizer.bin",
+)
 
 PROGRAM = """
 import json, sys
@@ -74,8 +82,20 @@ def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("not-converted", {"architectures": ["TomorrowForCausalLM"], "model_type": "qwen3"}),
     ):
         (others[name] / "config.json").write_text(json.dumps(config))
-    named = {f"org/{name}": folder for name, folder in others.items()}
-    return {"org/model": model, "org/files": files, "org/quantized": quantized, **named}
+    stored = {"model.embed_tokens.weight": "BF16", "a.weight": "F8_E4M3", "a.weight_scale_inv": "F32"}
+    undeclared = checkpoint(home / "undeclared", {"model.safetensors": stored})
+    shards = {f"model-{number:05d}-of-00002.safetensors": {f"t{number}": "F16"} for number in (1, 2)}
+    sharded = checkpoint(home / "sharded", shards, index="model.safetensors.index.json")
+    for name in STRAY:
+        (sharded / name).write_bytes(noise(7, 1000))
+    return {
+        "org/model": model,
+        "org/files": files,
+        "org/quantized": quantized,
+        "org/undeclared": undeclared,
+        "org/sharded": sharded,
+        **{f"org/{name}": folder for name, folder in others.items()},
+    }
 
 
 @pytest.fixture
@@ -230,6 +250,35 @@ def test_a_file_whose_architecture_the_hub_does_not_say_is_fetched(hub: Loopback
     """llama.cpp is asked itself then: here it finds that the file is none."""
     said = fetched(hub, tmp_path, "org/files:large.gguf", program=PLANNING, more=["llama.cpp"])["error"]
     assert "not a GGUF file" in said
+
+
+@pytest.mark.parametrize("engine", ["transformers", "llama.cpp"])
+def test_a_quantization_that_only_the_tensors_show_is_said_before_they_are_fetched(
+    hub: LoopbackHub, tmp_path: Path, engine: str
+) -> None:
+    error = fetched(hub, tmp_path, "org/undeclared", program=PLANNING, more=[engine])["error"]
+    assert "fine-grained FP8 (a.weight_scale_inv is F32)" in error
+    assert "model.safetensors" not in hub.fetched
+
+
+def test_only_the_files_that_the_index_names_are_fetched(hub: LoopbackHub, tmp_path: Path) -> None:
+    path = Path(fetched(hub, tmp_path, "org/sharded")["path"])
+    assert sorted(file.name for file in path.glob("*.safetensors")) == [
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    ]
+    assert not hub.fetched.intersection(STRAY)
+
+
+def test_a_shard_that_the_hub_does_not_have_is_named(repos: dict[str, Path], tmp_path: Path) -> None:
+    lame = tmp_path / "lame"
+    shutil.copytree(repos["org/sharded"], lame)
+    (lame / "model-00002-of-00002.safetensors").unlink()
+    hub = LoopbackHub({"org/lame": lame})
+    error = fetched(hub, tmp_path, "org/lame", program=PLANNING, more=["transformers"])["error"]
+    hub.close()
+    assert "1 of the 2 weight files" in error
+    assert "model-00002-of-00002.safetensors" in error
 
 
 def noise(seed: int, size: int) -> bytes:

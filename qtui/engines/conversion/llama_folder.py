@@ -17,18 +17,20 @@ from qtui.engines.conversion import llama_vocabulary
 from qtui.engines.conversion.converter import NeedsConverterError
 from qtui.engines.conversion.llama_settings import USE_LLAMA_CPP, check_architecture, rope_settings
 from qtui.engines.weights import safetensors_file, unfinished
+from qtui.engines.weights.checkpoint.output_head import OutputHead, is_tied
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 
+_EMBEDDING = "model.embed_tokens.weight"
 _EXPERT = re.compile(
     r"^(?P<block>model\.layers\.\d+\.block_sparse_moe)\.experts\.(?P<number>\d+)\.(?P<part>w[123])\.weight$"
 )
 
 
-def lossless_type(folder: Path) -> str:
+def lossless_type(weights: Weights) -> str:
     """Return F32, F16 or BF16: the narrowest GGUF type that stores the folder's tensors exactly."""
-    kinds = set().union(*(safetensors_file.kinds(file) for file in _weight_files(folder)))
+    kinds = set().union(*(safetensors_file.kinds(file) for file in _weight_files(weights)))
     if kinds <= {"F16"}:
         return "F16"
     return "BF16" if kinds <= {safetensors_file.BFLOAT16} else "F32"
@@ -43,14 +45,14 @@ def convert(weights: Weights, target: Path) -> None:
 
     check_architecture(weights)
     folder, config = weights.path, weights.config
-    whole_type = lossless_type(folder)
+    whole_type = lossless_type(weights)
     with unfinished.atomic_target(target) as path:
         # Stacked experts are new arrays, which are kept on disk and not in memory.
         writer = gguf.GGUFWriter(path, "llama", use_temp_file="num_local_experts" in config)
         _add_hyperparameters(writer, config, folder, whole_type)
-        llama_vocabulary.add_vocabulary(writer, folder, config)
+        _add_vocabulary(writer, folder, config)
         _add_prompt_format(writer, weights.prompt_format)
-        for name, kind, array in _mapped_tensors(folder, config):
+        for name, kind, array in _mapped_tensors(weights):
             _add_tensor(writer, name, kind, array, whole_type)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -98,15 +100,32 @@ def _add_prompt_format(writer: Any, form: PromptFormat) -> None:
         writer.add_chat_template(form.template)
 
 
-def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+def _add_vocabulary(writer: Any, folder: Path, config: dict[str, Any]) -> None:
+    try:
+        llama_vocabulary.add_vocabulary(writer, folder, config)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise UserError(
+            f"{folder}: its tokenizer files are not of the usual form ({type(error).__name__}: {error}); download the model again"
+        ) from None
+
+
+def _mapped_tensors(weights: Weights) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
     import gguf
 
+    folder, config, head = weights.path, weights.config, weights.output_head
+    _check_head(folder, config, head)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
     heads = config["num_attention_heads"]
     rotated = {"q_proj": heads, "k_proj": config.get("num_key_value_heads") or heads}
-    for name, kind, array in _stacked(folder, config):
-        if name.endswith("rotary_emb.inv_freq") or (name == "lm_head.weight" and config.get("tie_word_embeddings")):
+    for stored_name, kind, array in _stacked(weights):
+        if stored_name.endswith("rotary_emb.inv_freq"):
             continue
+        name = stored_name
+        if stored_name == head.name and is_tied(config):
+            # The head is left out only where the file then means the same: llama.cpp takes the embedding where there is no head.
+            if head.state == "equal":
+                continue
+            name = _EMBEDDING if head.state == "embedding" else stored_name
         mapped = names.get_name(name, (".weight", ".bias"))
         if mapped is None:
             raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {USE_LLAMA_CPP}")
@@ -114,13 +133,25 @@ def _mapped_tensors(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str,
         yield mapped, kind, _interleaved(array, turned) if turned else array
 
 
-def _stacked(folder: Path, config: dict[str, Any]) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
+def _check_head(folder: Path, config: dict[str, Any], head: OutputHead) -> None:
+    """Raise UserError if the model has no output head: llama.cpp would take the embedding in its place, without a word."""
+    if head.state == "absent" and not is_tied(config):
+        raise UserError(
+            f"{folder}: has no lm_head.weight, and config.json does not say tie_word_embeddings: its output head is missing; "
+            "download the model again"
+        )
+    if head.state == "embedding" and not is_tied(config):
+        raise UserError(f"{folder}: has no {_EMBEDDING}; download the model again")
+
+
+def _stacked(weights: Weights) -> Iterator[tuple[str, str, npt.NDArray[Any]]]:
     """The folder's tensors.
 
     A layer's experts are one tensor of shape (experts, rows, columns), even if they are in several files.
     """
+    folder, config = weights.path, weights.config
     waiting: dict[str, dict[int, npt.NDArray[Any]]] = defaultdict(dict)
-    for file in _weight_files(folder):
+    for file in _weight_files(weights):
         for name, kind, array in safetensors_file.tensors(file):
             expert = _EXPERT.match(name)
             if not expert:
@@ -155,10 +186,9 @@ def _add_tensor(writer: Any, name: str, kind: str, array: npt.NDArray[Any], whol
     writer.add_tensor(name, array.astype(np.float32) if wide else array)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
+def _weight_files(weights: Weights) -> list[Path]:
+    if any(file.suffix != ".safetensors" for file in weights.files):
         raise NeedsConverterError(
-            f"{folder}: only *.safetensors weights can be converted, and there are none; {USE_LLAMA_CPP}"
+            f"{weights.path}: only *.safetensors weights can be converted, and there are none; {USE_LLAMA_CPP}"
         )
-    return files
+    return list(weights.files)

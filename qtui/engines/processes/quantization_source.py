@@ -14,11 +14,10 @@ from qtui.engines.conversion import gguf_cache, llama_settings
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished
 from qtui.engines.protocol.quantization import PreparedSource, SourceRequest, TypeForecast
-from qtui.engines.quantizing import gguf_source, imatrix, quantize
+from qtui.engines.quantizing import gguf_source, imatrix, imatrix_source, quantize
 from qtui.engines.quantizing.quantization_types import NEEDS_IMATRIX
-from qtui.engines.weights import fingerprint, gguf_file
 from qtui.engines.weights.finding import WeightsFinder
-from qtui.engines.weights.weights import Weights
+from qtui.engines.weights.weights import Weights, open_weights
 from qtui.errors import UserError
 from qtui.processes import log
 
@@ -33,22 +32,25 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     job = child.read_message(incoming, SourceRequest)
     log.note(f"source to quantize: {job}")
     child.die_with_pipe(incoming)
-    matrix = Path(job.imatrix) if job.imatrix else None
-    if matrix:
-        imatrix.read(matrix)
-    named = Path(job.converter) if job.converter else None
+    named = Path(job.imatrix) if job.imatrix else None
+    if named and not imatrix_source.is_text(named):
+        imatrix.read(named)
+    converter = Path(job.converter) if job.converter else None
     weights = WeightsFinder(send).find_weights(
-        job.source, lambda settings: llama_settings.check_settings(settings, job.source, named)
+        job.source, lambda settings: llama_settings.check_settings(settings, job.source, converter)
     )
+    if weights.is_folder:
+        llama_settings.check_settings(weights, job.source, converter)
+    chosen = available.untested("llama.cpp")
+    key = imatrix_source.key_of(named, chosen.accelerator) if named else ""
     gguf_path, home = weights.path, weights.path.parent
     if weights.is_folder:
         version = available.version_of("llama.cpp")
-        how = gguf_cache.Conversion(named, job.trust_remote_code)
+        how = gguf_cache.Conversion(converter, job.trust_remote_code)
         gguf_path = gguf_cache.lossless_gguf(weights, gguf_cache.cache_folder(weights, version), send, how)
-        home = gguf_cache.cache_folder(
-            weights, version, fingerprint.of_files(gguf_file.parts(matrix)) if matrix else ""
-        )
+        home = gguf_cache.cache_folder(weights, version, key)
     source = gguf_source.read(gguf_path)
+    matrix = gguf_cache.importance_matrix(named, key, open_weights(gguf_path), send, chosen) if named else None
     send(
         PreparedSource(
             path=str(source.path),
@@ -59,6 +61,8 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
             file_bytes=source.file_bytes,
             is_converted=weights.is_folder,
             types=[_forecast(source, each, matrix) for each in job.types],
+            imatrix=str(matrix) if matrix else None,
+            notes=list(weights.notes),
         )
     )
     send(Finished())
@@ -84,7 +88,8 @@ def _forecast(source: gguf_source.Source, requested: str, matrix: Path | None) -
     if not matrix and (expected.needs_imatrix or name in NEEDS_IMATRIX):
         return TypeForecast(
             name,
-            f"{name} needs an importance matrix: pass one with --imatrix FILE (llama.cpp's llama-imatrix creates it)",
+            f"{name} needs an importance matrix: pass one with --imatrix FILE (made by llama.cpp's llama-imatrix, or a text of "
+            "which qtui makes one)",
         )
     return TypeForecast(name, file_bytes=expected.file_bytes, bits=expected.bits, number=quantize.types()[name])
 

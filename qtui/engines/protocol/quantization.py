@@ -23,7 +23,10 @@ from qtui.engines.protocol.answering import Failed, Finished, Loading
 
 
 class SourceRequest(msgspec.Struct, frozen=True, tag=True):
-    """`source` is anything that a user may write as weights. `imatrix` is a file, `converter` a folder with llama.cpp's sources."""
+    """`source` is anything that a user may write as weights. `imatrix` is a matrix or a text.
+
+    `converter` is a folder with llama.cpp's sources.
+    """
 
     source: str
     types: list[str]
@@ -55,6 +58,10 @@ class PreparedSource(msgspec.Struct, frozen=True, tag=True):
     is_converted: bool
     """Whether it was converted from a folder, rather than being the user's file."""
     types: list[TypeForecast]
+    imatrix: str | None = None
+    """The importance matrix to quantize with; made of the text that the request named, if that was one."""
+    notes: list[str] = []
+    """Notes for the user on the files of the model."""
 
 
 class QuantizationRequest(msgspec.Struct, frozen=True, tag=True):

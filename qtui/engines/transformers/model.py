@@ -8,7 +8,7 @@ import transformers
 from qtui.engines import architectures
 from qtui.engines.protocol.answering import Loading, Report
 from qtui.engines.transformers import remote_code
-from qtui.engines.weights import precision
+from qtui.engines.weights import precision, quantized_checkpoint
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 from qtui.records import VariantSpec
@@ -43,7 +43,21 @@ def load(variant: VariantSpec, weights: Weights, accelerator: str, report: Repor
     if missing:
         # The library would fill them with random numbers and continue.
         raise UserError(f"{path}: {len(missing)} tensors are missing, {missing[0]} first; download the model again")
+    _check_computed_as(model, weights, accelerator)
     return model.eval()
+
+
+def _check_computed_as(model: Any, weights: Weights, accelerator: str) -> None:
+    """Raise UserError if the library dequantized the weights and the answers' keys say otherwise, or the other way round."""
+    method = weights.quantization
+    expects_dequantized = bool(quantized_checkpoint.computed_as(method, accelerator))
+    is_dequantized = not getattr(model, "is_quantized", False)
+    if quantized_checkpoint.may_be_dequantized(method) and expects_dequantized != is_dequantized:
+        done, expected = ("dequantized them", "as stored") if is_dequantized else ("kept them as stored", "dequantized")
+        raise UserError(
+            f"{weights.path}: its {method} weights should be computed {expected} here, but transformers {done}; the log has its "
+            "reason (missing kernels, or a version of them that it does not take)"
+        )
 
 
 def _classes(variant: VariantSpec, weights: Weights) -> tuple[Any, Any]:

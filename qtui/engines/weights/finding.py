@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
-from qtui.engines.weights import hub
+from qtui.engines.weights import file_faults, hub
 from qtui.engines.weights.weights import Weights, open_weights
 from qtui.errors import UserError
 
@@ -20,7 +20,10 @@ _HUB_REPO = re.compile(r"^[\w.-]+/[\w.-]+$")
 ArchitectureCheck = Callable[[str], object]
 """Checks a GGUF file's architecture; empty if the hub does not say it. Raises UserError if llama.cpp does not know it."""
 SettingsCheck = Callable[[Weights], object]
-"""Checks a folder with only a model's settings. Raises UserError if its weights could not be used."""
+"""Checks a folder with only a model's settings, and its tensors' names and types if the hub lists them.
+
+Raises UserError if its weights could not be used.
+"""
 
 
 class WeightsFinder:
@@ -39,21 +42,23 @@ class WeightsFinder:
         check_settings: SettingsCheck | None = None,
         check_architecture: ArchitectureCheck | None = None,
     ) -> Weights:
-        """Return the folder or .gguf file, downloaded from the hub if needed. Raises UserError if it does not exist.
+        """Return the folder or .gguf file, downloaded from the hub if needed.
 
-        Before weights are downloaded, `check_settings` gets a hub model's settings, and `check_architecture` what the hub says of a
-        GGUF file.
+        Raises UserError if it does not exist, or if its files are missing, damaged or cut off. Before weights are downloaded,
+        `check_settings` gets a hub model's settings, and `check_architecture` what the hub says of a GGUF file.
         """
         if written not in self._whole:
-            path = _path_on_disk(written) or self._fetch(written, check_settings, check_architecture)
-            self._whole[written] = self._open(path)
+            path = path_on_disk(written) or self._fetch(written, check_settings, check_architecture)
+            weights = self._open(path)
+            weights.check_files()
+            self._whole[written] = weights
         return self._whole[written]
 
     def find_prompt_files(self, written: str) -> Weights:
         """Like `find_weights`, but downloads only a hub model's prompt files (template and tokenizer)."""
         if written in self._whole or _HUB_FILE.match(written):
             return self.find_weights(written)
-        return self._open(_path_on_disk(written) or hub.prompt_folder(written))
+        return self._open(path_on_disk(written) or hub.prompt_folder(written))
 
     def _fetch(
         self, written: str, check_settings: SettingsCheck | None, check_architecture: ArchitectureCheck | None
@@ -66,17 +71,20 @@ class WeightsFinder:
             return hub.file(file["repo"], file["file"], progress)
         if check_settings is None:
             return hub.folder(written, progress)
-        return hub.folder(written, progress, lambda folder: check_settings(open_weights(folder)))
+        return hub.folder(
+            written, progress, lambda folder, listed: check_settings(open_weights(folder, listed_tensors=listed))
+        )
 
     def _open(self, path: Path) -> Weights:
         return self._opened.setdefault(path, open_weights(path, self.report))
 
 
-def _path_on_disk(written: str) -> Path | None:
-    """The path that is written; None if it is the name of a model on the hub. Raises UserError if it is neither."""
+def path_on_disk(written: str) -> Path | None:
+    """Return the path that is written; None if it is the name of a model on the hub. Raises UserError if it is neither."""
     if written == DEMO:
         return _demo()
     path = Path(written).expanduser()
+    file_faults.check_link(path)
     if path.exists():
         if path.is_file() and path.suffix != ".gguf":
             raise UserError(f"{path}: not a folder or a .gguf file, as weights must be")

@@ -32,6 +32,15 @@ TENSOR_TYPES = {
 }  # fmt: skip
 """The numbers of tensor types (ggml's `ggml_type`), by name."""
 
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40), 10: (256, 84),
+    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74),
+    18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2),
+    26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36),
+    41: (128, 18),
+}  # fmt: skip
+"""Values and bytes of a block, by the number of a type. Types without blocks have one value."""
+
 _SCALARS = {0: "B", 1: "b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
 
@@ -174,6 +183,19 @@ def read_tensors(header: GgufHeader) -> list[TensorInfo]:
             return _Reader(file, header.path).tensors(header)
     except OSError as error:
         raise UserError(f"{header.path}: cannot be read ({error.strerror or error})") from None
+
+
+def check_complete(headers: Collection[GgufHeader]) -> None:
+    """Raise UserError if a file of a model ends before its last tensor does. Tensors of unknown types are not checked."""
+    for header in headers:
+        size = header.path.stat().st_size
+        for tensor in read_tensors(header):
+            values, count = _BLOCKS.get(tensor.type, (1, 0))
+            end = tensor.offset + tensor.elements // values * count
+            if end > size:
+                raise UserError(
+                    f"{header.path}: cut off: tensor {tensor.name} ends beyond its {size:,} bytes; download it again"
+                )
 
 
 def parts(path: Path) -> list[Path]:

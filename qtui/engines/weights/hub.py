@@ -5,37 +5,66 @@ Before a download the library lists the missing files, to check the free space a
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from qtui.engines.weights import gguf_file, hub_resume
+from qtui.engines.weights import file_faults, gguf_file, hub_listing, hub_resume
+from qtui.engines.weights.checkpoint import weight_files
+from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
+from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
 from qtui.secrets import redaction
 
 Progress = Callable[[float], None]
-Check = Callable[[Path], object]
-"""Checks a folder with only a model's settings. Raises UserError if its weights could not be used."""
+Check = Callable[[Path, tuple[StoredTensor, ...]], object]
+"""Checks a folder with only a model's settings, and its tensors, none if the hub does not list them.
+
+Raises UserError if its weights could not be used.
+"""
 
 _SETTINGS_FILES = ["config.json"]
 _PROMPT_FILES = ["*.json", "*.jinja", "tokenizer.model"]
-_MODEL_FILES = [*_PROMPT_FILES, "*.safetensors", "*.txt", "*.model", "*.py"]
+_MODEL_FILES = [*_PROMPT_FILES, "*.txt", "*.model", "*.py"]
 _NOT_THESE = ["*/*", "*.safetensors.index.json.bak"]
 
 
 def folder(repo: str, progress: Progress, first: Check | None = None) -> Path:
-    """Return a complete model: settings, tokenizer, and safetensors or, without these, .bin files.
+    """Return a complete model: settings, tokenizer, and the files that hold its weights, see `checkpoint.weight_files`.
 
     `first` checks the settings before large files are downloaded. Raises UserError if the download fails.
     """
+    settings = None
     if first is not None:
         settings = _snapshot(repo, _SETTINGS_FILES, lambda _: None)
         if all((settings / name).is_file() for name in _SETTINGS_FILES):
-            first(settings)
-    folder_path = _snapshot(repo, _MODEL_FILES, progress)
-    if not any(folder_path.glob("*.safetensors")):
-        folder_path = _snapshot(repo, [*_MODEL_FILES, "*.bin"], progress)
-    return folder_path
+            first(settings, ())
+    weights = _weight_files(repo, settings)
+    if first is not None and settings is not None:
+        tensors = hub_listing.tensors(repo, settings, weights)
+        if tensors:
+            first(settings, tensors)
+    return _snapshot(repo, [*_MODEL_FILES, *weights], progress, named=weights)
+
+
+def _weight_files(repo: str, settings: Path | None) -> tuple[str, ...]:
+    """The files that hold the weights, of those that the hub lists; without the hub, of those in its cache."""
+    names = hub_listing.file_names(repo)
+    if names is None:
+        settings = _snapshot(repo, _PROMPT_FILES, lambda _: None)
+        names = [file.name for file in settings.iterdir()]
+    config = read_json(settings / "config.json") if settings else {}
+    named = config.get("transformers_weights")
+    index = weight_files.needs_index(names, named)
+    folder_path = _snapshot(repo, [index], lambda _: None) if index else settings
+
+    def text(name: str) -> str:
+        assert folder_path is not None
+        file_faults.check_file(folder_path / name)
+        return (folder_path / name).read_text(encoding="utf-8", errors="replace")
+
+    return weight_files.choose(names, text, source=repo, named=named).names
 
 
 def prompt_folder(repo: str) -> Path:
@@ -68,15 +97,28 @@ def gguf_architecture(repo: str) -> str:
     return str(described.get("architecture") or "") if isinstance(described, dict) else ""
 
 
-def _snapshot(repo: str, patterns: list[str], progress: Progress) -> Path:
+def _snapshot(repo: str, patterns: list[str], progress: Progress, *, named: Sequence[str] = ()) -> Path:
+    """Download the files that match. `named` are files of `patterns` that may be in subfolders, whose other files are left out."""
     hub = _library()
-    selection = {"allow_patterns": patterns, "ignore_patterns": _NOT_THESE}
+    in_folders = any("/" in name for name in named)
+    ignored = [pattern for pattern in _NOT_THESE if pattern != "*/*"] if in_folders else _NOT_THESE
+    selection = {
+        "allow_patterns": _of_top(repo, patterns, named) if in_folders else patterns,
+        "ignore_patterns": ignored,
+    }
 
     def fetch() -> Path:
         bar = _prepare(repo, lambda: hub.snapshot_download(repo, dry_run=True, **selection), progress)
         return Path(hub.snapshot_download(repo, tqdm_class=bar, **selection))
 
     return _with_clear_errors(repo, fetch)
+
+
+def _of_top(repo: str, patterns: list[str], named: Sequence[str]) -> list[str]:
+    """The names that match, outside of subfolders, and the named ones: the library's patterns reach into every subfolder."""
+    names = hub_listing.file_names(repo) or []
+    top = [name for name in names if "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)]
+    return [*top, *named] if names else patterns
 
 
 def _prepare(repo: str, ask: Callable[[], list[Any]], progress: Progress) -> Any:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from qtui.engines.weights import end_token_texts, sentencepiece_file, special_tokens
+from qtui.engines.weights import end_token_texts, file_faults, sentencepiece_file, special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
+from qtui.errors import UserError
 
 # Tokenizer classes that add a BOS by default.
 _ADD_BOS_BY_DEFAULT = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "MistralCommonTokenizer")
@@ -49,6 +50,10 @@ class PromptFormat:
     """Whether a folder's tokenizer splits a text into its likeliest pieces (SentencePiece's unigram model), and not by merges."""
     has_tokenizer_json: bool = False
     """Whether a folder has tokenizer.json, which then is its tokenizer."""
+    named_end_tokens: tuple[str, ...] = ()
+    """Texts of the end tokens that the files name themselves, without those that are only in the vocabulary."""
+    model_name: str = ""
+    """The model's name in a GGUF file's metadata, with the kind of its training; empty for a folder."""
     is_sentencepiece_llama: bool = False
     """Whether a folder's tokenizer is of the Llama family and not a byte-level one under that name."""
 
@@ -56,6 +61,7 @@ class PromptFormat:
 def read_gguf(header: GgufHeader) -> PromptFormat:
     """Return the prompt format of a GGUF file."""
     ids = {name: header.values.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "unknown", "padding")}
+    named = (header.values.get(f"general.{name}") for name in ("name", "finetune"))
     return PromptFormat(
         source=header.path.name,
         template=header.chat_template,
@@ -65,6 +71,8 @@ def read_gguf(header: GgufHeader) -> PromptFormat:
         pad_token=header.token_text(ids["padding"]),
         adds_bos=header.adds_bos,
         end_token_texts=end_token_texts.end_texts_of_gguf(header),
+        named_end_tokens=(header.token_text(ids["eos"]),),
+        model_name=" ".join(name for name in named if isinstance(name, str)),
     )
 
 
@@ -77,16 +85,18 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
     special = _special_tokens(folder, settings)
     before = json.dumps(tokenizer.get("pre_tokenizer"))
     is_llama = _is_family(settings, _LLAMA)
+    ends = end_token_texts.end_texts_of_folder(folder, config, settings, tokenizer, special["eos_token"])
     return PromptFormat(
         source=folder.name,
         template=_template(folder, settings),
         adds_bos=bool(special["bos_token"]) and _adds_bos(settings, tokenizer, special["bos_token"]),
         space_after_special=bool(settings.get("legacy", False)) if is_llama else _FIRST_ONLY not in before,
         normal_form=_normal_form(tokenizer),
-        end_token_texts=end_token_texts.end_texts_of_folder(folder, config, settings, tokenizer, special["eos_token"]),
         marker_texts=special_tokens.markers_among(_added_tokens(settings, tokenizer)),
         is_unigram=_is_unigram(folder, tokenizer),
         has_tokenizer_json=bool(tokenizer),
+        end_token_texts=ends,
+        named_end_tokens=ends,
         is_sentencepiece_llama=is_llama and '"ByteLevel"' not in before,
         **special,
     )
@@ -123,8 +133,12 @@ def _token_text(value: Any) -> str:
 def _template(folder: Path, settings: dict[str, Any]) -> str | None:
     """The chat template, from the files in the order of transformers: template files, then the tokenizer's settings."""
     alone = folder / "chat_template.jinja"
+    file_faults.check_link(alone)
     if alone.is_file():
-        return alone.read_text(encoding="utf-8")
+        try:
+            return alone.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{alone}: cannot be read ({error}); download the model again") from None
     template = read_json(folder / "chat_template.json").get("chat_template") or settings.get("chat_template")
     if isinstance(template, list):
         named = {entry.get("name"): entry.get("template") for entry in template if isinstance(entry, dict)}

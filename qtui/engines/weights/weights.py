@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
-from qtui.engines.weights import fingerprint, folder_files, gguf_file, prompt_format, quantized_checkpoint
+from qtui.engines.weights import fingerprint, gguf_file, prompt_format, quantized_checkpoint
+from qtui.engines.weights.checkpoint import folder_files, output_head, stored_format
+from qtui.engines.weights.checkpoint.folder_files import TensorFiles
+from qtui.engines.weights.checkpoint.output_head import OutputHead
+from qtui.engines.weights.checkpoint.safetensors_header import Header, StoredTensor
+from qtui.engines.weights.checkpoint.stored_format import StoredFormat
 from qtui.engines.weights.gguf_file import GgufHeader, TensorInfo
 from qtui.engines.weights.json_file import read_json
 from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.errors import UserError
 
 
 def _report_nothing(_: object) -> None:
@@ -33,6 +39,8 @@ class Weights:
     is_folder: bool
     report: LoadingReport = field(default=_report_nothing, repr=False, compare=False)
     """Gets the progress of hashing."""
+    listed_tensors: tuple[StoredTensor, ...] | None = field(default=None, repr=False, compare=False)
+    """The tensors as the hub lists them, for a folder with only a model's settings; None if the files are here or not known."""
 
     @cached_property
     def name(self) -> str:
@@ -46,8 +54,8 @@ class Weights:
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
-        """The files with the tensors."""
-        return tuple(folder_files.tensor_files(self.path) if self.is_folder else gguf_file.parts(self.path))
+        """The files with the tensors. Raises UserError if some are missing."""
+        return self._tensor_files.files if self.is_folder else tuple(gguf_file.parts(self.path))
 
     @cached_property
     def file_bytes(self) -> int:
@@ -58,7 +66,9 @@ class Weights:
     def fingerprint(self) -> str:
         """SHA-256 of all files that decide what the model answers. Takes a minute for a new large model."""
         files = (
-            folder_files.model_files(self.path, has_remote_code=self.has_remote_code) if self.is_folder else self.files
+            folder_files.model_files(self.path, self.config, has_remote_code=self.has_remote_code)
+            if self.is_folder
+            else self.files
         )
         return fingerprint.of_files(files, whole_percents(self.report, f"hashing {self.path.name}"))
 
@@ -76,6 +86,50 @@ class Weights:
     def quantization(self) -> str:
         """The quantization method of a folder's weights, such as `gptq`; empty if they are not quantized, and for a GGUF file."""
         return quantized_checkpoint.method(self.config)
+
+    @cached_property
+    def stored_tensors(self) -> tuple[StoredTensor, ...]:
+        """A folder's tensors without values, as its safetensors files list them; empty for .bin files and a GGUF file."""
+        if self.listed_tensors is not None:
+            return self.listed_tensors
+        return tuple(tensor for header in self._headers.values() for tensor in header.tensors)
+
+    @cached_property
+    def stored_format(self) -> StoredFormat | None:
+        """How quantized weights of a folder are stored, as its files show; None if they are plain floating point, or not known."""
+        return stored_format.find(self.stored_tensors)
+
+    def check_quantization(self, name: str) -> None:
+        """Raise UserError if a folder's files show a quantization that its config does not name. `name` is the model's."""
+        if self.is_folder:
+            quantized_checkpoint.check_declared(
+                self.path, self.config, self.stored_format, name, knows_tensors=bool(self.stored_tensors)
+            )
+
+    @cached_property
+    def output_head(self) -> OutputHead:
+        """What a folder's files have as the model's last matrix. Compares values where config and files may disagree."""
+        return output_head.find(self.stored_tensors)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user on a folder's files: where they are not what their names or the config say."""
+        if not self.is_folder:
+            return ()
+        head = output_head.note(self.config, self.output_head)
+        return tuple(filter(None, (self._tensor_files.note, head)))
+
+    def check_files(self) -> None:
+        """Raise UserError if files are missing, damaged or cut off, as far as their headers and sizes show."""
+        if not self.is_folder:
+            gguf_file.check_complete(
+                [self.header if file == self.path else gguf_file.read_header(file) for file in self.files]
+            )
+            return
+        folder_files.check_settings(self.path)
+        _ = self.prompt_format  # reads the JSON files
+        folder_files.check_index(self.path, self.config, self._headers)
+        folder_files.check_pickled(self.files)
 
     @cached_property
     def header(self) -> GgufHeader:
@@ -105,14 +159,33 @@ class Weights:
     def prompt_format(self) -> PromptFormat:
         """Chat template, special tokens and end tokens, as the model's files name them."""
         if self.is_folder:
-            return prompt_format.read_folder(self.path, self.config)
+            try:
+                return prompt_format.read_folder(self.path, self.config)
+            except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+                raise UserError(
+                    f"{self.path}: its tokenizer files are not of the usual form ({type(error).__name__}: {error}); "
+                    "download the model again"
+                ) from None
         return prompt_format.read_gguf(self.header)
+
+    @cached_property
+    def _tensor_files(self) -> TensorFiles:
+        return folder_files.tensor_files(self.path, self.config)
+
+    @cached_property
+    def _headers(self) -> dict[Path, Header]:
+        return folder_files.read_headers(self.files) if self.is_folder else {}
 
     @property
     def _matrices(self) -> list[TensorInfo]:
         return [tensor for tensor in self.tensors if len(tensor.shape) >= 2]
 
 
-def open_weights(path: Path, report: LoadingReport = _report_nothing) -> Weights:
-    """Return the weights at an existing path. Nothing is read yet. `report` gets the progress of hashing."""
-    return Weights(path, path.is_dir(), report)
+def open_weights(
+    path: Path, report: LoadingReport = _report_nothing, *, listed_tensors: tuple[StoredTensor, ...] | None = None
+) -> Weights:
+    """Return the weights at an existing path. Nothing is read yet. `report` gets the progress of hashing.
+
+    `listed_tensors`: see `Weights`.
+    """
+    return Weights(path, path.is_dir(), report, listed_tensors)

@@ -35,7 +35,7 @@ def test_other_types_and_tied_embeddings_convert_without_loss(
     from tests.engines.tiny_llama import sentencepiece_llama
 
     folder = sentencepiece_llama(tmp_path / "other", dtype=dtype, tied=dtype == "float32")
-    assert llama_folder.lossless_type(folder) == type_name
+    assert llama_folder.lossless_type(open_weights(folder)) == type_name
     llama_folder.convert(open_weights(folder), tmp_path / "other.gguf")
     assert_same_logits(folder, tmp_path / "other.gguf", within)
 
