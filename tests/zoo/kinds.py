@@ -39,7 +39,7 @@ YARN: dict[str, Any] = {
 }  # fmt: skip
 MAMBA_2: dict[str, Any] = {"mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 16, "mamba_chunk_size": 32}
 
-UNIGRAM = "llama.cpp splits texts by merges, and this kind of tokenizer by its likeliest pieces; qtui says which prompts have other tokens"
+UNIGRAM = "llama.cpp splits texts by merges, and this tokenizer by its likeliest pieces; qtui says which prompts differ"
 
 LLAMA_2 = Words("<s>", "</s>", adds_bos=True)
 LLAMA_3 = Words(
