@@ -39,6 +39,8 @@ YARN: dict[str, Any] = {
 }  # fmt: skip
 MAMBA_2: dict[str, Any] = {"mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 16, "mamba_chunk_size": 32}
 
+UNIGRAM = "llama.cpp splits texts by merges, and this tokenizer by its likeliest pieces; qtui says which prompts differ"
+
 LLAMA_2 = Words("<s>", "</s>", adds_bos=True)
 LLAMA_3 = Words(
     "<|begin_of_text|>", "<|eot_id|>", ends=("<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"),
@@ -98,6 +100,8 @@ class Kind:
     """The configuration of the images' half, for architectures whose checkpoints have one; the text's is nested then."""
     text_config: str = ""
     """The class of the nested configuration."""
+    note: str = ""
+    """What is known of a difference, for the table."""
     rows: int = 16
     """The embedding has a multiple of this many rows, as real ones do: some belong to no token."""
     of_tokens: Callable[[Tokens], dict[str, Any]] | None = field(default=None, repr=False)
@@ -176,7 +180,8 @@ KINDS: Sequence[Kind] = (
     Kind("gpt-oss", "GptOssConfig", _gpt_4o, HARMONY, templates.HARMONY,
          {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64, "rope_parameters": {**YARN, "truncate": True}}),
     Kind("gpt-oss (its YaRN)", "GptOssConfig", _gpt_4o, HARMONY, templates.HARMONY,
-         {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64, "rope_parameters": {**YARN, "truncate": False}}),
+         {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 64, "rope_parameters": {**YARN, "truncate": False}},
+         note="llama.cpp rounds the range of YaRN's dimensions, and the released settings say not to (`truncate: false`)"),
     Kind("DeepSeek V3 / R1", "DeepseekV3Config", tokenizers.byte_level(tokenizers.LLAMA_3, "llama-bpe"), DEEPSEEK,
          templates.DEEPSEEK,
          {**EXPERTS, **MLA, "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1}),
@@ -207,7 +212,8 @@ KINDS: Sequence[Kind] = (
     Kind("Nemotron-H", "NemotronHConfig", _llama_3, Words(
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "attention", "mlp"], "ssm_state_size": 16, "mamba_num_heads": 8,
-          "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32}),
+          "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32},
+         note="llama.cpp's converter reads the settings with transformers 5, whose defaults make every one a model with experts"),
     Kind("Nemotron 3 Nano", "NemotronHConfig", _llama_3, Words(
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "moe", "attention"], "ssm_state_size": 16, "mamba_num_heads": 8,
@@ -240,10 +246,10 @@ KINDS: Sequence[Kind] = (
     Kind("StableLM 2", "StableLmConfig", tokenizers.byte_level(tokenizers.QWEN_2, "stablelm2"), Words(
             "<|endoftext|>", "<|im_end|>", ends=("<|im_end|>", "<|endoftext|>"), more=("<|im_start|>",)), templates.CHATML,
          {"use_qkv_bias": True, "partial_rotary_factor": 0.25}),
-    Kind("Sarashina 2", "LlamaConfig", tokenizers.sentencepiece_unigram, LLAMA_2, templates.INSTRUCTION),
+    Kind("Sarashina 2", "LlamaConfig", tokenizers.sentencepiece_unigram, LLAMA_2, templates.INSTRUCTION, note=UNIGRAM),
     Kind("LLM-jp-4", "LlamaConfig", tokenizers.sentencepiece_unigram, Words(
             "<s>", "<|return|>", "<pad>", ("<|return|>", "<|call|>", "</s>"),
-            ("<|start|>", "<|end|>", "<|message|>", "<|channel|>"), adds_bos=True), templates.HARMONY),
+            ("<|start|>", "<|end|>", "<|message|>", "<|channel|>"), adds_bos=True), templates.HARMONY, note=UNIGRAM),
     Kind("Swallow (Llama 3)", "LlamaConfig", _llama_3, LLAMA_3, templates.LLAMA_3, {"rope_parameters": {
             "rope_type": "default", "rope_theta": 500000.0}}),
     Kind("ELYZA (Qwen)", "Qwen2Config", _qwen, CHATML, templates.CHATML, {"tie_word_embeddings": True}),

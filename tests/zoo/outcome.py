@@ -21,6 +21,9 @@ class Difference:
     def is_rounding(self) -> bool:
         return self.gap < GAP_LIMIT
 
+    def __str__(self) -> str:
+        return f"after {self.token} tokens, where the two likeliest logits are {self.gap:.3f} apart"
+
 
 @dataclass(slots=True)
 class Side:
@@ -72,11 +75,11 @@ class Outcome:
         found += [f"conversion: {self.conversion}"] if self.conversion else []
         found += [f"llama.cpp: {self.llama_cpp.error}"] if self.llama_cpp.error else []
         for name, side in (("transformers", self.transformers), ("llama.cpp", self.llama_cpp)):
-            found += [f"{name}: batched answers differ: {side.batched}"] if not side.is_right_batched else []
+            found += [f"{name}: answers of a batch differ {side.batched[0]}"] if not side.is_right_batched else []
         if self.transformers.ends and self.llama_cpp.ends and self.transformers.ends != self.llama_cpp.ends:
-            found.append(f"end tokens: {self.transformers.ends} and {self.llama_cpp.ends}")
+            found.append(f"other tokens end answers: {self.transformers.ends} and {self.llama_cpp.ends}")
         found += [] if self.prompts_equal else ["prompts of the GGUF file differ from the folder's"]
-        found += [f"token ids differ: {self.other_ids[:3]}"] if self.other_ids else []
-        found += [f"tokens have other texts: {self.other_pieces[:5]}"] if self.other_pieces else []
-        found += [f"answers differ: {each}" for each in self.answers if not each.is_rounding]
+        found += [f"texts have other token ids, such as `{self.other_ids[-1]}`"] if self.other_ids else []
+        found += [f"tokens have other texts: {', '.join(self.other_pieces[:5])}"] if self.other_pieces else []
+        found += [f"answers differ {each}" for each in self.answers if not each.is_rounding][:1]
         return found + ([f"mean KL {self.kl:.1e}"] if self.kl is not None and self.kl >= KL_LIMIT else [])

@@ -1,17 +1,17 @@
 """The table of architectures in the documentation, from what the trials of the whole zoo found: `python -m tests.zoo`."""
 
-import dataclasses
-import json
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from qtui.engines import architectures, available
 from tests.zoo import trial
 from tests.zoo.kinds import KINDS, OWN_CODE, Kind, OwnCode
+from tests.zoo.outcome import Outcome
 
 HEAD = """\
 # Architectures
@@ -46,7 +46,7 @@ def _versions() -> str:
 def _table(rows: Sequence[dict[str, str]]) -> list[str]:
     columns = ("family", "in config.json", "transformers", "conversion", "llama.cpp", "both agree")
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    return lines + [f"| {' | '.join(row[column] for column in columns)} |" for row in rows]
+    return lines + [f"| {' | '.join(row[column].replace('|', '/') for column in columns)} |" for row in rows]
 
 
 def _notes(rows: Sequence[dict[str, str]]) -> list[str]:
@@ -62,7 +62,7 @@ def _row_of(kind: Kind, home: Path, converter: Path) -> dict[str, str]:
     child.join()
     if child.exitcode or not result.is_file():
         return _row(kind.name, kind.config, "—", "—", "stops the process", "—", _last_line(log.read_text()))
-    return _row_of_outcome(json.loads(result.read_text()))
+    return _row_of_outcome(kind, msgspec.json.decode(result.read_bytes(), type=Outcome))
 
 
 def _try_in_child(kind: Kind, home: Path, converter: Path, result: Path, log: Path) -> None:
@@ -72,24 +72,24 @@ def _try_in_child(kind: Kind, home: Path, converter: Path, result: Path, log: Pa
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
     torch.set_num_threads(1)
-    result.write_text(as_json(trial.put_through(kind, home, converter)), encoding="utf-8")
+    result.write_bytes(msgspec.json.encode(trial.put_through(kind, home, converter)))
 
 
-def _row_of_outcome(found: dict[str, Any]) -> dict[str, str]:
-    hub, llama, faults = found["transformers"], found["llama_cpp"], found["faults"]
-    ran = not hub["error"] and not llama["error"] and not found["conversion"]
-    note = "; ".join(faults)
-    if found["gguf_ends"] and set(found["gguf_ends"]) != set(hub["ends"]):
-        ends = ", ".join(f"`{text}`" for text in found["gguf_ends"])
-        note = "; ".join([*faults, f"a GGUF file alone, as a baseline, names other end tokens ({ends})"])
+def _row_of_outcome(kind: Kind, found: Outcome) -> dict[str, str]:
+    hub, llama = found.transformers, found.llama_cpp
+    ran = not hub.error and not llama.error and not found.conversion
+    notes = [*found.faults, *([kind.note] if kind.note else [])]
+    if found.gguf_ends and set(found.gguf_ends) != set(hub.ends):
+        ends = ", ".join(f"`{text}`" for text in found.gguf_ends)
+        notes.append(f"a GGUF file alone, as a baseline, names other end tokens ({ends})")
     return _row(
-        found["name"],
-        f"`{found['architecture']}`, `{found['model_type']}`",
-        "no" if hub["error"] else "yes",
-        "no" if found["conversion"] else f"by {found['converted_by']}",
-        "—" if found["conversion"] else "no" if llama["error"] else f"yes, `{found['gguf_architecture']}`",
-        "—" if not ran else "no" if faults else f"yes, KL {found['kl']:.0e}",
-        note,
+        found.name,
+        f"`{found.architecture}`, `{found.model_type}`",
+        "no" if hub.error else "yes",
+        "no" if found.conversion else f"by {found.converted_by}",
+        "—" if found.conversion else "no" if llama.error else f"yes, `{found.gguf_architecture}`",
+        "—" if not ran else "no" if found.faults else f"yes, KL {found.kl:.0e}",
+        "; ".join(notes),
     )
 
 
@@ -109,14 +109,9 @@ def _row_of_own_code(kind: OwnCode, converter: Path) -> dict[str, str]:
 
 def _row(*cells: str) -> dict[str, str]:
     columns = ("family", "in config.json", "transformers", "conversion", "llama.cpp", "both agree", "note")
-    return dict(zip(columns, (cell.replace("|", "\\|").replace("\n", "⏎") for cell in cells), strict=True))
+    return dict(zip(columns, (cell.replace("\n", "⏎") for cell in cells), strict=True))
 
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if "ASSERT" in line or "Error" in line]
     return (lines or ["it printed no reason"])[-1].rpartition("/")[2]
-
-
-def as_json(outcome: Any) -> str:
-    """Return an outcome with its faults, for the process that writes the table."""
-    return json.dumps({**dataclasses.asdict(outcome), "faults": outcome.faults}, ensure_ascii=False)

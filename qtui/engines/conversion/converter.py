@@ -105,7 +105,8 @@ def convert(
         ended = _run("script", arguments, environment, on_line)
         if ended.code and ended.is_about_extra_layers:
             # Layers that only predict several tokens at once: fine-tuned checkpoints often lack them, and qtui uses none.
-            ended = _run("script", [*arguments, _WITHOUT_EXTRA_LAYERS], environment, on_line)
+            again = _run("script", [*arguments, _WITHOUT_EXTRA_LAYERS], environment, on_line)
+            ended = again if not again.code else ended
         if ended.code:
             raise UserError(f"{folder}: llama.cpp's converter cannot convert it: {ended.reason}")
 

@@ -72,7 +72,7 @@ def load_engine(
         refills=refills,
         attends_by_row=is_on_cpu and refills,
         loaded_facts=VariantFacts(
-            compute_notes=compute.notes,
+            compute_notes=(*compute.notes, *use.notes),
             library=compute.report,
             parameters=sum(tensor.numel() for tensor in model.parameters()),
             load_seconds=time.perf_counter() - started,
