@@ -116,7 +116,7 @@ class Weights:
         """Notes for the user on a folder's files: where they are not what their names or the config say."""
         if not self.is_folder:
             return ()
-        head = output_head.note(self.config, self.output_head)
+        head = output_head.note(self.output_head) if output_head.is_tied(self.config) else ""
         return tuple(filter(None, (self._tensor_files.note, head)))
 
     def check_files(self) -> None:

@@ -48,9 +48,9 @@ def is_tied(config: dict[str, Any]) -> bool:
     return value is True
 
 
-def note(config: dict[str, Any], head: OutputHead) -> str:
-    """Return a sentence for the user if config and files disagree about the head; else empty."""
-    if head.state != "differs" or not is_tied(config):
+def note(head: OutputHead) -> str:
+    """Return a sentence for the user if a config that ties the head and the files disagree; else empty."""
+    if head.state != "differs":
         return ""
     return (
         f"config.json says tie_word_embeddings, but {head.name} differs from the embedding: the output head of the files is used, "
