@@ -161,8 +161,10 @@ def _variables(address: str) -> Iterator[str]:
 
 
 def _value(placeholder: "re.Match[str]", address: str) -> str:
-    """The value of a placeholder, URL-encoded if it belongs to user or password."""
+    """The value of a placeholder, URL-encoded if it belongs to user, password or query."""
     value = os.environ[placeholder[1]]
+    if "?" in address[: placeholder.start()]:
+        return quote(value, safe="")
     place = url_secrets.userinfo(address)
     if not place.start <= placeholder.start() < place.stop:
         return value

@@ -109,6 +109,7 @@ def test_what_is_no_name_of_a_variable_is_said(tmp_path: Path) -> None:
         ("https://${USER_AND_WORD}@h/v1", "https://u:w@h/v1"),
         ("https://${HOST_NAME}:${PORT}/v1", "https://box.local:8000/v1"),
         ("${WHOLE}", "http://u:w@h/v1"),
+        ("https://h/v1?key=${NAME}", "https://h/v1?key=p%40ss%2Fw%3Ard"),
         ("http://h/v1", "http://h/v1"),
     ],
 )
