@@ -1,8 +1,8 @@
 """Which characters of two answers differ: where they begin to differ, their similarity, and what only one of them has.
 
-A character is what a reader sees as one: a joined emoji (👩‍👧), a letter with its accents. Comparing code points would find a family of
-four two thirds equal to a family of three. Similarity and divergence are figures of the stored texts, so that every place that shows
-them shows the same; runs are for marking and are those of the text that is drawn.
+A character is what a reader sees as one: a joined emoji (two people, one family), a letter with its accents. In code points, a
+family of four would be two thirds equal to one of three. Similarity and divergence are figures of the stored texts, so that every
+place shows the same figures; runs are for marking and are those of the text that is drawn.
 
 An exact alignment of two Japanese answers is unreadable (の and を match everywhere), so short equal runs between larger changes
 count as changed. rapidfuzz aligns a hundred times faster than difflib; it is imported at the first use.
