@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
@@ -58,17 +58,23 @@ def named(text: str) -> tuple[JudgeSpec, ...]:
 
     Raises UserError if the text is not an experiment.
     """
-    from pydantic import ValidationError
-
-    from qtui.experiment.form import JudgeForm
-
     try:
         tables = tomllib.loads(text).get("judges", [])
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the experiment cannot be read: {error}") from None
+    return tuple(_named(table, number) for number, table in enumerate(tables))
+
+
+def _named(table: dict[str, Any], number: int) -> JudgeSpec:
+    from pydantic import ValidationError
+
+    from qtui.experiment.form import KEYS, JudgeForm
+
     try:
-        forms = [JudgeForm.model_validate(table) for table in tables]
+        return JudgeSpec(**JudgeForm.model_validate(table).model_dump(exclude={"prompt"}))
     except ValidationError as error:
-        problems = (f"{dotted(('judges', *place))}{message}" for place, message in explain(error, {}, {}))
+        problems = (
+            f"{dotted(('judges', number, *place))}{message}"
+            for place, message in explain(error, table, {"": KEYS["judges"]})
+        )
         raise UserError(f"the experiment cannot be read: {' '.join(problems)}") from None
-    return tuple(JudgeSpec(**form.model_dump(exclude={"prompt"})) for form in forms)

@@ -85,7 +85,11 @@ def _expected(problem: Any, location: Location) -> str:
     if kind == "literal_error":
         return _in_toml(details["expected"])
     if kind in BOUNDS:
-        return BOUNDS[kind].format_map(details)
+        bounds = {
+            name: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+            for name, bound in details.items()
+        }
+        return BOUNDS[kind].format_map(bounds)
     header = HEADERS.get(str(location[-1]))
     if header and kind in ("tuple_type", "list_type"):
         return f"tables, each under {header}"
