@@ -100,24 +100,25 @@ def load(path: Path) -> Experiment:
     return parse(decoded.text, path)
 
 
-def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
+def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None) -> Experiment:
     """Check the text of an experiment. `origin` is named in errors, and relative paths start at its folder.
 
-    A stored text is not refused for what an older qtui accepted: a secret, a number in quotes.
+    `stored_tasks` are the tasks of the run that the text was stored with: answers belong to these, whatever has become of the file.
+    Such a text is not refused for what an older qtui accepted: a secret, a number in quotes.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(_syntax_problem(error, text, origin)) from None
     problems = Problems(text, origin)
-    form = _validate(table, problems, is_strict=not is_stored)
+    form = _validate(table, problems, is_strict=stored_tasks is None)
     problems.raise_any()
     assert form is not None
-    if not is_stored:
+    if stored_tasks is None:
         experiment_secrets.check(form, text, table, problems.add)
         experiment_judges.check_keys(form, problems)
         text = experiment_secrets.without_secrets_in_comments(text, table)
-    experiment = _resolve(form, text, origin.absolute(), problems)
+    experiment = _resolve(form, text, origin.absolute(), problems, stored_tasks)
     problems.raise_any()
     return experiment
 
@@ -152,7 +153,9 @@ def _validate(table: dict[str, Any], problems: Problems, *, is_strict: bool) -> 
         return None
 
 
-def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: Problems) -> Experiment:
+def _resolve(
+    form: "ExperimentForm", text: str, origin: Path, problems: Problems, stored_tasks: TaskSet | None
+) -> Experiment:
     base = origin.parent
     sampling = Sampling(**form.sampling.model_dump())
     if sampling.samples > 1 and sampling.temperature == 0:
@@ -169,7 +172,7 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: Problems
     for i, label in enumerate(labels):
         if label in labels[:i]:
             problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
-    task_set = experiment_tasks.load(form.tasks, base, problems.add)
+    task_set = stored_tasks or experiment_tasks.load(form.tasks, base, problems.add)
     models = tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models))
     return Experiment(
         name=form.name,

@@ -94,7 +94,9 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
         if summaries[0].source == "run":
             definition = runs.definition(store, run_id)
-            experiment = experiments.parse(definition, Path(summaries[0].origin), is_stored=True)
+            experiment = experiments.parse(
+                definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
+            )
             _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)
     finally:

@@ -206,10 +206,8 @@ class _Reader:
         empty = [name for name in self._references if not self._seen.references]
         if empty and number:
             verb = "is" if len(empty) == 1 else "are"
-            yield (
-                f"the reference {' and '.join(map(quoted, empty))} {verb} empty for all {count(number, 'task')},"
-                " so no task has a reference"
-            )
+            whom = "the only task" if number == 1 else f"all {number} tasks"
+            yield f"the reference {' and '.join(map(quoted, empty))} {verb} empty for {whom}, so no task has a reference"
         for name, tasks in self._seen.unread.items():
             how = f'[tasks] input = [{quoted(name)}, "…"] puts it into the prompt'
             yield f"{quoted(name)} is not read ({count(tasks, 'task')}); {how}"

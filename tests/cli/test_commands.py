@@ -292,6 +292,21 @@ def test_import_tells_what_it_read(shared: Path, tmp_path: Path, invoke: Invoke)
     assert (again["new_answers"], again["new_grades"], len(again["variants"])) == (0, 0, 11)
 
 
+def test_check_says_how_the_tasks_were_read_in_words_and_in_json(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "own.csv").write_bytes("question,answer\n猫は何匹ですか。,\n".encode("cp932"))
+    file = tmp_path / "e.toml"
+    file.write_text(
+        'name = "e"\ntasks = "own.csv"\n[[models]]\nname = "m"\n[[models.variants]]\nname = "v"\nengine = "transformers"\n'
+        'weights = "demo"\n'
+    )
+    notes = json.loads(done(invoke("run", str(file), "--check", "--json")))["notes"]
+    said = done(invoke("run", str(file), "--check"))
+    assert [
+        words in note for words, note in zip(("CP932", '"question"', "empty for the only task"), notes, strict=True)
+    ]
+    assert all(f"  note: {note}\n" in said for note in notes)
+
+
 def test_check_shows_names_from_a_file_on_one_line_without_controls(tmp_path: Path, invoke: Invoke) -> None:
     (tmp_path / "t.jsonl").write_text('{"input": "a"}\n')
     file = tmp_path / "e.toml"

@@ -14,6 +14,7 @@ from qtui.errors import UserError
 from qtui.experiment import form
 from qtui.experiment.experiment import parse
 from qtui.experiment.judges import named
+from qtui.records import TaskSet
 
 FORBIDDEN = re.compile(
     r"valid (tuple|string|integer|number|boolean|dictionary|list|date|literal)|Input|[Aa]rray|Expected|parse|instance|"
@@ -160,7 +161,7 @@ def test_a_value_that_may_be_a_secret_is_not_quoted(tmp_path: Path) -> None:
 
 def test_a_run_of_an_older_qtui_is_still_read(tmp_path: Path) -> None:
     text, _ = written("[sampling]", "max_tokens", '"64"')
-    assert parse(text, tmp_path / "e.toml", is_stored=True).sampling.max_tokens == 64
+    assert parse(text, tmp_path / "e.toml", stored_tasks=TaskSet("t", ())).sampling.max_tokens == 64
 
 
 def test_the_judges_of_a_broken_experiment_are_refused_in_plain_words() -> None:
