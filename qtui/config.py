@@ -45,8 +45,10 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
         text = input_file.read_text(path)
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 (byte {error.start + 1}). Save the file as UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

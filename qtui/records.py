@@ -51,6 +51,8 @@ class TaskSet:
     name: str
     tasks: tuple[Task, ...]
     source: str = ""
+    notes: tuple[str, ...] = ()
+    """Sentences on how its files were read, where that is not plain: encoding, columns, references that are missing."""
 
     @property
     def hash(self) -> str:

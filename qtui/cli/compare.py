@@ -11,7 +11,7 @@ from rich.text import Text
 
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Page, print_json
-from qtui.differences import Span, differences
+from qtui.differences import Likeness, Span, differences, likeness
 from qtui.errors import UserError
 from qtui.results.answers import Comparison, PairName, VariantAnswer, comparison, pairs
 from qtui.text import line_spans, safe, width
@@ -96,10 +96,22 @@ def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> 
             if endings[i]:
                 page.line(endings[i], style="dim")
             page.line()
-    if has_both:
-        result = "equal" if diff.divergence is None else f"first difference at character {diff.divergence + 1}"
-        page.line(f"{result}; similarity {diff.similarity:.2f}", style="dim")
+    if found := _likeness(shown):
+        page.line(_in_words(found, is_shown=diff.divergence is not None), style="dim")
     _print_grades(page, shown, longest)
+
+
+def _likeness(shown: Comparison) -> Likeness | None:
+    """The figures of both answers, the same on the screen and in JSON; None if one is missing."""
+    return likeness(shown.baseline.text, shown.candidate.text) if shown.baseline and shown.candidate else None
+
+
+def _in_words(found: Likeness, *, is_shown: bool) -> str:
+    """`is_shown`: whether the texts differ as drawn, without the characters that a terminal must not get."""
+    if found.divergence is None:
+        return f"equal; similarity {found.similarity:.2f}"
+    invisible = "" if is_shown else " (in characters that are not shown)"
+    return f"first difference at character {found.divergence + 1}{invisible}; similarity {found.similarity:.2f}"
 
 
 def _print_text(page: Page, text: str, longest: int | None) -> None:
@@ -206,8 +218,7 @@ def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
 
 
 def _as_json(shown: Comparison) -> dict[str, Any]:
-    sides = (shown.baseline, shown.candidate)
-    diff = differences(*(side.text for side in sides if side)) if all(sides) else None
+    found = _likeness(shown)
     return {
         "experiment": shown.experiment,
         "run": shown.run_id,
@@ -219,6 +230,6 @@ def _as_json(shown: Comparison) -> dict[str, Any]:
         "criteria": shown.content.criteria,
         "baseline": asdict(shown.baseline) if shown.baseline else None,
         "candidate": asdict(shown.candidate) if shown.candidate else None,
-        "similarity": diff.similarity if diff else None,
-        "divergence": diff.divergence if diff else None,
+        "similarity": found.similarity if found else None,
+        "divergence": found.divergence if found else None,
     }

@@ -60,6 +60,7 @@ def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
         "new_answers": imported.new_answers,
         "new_grades": imported.new_grades,
         "kept_grades": imported.differing_grades,
+        "notes": list(study.notes),
     }
 
 
@@ -77,7 +78,7 @@ def _in_words(study: Study, imported: Imported, name: str) -> str:
         lines.append(
             f"Grades that differ from an earlier import: {imported.differing_grades}. The store keeps the earlier ones."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"note: {_name(note)}" for note in study.notes)])
 
 
 def _model_lines(study: Study) -> list[str]:

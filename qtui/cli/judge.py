@@ -143,6 +143,9 @@ def _template(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return input_file.read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text: {error}") from None
+        decoded = input_file.read_any_text(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    for note in decoded.note(path):
+        click.echo(safe(f"note: {note}"), err=True)
+    return decoded.text

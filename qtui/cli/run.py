@@ -45,7 +45,16 @@ def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: boo
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
-    started = start_or_attach(lambda cpu: start(file, store, allows_cpu=cpu), allows_cpu, detach and as_json)
+    said: list[str] = []  # after a question the experiment is read again
+
+    def say(note: str) -> None:
+        if note not in said:
+            said.append(note)
+            click.echo(_line(f"note: {note}"), err=True)
+
+    started = start_or_attach(
+        lambda cpu: start(file, store, allows_cpu=cpu, on_note=say), allows_cpu, detach and as_json
+    )
     return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
 
 
@@ -177,6 +186,7 @@ def _check(file: Path, as_json: bool) -> int:
                 for v in experiment.variants
             ],
             "judges": [judge.label for judge in experiment.judges],
+            "notes": list(experiment.notes),
             "idle_gpus": idle,
         }
         print_json(plan)
@@ -187,8 +197,8 @@ def _check(file: Path, as_json: bool) -> int:
         click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
-    for reason in idle:
-        click.echo(_line(f"  note: {reason}"))
+    for note in (*experiment.notes, *idle):
+        click.echo(_line(f"  note: {note}"))
     return 0
 
 

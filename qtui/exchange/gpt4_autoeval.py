@@ -71,10 +71,10 @@ def _new_variant(study: Study, variant: StudyVariant) -> new_runs.NewVariant:
         name=variant.name,
         is_baseline=variant.is_baseline,
         engine="llama.cpp" if variant.quantized else "transformers",
-        precision=variant.name,
+        precision=variant.precision,
         weights=variant.folder,
         expected=len(study.task_set.tasks),
-        conditions={"prompt": UNKNOWN, "sampling": UNKNOWN, "task_set": study.task_set.hash},
+        conditions={"prompt": variant.prompt_note or UNKNOWN, "sampling": UNKNOWN, "task_set": study.task_set.hash},
     )
 
 

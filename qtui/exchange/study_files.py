@@ -1,24 +1,27 @@
 """Reads the repository of the 2024 study (Northern-System-Service/gpt4-autoeval) in its layout; stores nothing.
 
 `<org>/<model>/` has `preds.jsonl` (one {"pred"} per task), `dataset.jsonl` (the tasks) and, if graded, `result.jsonl` or
-`result_take1.jsonl`, … ({"grade", "reason"}). `…-gguf-q4km-hf` is the same model quantized. `…_cmdr+` holds grades of the same
-answers by another judge and is no variant. Lines are matched by their number, so every file must have one line per task, and every
-folder the same tasks; otherwise reading fails before the store is changed.
+`result_take1.jsonl`, … ({"grade", "reason"}). `…-gguf-q4km-hf` is the same model quantized; `…-gguf-q4km-hf-elyza` is that, asked
+with another prompt. `…_cmdr+` holds grades of the same answers by another judge and is no variant. Lines are matched by their
+number, so every file must have one line per task, and every folder the same tasks; otherwise reading fails before the store is
+changed.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from qtui.errors import UserError
 from qtui.exchange.folder_names import FULL_PRECISION, VariantName, is_judge_name, split_judge, variant_name
+from qtui.files import input_file, text_decoding
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
-from qtui.tasks.jsonl import Record, records, storable
+from qtui.tasks.jsonl import imported_lines, storable
 from qtui.tasks.load import recognize
+from qtui.tasks.table import Record
 
 FIRST_JUDGE = "gpt-4"
 BASELINE_ORDER = (FULL_PRECISION, "F32", "BF16", "F16")
@@ -48,6 +51,10 @@ class Take:
 class StudyVariant:
     model: str
     name: str
+    """Unique in its model: `Q4_K_M`, or with a note on the prompt `Q4_K_M (elyza)`."""
+    precision: str
+    prompt_note: str
+    """What the folder's name says of the prompt; empty if it says nothing."""
     quantized: bool
     is_baseline: bool
     folder: str
@@ -61,6 +68,8 @@ class Study:
     folder: Path
     task_set: TaskSet
     variants: tuple[StudyVariant, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on how files were read, where that is not plain."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -86,12 +95,14 @@ def read(top: Path, skip: Sequence[str] = ()) -> Study:
     with_answers = [folder for folder in folders if folder.answers_in == folder.path]
     if not with_answers:
         raise UserError(f"{top}: no {ANSWERS} below it. Expected <org>/<model>/{ANSWERS} with {TASKS} beside it.")
-    task_set = TaskSet(_task_set_name(top, skip), _tasks(folders), str(top))
+    tasks, notes = _tasks(folders)
+    task_set = TaskSet(_task_set_name(top, skip), tasks, str(top))
     texts = {folder.path: _answers(folder.path, len(task_set.tasks)) for folder in with_answers}
     takes: dict[Path, list[Take]] = {folder.path: [] for folder in with_answers}
     for folder in folders:
         takes[folder.answers_in] += _takes(folder, texts[folder.answers_in])
-    return Study(top, recognize(task_set), tuple(_variants(with_answers, texts, takes, top)))
+    notes += tuple(note for folder in folders for note in _encoding_notes(folder.path))
+    return Study(top, recognize(task_set), tuple(_variants(with_answers, texts, takes, top)), notes)
 
 
 def _data_folders(top: Path, skip: Sequence[str]) -> list[Path]:
@@ -143,22 +154,32 @@ def _first_difference(lines: Sequence[object], others: Sequence[object]) -> int 
     return next((i for i, pair in enumerate(zip(lines, others, strict=False), start=1) if pair[0] != pair[1]), None)
 
 
-def _tasks(folders: Iterable[_Folder]) -> tuple[Task, ...]:
-    """The tasks, which are the same in all folders. A folder with grades only need not have them."""
+def _encoding_notes(folder: Path) -> Iterator[str]:
+    """A sentence per file of answers or grades that is not in UTF-8."""
+    for file in (folder / ANSWERS, *(path for _, path in _grade_files(folder))):
+        if file.is_file():
+            yield from text_decoding.decode(input_file.read(file), file).note(file)
+
+
+def _tasks(folders: Iterable[_Folder]) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """The tasks, which are the same in all folders, and how they were read. A folder with grades only need not have them."""
     first: tuple[Path, tuple[Task, ...]] | None = None
+    notes: tuple[str, ...] = ()
     for folder in folders:
         file = folder.path / TASKS
         if not file.is_file():
             if folder.answers_in == folder.path:
                 raise UserError(f"{file}: no such file, so the tasks of the answers in this folder are unknown")
             continue
-        tasks = tuple(_each(file, fields.task))
+        read = fields.read(imported_lines(file))
+        tasks = tuple(task for task, _ in read.tasks)
         if not tasks:
             raise UserError(f"{file}: is empty")
-        first = first or (file, tasks)
+        if first is None:
+            first, notes = (file, tasks), read.notes
         if tasks != first[1]:
             raise UserError(_difference(file, tasks, *first))
-    return first[1] if first else ()
+    return first[1] if first else (), notes
 
 
 def _difference(file: Path, tasks: tuple[Task, ...], first_file: Path, first: tuple[Task, ...]) -> str:
@@ -200,7 +221,7 @@ def _counted(file: Path, read_one: Callable[[Record], T], count: int) -> tuple[T
 
 
 def _each(file: Path, read_one: Callable[[Record], T]) -> list[T]:
-    return [read_one(record) for record in records(file)]
+    return [read_one(record) for record in imported_lines(file).records]
 
 
 def _answer(record: Record) -> str:
@@ -237,23 +258,29 @@ def _variants(
         model = f"{folder.path.parent.name}/{folder.name.model}" if has_shared_name else folder.name.model
         by_model.append((model, folder))
     _check_unique(by_model)
-    names = {model: {folder.name.variant for other, folder in by_model if other == model} for model, _ in by_model}
-    baselines = {model: min((n for n in variants if n in BASELINE_ORDER), key=BASELINE_ORDER.index, default="")
-                 for model, variants in names.items()}  # fmt: skip
+    baselines = {model: _baseline([folder for other, folder in by_model if other == model]) for model, _ in by_model}
     result = [
         StudyVariant(
             model=model,
             name=folder.name.variant,
+            precision=folder.name.precision,
+            prompt_note=folder.name.note,
             quantized=folder.name.quantized,
-            is_baseline=folder.name.variant == baselines[model],
+            is_baseline=folder is baselines[model],
             folder=str(folder.path.relative_to(top)),
             answers=texts[folder.path],
             takes=tuple(sorted(takes[folder.path], key=lambda take: (take.judge, take.number))),
         )
         for model, folder in by_model
     ]
-    order = {model: index for index, model in enumerate(names)}
+    order = {model: index for index, model in enumerate(baselines)}
     return sorted(result, key=lambda v: (order[v.model], not v.is_baseline, v.name))
+
+
+def _baseline(folders: Sequence[_Folder]) -> _Folder | None:
+    """The folder of a model that the others are compared with, one without a note on its prompt before one with."""
+    whole = [folder for folder in folders if folder.name.precision in BASELINE_ORDER]
+    return min(whole, key=lambda f: (BASELINE_ORDER.index(f.name.precision), f.name.note), default=None)
 
 
 def _check_unique(folders: Sequence[tuple[str, _Folder]]) -> None:

@@ -5,6 +5,7 @@ hash `plan` identifies the run of an experiment.
 """
 
 import os
+import re
 import tomllib
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from qtui import catalog
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
-from qtui.experiment import imatrix
+from qtui.experiment import imatrix, weights_name
+from qtui.experiment import (
+    judges as experiment_judges,
+)
 from qtui.experiment import (
     prompt as experiment_prompt,
 )
@@ -25,18 +29,21 @@ from qtui.experiment import (
     secrets as experiment_secrets,
 )
 from qtui.experiment import (
+    task_set as experiment_tasks,
+)
+from qtui.experiment import (
     thinking as experiment_thinking,
 )
+from qtui.experiment.problems import Problems
+from qtui.experiment.wrong_values import explain
 from qtui.files import input_file
-from qtui.files.toml_location import line_of
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
-from qtui.tasks import load_task_set
 
 if TYPE_CHECKING:
-    from qtui.experiment.form import ExperimentForm, JudgeForm, ModelForm, VariantForm
+    from qtui.experiment.form import ExperimentForm, ModelForm, VariantForm
 
 
-VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None}
+VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None, "imatrix": None}
 PROMPT_DEFAULTS = {"thinking_tags": None}
 """Fields that are newer than plans which stores have: at their default they are no part of a plan."""
 
@@ -64,6 +71,8 @@ class Experiment:
     judges: tuple[JudgeSpec, ...]
     date: str = ""
     """The date that templates are told, as 2026-01-31; empty if the file names none."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was read where that is not plain: encodings, columns of tasks, references that are missing."""
 
     @property
     def plan(self) -> str:
@@ -93,53 +102,39 @@ class Experiment:
 def load(path: Path) -> Experiment:
     """Read and check an experiment's file. Raises UserError with all problems, one per line: `file:line: key: problem`."""
     try:
-        text = input_file.read_text(path, encoding="utf-8-sig")
+        decoded = input_file.read_any_text(path)
     except FileNotFoundError:
         near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.toml")], n=1)
         hint = f" Did you mean {path.parent / near[0]}?" if near else ""
         raise UserError(f"{path}: no such file.{hint}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}).") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
-    return parse(text, path)
+    if decoded.encoding:
+        raise UserError(f"{path}: is {decoded.encoding}, and TOML is UTF-8. Save the file as UTF-8.")
+    return parse(decoded.text, path)
 
 
-def parse(text: str, origin: Path, *, is_stored: bool = False) -> Experiment:
+def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None) -> Experiment:
     """Check the text of an experiment. `origin` is named in errors, and relative paths start at its folder.
 
-    A stored text is not refused for a secret that an older qtui accepted.
+    `stored_tasks` are the tasks of the run that the text was stored with: answers belong to these, whatever has become of the file.
+    Such a text is not refused for what an older qtui accepted: a secret, a number in quotes.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{origin}: is not valid TOML: {error}") from None
-    problems = _Problems(text, origin)
-    form = _validate(table, problems)
+        raise UserError(_syntax_problem(error, text, origin)) from None
+    problems = Problems(text, origin)
+    form = _validate(table, problems, is_strict=stored_tasks is None)
     problems.raise_any()
     assert form is not None
-    if not is_stored:
+    if stored_tasks is None:
         experiment_secrets.check(form, text, table, problems.add)
+        experiment_judges.check_keys(form, problems)
         text = experiment_secrets.without_secrets_in_comments(text, table)
-    experiment = _resolve(form, text, origin.absolute(), problems)
+    experiment = _resolve(form, text, origin.absolute(), problems, stored_tasks)
     problems.raise_any()
     return experiment
-
-
-def named_judges(text: str) -> tuple[JudgeSpec, ...]:
-    """The judges that an experiment's text names, without their prompt templates. Nothing else is read.
-
-    Raises UserError if the text is not an experiment.
-    """
-    from pydantic import ValidationError
-
-    from qtui.experiment.form import JudgeForm
-
-    try:
-        forms = [JudgeForm.model_validate(table) for table in tomllib.loads(text).get("judges", [])]
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UserError(f"the experiment cannot be read: {error}") from None
-    return tuple(JudgeSpec(**form.model_dump(exclude={"prompt"})) for form in forms)
 
 
 def _decisive(variant: VariantSpec) -> dict[str, Any]:
@@ -154,45 +149,30 @@ def _without_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
-class _Problems:
-    """Collects problems, each with its line in the file."""
-
-    def __init__(self, text: str, origin: Path) -> None:
-        self._text = text
-        self._origin = origin
-        self._lines: list[tuple[int, str]] = []
-
-    def add(self, location: tuple[str | int, ...], message: str) -> None:
-        line = line_of(self._text, location)
-        place = f"{self._origin}:{line}" if line else str(self._origin)
-        self._lines.append((line or 0, f"{place}: {_dotted(location)}{message}"))
-
-    def raise_any(self) -> None:
-        if self._lines:
-            raise UserError("\n".join(line for _, line in sorted(self._lines)))
+def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, origin: Path) -> str:
+    place = re.search(r"at line (\d+)", str(error))
+    where = f"{origin}:{place[1]}" if place else str(origin)
+    has_both = re.search(r"(?m)^\s*tasks\s*=", text) and re.search(r"(?m)^\s*\[tasks\]", text)
+    hint = ' "tasks" is a text and a table: write the text as source = "…" under [tasks].' if has_both else ""
+    return f"{where}: is not valid TOML: {error}.{hint}"
 
 
-def _dotted(location: tuple[str | int, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return f"{text}: " if text else ""
-
-
-def _validate(table: dict[str, Any], problems: _Problems) -> "ExperimentForm | None":
+def _validate(table: dict[str, Any], problems: Problems, *, is_strict: bool) -> "ExperimentForm | None":
     from pydantic import ValidationError
 
-    from qtui.experiment.form import ExperimentForm, explain
+    from qtui.experiment.form import KEYS, ExperimentForm
 
     try:
-        return ExperimentForm.model_validate(table)
+        return ExperimentForm.model_validate(table, strict=is_strict)
     except ValidationError as error:
-        for location, message in explain(error):
+        for location, message in explain(error, table, KEYS):
             problems.add(location, message)
         return None
 
 
-def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problems) -> Experiment:
+def _resolve(
+    form: "ExperimentForm", text: str, origin: Path, problems: Problems, stored_tasks: TaskSet | None
+) -> Experiment:
     base = origin.parent
     sampling = Sampling(**form.sampling.model_dump())
     if sampling.samples > 1 and sampling.temperature == 0:
@@ -204,32 +184,27 @@ def _resolve(form: "ExperimentForm", text: str, origin: Path, problems: _Problem
     for i, name in enumerate(model_names):
         if name in model_names[:i]:
             problems.add(("models", i, "name"), f'"{name}" is the name of another model.')
-    judges = tuple(_judge(judge, i, base, problems) for i, judge in enumerate(form.judges))
+    judges = tuple(experiment_judges.spec(judge, i, base, problems) for i, judge in enumerate(form.judges))
     labels = [judge.label for judge in judges]
     for i, label in enumerate(labels):
         if label in labels[:i]:
             problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
+    task_set = stored_tasks or experiment_tasks.load(form.tasks, base, problems.add)
+    models = tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models))
     return Experiment(
         name=form.name,
         origin=origin,
         text=text,
-        task_set=_task_set(form.tasks, base, problems),
+        task_set=task_set,
+        notes=(*experiment_tasks.notes(task_set, judges), *problems.notes),
         sampling=sampling,
-        models=tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models)),
+        models=models,
         judges=judges,
         date=form.date.isoformat() if form.date else "",
     )
 
 
-def _task_set(name: str, base: Path, problems: _Problems) -> TaskSet:
-    try:
-        return load_task_set(name, base=base)
-    except UserError as error:
-        problems.add(("tasks",), str(error))
-        return TaskSet(name, ())
-
-
-def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, problems: _Problems) -> ModelPlan:
+def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, problems: Problems) -> ModelPlan:
     place = ("models", index)
     names = [variant.name for variant in form.variants]
     for i, name in enumerate(names):
@@ -256,7 +231,7 @@ def _model(form: "ModelForm", index: int, base: Path, sampling: Sampling, proble
         problems.add((*place, key), message)
 
     prompt = replace(
-        experiment_prompt.choose(form, entry, ordered[0].weights, base, problem),
+        experiment_prompt.choose(form, entry, ordered[0].weights, base, problem, note=problems.note),
         thinking_tags=experiment_thinking.tags(form, problem),
     )
     with_roles = experiment_roles.complete(form, ordered, sampling, problem)
@@ -267,7 +242,7 @@ def _variant(
     form: "VariantForm",
     place: tuple[str | int, ...],
     base: Path,
-    problems: _Problems,
+    problems: Problems,
     *,
     model: str,
     role: Role,
@@ -294,9 +269,12 @@ def _variant(
     )
 
 
-def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: _Problems) -> str:
+def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, problems: Problems) -> str:
     """An absolute path if the text is a path, else the hub id or the catalog's weights."""
     text = form.weights
+    if message := weights_name.address_problem(text):
+        problems.add((*place, "weights"), message)
+        return text
     if form.engine == "openai" or text == "demo":
         return text
     written = base / Path(text).expanduser()
@@ -319,13 +297,15 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
                 (*place, "weights"),
                 f'"{text}" is not a file here, not a hub id (owner/name) and not in the catalog{_near(text, catalog.names())}.',
             )
+        elif message := weights_name.hub_problem(text):
+            problems.add((*place, "weights"), message)
         return text
     _check_remote_code(entry, form, place, problems)
     return text if "/" in text else entry.weights_for(form.engine)
 
 
 def _check_remote_code(
-    entry: catalog.Entry, form: "VariantForm", place: tuple[str | int, ...], problems: _Problems
+    entry: catalog.Entry, form: "VariantForm", place: tuple[str | int, ...], problems: Problems
 ) -> None:
     if not entry.trust_remote_code:
         return
@@ -341,25 +321,7 @@ def _check_remote_code(
         )
 
 
-def _judge(form: "JudgeForm", index: int, base: Path, problems: _Problems) -> JudgeSpec:
-    place = ("judges", index)
-    values = form.model_dump(exclude={"prompt"})
-    _check_variables(form.base_url, place, problems)
-    if form.kind == "openai" and not form.model:
-        problems.add((*place, "model"), "an openai judge needs the name of its model.")
-    template = None
-    if form.prompt is not None:
-        path = base / Path(form.prompt).expanduser()
-        try:
-            template = input_file.read_text(path)
-        except UserError as error:
-            problems.add((*place, "prompt"), str(error))
-        except (OSError, UnicodeDecodeError):
-            problems.add((*place, "prompt"), f"{path}: no such prompt template.")
-    return JudgeSpec(prompt=template, **values)
-
-
-def _check_variables(base_url: str | None, place: tuple[str | int, ...], problems: _Problems) -> None:
+def _check_variables(base_url: str | None, place: tuple[str | int, ...], problems: Problems) -> None:
     for problem in endpoint.unset_variables(base_url or ""):
         problems.add((*place, "base_url"), problem)
 

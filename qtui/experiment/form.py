@@ -1,30 +1,52 @@
 """The structure of an experiment's TOML file as pydantic models. A module of its own, because importing pydantic is slow."""
 
 import datetime
-from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from qtui.records import EngineName, JudgeKind
 
 ThinkingForm = Literal[True, False, "low", "medium", "high"]
+MOST = 2**31 - 1
+"""Larger numbers do not fit the engines' own."""
 
 
 class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Check a table from a file with `strict=True`: else true is a number and "64" is, too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+class TasksForm(_Form):
+    source: str = Field(min_length=1)
+    input: tuple[str, ...] = ()
+    reference: str | None = None
+    criteria: str | None = None
+    encoding: str | None = Field(None, min_length=1)
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class SamplingForm(_Form):
-    max_tokens: int = Field(1024, ge=1)
+    max_tokens: int = Field(1024, ge=1, le=MOST)
     temperature: float = Field(0.0, ge=0, le=5)
     top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int = Field(0, ge=0)
+    top_k: int = Field(0, ge=0, le=MOST)
     min_p: float = Field(0.0, ge=0, le=1)
-    repetition_penalty: float = Field(1.0, gt=0)
+    repetition_penalty: float = Field(1.0, gt=0, le=100)
     seed: int = Field(42, ge=0, lt=2**31)
-    samples: int = Field(1, ge=1)
+    samples: int = Field(1, ge=1, le=MOST)
     stop: tuple[str, ...] = ()
 
 
@@ -34,15 +56,15 @@ class VariantForm(_Form):
     weights: str = Field(min_length=1)
     precision: str | None = None
     slots: int | None = Field(None, ge=1, le=256)
-    context: int | None = Field(None, ge=64)
-    threads: int | None = Field(None, ge=1)
+    context: int | None = Field(None, ge=64, le=MOST)
+    threads: int | None = Field(None, ge=1, le=MOST)
     base_url: str | None = None
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
     thinking: ThinkingForm | None = None
     template_args: dict[str, Any] | None = None
-    thinking_budget: int | None = Field(None, ge=1)
+    thinking_budget: int | None = Field(None, ge=1, le=MOST)
     imatrix: str | None = Field(None, min_length=1)
 
 
@@ -57,7 +79,7 @@ class ModelForm(_Form):
     noise_floor: bool = False
     thinking: ThinkingForm | None = None
     template_args: dict[str, Any] | None = None
-    thinking_budget: int | None = Field(None, ge=1)
+    thinking_budget: int | None = Field(None, ge=1, le=MOST)
     thinking_tags: tuple[str, str] | None = None
     variants: tuple[VariantForm, ...] = Field(min_length=1)
 
@@ -71,50 +93,30 @@ class JudgeForm(_Form):
     prompt: str | None = None
     concurrency: int = Field(8, ge=1, le=512)
     temperature: float = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(1024, ge=16)
+    max_tokens: int = Field(1024, ge=16, le=MOST)
 
 
 class ExperimentForm(_Form):
     name: str = Field(min_length=1)
-    tasks: str = Field(min_length=1)
+    tasks: TasksForm
     date: datetime.date | None = None
     sampling: SamplingForm = Field(default_factory=SamplingForm)
     models: tuple[ModelForm, ...] = Field(min_length=1)
     judges: tuple[JudgeForm, ...] = ()
 
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _source_alone(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) and value else value
 
-MAY_BE_SECRET = ("base_url", "api_key_env")
-"""Keys whose values are not quoted in messages, because they may be a password or a key."""
 
 _FORM_OF_TABLE: dict[str, type[_Form]] = {
+    "": ExperimentForm,
+    "tasks": TasksForm,
     "sampling": SamplingForm,
     "models": ModelForm,
     "variants": VariantForm,
     "judges": JudgeForm,
 }
-
-
-def explain(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield each problem as (location, message with what is wrong and what is valid)."""
-    problems = error.errors(include_url=False)
-    for problem in problems:
-        location = problem["loc"]
-        if any(other["loc"][: len(location)] == location and other is not problem for other in problems):
-            # A list with invalid items is also reported as too short: only the items' problems are shown.
-            continue
-        if problem["type"] == "extra_forbidden":
-            yield location, f"no such key{_nearest(location)}."
-        elif problem["type"] == "missing":
-            yield location, "is missing."
-        else:
-            message = problem["msg"].removeprefix("Input should be ").replace("True, False", "true, false")
-            value = "its value" if location[-1] in MAY_BE_SECRET else repr(problem["input"])
-            yield location, f"{value} is not valid: should be {message}."
-
-
-def _nearest(location: tuple[str | int, ...]) -> str:
-    tables = [part for part in location[:-1] if isinstance(part, str)]
-    form = _FORM_OF_TABLE[tables[-1]] if tables else ExperimentForm
-    keys = list(form.model_fields)
-    close = get_close_matches(str(location[-1]), keys, n=1)
-    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(keys)})"
+KEYS = {name: tuple(form.model_fields) for name, form in _FORM_OF_TABLE.items()}
+"""The keys of every table, by the table's name; those of the whole file by ""."""

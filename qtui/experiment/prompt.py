@@ -20,9 +20,13 @@ OFFICIAL, TOKENIZER, PLAIN, STUDY = "official", "tokenizer", "plain", "study"
 
 Problem = Callable[[str, str], None]
 """Called with a key and what is wrong with its value."""
+Note = Callable[[str], None]
+"""Called with a sentence on what is no problem, but must be said."""
 
 
-def choose(form: "ModelForm", entry: Entry | None, weights: str, base: Path, problem: Problem) -> PromptSource:
+def choose(
+    form: "ModelForm", entry: Entry | None, weights: str, base: Path, problem: Problem, *, note: Note
+) -> PromptSource:
     """The prompt that `form.prompt` names; by default the catalog's, else the tokenizer's.
 
     `weights` are the baseline's: a prompt that a tokenizer decides comes from their tokenizer.
@@ -37,7 +41,7 @@ def choose(form: "ModelForm", entry: Entry | None, weights: str, base: Path, pro
         if form.system:
             problem("system", "a plain prompt is only the task's text, without a place for a system prompt.")
         return PromptSource("", weights, None, form.bos)
-    return _from_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem)
+    return _from_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem, note=note)
 
 
 def stops(form: "ModelForm", entry: Entry | None) -> tuple[str, ...]:
@@ -58,19 +62,24 @@ def _official(form: "ModelForm", entry: Entry | None, weights: str, problem: Pro
     return PromptSource(entry.template, weights, system or None, entry.bos if form.bos is None else form.bos)
 
 
-def _from_file(form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem) -> PromptSource:
+def _from_file(
+    form: "ModelForm", entry: Entry | None, weights: str, path: Path, problem: Problem, *, note: Note
+) -> PromptSource:
     """A `.txt` file is a format with slots; other files are Jinja chat templates, which write their BOS themselves."""
     try:
-        text = input_file.read_text(path)
+        decoded = input_file.read_any_text(path)
     except UserError as error:
         problem("prompt", str(error))
         return PromptSource()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         words = ", ".join((OFFICIAL, TOKENIZER, PLAIN, STUDY))
         problem(
             "prompt", f"{path}: no such file (a .txt with {{input}}, or a Jinja chat template), and not one of {words}."
         )
         return PromptSource()
+    text = decoded.text
+    for sentence in decoded.note(path):
+        note(sentence)
     if path.suffix != ".txt":
         return PromptSource(text, weights, form.system or None, form.bos)
     # An editor ends a file with a newline, which no format ends with.

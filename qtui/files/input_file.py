@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 
 from qtui.errors import UserError
+from qtui.files import text_decoding
+from qtui.files.text_decoding import Decoded
 
 TEXT_BYTES = 4 * 1024 * 1024
 """Limit for files written by people: experiments, prompts, themes, catalogs, configuration. The longest known has 20 KB."""
@@ -28,9 +30,18 @@ def read(path: Path, limit: int = TABLE_BYTES) -> bytes:
     return content
 
 
-def read_text(path: Path, *, encoding: str = "utf-8", limit: int = TEXT_BYTES) -> str:
-    """The content as text with newlines as line ends. Raises UnicodeDecodeError and the errors of `read`."""
-    return read(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
+    """The content of a file in UTF-8, with newlines as line ends and without a byte order mark.
+
+    Raises UnicodeDecodeError and the errors of `read`.
+    """
+    return _with_newlines(read(path, limit).decode("utf-8-sig"))
+
+
+def read_any_text(path: Path) -> Decoded:
+    """The same in any encoding that the bytes themselves show. Raises UserError, also for other encodings, and OSError."""
+    decoded = text_decoding.decode(read(path, TEXT_BYTES), path, advice="Save the file as UTF-8.")
+    return Decoded(_with_newlines(decoded.text), decoded.encoding)
 
 
 def check(path: Path, limit: int = TABLE_BYTES) -> None:
@@ -47,6 +58,10 @@ def _check(path: Path, status: os.stat_result, limit: int) -> None:
         )
     if status.st_size > limit:
         raise _too_large(path, limit)
+
+
+def _with_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _kind(mode: int) -> str:

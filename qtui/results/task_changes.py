@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui.differences import differences
+from qtui.differences import likeness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,5 +96,5 @@ def _delta(
         d=sum(differences_by_judge) / len(differences_by_judge) if differences_by_judge else None,
         baseline_flags=baseline[1],
         candidate_flags=candidate[1],
-        similarity=differences(before, after).similarity,
+        similarity=likeness(baseline[0], candidate[0]).similarity,
     )

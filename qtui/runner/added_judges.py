@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from qtui.errors import UserError
-from qtui.experiment import experiment
+from qtui.experiment import judges as experiment_judges
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec
 from qtui.store import Store, judges, leases, runs
@@ -116,7 +116,7 @@ def _experiment_judge(store: Store, run_id: int, label: str) -> StoredJudge | No
 def _named_judges(store: Store, run_id: int) -> tuple[JudgeSpec, ...]:
     if runs.summaries(store, [run_id])[0].source != "run":
         return ()
-    return experiment.named_judges(runs.definition(store, run_id))
+    return experiment_judges.named(runs.definition(store, run_id))
 
 
 def _origin(store: Store, run_id: int) -> str:

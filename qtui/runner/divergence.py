@@ -77,7 +77,7 @@ def _experiment(store: Store, run: RunSummary) -> Experiment:
             f"run {run.id} ({run.experiment}) was imported: its models are not on this machine, and divergence is measured "
             "by running them. Run the experiment here first."
         )
-    return parse(runs.definition(store, run.id), Path(run.origin), is_stored=True)
+    return parse(runs.definition(store, run.id), Path(run.origin), stored_tasks=runs.task_set(store, run.id))
 
 
 def _comparison(

@@ -39,7 +39,7 @@ async def execute(store: Store, run_id: int) -> str:
     run = runs.summaries(store, [run_id])[0]
     experiment = None
     if run.source == "run":
-        experiment = parse(runs.definition(store, run_id), Path(run.origin), is_stored=True)
+        experiment = parse(runs.definition(store, run_id), Path(run.origin), stored_tasks=runs.task_set(store, run_id))
     with Reserve(store.path) as reserve:
         _take_lease(store, run_id)
         try:

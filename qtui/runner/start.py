@@ -6,7 +6,7 @@ store. The runner has a session of its own and writes to a log file, so it survi
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,14 +54,22 @@ class CpuNotAllowedError(UserError):
         super().__init__(f"{'; '.join(reasons)}. To run on the CPU anyway, start with --cpu.")
 
 
-def start(path: Path, store_path: Path, *, allows_cpu: bool = False) -> int:
+def _nothing(note: str) -> None:
+    """What becomes of the notes of an experiment where nobody reads them."""
+
+
+def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Callable[[str], None] = _nothing) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
+
+    `on_note` gets each sentence on how the experiment's files were read (`Experiment.notes`).
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
     would be idle.
     """
     experiment = experiments.load(path)
+    for note in experiment.notes:
+        on_note(note)
     store = open_store(store_path)
     try:
         is_new = not runs.exists(store, experiment.name, experiment.plan)
@@ -88,7 +96,9 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
         if summaries[0].source == "run":
             definition = runs.definition(store, run_id)
-            experiment = experiments.parse(definition, Path(summaries[0].origin), is_stored=True)
+            experiment = experiments.parse(
+                definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
+            )
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
         _launch(store, run_id)

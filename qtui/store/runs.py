@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtui import paths, variant_facts
-from qtui.records import RunSummary, Task, VariantProgress
+from qtui.records import RunSummary, Task, TaskSet, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import answers, attempts, judges, leases
 from qtui.store.blanks import BLANKS
@@ -218,6 +218,15 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
         (run_id,),
     )
     return [(row["id"], Task(row["input"], row["reference"], row["criteria"])) for row in rows]
+
+
+def task_set(store: Store, run_id: int) -> TaskSet:
+    """Return the tasks that the run was started with."""
+    row = store.execute(
+        "SELECT task_set.name, task_set.source FROM task_set JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
+        (run_id,),
+    ).fetchone()
+    return TaskSet(row["name"], tuple(task for _, task in tasks(store, run_id)), row["source"])
 
 
 def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:

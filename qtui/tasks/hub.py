@@ -12,6 +12,7 @@ from qtui.errors import UserError
 from qtui.secrets import redaction
 from qtui.tasks.tables import READERS
 
+DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json")
 DEFAULT_SPLITS = ("test", "validation", "train")
 
 
@@ -44,7 +45,10 @@ def _split_files(folder: Path, split: str) -> list[Path]:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in READERS and path.is_file())
+    """The files with tasks. A .json beside tables describes them, in most data sets."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READERS and path.is_file())
+    tables = [path for path in found if path.suffix.lower() != ".json"]
+    return tables or [path for path in found if path.name not in DESCRIPTIONS]
 
 
 def _snapshot(repository: str, patterns: list[str]) -> Path:

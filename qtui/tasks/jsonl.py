@@ -1,42 +1,59 @@
-"""Reading JSON Lines files: every line is a JSON object, or a UserError names its file and line.
+"""Reading JSON: files with an object per line (JSON Lines), and files that are one list of objects.
 
-Files are split only at line feeds: `str.splitlines` would also split at U+2028 and U+0085, which JSON allows inside strings and
-Japanese web text contains.
+Lines end only at line feeds: `str.splitlines` would also split at U+2028 and U+0085, which JSON allows inside strings and Japanese
+web text contains.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, text_decoding
+from qtui.files.text_decoding import Decoded
+from qtui.tasks.columns import ColumnMap, is_known
+from qtui.tasks.table import Record, Table, columns_of, listed, quoted, type_name
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-KEYS_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One object of a file. `where` is `file:line`, for messages."""
-
-    where: str
-    values: dict[str, Any]
-
-    def missing(self, key: str) -> UserError:
-        return UserError(f'{self.where}: no "{key}" (keys: {_listed(self.values)})')
-
-    def wrong_type(self, key: str, expected: str) -> UserError:
-        return UserError(f'{self.where}: "{key}" is {_type_name(self.values[key])}, not {expected}')
+ADVICE = f'{text_decoding.ADVICE[:-1]}, or name its encoding: [tasks] encoding = "…".'
 
 
-def records(path: Path) -> Iterator[Record]:
-    """The objects of a file in order; blank lines are skipped. Raises UserError with file and line."""
-    for number, line in enumerate(read_bytes(path).removeprefix(BYTE_ORDER_MARK).split(b"\n"), start=1):
-        if line.strip():
-            where = f"{path}:{number}"
-            yield Record(where, _object(line, where))
+class _RepeatedKeyError(ValueError):
+    """An object has a key twice with different values; JSON's reader would take the last one without a word."""
+
+
+def json_lines(path: Path, columns: ColumnMap) -> Table:
+    """The objects of a file with one per line; blank lines are skipped. Raises UserError with file and line."""
+    return _line_table(read_text(path, columns.encoding), path)
+
+
+def imported_lines(path: Path) -> Table:
+    """The same for an importer, which has no experiment to say what the columns are."""
+    decoded = text_decoding.decode(read_bytes(path), path)
+    return replace(_line_table(decoded, path), can_be_mapped=False)
+
+
+def _line_table(decoded: Decoded, path: Path) -> Table:
+    records = tuple(_lines(decoded.text, path))
+    return Table(path, records, columns_of(records), decoded.note(path))
+
+
+def json_list(path: Path, columns: ColumnMap) -> Table:
+    """The objects of a file that is one list, or an object around one list, or JSON Lines under another name."""
+    decoded = read_text(path, columns.encoding)
+    try:
+        value = _loaded(decoded.text, str(path))
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return json_lines(path, columns)
+        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}") from None
+    records = tuple(_items(value, path))
+    return Table(path, records, columns_of(records), decoded.note(path))
+
+
+def read_text(path: Path, encoding: str | None = None) -> Decoded:
+    return text_decoding.decode(read_bytes(path), path, encoding, ADVICE)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -59,39 +76,63 @@ def storable(text: str) -> str:
     return text
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
+def _lines(text: str, path: Path) -> Iterator[Record]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"{path}:{number}"
+            yield Record(where, _object(line, where))
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{where}: not UTF-8 (byte {error.start + 1} of the line). Convert the file to UTF-8."
-        ) from None
+        value = _loaded(line, where)
     except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{where}: JSON that cannot be read: a number is too long or nesting is too deep") from None
+        is_list = line.strip() == "["
+        hint = ". If the file is one list of objects, its name must end in .json" if is_list else ""
+        raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}{hint}") from None
     if not isinstance(value, dict):
-        raise UserError(f"{where}: {_type_name(value)}, not an object. Every line must be one {{…}}")
+        raise UserError(f"{where}: {type_name(value)}, not an object. Every line must be one {{…}}")
     return value
 
 
-def _listed(values: dict[str, Any]) -> str:
-    """The keys for a message, escaped as in JSON if not printable: they come from a foreign file."""
-    names = [name if name.isprintable() else json.dumps(name) for name in values]
-    more = f", and {len(names) - KEYS_SHOWN} more" if len(names) > KEYS_SHOWN else ""
-    return (", ".join(names[:KEYS_SHOWN]) or "none") + more
+def _items(value: Any, path: Path) -> Iterator[Record]:
+    """The records of a list of objects. An object around exactly one such list (`{"version": …, "data": […]}`) stands for it."""
+    name = "item"
+    if isinstance(value, dict):
+        lists = [key for key, inner in value.items() if _is_list_of_objects(inner) and not is_known(key)]
+        if any(is_known(key) for key in value) and not lists:
+            yield Record(f"{path}: the only item", value)
+            return
+        if len(lists) != 1:
+            raise UserError(f"{path}: is one object, not a list of tasks (keys: {listed(value)}). Save the list alone.")
+        name, value = f"item of {quoted(lists[0])}", value[lists[0]]
+    if not isinstance(value, list):
+        raise UserError(f"{path}: is {type_name(value)}, not a list of tasks")
+    for number, item in enumerate(value, start=1):
+        if not isinstance(item, dict):
+            raise UserError(f"{path}: {name} {number} is {type_name(item)}, not an object")
+        yield Record(f"{path}: {name} {number}", item)
 
 
-def _type_name(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-    return "an object"
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _loaded(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeated_keys)
+    except json.JSONDecodeError:
+        raise
+    except _RepeatedKeyError as error:
+        raise UserError(f"{where}: {error}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{where}: JSON that cannot be read: a number is too long or nesting is too deep") from None
+
+
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        for key, value in pairs:
+            if values[key] != value:
+                raise _RepeatedKeyError(f"{quoted(key)} is there twice, with different values")
+    return values

@@ -1,4 +1,4 @@
-"""Reading task files into records that know their place: JSON Lines, CSV, Parquet."""
+"""Reading task files into tables: JSON, CSV, tab-separated text, Parquet."""
 
 import csv
 import io
@@ -8,25 +8,29 @@ from typing import Any
 
 from qtui.errors import UserError
 from qtui.files import input_file
-from qtui.tasks import fields
-from qtui.tasks.jsonl import BYTE_ORDER_MARK, Record, read_bytes, records
+from qtui.tasks.columns import ColumnMap, is_known, normal
+from qtui.tasks.jsonl import json_lines, json_list, read_bytes, read_text
+from qtui.tasks.table import Record, Table, listed
 
 LONGEST_CELL = 2**31 - 1
+SEPARATORS = {"\t": "tabs", ";": "semicolons"}
+"""What spreadsheets write in place of commas: as "Unicode text", and where the comma is the decimal sign."""
+
+Row = tuple[int, list[str]]
+"""The first line of a row, and its cells."""
 
 
-def csv_records(path: Path) -> Iterator[Record]:
-    """Rows of a comma-separated file with a header. Line ends inside a cell become newlines."""
-    csv.field_size_limit(LONGEST_CELL)
-    rows = _csv_rows(path)
-    header = next(rows, (1, []))[1]
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise UserError(f"{path}:{line}: {len(cells)} cells, but the header has {len(header)}")
-        yield Record(f"{path}:{line}", dict(zip(header, cells, strict=True)))
+def csv_table(path: Path, columns: ColumnMap) -> Table:
+    """Rows of a file with a header; rows of empty cells are skipped. Line ends inside a cell become newlines."""
+    return _separated(path, columns, ",")
 
 
-def parquet_records(path: Path) -> Iterator[Record]:
-    """Rows of a Parquet file; only the columns of task fields are read."""
+def tsv_table(path: Path, columns: ColumnMap) -> Table:
+    return _separated(path, columns, "\t")
+
+
+def parquet_table(path: Path, columns: ColumnMap) -> Table:
+    """Rows of a Parquet file; only columns that may be used are read."""
     import pyarrow
     import pyarrow.parquet
 
@@ -35,37 +39,61 @@ def parquet_records(path: Path) -> Iterator[Record]:
     except OSError:
         read_bytes(path)  # raises a UserError with the reason
     try:
-        columns = pyarrow.parquet.read_schema(path).names
-        used = [name for name in columns if name in (*fields.INPUT, *fields.REFERENCE, *fields.CRITERIA)]
-        if not set(used) & set(fields.INPUT):
-            raise Record(str(path), dict.fromkeys(columns)).missing("input")
+        names = pyarrow.parquet.read_schema(path).names
+        wanted = {normal(name) for name in columns.names}
+        used = [name for name in names if is_known(name) or name in columns.names or normal(name) in wanted]
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=used).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    for number, row in enumerate(rows, start=1):
-        yield Record(f"{path}: row {number}", row)
+    unread = dict.fromkeys(names)  # a message about a row lists all columns
+    records = (Record(f"{path}: row {number}", unread | row) for number, row in enumerate(rows, start=1))
+    return Table(path, tuple(records), tuple(names), repeated=_repeated(names))
 
 
-READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
-    ".jsonl": records,
-    ".csv": csv_records,
-    ".parquet": parquet_records,
+READERS: dict[str, Callable[[Path, ColumnMap], Table]] = {
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".json": json_list,
+    ".csv": csv_table,
+    ".tsv": tsv_table,
+    ".parquet": parquet_table,
 }
-SUFFIXES = ".jsonl, .csv or .parquet"
+SUFFIXES = ".jsonl, .json, .csv, .tsv or .parquet"
 
 
-def _text(path: Path) -> str:
-    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}:{line}: not UTF-8. Save the file as UTF-8 (in Excel: CSV UTF-8).") from None
+def _separated(path: Path, columns: ColumnMap, separator: str) -> Table:
+    csv.field_size_limit(LONGEST_CELL)
+    decoded = read_text(path, columns.encoding)
+    actual = _separator(decoded.text, path, separator)
+    rows = _rows(decoded.text, path, actual)
+    _, header = next(rows, (1, []))
+    records = tuple(_records(rows, header, path))
+    notes = () if actual == separator else (f"{path}: its cells are separated by {SEPARATORS[actual]}.",)
+    return Table(path, records, tuple(header), (*decoded.note(path), *notes), repeated=_repeated(header))
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield (first line of the row, its cells); blank lines are skipped."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+def _separator(text: str, path: Path, usual: str) -> str:
+    """The usual one, unless the header has one cell with it and several with another one."""
+    _, header = next(_rows(text, path, usual), (1, []))
+    others = [other for other in SEPARATORS if other != usual and len(header) == 1 and other in header[0]]
+    if len(others) > 1:
+        raise UserError(
+            f"{path}:1: it is unclear what separates the cells of the header ({listed(header)}). Save it with commas."
+        )
+    return others[0] if others else usual
+
+
+def _records(rows: Iterator[Row], header: list[str], path: Path) -> Iterator[Record]:
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise UserError(f"{path}:{line}: {len(cells)} cells, but the header has {len(header)}")
+        if any(cell.strip() for cell in cells):
+            yield Record(f"{path}:{line}", dict(zip(header, cells, strict=True)))
+
+
+def _rows(text: str, path: Path, separator: str) -> Iterator[Row]:
+    """The rows of a file; blank lines are skipped."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -76,3 +104,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise UserError(f"{path}:{line}: not CSV: {error}") from None
         if cells:
             yield line, [cell.replace("\r\n", "\n") for cell in cells]
+
+
+def _repeated(header: list[str]) -> frozenset[str]:
+    return frozenset(name for name in header if name.strip() and header.count(name) > 1)

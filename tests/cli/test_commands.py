@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from click.testing import Result
 from qtui import paths, session_end
 from qtui.cli import COMMANDS, cli
 from qtui.errors import UserError
+from qtui.records import Answer
+from qtui.store import open_store
+from tests import stores
 from tests.cli.conftest import Invoke
 from tests.filled_store import HOSTILE, fill
 from tests.session_end.system import HOST, SESSION, System
@@ -119,6 +123,30 @@ def test_compare_json_has_both_sides(store_path: Path, invoke: Invoke) -> None:
     found = json.loads(done(invoke("compare", "3", "--json")))
     assert found["baseline"]["text"] == HOSTILE
     assert (found["candidate"]["variant"], found["similarity"], found["divergence"]) == ("Q4_K_M", 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("家族👨‍👩‍👧‍👦です", "家族👩‍👧です"),
+        ("👍🏻", "👍🏿"),
+        ("a\tb", "a    b"),
+        ("一\r\n二", "一\n二"),
+        ("\x1b[31m赤", "赤"),
+        ("か\u3099", "が"),
+        (" 猫 ", "猫"),
+    ],
+)
+def test_compare_says_the_same_figures_in_words_and_in_json(
+    store_path: Path, invoke: Invoke, before: str, after: str
+) -> None:
+    with closing(open_store(store_path)) as store:
+        for variant, text in (("FP16", before), ("Q2_K", after)):
+            stores.answer(store, 1, variant, 1, Answer(f"{variant} {text}", text, "stop"))
+    found = json.loads(done(invoke("compare", "1", "--candidate", "Q2_K", "--json")))
+    text = done(invoke("compare", "1", "--candidate", "Q2_K"))
+    assert f"similarity {found['similarity']:.2f}" in text
+    assert f"first difference at character {found['divergence'] + 1}" in text
 
 
 def test_compare_of_a_task_that_is_not_there_says_which_are(store_path: Path, invoke: Invoke) -> None:
@@ -265,6 +293,21 @@ def test_import_tells_what_it_read(shared: Path, tmp_path: Path, invoke: Invoke)
     )
     again = json.loads(done(invoke(*arguments, "--json")))
     assert (again["new_answers"], again["new_grades"], len(again["variants"])) == (0, 0, 11)
+
+
+def test_check_says_how_the_tasks_were_read_in_words_and_in_json(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "own.csv").write_bytes("question,answer\n猫は何匹ですか。,\n".encode("cp932"))
+    file = tmp_path / "e.toml"
+    file.write_text(
+        'name = "e"\ntasks = "own.csv"\n[[models]]\nname = "m"\n[[models.variants]]\nname = "v"\nengine = "transformers"\n'
+        'weights = "demo"\n'
+    )
+    notes = json.loads(done(invoke("run", str(file), "--check", "--json")))["notes"]
+    said = done(invoke("run", str(file), "--check"))
+    assert [
+        words in note for words, note in zip(("CP932", '"question"', "empty for the only task"), notes, strict=True)
+    ]
+    assert all(f"  note: {note}\n" in said for note in notes)
 
 
 def test_check_shows_names_from_a_file_on_one_line_without_controls(tmp_path: Path, invoke: Invoke) -> None:

@@ -9,6 +9,7 @@ import pytest
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
 from qtui.experiment import experiment
+from qtui.records import TaskSet
 from qtui.secrets import redaction, url_secrets
 from tests.judges.endpoint import endpoint as judging_endpoint
 
@@ -76,7 +77,7 @@ def test_other_addresses_are_taken_as_they_are(address: str, write: Callable[...
 
 @pytest.mark.parametrize("address", WITH_SECRETS)
 def test_a_text_of_the_store_is_not_refused(address: str, tmp_path: Path) -> None:
-    made = experiment.parse(judged(address), tmp_path / "e.toml", is_stored=True)
+    made = experiment.parse(judged(address), tmp_path / "e.toml", stored_tasks=TaskSet("t", ()))
     assert made.judges[0].base_url == address
 
 

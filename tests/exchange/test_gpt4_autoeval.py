@@ -163,13 +163,64 @@ def test_two_folders_of_one_variant_are_refused(tmp_path: Path) -> None:
         ("m-gguf-iq4_nl", "IQ4_NL"),
         ("m-gguf-fp16", "F16"),
         ("m-GGUF_TheBloke", "THEBLOKE"),
+        ("m-gguf-q4km-hf-elyza", "Q4_K_M (elyza)"),
+        ("m-gguf-q4km-elyza-hf", "Q4_K_M (elyza)"),
+        ("M-GGUF-Q4_K_M-HF-elyza", "Q4_K_M (elyza)"),
+        ("m-gguf-q4_k_m-llama2-chat", "Q4_K_M (llama2-chat)"),
+        ("m_gguf_q4_k_m_hf_v2", "Q4_K_M (v2)"),
+        ("m-gguf-q4-k-m", "Q4_K_M"),
+        ("m-gguf-iq4xs-hf-elyza", "IQ4_XS (elyza)"),
+        ("m-gguf-f16-elyza", "F16 (elyza)"),
+        ("m-gguf-bf16-hf", "BF16"),
+        ("m-gguf-q8_0-hf-elyza", "Q8_0 (elyza)"),
+        ("m-gguf-q6k-large", "Q6_K (large)"),
+        ("m-gguf-q4_0_4_4", "Q4_0_4_4"),
+        ("m-gguf-ud-q4kxl-hf", "UD-Q4_K_XL"),
+        ("m-gguf-mxfp4-moe", "MXFP4_MOE"),
+        ("m-gguf-hf", "GGUF"),
         ("m-gguf", "GGUF"),
         ("m", "FP16"),
     ],
 )
 def test_the_variant_is_named_by_the_quantization_in_the_folder(folder: str, variant: str) -> None:
     found = variant_name(folder)
-    assert (found.model, found.variant) == ("m", variant)
+    assert (found.model.lower(), found.variant) == ("m", variant)
+
+
+def test_a_note_on_the_prompt_is_a_variant_of_its_own_with_the_same_type(top: Path, store: Store) -> None:
+    put_variant(top / "org" / "pet-7b-gguf-q4km-hf-elyza", "猫", "狐")
+    study = gpt4_autoeval.read(top)
+    run_id = gpt4_autoeval.write(store, study).run_id
+    [run] = runs.summaries(store, [run_id])
+    assert [(v.model, v.name, v.precision, v.is_baseline) for v in run.variants] == [
+        ("pet-7b", "FP16", "FP16", True),
+        ("pet-7b", "Q4_K_M", "Q4_K_M", False),
+        ("pet-7b", "Q4_K_M (elyza)", "Q4_K_M", False),
+    ]
+    assert [v.prompt_note for v in study.variants] == ["", "", "elyza"]
+
+
+def test_files_in_other_encodings_are_read_and_named(tmp_path: Path) -> None:
+    folder = put_variant(
+        tmp_path / "org" / "pet", "猫です", "犬です", tasks=[{"input_text": "何の鳴き声ですか。"}, TASKS[0]]
+    )
+    put_grades(folder, "result.jsonl", 5, 4)
+    plain = gpt4_autoeval.read(tmp_path)
+    for name, encoding in (("preds.jsonl", "utf-8-sig"), ("dataset.jsonl", "cp932"), ("result.jsonl", "utf-16")):
+        (folder / name).write_bytes((folder / name).read_text(encoding="utf-8").encode(encoding))
+    found = gpt4_autoeval.read(tmp_path)
+    assert (found.variants, found.task_set.tasks) == (plain.variants, plain.task_set.tasks)
+    assert [note.rpartition("/")[2] for note in found.notes] == [
+        "dataset.jsonl was read as CP932 (Shift_JIS), because it is not UTF-8.",
+        "result.jsonl was read as UTF-16, because it is not UTF-8.",
+    ]
+
+
+def test_an_import_is_not_told_of_a_table_that_it_does_not_have(top: Path) -> None:
+    put_lines(top / "org" / "pet-7b" / "dataset.jsonl", {"prompt": "a", "question": "b"})
+    said = refusal(top)
+    assert "(columns: prompt, question)" in said
+    assert "[tasks]" not in said
 
 
 def test_every_type_of_the_library_keeps_its_name() -> None:

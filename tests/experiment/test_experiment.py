@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,8 @@ import pytest
 from qtui import paths
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, load, parse
+from qtui.runner import start
+from qtui.store import open_store, runs
 
 GOOD = """
 name = "e"
@@ -112,3 +115,68 @@ def test_plan_changes_with_what_decides_the_answers(tmp_path: Path, change: str)
 def test_plan_stays_when_a_judge_or_a_comment_changes(tmp_path: Path) -> None:
     text = "# why\n" + GOOD.replace('kind = "reference"', 'kind = "openai"\nmodel = "x"')
     assert parsed(text, tmp_path).plan == parsed(GOOD, tmp_path).plan
+
+
+MAPPED = """
+[tasks]
+source = "own.csv"
+input = "質問"
+reference = "回答"
+encoding = "cp932"
+"""
+
+
+def test_the_tasks_of_a_table_are_mapped_and_what_was_read_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_bytes("質問,回答\n猫,犬\n".encode("cp932"))
+    text = GOOD.replace('tasks = "demo"\n', "") + MAPPED
+    found = parsed(text, tmp_path)
+    assert [(task.input, task.reference) for task in found.task_set.tasks] == [("猫", "犬")]
+    assert [note.replace(f"{tmp_path}/", "") for note in found.notes] == [
+        "own.csv was read as cp932, because it is not UTF-8.",
+        'own.csv: the input is "質問".',
+        'own.csv: the reference is "回答".',
+    ]
+
+
+def test_a_table_of_tasks_without_more_is_the_same_run(tmp_path: Path) -> None:
+    table = GOOD.replace('tasks = "demo"', 'tasks = { source = "demo" }')
+    assert parsed(table, tmp_path).plan == parsed(GOOD, tmp_path).plan
+
+
+def test_a_column_that_is_not_there_is_named_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("問,回答\n猫,犬\n")
+    text = GOOD.replace('tasks = "demo"\n', "") + MAPPED.replace('encoding = "cp932"', "")
+    [said] = problems(text, tmp_path)
+    assert said.startswith('e.toml:21: tasks.input: own.csv: has no column "質問" (columns: 問, 回答)')
+
+
+def test_a_reference_judge_of_tasks_without_references_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("input,reference\n猫,\n")
+    found = parsed(GOOD.replace('"demo"', '"own.csv"', 1), tmp_path)
+    assert "empty for the only task" in found.notes[0]
+    assert found.notes[1].endswith("the reference judge will grade no answer.")
+
+
+def test_the_template_of_a_judge_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "j.txt").write_text("{pred}", encoding="utf-8-sig")
+    text = GOOD.replace('kind = "reference"', 'kind = "openai"\nmodel = "x"\nprompt = "j.txt"')
+    assert parsed(text, tmp_path).judges[0].prompt == "{pred}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp932"])
+def test_an_experiment_in_another_encoding_names_it(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "e.toml").write_bytes(("# これは実験です。\n" + GOOD).encode(encoding))
+    with pytest.raises(UserError, match=r"e\.toml: is (UTF-16|CP932 \(Shift_JIS\)), and TOML is UTF-8"):
+        load(tmp_path / "e.toml")
+
+
+def test_a_run_keeps_the_tasks_that_it_was_started_with(tmp_path: Path) -> None:
+    """Its answers belong to these; the file may have been edited since, or be read by other rules."""
+    (tmp_path / "own.jsonl").write_text('{"input": "a"}\n')
+    text = GOOD.replace('"demo"', '"own.jsonl"', 1)
+    started = parsed(text, tmp_path)
+    with closing(open_store(tmp_path / "s.sqlite")) as store:
+        run_id = start.add(store, started)
+        (tmp_path / "own.jsonl").write_text('{"prompt": "b", "question": "c"}\n')
+        resumed = parse(started.text, started.origin, stored_tasks=runs.task_set(store, run_id))
+    assert (resumed.task_set, resumed.plan) == (started.task_set, started.plan)

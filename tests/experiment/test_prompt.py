@@ -139,3 +139,22 @@ def test_a_models_own_stop_texts_go_before_the_catalogs(tmp_path: Path) -> None:
 
 def test_stop_texts_are_part_of_what_a_run_is_found_by(tmp_path: Path) -> None:
     assert planned(tmp_path, LLAMA2, "stop = []").plan != planned(tmp_path, LLAMA2).plan
+
+
+@pytest.mark.parametrize(
+    ("encoding", "notes"), [("utf-8-sig", 0), ("cp932", 1), ("utf-16", 1), ("utf-16-le", 1), ("utf-8", 0)]
+)
+@pytest.mark.parametrize("name", ["f.txt", "f.jinja"])
+def test_a_prompt_file_is_the_same_in_every_encoding_and_what_is_not_utf8_is_said(
+    tmp_path: Path, name: str, encoding: str, notes: int
+) -> None:
+    slot = "{input}" if name == "f.txt" else "{{ messages[-1].content }}"
+    (tmp_path / name).write_bytes(f"質問です: {slot}\r\n答え:".encode(encoding))
+    found = planned(tmp_path, "mine", f'prompt = "{name}"')
+    assert asked(found.models[0])[0] == "質問です: 問い\n答え:"
+    assert len(found.notes) == notes
+
+
+def test_a_prompt_file_in_an_unclear_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_bytes("don’t: {input}".encode("cp1252"))
+    assert "f.txt:1: not UTF-8" in problem(tmp_path, "mine", 'prompt = "f.txt"')

@@ -106,4 +106,4 @@ def test_file_of_just_the_limit_is_read(tmp_path: Path) -> None:
 
 def test_line_ends_are_newlines_as_in_any_text(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes("\ufeff猫\r\n犬\r鳥\n".encode())
-    assert input_file.read_text(tmp_path / "f", encoding="utf-8-sig") == "猫\n犬\n鳥\n"
+    assert input_file.read_text(tmp_path / "f") == "猫\n犬\n鳥\n"

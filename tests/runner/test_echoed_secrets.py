@@ -19,6 +19,7 @@ from qtui.experiment import experiment
 from qtui.records import RunSummary
 from qtui.runner import start
 from qtui.store import answers, open_store, runs
+from qtui.tasks import load_task_set
 from tests.echoing_endpoint import ANSWERS, ERRORS, GRADES, NO_ANSWERS, Echoing, echoing_endpoint
 
 KEY = "sk-canary/8Xq+27_Zr~LwTe=="
@@ -186,7 +187,8 @@ def test_a_run_of_an_older_qtui_with_a_password_in_its_address_is_resumed_and_sh
     address = served.address("400-json", f"me:{quote(PASSWORD, safe='')}")
     text = toml("old", {"x": address}, {"j": address})
     with closing(open_store()) as store:
-        start.add(store, experiment.parse(text, folder / "e.toml", is_stored=True))
+        tasks = load_task_set("tasks.jsonl", base=folder)
+        start.add(store, experiment.parse(text, folder / "e.toml", stored_tasks=tasks))
     done = qtui(folder, "resume", "1")
     look_at_everything(folder)
     assert "me:***@" in done.stderr.decode()

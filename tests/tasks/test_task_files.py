@@ -63,8 +63,11 @@ def test_a_line_separator_inside_a_string_does_not_end_the_line(tmp_path: Path) 
 
 
 def test_a_missing_input_is_named_with_file_line_and_keys(tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "own.jsonl", STUDY, {"question": "?", "answer": "!"})
-    assert refusal(path) == f'{path}:2: no "input" (keys: question, answer)'
+    path = write_lines(tmp_path / "own.jsonl", STUDY, {"text": "?", "label": "!"})
+    assert refusal(path) == (
+        f'{path}:2: no "input" (keys: text, label). Say which column it is in the experiment:'
+        ' [tasks] input = "…", reference = "…", beside source = "own.jsonl".'
+    )
 
 
 def test_keys_from_outside_cannot_drive_the_terminal(tmp_path: Path) -> None:
@@ -75,12 +78,12 @@ def test_keys_from_outside_cannot_drive_the_terminal(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b'{"input": 7}\n', ':1: "input" is a number, not text'),
-        (b'{"input": "a", "output": ["b"]}\n', ':1: "output" is a list, not text'),
+        (b'{"input": "a", "output": {"b": 1}}\n', ':1: "output" is an object, not text'),
         (b'{"input": " "}\n', ':1: "input" is empty'),
         (b'\n["a"]\n', ":2: a list, not an object"),
         (b'{"input": "a"\n', ":1: not JSON"),
         (b"[" * 100_000, ":1: JSON that cannot be read"),
-        (b'{"input": "a"}\n{"input": "\x82\xa0"}\n', ":2: not UTF-8"),
+        (b'{"input": "a"}\n{"input": "\x82\xff"}\n', ":2: not UTF-8"),
         (b'{"input": "a"}\n\n{"input": "a"}\n', ":3: the same task as in "),
         (b"", ": has no tasks"),
     ],
@@ -106,16 +109,20 @@ def test_a_bad_row_of_a_csv_is_refused_by_its_line(tmp_path: Path, content: str,
     assert refusal(path).startswith(f"{path}{told}")
 
 
-def test_a_csv_in_shift_jis_says_how_to_save_it(tmp_path: Path) -> None:
+def test_a_csv_that_may_be_shift_jis_says_how_to_save_it(tmp_path: Path) -> None:
     path = tmp_path / "excel.csv"
     path.write_bytes("input\n猫\n".encode("cp932"))
-    assert refusal(path) == f"{path}:2: not UTF-8. Save the file as UTF-8 (in Excel: CSV UTF-8)."
+    said = refusal(path)
+    assert said.startswith(
+        f"{path}:2: not UTF-8 (byte 1 of the line), and not clearly another encoding. Save the file as UTF-8"
+    )
+    assert '[tasks] encoding = "…"' in said
 
 
 def test_parquet_without_an_input_column_names_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "own.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"question": ["a"]}), path)
-    assert refusal(path) == f'{path}: no "input" (keys: question)'
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a"], "answer": ["b"]}), path)
+    assert refusal(path).startswith(f'{path}: row 1: no "input" (keys: text, answer)')
 
 
 def test_what_is_not_parquet_is_refused_without_a_traceback(tmp_path: Path) -> None:

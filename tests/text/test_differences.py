@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
+from rich.cells import split_graphemes
 
-from qtui.differences import MOST_COMPARED, differences, unified
+from qtui.differences import MOST_COMPARED, differences, likeness, unified
 
 WORDS = st.text("あいうえお、。のをabc", max_size=80)
 
@@ -42,7 +43,59 @@ def test_the_texts_are_equal_before_the_divergence_and_differ_at_it(left: str, r
 
 @given(WORDS, WORDS)
 def test_similarity_is_what_rapidfuzz_calls_ratio(left: str, right: str) -> None:
-    assert differences(left, right).similarity == pytest.approx(fuzz.ratio(left, right) / 100)
+    assert likeness(left, right).similarity == pytest.approx(fuzz.ratio(left, right) / 100)
+
+
+JOINED = st.lists(
+    st.sampled_from(
+        [
+            "👩‍👧",
+            "👨‍👩‍👧‍👦",
+            "👍🏻",
+            "👍🏿",
+            "❤️‍🔥",
+            "e\u0301",
+            "か\u3099",
+            "葛\U000e0100",
+            "1️⃣",
+            "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+            "\r\n",
+            "\n",
+            "\t",
+            "a",
+            "猫",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(JOINED, JOINED)
+def test_no_mark_begins_or_ends_inside_a_character(left: str, right: str) -> None:
+    found = differences(left, right)
+    for text, spans in ((left, found.left), (right, found.right)):
+        edges = {edge for start, stop, _ in split_graphemes(text)[0] for edge in (start, stop)}
+        assert {edge for span in spans for edge in span} <= edges
+    assert _without(left, found.left) == _without(right, found.right)
+
+
+@given(JOINED, JOINED)
+def test_marking_and_figures_begin_at_the_same_character(left: str, right: str) -> None:
+    assert differences(left, right).divergence == likeness(left, right).divergence
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "similarity"),
+    [
+        ("👨‍👩‍👧‍👦", "👩‍👧", 0.0),  # of eleven code points, nine of one are in common
+        ("👍🏻", "👍🏿", 0.0),
+        ("猫👩‍👧", "猫👨‍👩‍👧‍👦", 0.5),
+        ("か\u3099き", "かき", 0.5),
+        ("👩‍👧" * 3, "👩‍👧" * 3, 1.0),
+    ],
+)
+def test_a_joined_character_is_one_character(left: str, right: str, similarity: float) -> None:
+    assert likeness(left, right).similarity == similarity
 
 
 def test_particles_between_larger_changes_count_as_changed() -> None:

@@ -32,7 +32,7 @@ def is_text(path: Path) -> bool:
 def text_of(path: Path) -> str:
     """Return the text to make a matrix of. Raises UserError if it is not UTF-8, too large, or blank."""
     try:
-        text = read_text(path, encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as UTF-8 text ({error})") from None
     if not text.strip():

@@ -31,7 +31,7 @@ CHECK_AFTER_SECONDS = 0.8
 FILE_HINT = "a .toml, or use the fields"
 FIELDS = (
     ("name", "Name", "name of the experiment"),
-    ("tasks", "Tasks", "demo, a .jsonl/.csv/.parquet file, hf:owner/name"),
+    ("tasks", "Tasks", "demo, a .jsonl/.json/.csv/.parquet file, hf:owner/name"),
     ("model", "Model", "a catalog name, or your own"),
     ("weights", "Weights", "demo, a folder, a .gguf, owner/name (empty: from the catalog)"),
     ("variants", "Variants", "baseline first, e.g. FP16, Q4_K_M, Q8_0=my.gguf, control arm, noise floor"),
@@ -270,5 +270,5 @@ def _role(variant: dict[str, Any]) -> str:
 def _plan_summary(plan: dict[str, Any]) -> str:
     variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in plan["variants"])
     judges = ", ".join(plan["judges"]) or "none"
-    idle = "".join(f"\n{reason}." for reason in plan["idle_gpus"])
-    return f"✓ {plan['tasks']} tasks, {plan['answers']} answers: {variants}. Judges: {judges}.{idle}"
+    notes = "".join(f"\n{note}" for note in (*plan["notes"], *(f"{reason}." for reason in plan["idle_gpus"])))
+    return f"✓ {plan['tasks']} tasks, {plan['answers']} answers: {variants}. Judges: {judges}.{notes}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from qtui.differences import Differences, Piece
+from qtui.differences import Likeness, Piece
 from qtui.format import signed
 from qtui.records import Task
 from qtui.store.divergences import MeasuredAnswer
@@ -21,11 +21,11 @@ def position_words(
     scope: Scope,
     tasks: TaskList,
     note: Note,
-    answer_differences: Differences | None,
+    found: Likeness | None,
     *,
     blind: bool,
     figures_known: bool,
-    raw_differs: bool,
+    differs_on_screen: bool,
 ) -> Content:
     """`Task 17 of 100 · ★ · Δ −2.00 · length ×0.43 · alike 0.21 · by score change: 3 · ✎ comment`.
 
@@ -42,8 +42,8 @@ def position_words(
             parts.append(Content(f"Δ {signed(row.figures.delta)}"))
         if row.figures.ratio is not None:
             parts.append(Content(f"length ×{row.figures.ratio:.2f}"))
-    if answer_differences is not None:
-        parts.append(Content(_likeness(answer_differences, raw_differs=raw_differs)))
+    if found is not None:
+        parts.append(Content(_likeness(found, differs_on_screen=differs_on_screen)))
     parts.append(Content.styled(_walk(scope, tasks, figures_known), QUIET))
     if note.comment:
         parts.append(Content.styled(f"✎ {safe(note.comment)}".replace("\n", " "), "italic"))
@@ -120,7 +120,8 @@ def _walk(scope: Scope, tasks: TaskList, figures_known: bool) -> str:
     return f"{order}: {index + 1}{filtered_count}"
 
 
-def _likeness(answer_differences: Differences, *, raw_differs: bool) -> str:
-    if answer_differences.divergence is None:
-        return "equal except for invisible characters" if raw_differs else "identical answers"
-    return f"alike {answer_differences.similarity:.2f}"
+def _likeness(found: Likeness, *, differs_on_screen: bool) -> str:
+    if found.divergence is None:
+        return "identical answers"
+    alike = f"alike {found.similarity:.2f}"
+    return alike if differs_on_screen else f"equal except for invisible characters, {alike}"

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import Static
 
-from qtui.differences import Differences, differences, unified
+from qtui.differences import Differences, Likeness, differences, likeness, unified
 from qtui.records import content_hash
 from qtui.store import Store, divergences, grades, task_answers
 from qtui.store.task_answers import Side, SideAnswer, TaskSides
@@ -58,6 +58,7 @@ class ComparePane(TaskListPane):
         self._divergences: dict[int, divergences.MeasuredAnswer] = {}
         self._shown: list[tuple[Side, SideAnswer | None]] = []
         self._differences: Differences | None = None
+        self._likeness: Likeness | None = None
         self._marked = 0
         self._sample = 0
         self._requested_task: int | None = None
@@ -203,6 +204,8 @@ class ComparePane(TaskListPane):
         texts = [safe(answer.text) if answer else "" for _, answer in self._shown]
         answered = len(self._shown) == 2 and all(answer for _, answer in self._shown)
         self._differences = differences(texts[0], texts[1]) if answered else None
+        stored = [answer.text for _, answer in self._shown if answer]
+        self._likeness = likeness(stored[0], stored[1]) if answered else None
         self._set_classes()
         text, marks = task_words(self._sides.task, self._task_text)
         self.task_text.show(text, marks)
@@ -242,9 +245,9 @@ class ComparePane(TaskListPane):
             return
         self.position.update(
             position_words(
-                self.scope, self.tasks, self._sides.note, self._differences,
+                self.scope, self.tasks, self._sides.note, self._likeness,
                 blind=self._blind, figures_known=self.figures_known,
-                raw_differs=len({answer.text for _, answer in self._shown if answer}) > 1,
+                differs_on_screen=self._differences is not None and self._differences.divergence is not None,
             )
         )  # fmt: skip
         more = f"sample {self._sample + 1} of {self._samples}" if self._samples > 1 else ""
