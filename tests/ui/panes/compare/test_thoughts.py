@@ -10,7 +10,7 @@ from qtui.ui.app import QtuiApp
 from qtui.ui.panes.compare.pane import ComparePane
 from tests import stores
 from tests.ui.conftest import fill
-from tests.ui.waiting import screen_text, until_shown
+from tests.ui.waiting import notices, screen_text, until, until_shown
 
 
 @pytest.mark.parametrize("size", [(160, 50), (80, 24)])
@@ -48,8 +48,9 @@ async def test_thoughts_are_folded_away_until_a_key_shows_them(
 
 async def test_answers_without_thoughts_have_nothing_to_show(store_path: Path, store: Store) -> None:
     fill(store, models=("small",))
-    async with QtuiApp(store_path).run_test(size=(80, 24)) as pilot:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("3")
         await until_shown(pilot, "Baseline FP16")
         await pilot.press("T")
-        await until_shown(pilot, "Neither answer has thoughts.")
+        await until(pilot, lambda: "Neither answer has thoughts." in [each.message for each in notices(app)])
