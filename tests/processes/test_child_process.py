@@ -25,7 +25,7 @@ CURRENT_FOLDER_IN_PYTHONPATH = ["", ":", ".", ".:", "./", "x/..", ":/nowhere:"]
 
 def test_a_child_that_is_started_by_hand_falls_into_a_trap(here: HostileFolder) -> None:
     subprocess.run([sys.executable, "-c", "import json"], check=False)
-    assert "json" in here.imported()
+    assert here.imported(), "some Pythons import other modules of the folder first"
 
 
 @pytest.mark.parametrize("search_path", CURRENT_FOLDER_IN_PYTHONPATH)

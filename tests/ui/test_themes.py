@@ -36,7 +36,7 @@ def test_the_themes_of_qtui_are_whole() -> None:
     ("text", "message"),
     [
         ("name = ", ": not a theme: Invalid value"),
-        ('primary = "#112233"', ': a theme needs "name", a text'),
+        ('primary = "#112233"', ': a theme needs "name", a string'),
         ('name = "x"\nprimary = "blau"', ':2: "primary" is a colour like "#1e2630", not \'blau\''),
         ('name = "x"\nprimary = "#123456"\nacent = "red"', ':3: no key "acent" (nearest: accent)'),
         ('name = "x"\nprimary = "#123456"\n[variables]\nborder = 3', ':4: "border" is a colour like "#1e2630", not 3'),

@@ -43,7 +43,7 @@ async def test_the_form_says_that_the_gpu_stands_idle_and_asks(
         await pilot.press("ctrl+s")
         await until_shown(pilot, "Run on the CPU anyway?")
         await pilot.press("y")
-        await until(pilot, lambda: runs.summaries(store)[0].state == "done", 60)
+        await until(pilot, lambda: [run.state for run in runs.summaries(store)] == ["done"], 60)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])

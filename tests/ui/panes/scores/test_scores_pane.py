@@ -42,7 +42,7 @@ async def test_every_pair_without_grades_is_listed_with_its_guards(
         await opened(pilot)
         assert screen_text(pilot).count("no grades yet") == 5
         assert screen_text(pilot).count(" changed") >= 2
-        assert "No judge has graded both sides yet" in screen_text(pilot)
+        assert "No judge has graded both variants yet" in screen_text(pilot)
         await pilot.press("j", "j", "j")
         await until(pilot, lambda: "24 of 100 answers empty" in " ".join(screen_text(pilot).split()))
 
