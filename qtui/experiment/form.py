@@ -3,13 +3,19 @@
 import datetime
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from qtui.records import EngineName, JudgeKind
 
-ThinkingForm = Literal[True, False, "low", "medium", "high"]
+
+def _not_a_number(value: Any) -> Any:
+    """A number as text, because 1 equals True."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+ThinkingForm = Annotated[Literal[True, False, "low", "medium", "high"], BeforeValidator(_not_a_number)]
 
 
 class _Form(BaseModel):
