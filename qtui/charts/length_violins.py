@@ -31,7 +31,7 @@ FLAGS = {
     "empty_strip": "empty",
     "loop": "looping",
     "truncated": "cut off",
-    "unfinished_thought": "unfinished thoughts",
+    "unfinished_thought": "unfinished thought",
     "latin_new": "new Latin words",
     "lt20_strip": "short",
 }

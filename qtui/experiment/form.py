@@ -1,15 +1,22 @@
 """The structure of an experiment's TOML file as pydantic models. A module of its own, because importing pydantic is slow."""
 
 import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from qtui.records import EngineName, JudgeKind
 
-ThinkingForm = Literal[True, False, "low", "medium", "high"]
 MOST = 2**31 - 1
 """Larger numbers do not fit the engines' own."""
+
+
+def _not_a_number(value: Any) -> Any:
+    """A number as text, because 1 equals True."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+ThinkingForm = Annotated[Literal[True, False, "low", "medium", "high"], BeforeValidator(_not_a_number)]
 
 
 class _Form(BaseModel):

@@ -30,7 +30,7 @@ from qtui.records import Answer, PromptSource, VariantSpec
 from qtui.runner import activity
 from qtui.runner.control import Control, first_of
 from qtui.runner.worker_process import WorkerProcess
-from qtui.store import Store, answers, runs
+from qtui.store import Store, answers, open_thoughts, runs
 from qtui.variant_facts import VariantFacts
 
 PROGRESS_SECONDS = 0.5
@@ -218,6 +218,8 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     if variant.outcome != "done":
         return variant.outcome
     _link_same_keys(variant)
+    if variant.spec.engine == "openai" and variant.spec.api == "chat":
+        open_thoughts.mark_unfinished(variant.store, variant.variant_id)
     return _describe_unanswered(variant)
 
 

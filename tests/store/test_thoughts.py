@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Thoughts
-from qtui.store import answers, divergences, grades, judges, open_store, runs, task_answers
+from qtui.store import answers, divergences, grades, judges, open_store, open_thoughts, runs, task_answers
 from qtui.store.schema import MIGRATIONS
+from tests import stores
+from tests.filled_store import fill
 from tests.store.old_store import fill_old
 
 BEFORE = len(MIGRATIONS[:7])
@@ -131,3 +133,22 @@ def test_thoughts_are_stored_beside_the_answer_and_fed_with_it_to_a_divergence(o
         [first, *_] = divergences.missing(store, divergences.Pair(baseline.id, baseline.id))
         assert first.text == "<think>a</think>b"
         assert 1 in task_answers.tasks_containing(store, run_id, baseline.model, "a", [baseline.name])
+
+
+def test_where_an_endpoint_opens_thoughts_unseen_a_text_without_tags_is_an_unfinished_one(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    run_id = fill(path)
+    with open_store(path) as store:
+        for number in range(1, 12):
+            thoughts = Thoughts("I count.", "I count.\n</think>\n\nFour.")
+            stores.answer(store, run_id, "FP16", number, Answer(f"n{number}", "Four.", "stop", thoughts=thoughts))
+        stores.answer(store, run_id, "FP16", 12, Answer("cut", "I count and", "length"))
+        stores.add_judge(store, run_id, "a judge")
+        stores.grade(store, run_id, {"FP16": [3] * 12}, judge="a judge")
+        [variant, other, *_] = runs.summaries(store, [run_id])[0].variants
+        assert [open_thoughts.mark_unfinished(store, each.id) for each in (variant, other, variant)] == [1, 0, 0]
+        sides = task_answers.sides(store, run_id, variant.model, 12)
+        assert sides is not None
+        [answer] = sides.sides[0].answers
+    assert (answer.text, answer.thoughts) == ("", Thoughts("I count and", "I count and", is_unfinished=True))
+    assert answer.grades == ()

@@ -110,7 +110,8 @@ def _answers_alone(engine: Any, vocabulary: Any, requests: Sequence[Request]) ->
 
 def _texts_of_a_batch(spec: VariantSpec, weights: Weights, requests: Sequence[Request]) -> list[str]:
     engine = loaded_engine(spec, weights.path, requests)
-    found = {event.index: event.text for event in engine.answer(requests) if isinstance(event, Answered)}
+    answers = [event for event in engine.answer(requests) if isinstance(event, Answered)]
+    found = {each.index: (each.thoughts and each.thoughts.whole) or each.text for each in answers}
     return [found[number] for number in range(len(requests))]
 
 

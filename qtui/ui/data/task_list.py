@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtui.store import Store
 from qtui.store.task_answers import TaskLine, task_lines, tasks_containing
+from qtui.text import width
 from qtui.ui.data.scope import Scope
 
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ SHORT = 20
 """Fewer characters than this is short, as in the study."""
 LETTERS = {"unfinished_thought": "U", "empty": "E", "truncated": "T", "looping": "L", "short": "S"}
 LEGENDS = (
-    "E empty · T truncated · L loop · S short (under 20 characters) · U unfinished thought · ★ starred · ✎ commented · Δ change of "
-    "grade · length, alike: against the baseline",
     "E empty · T truncated · L loop · S short (under 20 characters) · ★ starred · ✎ commented · Δ change of grade · length, alike: "
     "against the baseline",
     "E empty · T truncated · L loop · S short · Δ grade change · alike: 1 is equal",
     "E empty T truncated L loop S short",
 )
 """From the longest to the shortest: the first that fits is shown."""
+UNFINISHED = "U unfinished thought"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,14 @@ def arrange(read: Read, deltas: Sequence["TaskDelta"], scope: Scope) -> TaskList
         if (read.containing is None or row.task in read.containing) and (row.flagged or not scope.flagged)
     ]
     return TaskList(tuple(sorted(shown, key=_worst_first(scope.order))), len(rows))
+
+
+def legend(tasks: TaskList, room: int) -> str:
+    """Return the longest legend that fits into `room` cells. The letter of unfinished thoughts is in it only if a task has it."""
+    flags = "".join(row.figures.baseline_flags + row.figures.candidate_flags for row in tasks.rows)
+    has_unfinished = LETTERS["unfinished_thought"] in flags
+    legends = [f"{UNFINISHED} · {words}" for words in LEGENDS] if has_unfinished else LEGENDS
+    return next((words for words in legends if width(words) <= room), legends[-1])
 
 
 class DeltaSource:

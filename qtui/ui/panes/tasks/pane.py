@@ -15,10 +15,10 @@ from textual.widgets import Static
 from qtui.format import signed
 from qtui.store import task_answers
 from qtui.store.task_answers import TaskSides
-from qtui.text import safe, width
+from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.data.scope import Scope
-from qtui.ui.data.task_list import LEGENDS, ORDER_NAMES, TaskList, TaskRow
+from qtui.ui.data.task_list import ORDER_NAMES, TaskList, TaskRow, legend
 from qtui.ui.panes.task_list_pane import TaskListPane
 from qtui.ui.panes.task_text import task_words
 from qtui.ui.widgets.filter_line import FilterLine
@@ -73,8 +73,7 @@ class TasksPane(TaskListPane):
         super().show_pane()
 
     def on_resize(self, event: Resize) -> None:
-        room = event.size.width - 2
-        self.legend.update(next((legend for legend in LEGENDS if width(legend) <= room), LEGENDS[-1]))
+        self.legend.update(legend(self.tasks, event.size.width - 2))
 
     async def refresh_data(self) -> None:
         scope = self.scope
@@ -119,6 +118,7 @@ class TasksPane(TaskListPane):
         self.table.show(
             _columns(scope), TaskRows(self.tasks.rows, paired=paired), cursor=place or 0, empty=_empty(scope)
         )
+        self.legend.update(legend(self.tasks, self.size.width - 2))
         if place is None and self.tasks.rows:
             self._look_at(self.tasks.rows[0].task)
 
