@@ -56,8 +56,8 @@ def test_settings_and_date_are_part_of_the_plan_only_where_they_are_set() -> Non
 @pytest.mark.parametrize(
     ("model", "variant", "expected"),
     [
-        ("", 'thinking = "much"', "thinking: 'much' is not valid: should be true, false, 'low', 'medium' or 'high'."),
-        ("", "thinking = 1", "models[1].variants[1].thinking: '1' is not valid"),
+        ("", 'thinking = "much"', 'thinking: "much" is not valid: should be true, false, "low", "medium" or "high".'),
+        ("", "thinking = 1", "models[1].variants[1].thinking: 1 is not valid"),
         ("", "thinking_budget = 0", "thinking_budget: 0 is not valid"),
         ("", "thinking_budget = 9", "thinking_budget: servers have no common name for it"),
         ("", "template_args = {messages = 1}", "template_args: messages is set by qtui: remove it."),

@@ -89,10 +89,12 @@ def written(header: str, key: str, value: str) -> tuple[str, int]:
 def fits(value: object, annotation: Any) -> bool:
     """Whether a value has a type that a field takes; bounds are not looked at."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return fits(value, inner[0])
     if origin in (types.UnionType, typing.Union):
         return any(fits(value, each) for each in inner)
     if origin is Literal:
-        return value in inner
+        return any(value == each and type(value) is type(each) for each in inner)
     if origin is tuple:
         return isinstance(value, list) and all(fits(each, inner[0]) for each in value)
     if annotation is Any or origin is dict:
