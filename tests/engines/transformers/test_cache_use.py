@@ -33,7 +33,6 @@ SIBLINGS: Sequence[Kind] = (
     Kind("LFM2 MoE", "Lfm2MoeConfig", kinds.GPT_2, kinds.NEOX, "",
          {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "num_dense_layers": 1,
           "layer_types": ["conv", "full_attention"]}),
-    Kind("Kimi Linear", "KimiLinearConfig", kinds.GPT_2, kinds.NEOX, "", {}),
 )  # fmt: skip
 """Other models with a state, which no row of the zoo names."""
 
