@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qtui.engines import planning
+from qtui.engines import available, planning
 from qtui.engines.protocol.answering import Answered, Prompt, Request
 from qtui.engines.weights import quantized_checkpoint
 from qtui.engines.weights.finding import WeightsFinder
@@ -74,4 +74,45 @@ def quantized(source: Path, target: Path, bits: int) -> Path:
     transformers.AutoModelForCausalLM.from_pretrained(source, quantization_config=how).save_pretrained(target)
     for name in ("tokenizer.model", "tokenizer_config.json"):
         shutil.copy(source / name, target)
+    return target
+
+
+def test_a_checkpoint_that_transformers_dequantizes_here_answers_and_says_so(
+    kind: Callable[[str], Kind], tmp_path: Path
+) -> None:
+    folder = fine_grained_fp8(kind("llama").folder, tmp_path / "model")
+    spec = variant("transformers", folder, "8 bits")
+    if available.accelerator("transformers") != "cpu":
+        pytest.skip("torch computes on a GPU here, which may have kernels for FP8")
+    facts = planning.plan(job(spec), WeightsFinder(nothing)).planned.facts
+    assert facts.computed_as == "fp8, dequantized"
+    assert "a CPU has no kernels for it" in facts.notes[-1]
+    engine = loaded_engine(spec, folder, [Request(0, Prompt("[INST] 質問 [/INST]", bos=True), Sampling(max_tokens=2))])
+    weight = engine.model.model.layers[0].self_attn.q_proj.weight.detach().float()
+    assert float((weight - stored(kind("llama").folder, "model.layers.0.self_attn.q_proj.weight")).abs().max()) < 0.02
+
+
+def stored(folder: Path, name: str) -> Any:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")[name].float()
+
+
+def fine_grained_fp8(source: Path, target: Path) -> Path:
+    """As DeepSeek V3 stores its weights: float8 with a scale for every block of 128 × 128."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, target)
+    tensors = load_file(target / "model.safetensors")
+    for name in [name for name in tensors if name.endswith("_proj.weight")]:
+        weight = tensors[name].float()
+        blocks = weight.reshape(weight.shape[0] // 128, 128, weight.shape[1] // 128, 128)
+        scale = blocks.abs().amax((1, 3)) / 448
+        tensors[name] = (blocks / scale[:, None, :, None]).reshape(weight.shape).to(torch.float8_e4m3fn)
+        tensors[f"{name}_scale_inv"] = scale.contiguous()
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((target / "config.json").read_text())
+    how = {"quant_method": "fp8", "weight_block_size": [128, 128], "activation_scheme": "dynamic"}
+    (target / "config.json").write_text(json.dumps(config | {"quantization_config": how}))
     return target
