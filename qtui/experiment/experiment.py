@@ -73,6 +73,8 @@ class Experiment:
     """The date that templates are told, as 2026-01-31; empty if the file names none."""
     notes: tuple[str, ...] = ()
     """Sentences on what was read where that is not plain: encodings, columns of tasks, references that are missing."""
+    unset_keys: str = ""
+    """Problems of judges whose key is not set, one per line; see `load`."""
 
     @property
     def plan(self) -> str:
@@ -99,8 +101,12 @@ class Experiment:
         return replace(sampling, seed=sampling.seed + variant.seed_offset)
 
 
-def load(path: Path) -> Experiment:
-    """Read and check an experiment's file. Raises UserError with all problems, one per line: `file:line: key: problem`."""
+def load(path: Path, *, needs_judge_keys: bool = True) -> Experiment:
+    """Read and check an experiment's file. Raises UserError with all problems, one per line: `file:line: key: problem`.
+
+    Without `needs_judge_keys`, variables of judges that are not set are no problem but in `unset_keys`: a judge that has graded
+    everything is not asked again.
+    """
     try:
         decoded = input_file.read_any_text(path)
     except FileNotFoundError:
@@ -111,10 +117,10 @@ def load(path: Path) -> Experiment:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
     if decoded.encoding:
         raise UserError(f"{path}: is {decoded.encoding}, and TOML is UTF-8. Save the file as UTF-8.")
-    return parse(decoded.text, path)
+    return parse(decoded.text, path, needs_judge_keys=needs_judge_keys)
 
 
-def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None) -> Experiment:
+def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None, needs_judge_keys: bool = True) -> Experiment:
     """Check the text of an experiment. `origin` is named in errors, and relative paths start at its folder.
 
     `stored_tasks` are the tasks of the run that the text was stored with: answers belong to these, whatever has become of the file.
@@ -128,13 +134,14 @@ def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None) -> Ex
     form = _validate(table, problems, is_strict=stored_tasks is None)
     problems.raise_any()
     assert form is not None
+    unset_keys = Problems(text, origin)
     if stored_tasks is None:
         experiment_secrets.check(form, text, table, problems.add)
-        experiment_judges.check_keys(form, problems)
+        experiment_judges.check_keys(form, problems if needs_judge_keys else unset_keys)
         text = experiment_secrets.without_secrets_in_comments(text, table)
     experiment = _resolve(form, text, origin.absolute(), problems, stored_tasks)
     problems.raise_any()
-    return experiment
+    return replace(experiment, unset_keys=str(unset_keys))
 
 
 def _decisive(variant: VariantSpec) -> dict[str, Any]:

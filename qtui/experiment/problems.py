@@ -27,7 +27,10 @@ class Problems:
     def raise_any(self) -> None:
         """Raises UserError if there are problems, one per line in the order of the file."""
         if self._lines:
-            raise UserError("\n".join(line for _, line in sorted(self._lines)))
+            raise UserError(str(self))
+
+    def __str__(self) -> str:
+        return "\n".join(line for _, line in sorted(self._lines))
 
 
 def dotted(location: tuple[str | int, ...]) -> str:

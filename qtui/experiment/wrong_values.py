@@ -26,7 +26,7 @@ TYPES = {
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
-    "finite_number": "a number that is not infinite",
+    "finite_number": "a finite number",
     "date_type": "a date, such as 2026-01-31",
     "tuple_type": 'a list, such as ["…"]',
     "list_type": 'a list, such as ["…"]',
@@ -62,9 +62,10 @@ def explain(
     for problem in error.errors(include_url=False):
         location = _place(problem["loc"], table)
         if problem["type"] == "extra_forbidden":
-            yield location, f"no such key{_nearest(location, keys)}."
+            yield location, f"no such key{_nearest(location, keys)}"
         elif problem["type"] == "missing":
-            yield location, "is missing."
+            is_in_list = len(location) < len(problem["loc"])
+            yield location, "has too few values." if is_in_list else "is missing."
         else:
             expected.setdefault(location, []).append(_expected(problem, location))
     for location, words in expected.items():
@@ -153,4 +154,4 @@ def _nearest(location: Location, keys: Mapping[str, Sequence[str]]) -> str:
     tables = [part for part in location[:-1] if isinstance(part, str)]
     known = keys.get(tables[-1] if tables else "", ())
     close = get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(known)})" if known else ""
+    return f"; did you mean {close[0]}?" if close else f" (keys: {', '.join(known)})." if known else "."

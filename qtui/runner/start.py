@@ -67,12 +67,14 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Ca
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
     would be idle.
     """
-    experiment = experiments.load(path)
+    experiment = experiments.load(path, needs_judge_keys=False)
     for note in experiment.notes:
         on_note(note)
     store = open_store(store_path)
     try:
         is_new = not runs.exists(store, experiment.name, experiment.plan)
+        if is_new and experiment.unset_keys:
+            raise UserError(experiment.unset_keys)
         run_id = add(store, experiment)
         try:
             _check_weights(store, run_id, experiment)

@@ -137,8 +137,8 @@ def test_a_value_of_a_wrong_type_is_named_by_line_and_key_in_plain_words(header:
         ("[sampling]", "max_tokens", "true", "true is not valid: should be a whole number."),
         ("[sampling]", "max_tokens", '"64"', '"64" is not valid: should be a whole number.'),
         ("[sampling]", "max_tokens", "64.0", "64.0 is not valid: should be a whole number."),
-        ("[sampling]", "repetition_penalty", "inf", "inf is not valid: should be a number that is not infinite."),
-        ("[sampling]", "repetition_penalty", "nan", "nan is not valid: should be a number that is not infinite."),
+        ("[sampling]", "repetition_penalty", "inf", "inf is not valid: should be a finite number."),
+        ("[sampling]", "repetition_penalty", "nan", "nan is not valid: should be a finite number."),
         ("[sampling]", "temperature", "-1", "-1 is not valid: should be at least 0."),
         ("[sampling]", "stop", '"a"', '"a" is not valid: should be a list, such as ["…"].'),
         ("[sampling]", "stop", "[1]", "1 is not valid: should be a text in quotes."),
@@ -211,6 +211,8 @@ def test_a_variable_that_is_named_and_not_set_is_found_by_the_check(
     assert not problems(text + judge, tmp_path)
     [said] = problems(f'{text}{judge}api_key_env = "MY_MISSING_KEY"\n', tmp_path)
     assert "judges[1].api_key_env: the environment variable MY_MISSING_KEY is not set" in said
+    kept = parse(f'{text}{judge}api_key_env = "MY_MISSING_KEY"\n', tmp_path / "e.toml", needs_judge_keys=False)
+    assert kept.unset_keys.endswith(said), "a run that is there may need the judge no longer"
     monkeypatch.setenv("MY_MISSING_KEY", "k")
     assert not problems(f'{text}{judge}api_key_env = "MY_MISSING_KEY"\n', tmp_path)
 

@@ -89,7 +89,7 @@ async def test_a_file_is_shown_and_checked_as_it_is(
         await until_shown(pilot, "New run")
         await pilot.press("ctrl+o")
         await until_shown(pilot, 'name = "mine"')
-        await until_shown(pilot, "mine.toml: is not valid TOML")
+        await until_shown(pilot, "mine.toml:1: is not valid TOML")
         assert "\x1b" not in screen_text(pilot)
 
 
