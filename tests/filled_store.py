@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from qtui.records import Answer, FinishReason, Role, Task, TaskSet, VariantProgress, content_hash
+from qtui.records import Answer, FinishReason, Role, Task, TaskSet, content_hash
+from qtui.run_progress import VariantProgress
 from qtui.store import new_runs, open_store
 from tests import stores
 

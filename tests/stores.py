@@ -7,7 +7,8 @@ past, a dead runner, a judge of an older version) are put into its rows at the e
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qtui.records import Answer, Grade, Role, Task, TaskSet, VariantProgress, content_hash
+from qtui.records import Answer, Grade, Role, Task, TaskSet, content_hash
+from qtui.run_progress import VariantProgress
 from qtui.store import Store, answers, grades, judges, leases, new_runs, runs
 from qtui.store.task_answers import sides
 

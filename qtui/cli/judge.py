@@ -11,7 +11,8 @@ from qtui.cli.options import chosen_runs, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.files import input_file
-from qtui.records import JudgeProgress, JudgeSpec, RunSummary
+from qtui.records import JudgeSpec
+from qtui.run_progress import JudgeProgress, RunSummary
 from qtui.store import open_store
 from qtui.text import safe
 

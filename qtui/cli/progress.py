@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from qtui.format import duration, left_out_notes
-from qtui.records import JudgeProgress, RunSummary, VariantProgress
+from qtui.run_progress import JudgeProgress, RunSummary, VariantProgress
 from qtui.store import Store, leases, runs
 from qtui.text import safe
 

@@ -17,7 +17,7 @@ from qtui import session_end
 from qtui.cli.options import confirm_cpu, cpu_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.secrets import url_secrets
 from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs

@@ -10,7 +10,7 @@ import click
 
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import open_store
 from qtui.store import runs as stored
 from qtui.text import safe

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
-from qtui.records import Task, Thoughts, VariantProgress
+from qtui.records import Task, Thoughts
+from qtui.run_progress import VariantProgress
 from qtui.store import open_store, runs, task_answers
 from qtui.store.task_answers import GradeLine, Side
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtui.figures.divergence import Divergence, PairDivergence, SampleParting, TaskDivergence
-from qtui.records import NOISE_FLOOR, UNKNOWN, RunSummary, VariantProgress
+from qtui.records import NOISE_FLOOR, UNKNOWN
 from qtui.results.answers import PairName
+from qtui.run_progress import RunSummary, VariantProgress
 from qtui.store import Store, divergences, open_store, runs
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from qtui.engines.protocol.divergence import (
 )
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, parse
-from qtui.records import UNKNOWN, RunSummary, VariantProgress
+from qtui.records import UNKNOWN
+from qtui.run_progress import RunSummary, VariantProgress
 from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, divergences, runs

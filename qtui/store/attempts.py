@@ -11,7 +11,7 @@ import socket
 import sqlite3
 from collections.abc import Sequence
 
-from qtui.records import NOTHING_TO_DO, Attempt
+from qtui.run_progress import NOTHING_TO_DO, Attempt
 from qtui.store.connection import Store
 
 INTERRUPTED = "interrupted"

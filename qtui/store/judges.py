@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from qtui.records import JudgeFacts, JudgeProgress
+from qtui.records import JudgeFacts
+from qtui.run_progress import JudgeProgress
 from qtui.secrets import url_secrets
 from qtui.store.connection import Store
 

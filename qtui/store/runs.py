@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtui import paths, variant_facts
-from qtui.records import RunSummary, Task, TaskSet, VariantProgress
+from qtui.records import Task, TaskSet
+from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import answers, attempts, judges, leases
 from qtui.store.blanks import BLANKS

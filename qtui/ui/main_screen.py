@@ -20,7 +20,7 @@ from textual.widgets import ContentSwitcher, Footer, Static
 
 from qtui import session_end
 from qtui.errors import UserError
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.session_end import Commands
 from qtui.store import Store
 from qtui.text import safe

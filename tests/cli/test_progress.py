@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qtui.cli.progress import SECONDS_BETWEEN_LINES, Lines, watch
-from qtui.records import JudgeProgress, RunSummary
+from qtui.run_progress import JudgeProgress, RunSummary
 from qtui.store import open_store, runs
 from qtui.variant_facts import VariantFacts
 from tests.cli.conftest import GOOD

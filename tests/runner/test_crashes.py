@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from qtui import __version__, paths
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from tests.runner.memory_group import MemoryGroup, memory_group
 from tests.runner.test_survival import PATIENCE_SECONDS, Runs
 

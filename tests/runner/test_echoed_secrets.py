@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from qtui.experiment import experiment
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.runner import start
 from qtui.store import answers, open_store, runs
 from qtui.tasks import load_task_set

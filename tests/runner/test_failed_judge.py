@@ -10,8 +10,9 @@ import pytest
 
 from qtui.experiment.experiment import load
 from qtui.judges import fingerprint
-from qtui.records import JudgeProgress, JudgeSpec, RunSummary
+from qtui.records import JudgeSpec
 from qtui.results.answers import comparison, pairs
+from qtui.run_progress import JudgeProgress, RunSummary
 from qtui.runner import added_judges, start
 from qtui.store import Store, grades, judges, leases, open_store, runs
 from qtui.store.task_answers import sides

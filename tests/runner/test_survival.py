@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import Store, leases, open_store, runs
 
 pytest.importorskip("llama_cpp", reason="needs the engines extra")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qtui.records import NOTHING_TO_DO, Answer, RunSummary, Task, TaskSet
+from qtui.records import Answer, Task, TaskSet
+from qtui.run_progress import NOTHING_TO_DO, RunSummary
 from qtui.store import Store, answers, leases, new_runs, open_store, runs
 from qtui.variant_facts import VariantFacts
 from tests.store.old_store import fill_old

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import open_store, runs
 from tests.terminal.tmux import PATIENCE_SECONDS
 

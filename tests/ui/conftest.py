@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qtui.records import Answer, Task, TaskSet, VariantProgress, content_hash
+from qtui.records import Answer, Task, TaskSet, content_hash
+from qtui.run_progress import VariantProgress
 from qtui.store import Store, new_runs, open_store
 from tests import stores
 

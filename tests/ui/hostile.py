@@ -1,6 +1,7 @@
 """Answers of a model that is out to get the terminal, the markup and the layout, and a store that holds them."""
 
-from qtui.records import Answer, Task, TaskSet, VariantProgress, content_hash
+from qtui.records import Answer, Task, TaskSet, content_hash
+from qtui.run_progress import VariantProgress
 from qtui.store import Store, new_runs
 from tests import stores
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtui.errors import UserError
-from qtui.records import RunSummary, VariantProgress
+from qtui.run_progress import RunSummary, VariantProgress
 from qtui.store import Store, task_answers
 from qtui.ui.data.reader import StoreReader
 from qtui.ui.data.scope import Pair, Scope, candidates_of, resolve

@@ -6,7 +6,7 @@ During a run the store changes several times a second; counting the answers of e
 import time
 from collections.abc import Sequence
 
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import Store, runs
 
 WHOLE_SECONDS = 5.0

@@ -7,7 +7,7 @@ store: a choice stays as long as it exists, everything else is filled in.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from qtui.records import JudgeProgress, RunSummary, VariantProgress
+from qtui.run_progress import JudgeProgress, RunSummary, VariantProgress
 
 Pair = tuple[int, str]
 """Run id and model."""

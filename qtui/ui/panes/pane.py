@@ -21,7 +21,7 @@ from qtui.ui.data.scope import Scope
 from qtui.ui.data.workbench import Workbench
 
 if TYPE_CHECKING:
-    from qtui.records import RunSummary
+    from qtui.run_progress import RunSummary
 
 SECONDS_BETWEEN_READS = 0.5
 

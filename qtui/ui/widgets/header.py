@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.text import cut, safe, width
 from qtui.ui import keys, stylesheet
 from qtui.ui.data.scope import Scope, repeated_models

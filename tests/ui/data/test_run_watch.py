@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import Store, runs
 from qtui.ui.data import run_watch
 from qtui.ui.data.run_watch import RunWatch

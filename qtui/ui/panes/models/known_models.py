@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.catalog import Entry
-from qtui.records import RunSummary, VariantProgress
+from qtui.run_progress import RunSummary, VariantProgress
 from qtui.store.quantization_jobs import GgufFile, QuantizationJob
 
 OTHER_FILES = "(other files)"

@@ -16,7 +16,7 @@ from textual.binding import BindingType
 
 from qtui.errors import UserError
 from qtui.format import day
-from qtui.records import RunSummary
+from qtui.run_progress import RunSummary
 from qtui.store import runs as store_runs
 from qtui.text import safe
 from qtui.ui import keys, launch, stylesheet

@@ -14,7 +14,7 @@ from rich.text import Text
 from qtui import session_end
 from qtui.charts.role_words import followed
 from qtui.format import day, duration, left_out_notes, rough_duration, size
-from qtui.records import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
+from qtui.run_progress import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 

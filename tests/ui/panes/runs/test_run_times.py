@@ -3,7 +3,7 @@
 import pytest
 from rich.style import Style
 
-from qtui.records import NOTHING_TO_DO, Attempt, RunSummary
+from qtui.run_progress import NOTHING_TO_DO, Attempt, RunSummary
 from qtui.ui.panes.runs.run_lines import run_lines
 from qtui.ui.widgets.lines import ROLES
 
