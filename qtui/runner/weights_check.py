@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qtui.engines import available, planning
-from qtui.engines.quantizing import imatrix, imatrix_source
+from qtui.engines.quantizing import imatrix_source
 from qtui.engines.weights import finding
 from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
@@ -52,6 +52,8 @@ def _problem(variant: VariantSpec) -> str:
         weights.check_files()
         planning.check_settings(variant, weights)
         if variant.imatrix and not imatrix_source.is_text(Path(variant.imatrix)):
+            from qtui.engines.quantizing import imatrix  # loads numpy
+
             imatrix.read(Path(variant.imatrix))
     except UserError as error:
         return str(error)

@@ -20,7 +20,10 @@ SCORE_KEYS = (
     " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
     " behaviour_p behaviour_comparisons behaviour_flags"
 )
-VARIANT_KEYS = "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"
+VARIANT_KEYS = (
+    "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"
+    " thoughts thinking_tokens"
+)
 SUMMARY_KEYS = "n mean sd median q1 q3 iqr min max"
 LENGTH_PAIR_KEYS = (
     "run experiment model baseline candidate role raw stripped mcnemar identical identical_raw identical_strip"

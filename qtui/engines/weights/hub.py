@@ -13,9 +13,9 @@ from typing import Any
 from qtui.engines.weights import file_faults, gguf_file, hub_listing, hub_resume
 from qtui.engines.weights.checkpoint import weight_files
 from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
+from qtui.engines.weights.hub_library import hub_library
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
-from qtui.secrets import redaction
 
 Progress = Callable[[float], None]
 Check = Callable[[Path, tuple[StoredTensor, ...]], object]
@@ -74,7 +74,7 @@ def prompt_folder(repo: str) -> Path:
 
 def file(repo: str, name: str, progress: Progress) -> Path:
     """Download one GGUF file with all its parts. Returns the first part. Raises UserError if the download fails."""
-    hub = _library()
+    hub = hub_library()
 
     def fetch() -> Path:
         parts = gguf_file.part_names(name)
@@ -90,7 +90,7 @@ def gguf_architecture(repo: str) -> str:
     if _is_offline():
         return ""
     try:
-        described = _library().HfApi().model_info(repo, expand=["gguf"]).gguf
+        described = hub_library().HfApi().model_info(repo, expand=["gguf"]).gguf
     except Exception:
         # The download that follows has the same cause to fail, and its reason is told.
         return ""
@@ -99,7 +99,7 @@ def gguf_architecture(repo: str) -> str:
 
 def _snapshot(repo: str, patterns: list[str], progress: Progress, *, named: Sequence[str] = ()) -> Path:
     """Download the files that match. `named` are files of `patterns` that may be in subfolders, whose other files are left out."""
-    hub = _library()
+    hub = hub_library()
     in_folders = any("/" in name for name in named)
     ignored = [pattern for pattern in _NOT_THESE if pattern != "*/*"] if in_folders else _NOT_THESE
     selection = {
@@ -202,13 +202,6 @@ def _why_not_fetched(error: Exception) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _library() -> Any:
-    import huggingface_hub
-
-    redaction.remember("the hub's token", huggingface_hub.get_token())
-    return huggingface_hub
 
 
 def _reporting(progress: Progress, total: int) -> Any:

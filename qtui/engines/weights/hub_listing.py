@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
+from qtui.engines.weights.hub_library import hub_library
 
 _AT_ONCE = 8
 """Headers that are asked for at the same time."""
@@ -13,13 +14,11 @@ _AT_ONCE = 8
 
 def file_names(repo: str) -> list[str] | None:
     """Return the names of all files of a model; None if the hub does not answer or refuses (its cache may have the model)."""
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
+    library = hub_library()
+    if library.constants.HF_HUB_OFFLINE:
         return None
     try:
-        return list(huggingface_hub.HfApi().list_repo_files(repo))
+        return list(library.HfApi().list_repo_files(repo))
     except Exception:  # noqa: BLE001, RUF100 - the download that follows meets the same error and puts it into words
         return None
 
@@ -32,12 +31,10 @@ def tensors(repo: str, folder: Path, names: Sequence[str]) -> tuple[StoredTensor
     """
     if not names or any(not name.endswith(".safetensors") or (folder / name).is_file() for name in names):
         return ()
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
+    library = hub_library()
+    if library.constants.HF_HUB_OFFLINE:
         return ()
-    api = huggingface_hub.HfApi()
+    api = library.HfApi()
 
     def read(name: str) -> list[StoredTensor]:
         header: Any = api.parse_safetensors_file_metadata(repo, name)
