@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from qtui.engines.weights import sentencepiece_file, special_tokens
+from qtui.engines.weights import special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
+from qtui.engines.weights.sentencepiece_file import SentencepieceFile
 
 _BY_TEXT = (
     "</s>",
@@ -50,16 +51,22 @@ def end_texts_of_gguf(header: GgufHeader) -> tuple[str, ...]:
 
 
 def end_texts_of_folder(
-    folder: Path, config: dict[str, Any], settings: dict[str, Any], tokenizer: dict[str, Any], eos_token: str
+    folder: Path,
+    config: dict[str, Any],
+    settings: dict[str, Any],
+    tokenizer: dict[str, Any],
+    pieces: SentencepieceFile | None,
+    *,
+    eos_token: str,
 ) -> tuple[str, ...]:
     """Return the end-token texts of a folder, sorted; empty if it names none. Raises UserError if a file is damaged.
 
-    `config`, `settings` and `tokenizer` are its config.json, tokenizer_config.json and tokenizer.json.
+    `config`, `settings`, `tokenizer` and `pieces` are its config.json, tokenizer_config.json, tokenizer.json and tokenizer.model.
     """
     named = {token for file in (read_json(folder / "generation_config.json"), config) for token in _ids_in(file)}
     if not named:
         return _sorted_texts([eos_token])
-    texts = _TokenTexts(folder, settings, tokenizer)
+    texts = _TokenTexts(folder, settings, tokenizer, pieces)
     return _sorted_texts([eos_token, *(texts.text(token) for token in sorted(named))])
 
 
@@ -90,8 +97,10 @@ def _ids_in(config: dict[str, Any]) -> list[int]:
 class _TokenTexts:
     """Texts of tokens by id, from all files of a tokenizer; empty for unknown ids."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any], tokenizer: dict[str, Any]) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], tokenizer: dict[str, Any], pieces: SentencepieceFile | None
+    ) -> None:
+        self._pieces = pieces
         vocabulary = (tokenizer.get("model") or {}).get("vocab") or read_json(folder / "vocab.json")
         if isinstance(vocabulary, dict):
             self._known = {number: text for text, number in vocabulary.items()}
@@ -103,10 +112,7 @@ class _TokenTexts:
         self._known |= {token["id"]: token["content"] for token in tokenizer.get("added_tokens") or []}
 
     def text(self, token: int) -> str:
-        return self._known.get(token) or self._by_sentencepiece(token)
-
-    def _by_sentencepiece(self, token: int) -> str:
-        file = self._folder / "tokenizer.model"
-        if self._known or not file.is_file():
-            return ""
-        return sentencepiece_file.token_text(file, token)
+        known = self._known.get(token)
+        if known or self._known or self._pieces is None:
+            return known or ""
+        return self._pieces.token_text(token)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from qtui.engines.weights import end_token_texts, file_faults, sentencepiece_file, special_tokens
+from qtui.engines.weights import end_token_texts, file_faults, special_tokens
 from qtui.engines.weights.gguf_file import GgufHeader
 from qtui.engines.weights.json_file import read_json
+from qtui.engines.weights.sentencepiece_file import SentencepieceFile, read_sentencepiece_file
 from qtui.errors import UserError
 
 # Tokenizer classes that add a BOS by default.
@@ -85,7 +86,10 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
     special = _special_tokens(folder, settings)
     before = json.dumps(tokenizer.get("pre_tokenizer"))
     is_llama = _is_family(settings, _LLAMA)
-    ends = end_token_texts.end_texts_of_folder(folder, config, settings, tokenizer, special["eos_token"])
+    pieces = read_sentencepiece_file(folder)
+    ends = end_token_texts.end_texts_of_folder(
+        folder, config, settings, tokenizer, pieces, eos_token=special["eos_token"]
+    )
     return PromptFormat(
         source=folder.name,
         template=_template(folder, settings),
@@ -93,7 +97,7 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
         space_after_special=bool(settings.get("legacy", False)) if is_llama else _FIRST_ONLY not in before,
         normal_form=_normal_form(tokenizer),
         marker_texts=special_tokens.markers_among(_added_tokens(settings, tokenizer)),
-        is_unigram=_is_unigram(folder, tokenizer),
+        is_unigram=_is_unigram(pieces, tokenizer),
         has_tokenizer_json=bool(tokenizer),
         end_token_texts=ends,
         named_end_tokens=ends,
@@ -102,11 +106,10 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
     )
 
 
-def _is_unigram(folder: Path, tokenizer: dict[str, Any]) -> bool:
+def _is_unigram(pieces: SentencepieceFile | None, tokenizer: dict[str, Any]) -> bool:
     if tokenizer:
         return bool((tokenizer.get("model") or {}).get("type") == "Unigram")
-    pieces = folder / "tokenizer.model"
-    return pieces.is_file() and sentencepiece_file.is_unigram(pieces)
+    return pieces is not None and pieces.is_unigram()
 
 
 def _added_tokens(settings: dict[str, Any], tokenizer: dict[str, Any]) -> set[str]:

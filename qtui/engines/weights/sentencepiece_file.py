@@ -5,40 +5,61 @@ settings it was trained with (field 2), in which field 3 is the kind of model.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
 
+NAME = "tokenizer.model"
 _PIECE, _SETTINGS, _KIND = 1, 2, 3
 _UNIGRAM = 1
 _NUMBER, _LONG, _TEXT, _SHORT = 0, 1, 2, 5
 """How a field is encoded."""
 
 
-def token_text(file: Path, token: int) -> str:
-    """Return the text of a token; empty for an unknown id. Raises UserError if the file is damaged."""
-    for number, piece in enumerate(_texts(file, _PIECE)):
-        if number == token:
-            return next(
-                (value.decode() for field, value in _fields(piece) if field == _PIECE and isinstance(value, bytes)), ""
-            )
-    return ""
+@dataclass(frozen=True, slots=True)
+class SentencepieceFile:
+    """A tokenizer.model, read once. Its methods raise UserError if it is damaged."""
+
+    path: Path
+    content: bytes
+
+    def token_text(self, token: int) -> str:
+        """Return the text of a token; empty for an unknown id."""
+        for number, piece in enumerate(self._texts(_PIECE)):
+            if number == token:
+                return next(
+                    (value.decode() for field, value in _fields(piece) if field == _PIECE and isinstance(value, bytes)),
+                    "",
+                )
+        return ""
+
+    def is_unigram(self) -> bool:
+        """Whether the file splits a text into its likeliest pieces, and not by merges."""
+        for settings in self._texts(_SETTINGS):
+            return next((value for field, value in _fields(settings) if field == _KIND), _UNIGRAM) == _UNIGRAM
+        return False
+
+    def _texts(self, wanted: int) -> Iterator[bytes]:
+        try:
+            for field, value in _fields(self.content):
+                if field == wanted and isinstance(value, bytes):
+                    yield value
+        except (IndexError, ValueError) as error:
+            raise _unreadable(self.path, error) from None
 
 
-def is_unigram(file: Path) -> bool:
-    """Whether the file splits a text into its likeliest pieces, and not by merges. Raises UserError if the file is damaged."""
-    for settings in _texts(file, _SETTINGS):
-        return next((value for field, value in _fields(settings) if field == _KIND), _UNIGRAM) == _UNIGRAM
-    return False
-
-
-def _texts(file: Path, wanted: int) -> Iterator[bytes]:
+def read_sentencepiece_file(folder: Path) -> SentencepieceFile | None:
+    """Return a model folder's tokenizer.model; None if it has none. Raises UserError if it cannot be read."""
+    path = folder / NAME
     try:
-        for field, value in _fields(file.read_bytes()):
-            if field == wanted and isinstance(value, bytes):
-                yield value
-    except (IndexError, ValueError, OSError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); download the model again") from None
+        return SentencepieceFile(path, path.read_bytes()) if path.is_file() else None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read ({error}); download the model again")
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:

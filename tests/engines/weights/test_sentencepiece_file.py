@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.engines.weights import sentencepiece_file
+from qtui.engines.weights.sentencepiece_file import read_sentencepiece_file
 from qtui.errors import UserError
 from tests.zoo import kinds, tokenizers
 
@@ -25,8 +25,10 @@ def test_kind_and_texts_are_those_of_the_package(folders: dict[bool, Path], is_u
 
     file = folders[is_unigram] / "tokenizer.model"
     model = SentencePieceProcessor(model_file=str(file))
-    assert sentencepiece_file.is_unigram(file) is is_unigram
-    assert [sentencepiece_file.token_text(file, token) for token in (0, 2, 100, model.vocab_size())] == [
+    read = read_sentencepiece_file(file.parent)
+    assert read is not None
+    assert read.is_unigram() is is_unigram
+    assert [read.token_text(token) for token in (0, 2, 100, model.vocab_size())] == [
         *map(model.id_to_piece, (0, 2, 100)), "",
     ]  # fmt: skip
 
@@ -36,8 +38,14 @@ def test_kind_and_texts_are_those_of_the_package(folders: dict[bool, Path], is_u
 )
 def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tokenizer.model").write_bytes(content)
+    read = read_sentencepiece_file(tmp_path)
+    assert read is not None
     with pytest.raises(UserError, match=r"tokenizer\.model: cannot be read"):
-        sentencepiece_file.is_unigram(tmp_path / "tokenizer.model")
+        read.is_unigram()
+
+
+def test_a_folder_without_the_file_has_none(tmp_path: Path) -> None:
+    assert read_sentencepiece_file(tmp_path) is None
 
 
 def test_a_unigram_tokenizer_splits_as_sentencepiece_does(folders: dict[bool, Path], needs_engines: None) -> None:
