@@ -8,11 +8,12 @@ An exact alignment of two Japanese answers is unreadable (の and を match ever
 count as changed. rapidfuzz aligns a hundred times faster than difflib; it is imported at the first use.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rich.cells import split_graphemes
+from rich.cells import get_character_cell_size, split_graphemes
 
 SHORT_EQUAL = 4
 """Equal runs below this many characters are merged into the changes around them if one of those is longer."""
@@ -20,6 +21,8 @@ MOST_COMPARED = 16_000 * 16_000
 """Largest product of the lengths for an alignment (about 0.1 s). Longer texts are compared only at both ends."""
 EQUAL_SHOWN = 24
 """Characters of an equal run that `unified` keeps on each side of a change."""
+
+_CONTROL = re.compile("([\x00-\x1f\x7f-\x9f])")
 
 Span = tuple[int, int]
 
@@ -82,14 +85,11 @@ class _Units:
     """Two texts with one code point per character as a reader sees it, so that they can be aligned; and the way back."""
 
     def __init__(self, left: str, right: str) -> None:
-        spans = [split_graphemes(text)[0] for text in (left, right)]
         self._starts: list[list[int]] | None = None
         self.left, self.right = left, right
-        if len(spans[0]) == len(left) and len(spans[1]) == len(right):
+        if not (_has_joined(left) or _has_joined(right)):
             return
-        self._starts = [
-            [*(start for start, _, _ in each), len(text)] for each, text in zip(spans, (left, right), strict=True)
-        ]
+        self._starts = [[*_starts(text), len(text)] for text in (left, right)]
         numbers: dict[str, str] = {}
         self.left, self.right = (
             "".join(numbers.setdefault(text[start:stop], _code_point(len(numbers))) for start, stop in pairwise(starts))
@@ -105,6 +105,22 @@ class _Units:
             return run
         left, right = self._starts
         return Run(run.equal, (left[run.left[0]], left[run.left[1]]), (right[run.right[0]], right[run.right[1]]))
+
+
+def _has_joined(text: str) -> bool:
+    """Whether a character of the text may consist of several code points. Looks at each code point once: most texts have none."""
+    return any(not get_character_cell_size(each) for each in set(text) if not _CONTROL.match(each))
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Where each character begins. The library attaches line breaks and tabs to the character before; here they are their own."""
+    place = 0
+    for piece in _CONTROL.split(text):
+        if _CONTROL.match(piece):
+            yield place
+        else:
+            yield from (place + start for start, _, _ in split_graphemes(piece)[0])
+        place += len(piece)
 
 
 def _code_point(number: int) -> str:

@@ -10,7 +10,7 @@ from rich.cells import split_graphemes
 
 from qtui.differences import MOST_COMPARED, differences, likeness, unified
 
-WORDS = st.text("あいうえお、。のをabc", max_size=80)
+WORDS = st.text("あいうえお、。のをabc\n\t\r", max_size=80)
 
 
 @given(WORDS, WORDS)
@@ -46,6 +46,12 @@ def test_similarity_is_what_rapidfuzz_calls_ratio(left: str, right: str) -> None
     assert likeness(left, right).similarity == pytest.approx(fuzz.ratio(left, right) / 100)
 
 
+def test_a_line_break_is_a_character_of_its_own_beside_joined_ones_too() -> None:
+    assert likeness("あ\nい", "あい").similarity == pytest.approx(0.8)
+    assert likeness("👩‍👧\nい", "👩‍👧い").similarity == pytest.approx(0.8)
+    assert likeness("か\u3099\nい", "か\u3099い").divergence == 2
+
+
 JOINED = st.lists(
     st.sampled_from(
         [
@@ -75,6 +81,8 @@ def test_no_mark_begins_or_ends_inside_a_character(left: str, right: str) -> Non
     found = differences(left, right)
     for text, spans in ((left, found.left), (right, found.right)):
         edges = {edge for start, stop, _ in split_graphemes(text)[0] for edge in (start, stop)}
+        # The library attaches line breaks and tabs to the character before them; they are characters of their own.
+        edges |= {edge for place, each in enumerate(text) if each in "\r\n\t" for edge in (place, place + 1)}
         assert {edge for span in spans for edge in span} <= edges
     assert _without(left, found.left) == _without(right, found.right)
 
