@@ -166,7 +166,7 @@ def _paragraph(text: str, start: int, stop: int, cells: int) -> Iterator[tuple[i
     for match in _units().finditer(text, start, stop):
         unit, after = match.span()
         needed = cell_len(match[0])
-        if used + needed <= cells or match[0].isspace():
+        if used + needed <= cells or not match[0].strip(SPACES):
             used += needed
         elif needed <= cells:
             yield line, _without_spaces(text, line, unit)

@@ -99,6 +99,10 @@ def test_wrap_loses_only_spaces_and_newlines(raw: str, cells: int) -> None:
     assert joined == raw
 
 
+def test_a_space_that_is_not_left_out_at_a_break_has_room() -> None:
+    assert text.wrap("あ\xa0", 2) == ["あ", "\xa0"]
+
+
 @given(ANYTHING, st.integers(2, 40))
 def test_no_line_is_wider_than_asked(raw: str, cells: int) -> None:
     assert all(text.width(line) <= cells for line in text.wrap(text.safe(raw), cells))
