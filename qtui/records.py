@@ -28,16 +28,46 @@ def content_hash(*parts: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What scorers compare an answer with, besides the task's reference."""
+
+    references: tuple[str, ...] = ()
+    """Further answers that are right."""
+    choices: tuple[str, ...] = ()
+    right_choice: int | None = None
+    """Index of the right one among `choices`."""
+    checks: str = ""
+    """JSON: what a scorer of instructions, code or schemas checks; its form is that of the scorer."""
+
+
+NOTHING_EXPECTED = Expected()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One instruction. `reference` is a model answer, `criteria` are for the grader; both may be empty."""
 
     input: str
     reference: str = ""
     criteria: str = ""
+    category: str = ""
+    subset: str = ""
+    """Name of the task set that it comes from, if the experiment has several."""
+    follows: int | None = None
+    """Position, from 1, of the task that is the turn before this one in a conversation; None begins one."""
+    expected: Expected = NOTHING_EXPECTED
 
     @property
     def hash(self) -> str:
-        return content_hash("task", self.input, self.reference, self.criteria)
+        return content_hash("task", *self.content)
+
+    @property
+    def content(self) -> list[Any]:
+        """What decides answers and grades, for hashing. A task with only the first three fields has the hash of older qtui."""
+        added: dict[str, Any] = {"follows": self.follows} if self.follows is not None else {}
+        if self.expected != NOTHING_EXPECTED:
+            added |= {"expected": asdict(self.expected)}
+        return [self.input, self.reference, self.criteria, *([added] if added else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +82,10 @@ class TaskSet:
 
     @property
     def hash(self) -> str:
-        return content_hash("task set", [[t.input, t.reference, t.criteria] for t in self.tasks])
+        groups = [[task.category, task.subset] for task in self.tasks]
+        return content_hash(
+            "task set", [task.content for task in self.tasks], *([groups] if any(map(any, groups)) else [])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +181,19 @@ class VariantSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """The whole numbers that a judge gives, from the worst to the best, with what they mean where an experiment says so."""
+
+    lowest: int = 1
+    highest: int = 5
+    labels: tuple[str, ...] = ()
+    """A label per number from `lowest` on; empty if the numbers have none."""
+
+
+FIVE_POINTS = Scale()
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeSpec:
     """A grader. `label` is its name on screens and in exports."""
 
@@ -162,6 +208,7 @@ class JudgeSpec:
     concurrency: int = 8
     temperature: float = 0.0
     max_tokens: int = 1024
+    scale: Scale = FIVE_POINTS
 
     @property
     def label(self) -> str:
@@ -213,7 +260,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One judge's 1–5 for one answer and one take. `grade` None is *ungraded*: the judge's reply could not be read."""
+    """One judge's grade for one answer and one take, a number of its scale.
+
+    `grade` None is *ungraded*: the judge's reply could not be read.
+    """
 
     key: str
     judge: str

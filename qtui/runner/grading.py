@@ -13,7 +13,7 @@ from itertools import groupby
 
 from qtui.errors import UserError
 from qtui.judges import EMPTY_REASON, Judge, Question, Reply, create_judge, fingerprint
-from qtui.records import Grade, JudgeSpec, Task
+from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
 from qtui.store import Store, answers, grades, judges, runs
@@ -128,7 +128,8 @@ class _Grader:
                 return
             same_answers = questions.pop(0)
             first = same_answers[0]
-            reply = await judge.grade(Question(first.input, first.reference, first.criteria, first.text), take)
+            task = first.task
+            reply = await judge.grade(Question(task.input, task.reference, task.criteria, first.text), take)
             self._store_facts(judge)
             self._store_reply(judge, take, same_answers, reply)
 
@@ -159,8 +160,7 @@ class _Grader:
         """Return a row for each of these answers, all with the grade of the reply."""
         rows = []
         for item in same_answers:
-            task_hash = Task(item.input, item.reference, item.criteria).hash
-            key = grades.key(item.answer_key, task_hash, self.label, judge.fingerprint, take)
+            key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, take)
             grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds)
             rows.append((grades.Place(item.answer_id, item.task_id), grade))
         return rows

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qtui.records import Answer, Thoughts
+from qtui.records import Answer, Task, Thoughts
+from qtui.store import tasks
 from qtui.store.connection import Store
 
 COLUMNS = (
@@ -101,15 +102,13 @@ class PendingAnswer:
     answer_key: str
     task_id: int
     text: str
-    input: str
-    reference: str
-    criteria: str
+    task: Task
 
 
 def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingAnswer]:
     """Return the run's answers without a grade row of this judge and take. An *ungraded* row counts: the judge was asked."""
     rows = store.execute(
-        "SELECT DISTINCT answer.id, answer.key, task.id, answer.text, task.input, task.reference, task.criteria"
+        f"SELECT DISTINCT answer.id AS answer_id, answer.key, task.id AS task_id, answer.text, {tasks.COLUMNS}"
         " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
         " JOIN task ON task.id = va.task_id WHERE variant.run_id = ? AND NOT EXISTS"
         " (SELECT 1 FROM grade WHERE grade.answer_id = answer.id AND grade.task_id = task.id AND grade.judge = ?"
@@ -117,7 +116,7 @@ def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) 
         " ORDER BY variant.position, task.position, va.sample",
         (run_id, judge, fingerprint, take),
     )
-    return [PendingAnswer(*row) for row in rows]
+    return [PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(row)) for row in rows]
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:

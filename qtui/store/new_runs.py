@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.records import Role, TaskSet
-from qtui.store import judges, leases
+from qtui.store import judges, leases, tasks
 from qtui.store.connection import Store
 
 
@@ -107,7 +107,8 @@ def _add_task_set(store: Store, task_set: TaskSet) -> int:
         (task_set.hash, task_set.name, task_set.source),
     )
     store.executemany(
-        "INSERT INTO task (task_set_id, position, input, reference, criteria) VALUES (?,?,?,?,?)",
-        [(cursor.lastrowid, i, t.input, t.reference, t.criteria) for i, t in enumerate(task_set.tasks, start=1)],
+        "INSERT INTO task (task_set_id, position, input, reference, criteria, category, subset, follows, expected)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        [(cursor.lastrowid, position, *tasks.values(task)) for position, task in enumerate(task_set.tasks, start=1)],
     )
     return int(cursor.lastrowid or 0)

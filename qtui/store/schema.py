@@ -237,4 +237,59 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE answer ADD COLUMN left_out TEXT NOT NULL DEFAULT '';   -- settings that the endpoint refused: names with commas
     ALTER TABLE judge ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';     -- JSON: how its endpoint is asked, as found out
     """,
+    # A judge's scale is part of its settings, so the table of grades knows no bounds. What a grade cost is kept with it.
+    """
+    CREATE TABLE grade_of_any_scale (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        judge TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        take INTEGER NOT NULL,
+        grade INTEGER,                         -- a number of the judge's scale; NULL is ungraded
+        reason TEXT NOT NULL,
+        seconds REAL,
+        created REAL NOT NULL,
+        requests INTEGER,                      -- sent for this grade, also in vain; NULL is unknown
+        prompt_tokens INTEGER,                 -- of all its requests, as the endpoint counted; NULL is unknown
+        cached_tokens INTEGER,                 -- those of prompt_tokens that the endpoint had in its cache
+        completion_tokens INTEGER
+    );
+    INSERT INTO grade_of_any_scale (id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created)
+        SELECT id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created FROM grade;
+    DROP TABLE grade;
+    ALTER TABLE grade_of_any_scale RENAME TO grade;
+    CREATE INDEX grade_by_answer ON grade (answer_id, task_id);
+    ALTER TABLE task ADD COLUMN category TEXT NOT NULL DEFAULT '';
+    ALTER TABLE task ADD COLUMN subset TEXT NOT NULL DEFAULT '';     -- the task set it comes from, if the experiment has several
+    ALTER TABLE task ADD COLUMN follows INTEGER;                     -- position of the turn before it in a conversation
+    ALTER TABLE task ADD COLUMN expected TEXT NOT NULL DEFAULT '{}'; -- JSON: what scorers compare with, besides the reference
+    """,
+    # A score is computed from the answer alone, on this machine.
+    """
+    CREATE TABLE scorer (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        settings TEXT NOT NULL,                -- JSON
+        state TEXT NOT NULL DEFAULT 'waiting',
+        reason TEXT NOT NULL DEFAULT '',
+        UNIQUE (run_id, label, fingerprint)
+    );
+    CREATE TABLE score (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,              -- hash of the answer, the task and the scorer with its settings
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        scorer TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        score REAL CHECK (score BETWEEN 0 AND 1),   -- NULL is unscored, with its reason
+        reason TEXT NOT NULL,                  -- what was taken from the answer, or why there is no score
+        created REAL NOT NULL
+    );
+    CREATE INDEX score_by_answer ON score (answer_id, task_id);
+    ALTER TABLE answer ADD COLUMN choice_scores TEXT;   -- JSON: log-likelihood, tokens and characters of every choice
+    """,
 )

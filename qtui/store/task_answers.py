@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qtui.records import Task, Thoughts
-from qtui.store import grades
+from qtui.store import grades, tasks
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.notes import Note
@@ -85,7 +85,7 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     ).fetchall()
     return TaskSides(
         task_id,
-        Task(task_row["input"], task_row["reference"], task_row["criteria"]),
+        tasks.task(task_row),
         _note(store, run_id, model, task_id),
         tuple(
             Side(
@@ -128,7 +128,7 @@ def task_lines(store: Store, run_id: int, model: str, baseline: str | None, cand
             "SELECT task_id, starred, comment FROM note WHERE run_id = ? AND model = ?", (run_id, model)
         )
     }
-    tasks = store.execute(
+    rows = store.execute(
         "SELECT task.id, task.position, substr(task.input, 1, ?) AS head FROM task JOIN run USING (task_set_id)"
         " WHERE run.id = ? ORDER BY task.position",
         (HEAD, run_id),
@@ -142,7 +142,7 @@ def task_lines(store: Store, run_id: int, model: str, baseline: str | None, cand
             extents.get(candidate or "", none).get(row["id"]),
             notes.get(row["id"], Note()),
         )
-        for row in tasks
+        for row in rows
     ]
 
 
