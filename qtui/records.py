@@ -11,6 +11,19 @@ from typing import Any, Literal
 FinishReason = Literal["stop", "length", "unknown"]
 EngineName = Literal["transformers", "llama.cpp", "openai"]
 JudgeKind = Literal["reference", "openai"]
+ScorerKind = Literal[
+    "exact_match",
+    "choice",
+    "last_number",
+    "f1_characters",
+    "rouge_l",
+    "chrf",
+    "bleu",
+    "regex",
+    "json_schema",
+    "instructions",
+    "code",
+]
 Thinking = bool | Literal["low", "medium", "high"]
 """Whether or how much a model is to think before it answers."""
 Role = Literal["baseline", "candidate", "control arm", "noise floor"]
@@ -215,6 +228,40 @@ class JudgeSpec:
         return "reference" if self.kind == "reference" else f"openai:{self.model}"
 
 
+SCORE_MARGIN = 0.02
+"""The default margin of a scorer: two points of a hundred, fixed before scoring."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSpec:
+    """A way to score answers from 0 to 1 without a judge. See `qtui.scorers` for what each setting decides."""
+
+    kind: ScorerKind
+    name: str = ""
+    """Its name on screens and in exports; empty is that of its kind."""
+    margin: float = SCORE_MARGIN
+    """The largest loss of the mean score that is accepted."""
+    subsets: tuple[str, ...] = ()
+    """Task sets of the experiment that it scores; empty is all."""
+    on: Literal["answer"] = "answer"
+    settings: dict[str, Any] = field(default_factory=dict, hash=False)
+    """The settings of its kind that an experiment sets, by name."""
+
+    @property
+    def label(self) -> str:
+        return self.name or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScore:
+    """How likely a model finds one choice as the continuation of the prompt. `answer.choice_scores` is a JSON list of these."""
+
+    log_likelihood: float
+    """Natural logarithm, summed over the tokens of the choice."""
+    tokens: int
+    characters: int
+
+
 @dataclass(frozen=True, slots=True)
 class Thoughts:
     """What a model wrote before or between the parts of its answer, or what an endpoint says of it."""
@@ -273,6 +320,17 @@ class Grade:
     fingerprint: str = ""
     """Hash of the judge's settings (model, prompt template, sampling); grades of different fingerprints are on different scales."""
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a scorer found in one answer, from 0 to 1. None is *unscored*.
+
+    `reason` is what was taken from the answer, or why there is no score.
+    """
+
+    score: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
