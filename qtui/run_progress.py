@@ -70,6 +70,21 @@ class JudgeProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorerProgress:
+    run_id: int
+    label: str
+    kind: str
+    state: str
+    """waiting, scoring, done, failed or cancelled."""
+    reason: str
+    expected: int
+    scored: int
+    unscored: int
+    scored_variants: tuple[int, ...] = ()
+    """Ids of the variants that have a score; *unscored* is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A period in which a runner worked on a run. Times are seconds since the epoch."""
 
@@ -118,6 +133,7 @@ class RunSummary:
     """Events that will end the runner, as words after "ends": `with Slurm job 4711`. Kept after they have ended it."""
     ends_at: float | None = None
     """The latest time of that; None if unknown."""
+    scorers: tuple[ScorerProgress, ...] = ()
 
     @property
     def active(self) -> bool:

@@ -51,7 +51,7 @@ def score_table(
     """
     pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
     graded = by_variant(grades)
-    known_conditions = _conditions_by_variant(conditions)
+    known_conditions = conditions_by_variant(conditions)
     rows: list[ScoreRow] = []
     measurements: list[PairMeasurement] = []
     for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
@@ -206,7 +206,7 @@ def _count_by_grade(takes: Floats) -> dict[str, int]:
     return {str(grade): count for grade, count in zip(GRADES, histogram(takes), strict=True)}
 
 
-def _conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
+def conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
     rows = ({str(name): value for name, value in row.items()} for row in conditions.to_dict("records"))
     return {(row["experiment"], str(row["model"]), str(row["variant"])): row for row in rows}
 

@@ -117,7 +117,7 @@ def sentence(
     between = f"between {signed(low)} and {signed(high)}"
     if name == "inconclusive":
         more = 0 if tasks_needed is None else tasks_needed - n
-        return f"inconclusive: {between}" + (f"; needs about {_about(more)} more tasks" if more > 0 else "")
+        return f"inconclusive: {between}" + (f"; needs about {about(more)} more tasks" if more > 0 else "")
     claims = {
         "equivalent": f"equivalent within ±{margin:g}",
         "higher": "higher",
@@ -197,7 +197,7 @@ def _upper_tail(excess: float, se: float, df: int) -> float:
     return float(stats.t.sf(excess / se, df))
 
 
-def _about(tasks: int) -> int:
+def about(tasks: int) -> int:
     """Return the number rounded up to two significant digits, the precision of the estimate."""
     rounded = int(significant(float(tasks), 2) or 0)
     return rounded if rounded >= tasks or tasks < 100 else rounded + 10 ** (int(math.log10(tasks)) - 1)

@@ -36,6 +36,7 @@ COMMANDS = {
     "pause": Entry("qtui.cli.run:pause", "Pause a run, or continue a paused one."),
     "cancel": Entry("qtui.cli.run:cancel", "Cancel a run; its answers and grades are kept."),
     "judge": Entry("qtui.cli.judge:judge", "Grade stored answers by another judge, or remove a judge."),
+    "score": Entry("qtui.cli.score:score", "Score stored answers without a judge: numbers, choices, formats, code."),
     "scores": Entry("qtui.cli.scores:scores", "Show the mean grades of baseline and candidate, and the verdict."),
     "lengths": Entry("qtui.cli.lengths:lengths", "Show lengths and shapes of the answers of baseline and candidate."),
     "divergence": Entry(

@@ -26,6 +26,9 @@ from qtui.experiment import (
     roles as experiment_roles,
 )
 from qtui.experiment import (
+    scorers as experiment_scorers,
+)
+from qtui.experiment import (
     secrets as experiment_secrets,
 )
 from qtui.experiment import (
@@ -37,7 +40,7 @@ from qtui.experiment import (
 from qtui.experiment.problems import Problems
 from qtui.experiment.wrong_values import explain
 from qtui.files import input_file
-from qtui.records import JudgeSpec, PromptSource, Role, Sampling, TaskSet, VariantSpec, content_hash
+from qtui.records import JudgeSpec, PromptSource, Role, Sampling, ScorerSpec, TaskSet, VariantSpec, content_hash
 
 if TYPE_CHECKING:
     from qtui.experiment.form import ExperimentForm, ModelForm, VariantForm
@@ -69,6 +72,7 @@ class Experiment:
     sampling: Sampling
     models: tuple[ModelPlan, ...]
     judges: tuple[JudgeSpec, ...]
+    scorers: tuple[ScorerSpec, ...] = ()
     date: str = ""
     """The date that templates are told, as 2026-01-31; empty if the file names none."""
     notes: tuple[str, ...] = ()
@@ -78,7 +82,7 @@ class Experiment:
 
     @property
     def plan(self) -> str:
-        """Hash of everything that decides the answers. Judges are not included: another judge grades the same run."""
+        """Hash of everything that decides the answers, without judges and scorers: others grade and score the same run."""
         models = [
             [m.name, _without_defaults(asdict(m.prompt), PROMPT_DEFAULTS), [_decisive(v) for v in m.variants], m.stop]
             for m in self.models
@@ -207,6 +211,8 @@ def _resolve(
         sampling=sampling,
         models=models,
         judges=judges,
+        # A stored run has its scorers in the store, whatever has become of their files.
+        scorers=() if stored_tasks else experiment_scorers.specs(form.scorers, base, task_set, problems),
         date=form.date.isoformat() if form.date else "",
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from qtui.records import EngineName, JudgeKind
+from qtui.records import SCORE_MARGIN, EngineName, JudgeKind, ScorerKind
 
 MOST = 2**31 - 1
 """Larger numbers do not fit the engines' own."""
@@ -103,6 +103,36 @@ class JudgeForm(_Form):
     max_tokens: int = Field(1024, ge=16, le=MOST)
 
 
+class ScorerForm(_Form):
+    kind: ScorerKind
+    name: str = ""
+    margin: float = Field(SCORE_MARGIN, gt=0, le=1)
+    subsets: tuple[str, ...] = ()
+    on: Literal["answer"] = "answer"
+    normalize: str | None = None
+    by: str | None = None
+    length: str | None = None
+    labels: tuple[str, ...] | None = None
+    style: str | None = None
+    tolerance: float | None = Field(None, ge=0)
+    tokenizer: str | None = None
+    words: int | None = None
+    pattern: str | None = Field(None, min_length=1)
+    take: str | None = None
+    multiline: bool | None = None
+    ignore_case: bool | None = None
+    schema_file: str | None = Field(None, min_length=1)
+    level: str | None = None
+    strictness: str | None = None
+    command: tuple[str, ...] | None = None
+    timeout: float | None = Field(None, gt=0, le=3600)
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _name_or_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
 class ExperimentForm(_Form):
     name: str = Field(min_length=1)
     tasks: TasksForm
@@ -110,6 +140,7 @@ class ExperimentForm(_Form):
     sampling: SamplingForm = Field(default_factory=SamplingForm)
     models: tuple[ModelForm, ...] = Field(min_length=1)
     judges: tuple[JudgeForm, ...] = ()
+    scorers: tuple[ScorerForm, ...] = ()
 
     @field_validator("tasks", mode="before")
     @classmethod
@@ -124,6 +155,7 @@ _FORM_OF_TABLE: dict[str, type[_Form]] = {
     "models": ModelForm,
     "variants": VariantForm,
     "judges": JudgeForm,
+    "scorers": ScorerForm,
 }
 KEYS = {name: tuple(form.model_fields) for name, form in _FORM_OF_TABLE.items()}
 """The keys of every table, by the table's name; those of the whole file by ""."""

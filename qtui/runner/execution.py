@@ -22,6 +22,7 @@ from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.runner.scoring import score_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
 from qtui.store.errors import NoSpaceError
@@ -79,20 +80,35 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 
 async def _work(store: Store, run_id: int, experiment: Experiment | None, control: Control) -> list[str]:
     """Answer and grade. Returns one text per variant and judge that failed."""
-    answered = asyncio.Event()
-    finished = asyncio.Event()
+    answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
     judges = _distinct([*(experiment.judges if experiment else ()), *added_judges.judges_of(store, run_id)])
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
     grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
+    scoring = asyncio.create_task(score_run(store, run_id, control, answered=unscored, finished=finished))
+    arrivals = _Arrivals(answered, unscored)
     try:
-        failed = await _answer(store, run_id, experiment, control, answered) if experiment else []
+        failed = await _answer(store, run_id, experiment, control, arrivals) if experiment else []
     except BaseException:
-        grading.cancel()
-        await asyncio.gather(grading, return_exceptions=True)
+        for task in (grading, scoring):
+            task.cancel()
+        await asyncio.gather(grading, scoring, return_exceptions=True)
         raise
     finished.set()
-    answered.set()
-    return failed + await grading
+    arrivals.set()
+    failures = await asyncio.gather(grading, scoring)
+    return [*failed, *failures[0], *failures[1]]
+
+
+class _Arrivals(asyncio.Event):
+    """The event that an answer has arrived, for several readers: each has an event of its own, which it clears itself."""
+
+    def __init__(self, *readers: asyncio.Event) -> None:
+        super().__init__()
+        self._readers = readers
+
+    def set(self) -> None:
+        for reader in self._readers:
+            reader.set()
 
 
 def _announce_secrets(specs: Sequence[VariantSpec | JudgeSpec]) -> None:

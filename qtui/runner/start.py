@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import paths
+from qtui import paths, scorers
 from qtui.engines import available
 from qtui.errors import UserError
 from qtui.experiment import experiment as experiments
@@ -157,6 +157,7 @@ def add(store: Store, experiment: Experiment) -> int:
             variants=variants,
             judges=judges,
             date=experiment.date,
+            scorers=[(scorer, scorers.fingerprint(scorer)) for scorer in experiment.scorers],
         ),
     )
 

@@ -25,7 +25,9 @@ LABELS = ("letters", "numbers", "numbers_from_0")
 _CONCLUSION = re.compile(
     r"\b(?:answer|choice|option)\b[*_\"”]*\s*(?:is|was|:|=|would be|should be)[*_:\s\"“]*(?:(?:option|choice)\s+)?(?:the\s+)?"
     r"|(?:答え|こたえ|正解|正答|解答|回答|選択肢|答)[*_」』\s]*(?:は|が|:|=)[、:*_\s「『]*(?:選択肢\s*)?|\\boxed\s*\{\s*(?:\\text\{)?",
-    re.IGNORECASE, ) _OPEN, _CLOSE = r"[(\[{「『*_\"“']*", r"[)\]}」』*_\"”']*"
+    re.IGNORECASE,
+)
+_OPEN, _CLOSE = r"[(\[{「『*_\"“']*", r"[)\]}」』*_\"”']*"
 
 
 def score(question: Question, settings: Settings) -> Score:

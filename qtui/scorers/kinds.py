@@ -14,7 +14,7 @@ from qtui.records import Score, ScorerKind, ScorerSpec, content_hash
 from qtui.scorers import bleu, choice, last_number, normalization, regex, rouge_l
 from qtui.scorers.instructions import scoring
 from qtui.scorers.json_schema import read_schema
-from qtui.scorers.protocol import Question, Scorer
+from qtui.scorers.protocol import Question, Scorer, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,9 @@ def setting_problems(spec: ScorerSpec) -> list[tuple[str, str]]:
             known = ", ".join(kind.settings) or "none"
             problems.append((name, f"the scorer {spec.kind} has no such setting (its settings: {known})."))
         elif name in kind.values and value not in kind.values[name]:
-            problems.append((name, f"{value!r} is not valid for {spec.kind}: should be {_one_of(kind.values[name])}."))
+            problems.append(
+                (name, f"{_shown(value)} is not valid for {spec.kind}: should be {_one_of(kind.values[name])}.")
+            )
     problems += [(name, f"the scorer {spec.kind} needs it{_WHY.get(name, '')}.") for name in _missing(spec)]
     return problems or _wrong_texts(spec)
 
@@ -110,11 +112,15 @@ _WHY = {
 
 
 def _missing(spec: ScorerSpec) -> list[str]:
-    return [name for name, value in complete_settings(spec).items() if value is None or value == ()]
+    return [name for name, value in complete_settings(spec).items() if value in (None, (), [])]
 
 
 def _one_of(values: tuple[Any, ...]) -> str:
-    return " or ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values)
+    return " or ".join(map(_shown, values))
+
+
+def _shown(value: Any) -> str:
+    return f'"{quoted(value)}"' if isinstance(value, str) else str(value)
 
 
 def _wrong_texts(spec: ScorerSpec) -> list[tuple[str, str]]:
@@ -132,7 +138,7 @@ def _wrong_texts(spec: ScorerSpec) -> list[tuple[str, str]]:
             return [("schema", f"{error}.")]
     labels = settings.get("labels")
     if isinstance(labels, str) and labels not in choice.LABELS:
-        return [("labels", f"{labels!r} is not valid: should be {_one_of(choice.LABELS)}, or a list of texts.")]
+        return [("labels", f"{_shown(labels)} is not valid: should be {_one_of(choice.LABELS)}, or a list of texts.")]
     return []
 
 

@@ -1,6 +1,6 @@
-"""The process in which scorers work: a line of JSON in, a line out. A scorer that hangs is killed with it by the runner.
+"""The process in which scorers work: a line of JSON in, a line out. The runner kills it if a scorer hangs.
 
-The first line names the kind, whose libraries are loaded before `ready` is answered, so that importing is in nobody's time.
+A line without a question loads the libraries of a kind, so that importing is in no score's time.
 """
 
 import sys
@@ -14,9 +14,10 @@ from qtui.scorers.protocol import Question, ScorerError
 
 
 class Asked(msgspec.Struct):
-    """One answer to score."""
+    """One answer to score by one scorer; without a question, the scorer's libraries are loaded."""
 
-    question: Question
+    spec: ScorerSpec
+    question: Question | None = None
 
 
 class Scored(msgspec.Struct):
@@ -30,20 +31,22 @@ def main() -> None:
     lines, output = sys.stdin.buffer, sys.stdout.buffer
     # What a library prints must not be taken for a score.
     sys.stdout = sys.stderr
-    spec = msgspec.json.decode(lines.readline(), type=ScorerSpec)
+    for line in lines:
+        asked = msgspec.json.decode(line, type=Asked)
+        _write(output, _loaded(asked.spec) if asked.question is None else _scored(asked.spec, asked.question))
+
+
+def _loaded(spec: ScorerSpec) -> Scored:
     try:
         kinds.load_libraries(spec.kind)
     except Exception as error:
-        _write(output, Scored(failure=f"its libraries cannot be loaded: {error}"))
-        return
-    _write(output, Scored())
-    for line in lines:
-        _write(output, _scored(spec, msgspec.json.decode(line, type=Asked)))
+        return Scored(failure=f"its libraries cannot be loaded: {error}")
+    return Scored()
 
 
-def _scored(spec: ScorerSpec, asked: Asked) -> Scored:
+def _scored(spec: ScorerSpec, question: Question) -> Scored:
     try:
-        return Scored(kinds.score(spec, asked.question))
+        return Scored(kinds.score(spec, question))
     except ScorerError as error:
         return Scored(failure=str(error))
     except Exception as error:

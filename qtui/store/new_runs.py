@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtui.records import Role, TaskSet
-from qtui.store import judges, leases, tasks
+from qtui.records import Role, ScorerSpec, TaskSet
+from qtui.store import judges, leases, scores, tasks
 from qtui.store.connection import Store
 
 
@@ -50,6 +50,8 @@ class NewRun:
     judges: Sequence[NewJudge] = ()
     date: str = ""
     """The date that templates are told, as 2026-01-31. Empty: that of the experiment's newest run, else today."""
+    scorers: Sequence[tuple[ScorerSpec, str]] = ()
+    """With their fingerprints."""
 
 
 def add(store: Store, new: NewRun) -> int:
@@ -75,6 +77,8 @@ def add(store: Store, new: NewRun) -> int:
             judges.put(store, run_id, judge.label, judge.fingerprint, takes=judge.takes, settings=judge.settings)
             if new.source == "run" and not leases.holder(store, run_id):
                 judges.make_newest(store, run_id, judge.label, judge.fingerprint, before_added=False)
+        for spec, fingerprint in new.scorers:
+            scores.put(store, run_id, spec, fingerprint)
     return run_id
 
 

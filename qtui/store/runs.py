@@ -10,7 +10,8 @@ from qtui import paths, variant_facts
 from qtui.records import Task, TaskSet
 from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
-from qtui.store import answers, attempts, judges, leases
+from qtui.store import answers, attempts, judges, leases, scores
+from qtui.store import tasks as task_rows
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.variant_facts import VariantFacts
@@ -58,6 +59,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
                 (run_id,),
             )
             store.execute("UPDATE judge SET state = 'cancelled' WHERE run_id = ? AND state = 'grading'", (run_id,))
+            store.execute("UPDATE scorer SET state = 'cancelled' WHERE run_id = ? AND state = 'scoring'", (run_id,))
 
 
 def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
@@ -160,6 +162,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
         values,
     ).fetchall()
     variants, judges_by_run = _variants_by_run(store, run_ids), judges.progress(store, run_ids)
+    scorers_by_run = scores.progress(store, run_ids)
     states = [_effective_state(row) for row in rows]
     attempts_by_run = attempts.of_runs(store, run_ids)
     return [
@@ -181,6 +184,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             attempts=tuple(attempts_by_run.get(row["id"], ())),
             ends=tuple(json.loads(row["ends"])),
             ends_at=row["ends_at"],
+            scorers=tuple(scorers_by_run.get(row["id"], ())),
         )
         for row, state in zip(rows, states, strict=True)
     ]
@@ -218,7 +222,7 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
         "SELECT task.* FROM task JOIN run ON run.task_set_id = task.task_set_id WHERE run.id = ? ORDER BY position",
         (run_id,),
     )
-    return [(row["id"], Task(row["input"], row["reference"], row["criteria"])) for row in rows]
+    return [(row["id"], task_rows.task(row)) for row in rows]
 
 
 def task_set(store: Store, run_id: int) -> TaskSet:

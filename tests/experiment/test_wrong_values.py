@@ -50,6 +50,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[models]]": form.ModelForm,
     "[[models.variants]]": form.VariantForm,
     "[[judges]]": form.JudgeForm,
+    "[[scorers]]": form.ScorerForm,
 }
 NEEDED = {
     "": {"name": '"e"'},
@@ -58,12 +59,14 @@ NEEDED = {
     "[[models]]": {"name": '"m"'},
     "[[models.variants]]": {"name": '"v"', "engine": '"transformers"', "weights": '"demo"'},
     "[[judges]]": {"kind": '"reference"'},
+    "[[scorers]]": {"kind": '"exact_match"'},
 }
 WRITTEN_AS_KEY = {
     ("", "tasks"): ("[tasks]",),
     ("", "sampling"): ("[sampling]",),
     ("", "models"): ("[[models]]", "[[models.variants]]"),
     ("", "judges"): ("[[judges]]",),
+    ("", "scorers"): ("[[scorers]]",),
     ("[[models]]", "variants"): ("[[models.variants]]",),
 }
 """Keys that are tables: where the value is written, these are left out."""
@@ -125,7 +128,8 @@ def test_a_value_of_a_wrong_type_is_named_by_line_and_key_in_plain_words(header:
         said = [each.replace(str(paths.PACKAGE.parent), "") for each in found]
         assert not [each for each in said if FORBIDDEN.search(each)], (value, found)
         assert all(len(each) < 400 for each in found), (value, found)
-        takes_a_text = (header, key) in (("", "tasks"), ("[tasks]", "input")) and isinstance(read, str)
+        with_text = (("", "tasks"), ("[tasks]", "input"), ("[[scorers]]", "labels"))
+        takes_a_text = (header, key) in with_text and isinstance(read, str)
         if not fits(read, annotation) and not takes_a_text:
             place = re.compile(rf"e\.toml:{line}: (\w+(\[\d+\])?\.)*{key}(\[\d+\])*(\.\w+)?(\[\d+\])?: ")
             assert any(place.match(each) for each in found), (value, found)
