@@ -215,6 +215,11 @@ def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
             page.line(f"{safe(name)}, {safe(grade.judge)}, take {grade.take}: grade {value}")
             if grade.reason:
                 _print_text(page, grade.reason, longest)
+        for score in side.scores if side else ():
+            value = "unscored" if score.score is None else f"score {100 * score.score:.1f} of 100"
+            page.line(f"{safe(name)}, {safe(score.scorer)}: {value}")
+            if score.reason:
+                _print_text(page, score.reason, longest)
 
 
 def _as_json(shown: Comparison) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`qtui export answers|grades|scores|lengths|divergence`: contents of the store as tables for other programs."""
+"""`qtui export SUBJECT`: contents of the store as tables for other programs."""
 
 import os
 import sys
@@ -37,7 +37,9 @@ def export(
     run_id: int | None,
     store: Path,
 ) -> None:
-    """Write SUBJECT (answers, grades, scores, lengths or divergence) as CSV, JSON lines, Parquet or Markdown.
+    """Write SUBJECT as CSV, JSON lines, Parquet or Markdown.
+
+    SUBJECT is answers, grades, scores (of judges), answer-scores, scorers, lengths or divergence.
 
     By default it writes the latest run of every experiment. The column `experiment` exists only for more than one run. Tasks are
     numbered from 1, samples from 0.

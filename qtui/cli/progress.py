@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from qtui.format import duration, left_out_notes
-from qtui.run_progress import JudgeProgress, RunSummary, VariantProgress
+from qtui.run_progress import JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.store import Store, leases, runs
 from qtui.text import safe
 
@@ -71,6 +71,10 @@ def _with_bars(store: Store, run_id: int, console: Console) -> RunSummary:
             for judge in last.judges:
                 processed = judge.graded + judge.ungraded
                 bars.show(f"judge {judge.label}", processed, judge.expected, _judge_status(judge))
+            for scorer in last.scorers:
+                bars.show(
+                    f"scorer {scorer.label}", scorer.scored + scorer.unscored, scorer.expected, _scorer_status(scorer)
+                )
     assert last is not None
     _print_end(console, last)
     return last
@@ -138,6 +142,9 @@ class Lines:
         for judge in run.judges:
             label, processed = f"judge {judge.label}", judge.graded + judge.ungraded
             yield from self._due(label, (judge.state, ""), _judge_status(judge), processed, judge.expected, now)
+        for scorer in run.scorers:
+            label, processed = f"scorer {scorer.label}", scorer.scored + scorer.unscored
+            yield from self._due(label, (scorer.state, ""), _scorer_status(scorer), processed, scorer.expected, now)
 
     def _due(
         self, label: str, state: tuple[str, str], line: str, done: int, expected: int, now: float
@@ -203,6 +210,11 @@ def seconds_left(variant: VariantProgress) -> float | None:
 def _judge_status(judge: JudgeProgress) -> str:
     ungraded = f" · {judge.ungraded} ungraded" if judge.ungraded else ""
     return (f"failed: {judge.reason}" if judge.state == "failed" else judge.state) + ungraded
+
+
+def _scorer_status(scorer: ScorerProgress) -> str:
+    unscored = f" · {scorer.unscored} unscored" if scorer.unscored else ""
+    return (f"failed: {scorer.reason}" if scorer.state == "failed" else scorer.state) + unscored
 
 
 def _print_end(console: Console, run: RunSummary) -> None:

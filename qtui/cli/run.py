@@ -186,6 +186,7 @@ def _check(file: Path, as_json: bool) -> int:
                 for v in experiment.variants
             ],
             "judges": [judge.label for judge in experiment.judges],
+            "scorers": [scorer.label for scorer in experiment.scorers],
             "notes": list(experiment.notes),
             "idle_gpus": idle,
         }
@@ -197,6 +198,8 @@ def _check(file: Path, as_json: bool) -> int:
         click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
+    for scorer in experiment.scorers:
+        click.echo(_line(f"  scorer {scorer.label}, margin ±{100 * scorer.margin:g} points"))
     for note in (*experiment.notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0

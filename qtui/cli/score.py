@@ -1,5 +1,7 @@
 """`qtui score`: score stored answers, of runs and imports, without a judge and without a model."""
 
+import sys
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from qtui.store import Store, open_store, runs, scores
 from qtui.text import safe
 
 INTERRUPTED = 130
+SECONDS_BETWEEN_COUNTS = 0.2
 REASONS_SHOWN = 3
 KINDS = (
     "exact_match", "choice", "last_number", "f1_characters", "rouge_l", "chrf", "bleu", "regex", "json_schema", "instructions",
@@ -75,10 +78,7 @@ def _score(
         for scorer in current:
             scores.forget(store, scorer, only_unscored=not is_forgotten)
     missing = sum(len(scores.pending(store, scorer)) for scorer in current)
-    with click.progressbar(
-        length=missing, label="scoring", file=click.get_text_stream("stderr"), hidden=not missing
-    ) as bar:
-        failures, is_interrupted = added_scorers.score(store, run_id, lambda: bar.update(1))
+    failures, is_interrupted = added_scorers.score(store, run_id, _Counter(missing).count)
     for progress in runs.summaries(store, [run_id])[0].scorers:
         click.echo(safe(_line(store, run_id, progress)))
     if is_interrupted:
@@ -86,6 +86,20 @@ def _score(
     if failures:
         raise UserError("\n".join(failures))
     return 0
+
+
+class _Counter:
+    """Counts scores in one line of a terminal's stderr, a few times a second."""
+
+    def __init__(self, total: int) -> None:
+        self._done, self._total, self._shown = 0, total, 0.0
+
+    def count(self) -> None:
+        self._done += 1
+        is_due = time.monotonic() - self._shown > SECONDS_BETWEEN_COUNTS or self._done == self._total
+        if is_due and sys.stderr.isatty():
+            self._shown = time.monotonic()
+            click.echo(f"\r{self._done} of {self._total} scored", nl=self._done == self._total, err=True)
 
 
 def _line(store: Store, run_id: int, progress: ScorerProgress) -> str:

@@ -9,6 +9,7 @@ from qtui.charts.role_words import is_yardstick, titled
 from qtui.charts.score_words import contributions
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, print_json
+from qtui.cli.scorers_page import print_scorers
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
@@ -16,6 +17,7 @@ from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
 from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
+from qtui.results.scorer_figures import scorer_rows
 from qtui.text import safe
 
 NOT_MET = 3
@@ -53,13 +55,15 @@ margin_option = click.option(
 @json_option
 @store_option
 def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
-    """Show the mean grades of baseline and candidate, the difference with its interval, and the verdict."""
+    """Show mean grades and scores of baseline and candidate, the difference with its interval, and the verdict."""
     run_ids = chosen_runs(store, experiment, run_id)
-    table = score_rows(store, run_ids, margin)
+    table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
     if as_json:
-        print_json(to_json(table))
-    else:
+        print_json(to_json(table) | {"scorers": to_json(scored.rows)})
+        return
+    if not scored.rows or any(row.judge for row in table.pairs):
         print_scores(table)
+    print_scorers(scored)
 
 
 @click.command()

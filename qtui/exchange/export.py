@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qtui.figures.json_form import to_json
-from qtui.store import answers, grades, open_store
+from qtui.store import answers, grades, open_store, scores
 from qtui.text import safe
 
 Format = Literal["csv", "jsonl", "parquet", "md"]
@@ -26,6 +26,15 @@ FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet", "md")
 ANSWER_COLUMNS = (
     "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds", "thinking",
     "thinking_tokens", "thought_unfinished",
+)  # fmt: skip
+ANSWER_SCORE_COLUMNS = ("model", "variant", "task", "sample", "scorer", "score", "reason")
+SCORER_COLUMNS = (
+    "model", "baseline", "candidate", "scorer", "kind", "group_kind", "group", "n", "answered", "unscored", "is_binary",
+    "baseline_mean", "candidate_mean", "difference", "interval90_low", "interval90_high", "interval95_low", "interval95_high",
+    "interval_method", "wins", "ties", "losses", "right_to_wrong", "wrong_to_right", "mcnemar_p", "recovery",
+    "recovery_interval90_low", "recovery_interval90_high", "recovery_interval95_low", "recovery_interval95_high", "recovery_method",
+    "verdict", "verdict_text", "rule", "guards", "notes", "margin", "claim_p", "claim_p_holm", "comparisons", "tasks_needed",
+    "role",
 )  # fmt: skip
 GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
 SCORE_COLUMNS = (
@@ -86,10 +95,25 @@ def divergence_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     )
 
 
+def answer_score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per answer and scorer; `score` is None if the answer is unscored."""
+    return _stored(store_path, run_ids, scores.rows, scores.COLUMNS, ANSWER_SCORE_COLUMNS)
+
+
+def scorer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per pair and scorer, over all tasks and by task set and category."""
+    from qtui.results import scorer_figures
+
+    table = scorer_figures.scorer_rows(store_path, tuple(run_ids))
+    return _flat(to_json(table.rows), len(run_ids) > 1, SCORER_COLUMNS)
+
+
 SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
     "answers": answer_rows,
     "grades": grade_rows,
     "scores": score_rows,
+    "answer-scores": answer_score_rows,
+    "scorers": scorer_rows,
     "lengths": length_rows,
     "divergence": divergence_rows,
 }
@@ -136,7 +160,7 @@ def _flat(figures: Sequence[Mapping[str, Any]], has_several_runs: bool, columns:
     return Rows(ordered, tuple(tuple(row.get(name) for name in ordered) for row in flat))
 
 
-_INTERVALS = ("interval90", "interval95")
+_INTERVALS = ("interval90", "interval95", "recovery_interval90", "recovery_interval95")
 _ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task", "yardsticks")
 """Figures that not every row has, or that are tables themselves: the columns would depend on the data."""
 
@@ -212,6 +236,7 @@ def _column(name: str, values: list[Any]) -> Any:
     is_empty = all(value is None for value in values)
     types = {
         "seconds": pyarrow.float64(),
+        "score": pyarrow.float64(),
         "model": pyarrow.string(),
         "text": pyarrow.string(),
         "thinking": pyarrow.string(),

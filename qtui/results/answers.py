@@ -8,7 +8,7 @@ from qtui.errors import UserError
 from qtui.records import Task, Thoughts
 from qtui.run_progress import VariantProgress
 from qtui.store import open_store, runs, task_answers
-from qtui.store.task_answers import GradeLine, Side
+from qtui.store.task_answers import GradeLine, ScoreLine, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class VariantAnswer:
     thinking: str = ""
     thinking_tokens: int | None = None
     thought_unfinished: bool = False
+    scores: tuple[ScoreLine, ...] = ()
+    """The current ones, by scorer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +112,5 @@ def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
         thinking=thoughts.text,
         thinking_tokens=thoughts.tokens,
         thought_unfinished=thoughts.is_unfinished,
+        scores=answer.scores,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qtui.records import Task, Thoughts
-from qtui.store import grades, tasks
+from qtui.store import grades, scores, tasks
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.notes import Note
@@ -27,6 +27,15 @@ class GradeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreLine:
+    scorer: str
+    score: float | None
+    """0 to 1; None is unscored."""
+    reason: str
+    """What was taken from the answer, or why there is no score."""
+
+
+@dataclass(frozen=True, slots=True)
 class SideAnswer:
     """One sample of one variant's answer."""
 
@@ -41,6 +50,8 @@ class SideAnswer:
     """The current grades in the run (see `grades`), by judge and take."""
     thoughts: Thoughts | None = None
     """None if the text is all that the model wrote."""
+    scores: tuple[ScoreLine, ...] = ()
+    """The current scores in the run, by scorer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +206,14 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
         (run_id, model, task_id),
     ).fetchall()
     graded = _grades(store, run_id, task_id, {row["id"] for row in rows})
+    scored = _scores(store, run_id, task_id, {row["id"] for row in rows})
     by_variant: dict[int, list[SideAnswer]] = {}
     for row in rows:
         by_variant.setdefault(row["variant_id"], []).append(
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
                 row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())), _thoughts(row),
+                tuple(scored.get(row["id"], ())),
             )
         )  # fmt: skip
     return by_variant
@@ -217,6 +230,13 @@ def _grades(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> di
     for row in grades.of_answers(store, run_id, task_id, answer_ids):
         line = GradeLine(row["judge"], row["take"], row["grade"], row["reason"])
         by_answer.setdefault(row["answer_id"], []).append(line)
+    return by_answer
+
+
+def _scores(store: Store, run_id: int, task_id: int, answer_ids: set[int]) -> dict[int, list[ScoreLine]]:
+    by_answer: dict[int, list[ScoreLine]] = {}
+    for row in scores.of_answers(store, run_id, task_id, answer_ids):
+        by_answer.setdefault(row["answer_id"], []).append(ScoreLine(row["scorer"], row["score"], row["reason"]))
     return by_answer
 
 

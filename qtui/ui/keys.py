@@ -46,7 +46,7 @@ KEYS: tuple[Key, ...] = (
     Key("scope.candidate", "v", "global", "step('candidate', 1)", "Next candidate", False,
         "The variant compared with the baseline; V goes back."),
     Key("scope.previous_candidate", "V", "global", "step('candidate', -1)", "Previous candidate", False),
-    Key("scope.judge", "J", "global", "step('judge', 1)", "Next judge", False, "Show another judge's grades."),
+    Key("scope.judge", "J", "global", "step('judge', 1)", "Next judge", False, "Show other grades, or a scorer's scores."),
     Key("focus.next", "tab", "global", "app.focus_next", "Next part of the pane", False),
     Key("focus.previous", "shift+tab", "global", "app.focus_previous", "Previous part of the pane", False),
     Key("redraw", "ctrl+l", "global", "redraw", "Redraw", False, "Repair the screen after another program wrote on it."),

@@ -33,7 +33,7 @@ class Scope:
     task: int = 1
     """1-based position in the task set."""
     judge: str | None = None
-    """Label of the judge whose grades are shown."""
+    """Label of the judge whose grades are shown, or of the scorer whose scores are."""
     order: str = "task"
     """The order of tasks, also for next and previous: one of `task_list.ORDERS`."""
     text: str = ""
@@ -92,8 +92,10 @@ def repeated_models(scope: Scope, runs: Sequence[RunSummary]) -> frozenset[str]:
 
 
 def judges(scope: Scope, runs: Sequence[RunSummary]) -> list[str]:
-    """Return the labels of the shown runs' judges, each once."""
-    return list(dict.fromkeys(j.label for run in runs if run.id in scope.run_ids for j in run.judges))
+    """Return the labels of the shown runs' judges, each once, then those of their scorers, which are chosen in the same way."""
+    shown = [run for run in runs if run.id in scope.run_ids]
+    labels = [judge.label for run in shown for judge in run.judges]
+    return list(dict.fromkeys([*labels, *(scorer.label for run in shown for scorer in run.scorers)]))
 
 
 def _newest_first(pairs: Sequence[Pair], runs: Sequence[RunSummary]) -> list[Pair]:
@@ -141,6 +143,8 @@ def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
         if able:
             best = max(able, key=lambda j: (pair.issubset(j.graded_variants), j.graded / max(1, j.takes)))
             return best.label
+        if not run.judges and run.scorers:
+            return run.scorers[0].label
     return None
 
 

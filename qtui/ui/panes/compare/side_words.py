@@ -6,7 +6,7 @@ from itertools import groupby
 
 from qtui.records import Thoughts
 from qtui.store.grades import HUMAN
-from qtui.store.task_answers import GradeLine, Side, SideAnswer
+from qtui.store.task_answers import GradeLine, ScoreLine, Side, SideAnswer
 from qtui.text import safe
 from qtui.ui.widgets.text_view import Mark
 
@@ -41,12 +41,17 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
     empty, truncated = not answer.text.strip(), answer.finish_reason == "length"
     unfinished = answer.thoughts is not None and answer.thoughts.is_unfinished
     warnings = ("UNFINISHED THOUGHT",) if unfinished else ("EMPTY",) * empty + ("TRUNCATED",) * truncated
-    reasons, marks = _reasons([line for line in answer.grades if line.judge == judge] or answer.grades)
+    chosen = [line for line in answer.grades if line.judge == judge]
+    is_scored = any(line.scorer == judge for line in answer.scores)
+    reasons, marks = _reasons(() if is_scored else chosen or answer.grades, () if chosen else answer.scores)
     return SideWords(
         title,
         _facts(side, answer),
         warnings,
-        tuple((safe(name), _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
+        (
+            *((safe(name), _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
+            *_score_texts(answer.scores, judge),
+        ),
         _user_grade(answer),
         reasons,
         marks,
@@ -104,12 +109,22 @@ def _grade_text(lines: list[GradeLine]) -> str:
     return f"{sum(grades) / len(grades):.2f} ({each})"
 
 
+def _score_texts(lines: Sequence[ScoreLine], chosen: str | None) -> list[tuple[str, str]]:
+    """Return (scorer, score with what was taken), the chosen scorer first: a narrow screen cuts the end of the line."""
+    ordered = sorted(lines, key=lambda line: line.scorer != chosen)
+    return [(safe(line.scorer), f"{_score_text(line)} {safe(line.reason)}".rstrip()) for line in ordered]
+
+
+def _score_text(line: ScoreLine) -> str:
+    return "unscored" if line.score is None else f"{100 * line.score:.0f}"
+
+
 def _user_grade(answer: SideAnswer) -> int | None:
     return next((line.grade for line in answer.grades if line.judge == HUMAN), None)
 
 
-def _reasons(lines: Sequence[GradeLine]) -> tuple[str, tuple[Mark, ...]]:
-    """Return the reasons, each under a heading with judge, take and grade."""
+def _reasons(lines: Sequence[GradeLine], scored: Sequence[ScoreLine]) -> tuple[str, tuple[Mark, ...]]:
+    """Return the reasons, each under a heading with judge, take and grade, or with scorer and score."""
     several = {name for name, group in _by_judge(lines) if len(list(group)) > 1}
     text, marks = "", []
     for line in lines:
@@ -121,4 +136,9 @@ def _reasons(lines: Sequence[GradeLine]) -> tuple[str, tuple[Mark, ...]]:
         text += "\n" if text else ""
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
         text += f"{heading}\n{safe(line.reason).strip() or '(no reason)'}"
+    for score in scored:
+        heading = safe(f"{score.scorer}: {_score_text(score)}")
+        text += "\n" if text else ""
+        marks.append(Mark(len(text), len(text) + len(heading), "heading"))
+        text += f"{heading}\n{safe(score.reason).strip()}"
     return text, tuple(marks)

@@ -14,7 +14,7 @@ from rich.text import Text
 from qtui import session_end
 from qtui.charts.role_words import followed
 from qtui.format import day, duration, left_out_notes, rough_duration, size
-from qtui.run_progress import NOTHING_TO_DO, JudgeProgress, RunSummary, VariantProgress
+from qtui.run_progress import NOTHING_TO_DO, JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 
@@ -93,7 +93,21 @@ def run_lines(
                 "grades", [_judge(j, _state(run, j)) for j in run.judges], ["Judges"] * len(run.judges), cells, styles
             ),
         ]
+    if run.scorers:
+        scored = [_scorer(scorer, scorer.state) for scorer in run.scorers]
+        lines += [Text(), *_table("scores", scored, ["Scorers"] * len(scored), cells, styles)]
     return lines
+
+
+def _scorer(scorer: ScorerProgress, state: str) -> Line:
+    return Line(
+        name=scorer.label,
+        state=state,
+        bar=(scorer.scored + scorer.unscored) / scorer.expected if scorer.expected else 0.0,
+        cells=(f"{scorer.scored}/{scorer.expected}", *[""] * (len(FIGURES) - 1)),
+        phase=f"{scorer.unscored} unscored" if scorer.unscored else "",
+        reason=scorer.reason,
+    )
 
 
 def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: float, note: str) -> Iterator[Text]:

@@ -19,14 +19,17 @@ from qtui.charts.behaviour_words import behaviour_word
 from qtui.charts.intervals import interval_line, reach, scale_label
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
 from qtui.figures.published import SOURCE, PublishedScore
+from qtui.figures.scorers import ScorerTable
 from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
 from qtui.format import number, signed
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
+from qtui.results.scorer_figures import scorer_rows
 from qtui.results.task_changes import TaskDelta, deltas
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.figures_pane import FiguresPane
+from qtui.ui.panes.scores.scorer_view import ScorerView
 from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
@@ -59,10 +62,12 @@ class ScoresPane(FiguresPane):
     details = getters.query_one("#score-details", Paragraphs)
     flips = getters.query_one("#flip-table", VirtualTable)
     bars = getters.query_one("#score-bars", Paragraphs)
+    scorer_view = getters.query_one(ScorerView)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._score_table = ScoreTable((), MARGIN, ())
+        self._scorer_table = ScorerTable(())
         self._rows: list[ScoreRow] = []
         self._repeated: frozenset[str] = frozenset()
         """Models that are in more than one of these runs: shown with their experiment."""
@@ -82,14 +87,19 @@ class ScoresPane(FiguresPane):
         yield VirtualTable(id="flip-table")
         with DetailScroll(id="score-bars-scroll"):
             yield Paragraphs(id="score-bars")
+        yield ScorerView(id="scorer-view")
 
     async def refresh_data(self) -> None:
         run_ids = self.scope.run_ids
         if run_ids:
             self._score_table = await self.computed(score_rows, run_ids, self.workbench.config.margin)
             self._published = await self.workbench.numbers.ask(published_rows)
+            self._scorer_table = await self.computed(scorer_rows, run_ids)
         else:
             self._score_table = ScoreTable((), self._score_table.margin, ())
+            self._scorer_table = ScorerTable(())
+        if self._show_scorer():
+            return
         rows = _ordered(self._score_table.pairs, self._order)
         if rows != self._rows:
             self.requests.forget()
@@ -99,8 +109,40 @@ class ScoresPane(FiguresPane):
         if self._view == "flips":
             await self._show_flips()
 
+    def _show_scorer(self) -> bool:
+        """Show the scorer that the scope names, and return whether it does; else show the judges."""
+        rows = [row for row in self._scorer_table.rows if row.scorer == self.scope.judge]
+        was_shown = self.has_class("-scorer")
+        self.set_class(bool(rows), "-scorer")
+        if rows:
+            own = (self.scope.run_id, self.scope.model, self.scope.candidate)
+            place = next((i for i, row in enumerate(rows) if (row.run_id, row.model, row.candidate) == own), 0)
+            self.scorer_view.show(rows, self._scorer_table.notes, None if self.requests.explain(self.scope) else place)
+        if was_shown != bool(rows):
+            (self.scorer_view.table if rows else self.table).focus(scroll_visible=False)
+            self.refresh_bindings()
+        return bool(rows)
+
+    @on(VirtualTable.RowHighlighted, "#scorer-table")
+    def _highlight_scorer(self, message: VirtualTable.RowHighlighted) -> None:
+        message.stop()
+        row = self.scorer_view.rows[message.index]
+        self.scorer_view.show_details(message.index)
+        chosen: dict[str, Any] = {
+            "run_id": row.run_id,
+            "model": row.model,
+            "candidate": row.candidate,
+            "judge": row.scorer,
+        }
+        if self.requests.add(chosen, self.scope):
+            self.select(**chosen)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that do nothing in the current view."""
+        if self.has_class("-scorer"):
+            return action not in ("order", "flips", "back", "chart", "published") and super().check_action(
+                action, parameters
+            )
         row = self._selected
         offered = {
             "open": row is not None and self._view != "chart",
@@ -126,7 +168,9 @@ class ScoresPane(FiguresPane):
         message.stop()
 
     def action_open(self) -> None:
-        if self._view == "flips" and self._flipped:
+        if self.has_class("-scorer"):
+            self.select(pane="compare")
+        elif self._view == "flips" and self._flipped:
             self.select(task=self._flipped[self.flips.cursor].task, pane="compare")
         elif self._selected is not None:
             self.select(pane="compare")
@@ -154,7 +198,8 @@ class ScoresPane(FiguresPane):
         self._show()
 
     def on_resize(self) -> None:
-        self._show_table()
+        if not self._show_scorer():
+            self._show_table()
 
     @property
     def _selected(self) -> ScoreRow | None:

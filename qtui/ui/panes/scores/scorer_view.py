@@ -1,0 +1,106 @@
+"""The view of a scorer in the pane Scores: a row per pair, by task set and category below it; the selected row in detail."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from qtui.charts import scorer_words
+from qtui.charts.intervals import interval_line, reach, scale_label
+from qtui.figures.scorers import ScorerRow
+from qtui.text import safe
+from qtui.ui import keys, stylesheet
+from qtui.ui.widgets.drawing import Paragraphs, text
+from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+
+LEAST_REACH = 0.05
+
+
+class ScorerScroll(VerticalScroll):
+    """The selected row in detail; scrolls when it is longer than its room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
+
+
+class ScorerView(Vertical):
+    """Rows of one scorer. The pane decides which, and where the cursor is."""
+
+    DEFAULT_CSS = stylesheet.beside(__file__)
+
+    table = getters.query_one("#scorer-table", VirtualTable)
+    caption = getters.query_one("#scorer-caption", Static)
+    details = getters.query_one("#scorer-details", Paragraphs)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.rows: tuple[ScorerRow, ...] = ()
+        self._notes: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield VirtualTable(id="scorer-table")
+        yield Static(id="scorer-caption", markup=False)
+        with ScorerScroll(id="scorer-scroll"):
+            yield Paragraphs(id="scorer-details")
+
+    def show(self, rows: Sequence[ScorerRow], notes: Sequence[str], cursor: int | None) -> None:
+        """Show these rows of one scorer; `cursor` None leaves the cursor where it is."""
+        self.rows, self._notes = tuple(rows), tuple(notes)
+        margin = rows[0].margin
+        cells = self.app.size.width
+        columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
+        far = reach(rows, margin, least=LEAST_REACH)
+        drawn = [text(self.details, interval_line(row, margin=margin, reach=far, columns=columns)) for row in rows]
+        shown = self._columns(scale_label(100 * far, columns, places=0), columns)
+        labels = [column.label for column in shown]
+        self.table.show(
+            shown,
+            ListRows([_cells(row, plot, labels) for row, plot in zip(rows, drawn, strict=True)]),
+            cursor=cursor,
+            empty="",
+        )
+        self.table.styles.height = min(len(rows) + 1, max(4, self.app.size.height // 2 - 2))
+        self.caption.update(
+            f"{scorer_words.scorer_title(rows[0])}, in points of 100 · ● difference ├─┤ 90 % interval ┊ ±{100 * margin:g}"
+        )
+        self.show_details(min(self.table.cursor, len(rows) - 1) if cursor is None else cursor)
+
+    def show_details(self, index: int) -> None:
+        self.details.show(scorer_words.detail_lines(self.rows[index], self._notes))
+
+    def _columns(self, scale: str, plot: int) -> list[Column]:
+        several_pairs = len({(row.baseline, row.candidate) for row in self.rows}) > 1
+        several_runs = len({row.run_id for row in self.rows}) > 1
+        columns = [
+            Column("model", flex=2, least=14, snug=True, apart=True),
+            Column("experiment", flex=1, least=10, snug=True, apart=True, drop=6) if several_runs else None,
+            Column("candidate", most=12) if several_pairs else None,
+            Column("means", width=13, align="right", drop=3),
+            Column("diff.", width=5, align="right"),
+            Column(scale, width=plot, drop=1),
+            Column("verdict", width=15),
+            Column("recovery", width=8, align="right", drop=2),
+            Column("flips ↓↑", width=8, align="right", drop=4),
+            Column("tasks", width=5, align="right", drop=5),
+        ]
+        return [column for column in columns if column is not None]
+
+
+def _cells(row: ScorerRow, plot: Text, labels: Sequence[str]) -> Row:
+    group = scorer_words.group_words(row)
+    cells: dict[str, str | Text] = {
+        "model": f"  {group}" if group else row.model,
+        "experiment": row.experiment,
+        "candidate": safe(row.candidate),
+        "means": scorer_words.means(row),
+        "diff.": scorer_words.difference(row),
+        "verdict": f"{scorer_words.verdict_sign(row)} {scorer_words.verdict_word(row)}",
+        "recovery": scorer_words.recovery(row),
+        "flips ↓↑": scorer_words.flips(row),
+        "tasks": str(row.n),
+    }
+    return [cells.get(label, plot) for label in labels]
