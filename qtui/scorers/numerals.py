@@ -19,7 +19,7 @@ _SMALL = {"十": 10, "百": 100, "千": 1000}
 _LARGE = {"万": 10**4, "億": 10**8, "兆": 10**12}
 KANJI = "〇零一二三四五六七八九十百千万億兆"
 _NUMBER = re.compile(
-    r"(?<![\d^.])(?P<sign>(?<![\w)\]}][ ])(?<![\w)\]}])[-+]|マイナス)?\s?(?P<currency>[¥$€£]\s?)?"
+    r"(?<![\d^.])(?P<sign>(?<![\w)\]}])[-+](?=[\d.¥$€£])|マイナス)?\s?(?P<currency>[¥$€£]\s?)?"
     r"(?P<whole>\d[\d,]*\d|\d)?(?P<decimals>(?<=\d)\.\d+|(?<![\d.])\.\d+)?(?P<exponent>(?<=\d)[eE][-+]?\d{1,4}(?![\w]))?"
     r"(?P<over>\s?/\s?\d+(?![\d/.]))?(?P<units>(?<=\d)[千百万億兆][\d千百万億兆,]*)?(?![\d^])"
 )
@@ -84,6 +84,8 @@ def _values(match: "re.Match[str]") -> Iterator[Number]:
     if len(whole) + len(decimals) > LONGEST:
         return
     pieces = [whole.replace(",", "")] if "," not in whole or _GROUPED.fullmatch(whole) else whole.split(",")
+    if any(len(piece) > 1 and piece.startswith("0") for piece in pieces[1:]):
+        return  # 100,000,00: neither a number with thousands nor a list of numbers
     for i, piece in enumerate(piece for piece in pieces if piece):
         is_last = i == len(pieces) - 1
         value = Fraction(piece + (decimals if is_last else ""))

@@ -1,9 +1,9 @@
 """Checks of form: lists, JSON, titles, sections, placeholders, postscript, beginnings and ends."""
 
+import json
 import re
 
 from qtui.scorers.instructions.arguments import Arguments, number, text
-from qtui.scorers.json_objects import read_json
 
 ENGLISH_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 JAPANESE_ANSWERS = ("はい、そうです。", "いいえ、違います。", "どちらとも言えません。")
@@ -63,9 +63,13 @@ def japanese_multiple_sections(answer: str, arguments: Arguments) -> bool:
 
 
 def json_format(answer: str, arguments: Arguments) -> bool:  # noqa: ARG001
+    """The whole answer is JSON, possibly in one fenced block."""
+    bare = answer.strip()
+    for fence in ("```json", "```Json", "```JSON", "```"):
+        bare = bare.removeprefix(fence)
     try:
-        read_json(answer)
-    except ValueError:
+        json.loads(bare.removesuffix("```").strip())
+    except (ValueError, RecursionError):
         return False
     return True
 

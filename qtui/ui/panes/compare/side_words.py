@@ -42,8 +42,9 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
     unfinished = answer.thoughts is not None and answer.thoughts.is_unfinished
     warnings = ("UNFINISHED THOUGHT",) if unfinished else ("EMPTY",) * empty + ("TRUNCATED",) * truncated
     chosen = [line for line in answer.grades if line.judge == judge]
-    is_scored = any(line.scorer == judge for line in answer.scores)
-    reasons, marks = _reasons(() if is_scored else chosen or answer.grades, () if chosen else answer.scores)
+    scored = sorted(answer.scores, key=lambda line: line.scorer != judge)  # the chosen scorer first
+    is_scorer = bool(scored) and scored[0].scorer == judge
+    reasons, marks = _reasons(() if is_scorer else chosen or answer.grades, () if chosen else scored)
     return SideWords(
         title,
         _facts(side, answer),

@@ -91,9 +91,8 @@ class ScorerView(Vertical):
 
 
 def _cells(row: ScorerRow, plot: Text, labels: Sequence[str]) -> Row:
-    group = scorer_words.group_words(row)
     cells: dict[str, str | Text] = {
-        "model": f"  {group}" if group else row.model,
+        "model": f"  · {row.group}" if row.group else row.model,
         "experiment": row.experiment,
         "candidate": safe(row.candidate),
         "means": scorer_words.means(row),
