@@ -13,6 +13,7 @@ from qtui.cli.scorers_page import print_scorers
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
+from qtui.figures.scorers import ScorerRow, ScorerTable
 from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
 from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
@@ -69,7 +70,7 @@ def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json
 @click.command()
 @margin_option
 @click.option("--pair", metavar="MODEL[:CANDIDATE]", multiple=True, help="Only this pair (may be given several times).")
-@click.option("--judge", metavar="NAME", help="Only the grades of this judge.")
+@click.option("--judge", metavar="NAME", help="Only the grades of this judge, or the scores of this scorer.")
 @runs_options
 @json_option
 @store_option
@@ -83,12 +84,13 @@ def check(
     as_json: bool,
     store: Path,
 ) -> int:
-    """Exit with 0 if the grades show that no candidate is worse by more than the margin, else with 3.
+    """Exit with 0 if grades and scores show that no candidate is worse by more than the margin, else with 3.
 
-    A pair passes if its verdict is equivalent, higher or not worse; inconclusive, guarded and ungraded pairs do not pass. Control
-    arms and noise floors are not candidates and are checked only if --pair names them.
+    Each scorer has a margin of its own. A pair passes if its verdict is equivalent, higher or not worse; inconclusive, guarded and
+    ungraded pairs do not pass. Control arms and noise floors are not candidates and are checked only if --pair names them.
     """
-    pairs_in_runs = score_rows(store, chosen_runs(store, experiment, run_id), margin).pairs
+    run_ids = chosen_runs(store, experiment, run_id)
+    pairs_in_runs = _checkable(score_rows(store, run_ids, margin), scorer_rows(store, run_ids))
     rows = [row for row in pairs_in_runs if _is_chosen(row, pair, judge)]
     if not rows:
         names = sorted({f"{row.model}:{row.candidate}" for row in pairs_in_runs})
@@ -96,7 +98,7 @@ def check(
     failed = [row for row in rows if row.verdict not in MET]
     if as_json:
         pairs = [
-            {"model": r.model, "baseline": r.baseline, "candidate": r.candidate, "judge": r.judge, "verdict": r.verdict,
+            {"model": r.model, "baseline": r.baseline, "candidate": r.candidate, "judge": _measure(r), "verdict": r.verdict,
              "met": r.verdict in MET, "verdict_text": r.verdict_text}
             for r in rows
         ]  # fmt: skip
@@ -105,7 +107,7 @@ def check(
         page = Page()
         for row in rows:
             mark = "met    " if row.verdict in MET else "not met"
-            by = f" ({safe(row.judge)})" if row.judge else ""
+            by = f" ({safe(name)})" if (name := _measure(row)) else ""
             page.line(f"{mark}  {safe(row.model)}: {safe(row.candidate)}{by}: {safe(row.verdict_text)}")
     return NOT_MET if failed else 0
 
@@ -177,8 +179,19 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
     page.line()
 
 
-def _is_chosen(row: ScoreRow, pairs: tuple[str, ...], judge: str | None) -> bool:
-    if judge is not None and row.judge != judge:
+def _checkable(table: ScoreTable, scored: ScorerTable) -> list[ScoreRow | ScorerRow]:
+    """Return the rows of judges and those of scorers over all tasks. Where scorers are, a pair needs no judge."""
+    has_scores = {(row.run_id, row.model, row.candidate) for row in scored.rows}
+    judged = [row for row in table.pairs if row.judge or (row.run_id, row.model, row.candidate) not in has_scores]
+    return [*judged, *(row for row in scored.rows if row.group_kind == "all")]
+
+
+def _measure(row: ScoreRow | ScorerRow) -> str | None:
+    return row.scorer if isinstance(row, ScorerRow) else row.judge
+
+
+def _is_chosen(row: ScoreRow | ScorerRow, pairs: tuple[str, ...], judge: str | None) -> bool:
+    if judge is not None and _measure(row) != judge:
         return False
     if f"{row.model}:{row.candidate}" in pairs:
         return True

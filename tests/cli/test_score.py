@@ -68,6 +68,10 @@ def test_an_import_is_scored_by_the_scorers_of_a_file_and_shown(store: Path) -> 
 
     assert "took 3, expected 2" in qtui(store, "compare", "1").stdout
 
+    checked = qtui(store, "check", "--json")
+    assert checked.returncode == 3
+    assert [pair["judge"] for pair in json.loads(checked.stdout)["pairs"]] == ["math", "choice"]
+
     exported = list(csv.DictReader(io.StringIO(qtui(store, "export", "answer-scores").stdout)))
     assert len(exported) == 48
     assert exported[0]["reason"] == "took 2"
