@@ -64,6 +64,8 @@ def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json
         return
     if not scored.rows or any(row.judge for row in table.pairs):
         print_scores(table)
+        if scored.rows:
+            click.echo()
     print_scorers(scored)
 
 
