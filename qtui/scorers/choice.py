@@ -98,11 +98,14 @@ def _is_whole(text: str, choices: Sequence[str], labels: Sequence[str]) -> int |
 
 def _begins(text: str, choices: Sequence[str], labels: Sequence[str], *, is_conclusion: bool) -> int | None:
     """Return the choice whose label or text the text begins with; a label needs an end, so that "A dog" does not take A."""
-    end = r"(?=$|[.:,;)\]}、。,:です]|\s*[-–—.)])" if not is_conclusion else r"(?![A-Za-z0-9])"
+    strict_end = r"(?=$|[.:,;)\]}、。です]|\s*[-–—.)])"
+    # Small letters count too where punctuation follows: "b)" is a label, "the answer is a dog" takes none.
+    ends = [(r"(?![A-Za-z0-9])", 0)] * is_conclusion + [(strict_end, re.IGNORECASE)]
     longest_first = sorted(range(len(labels)), key=lambda i: -len(labels[i]))
-    for i in longest_first:
-        if labels[i] and re.match(rf"\s*{_OPEN}{re.escape(labels[i])}{_CLOSE}{end}", text):
-            return i
+    for end, flags in ends:
+        for i in longest_first:
+            if labels[i] and re.match(rf"\s*{_OPEN}{re.escape(labels[i])}{_CLOSE}{end}", text, flags):
+                return i
     for i in sorted(range(len(choices)), key=lambda i: -len(choices[i])):
         if is_conclusion and choices[i] and re.match(rf"\s*{_OPEN}{re.escape(choices[i])}", text, re.IGNORECASE):
             return i

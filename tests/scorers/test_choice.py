@@ -24,13 +24,17 @@ ANIMALS = Expected(choices=("猫", "犬", "子犬", "鳥"), right_choice=1)
         "犬",
         "A is wrong because it meows. The answer is B.",
         "\\boxed{B}",
+        "b) a dog",
+        "the answer is b.",
     ],
 )
 def test_the_choice_is_taken_by_label_or_text(answer: str) -> None:
     assert ask("choice", answer, expected=ANIMALS).score == 1
 
 
-@pytest.mark.parametrize("answer", ["A", "子犬です", "A dog is nice", "B or C", "猫ではなく犬", "I do not know", ""])
+@pytest.mark.parametrize(
+    "answer", ["A", "子犬です", "A dog is nice", "The answer is a dog", "B or C", "猫ではなく犬", "I do not know", ""]
+)
 def test_another_choice_none_or_several_are_wrong(answer: str) -> None:
     assert ask("choice", answer, expected=ANIMALS).score == 0
 
