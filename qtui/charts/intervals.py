@@ -5,6 +5,7 @@ from math import ceil
 from typing import Protocol
 
 from qtui.charts.lines import Line, Role, runs
+from qtui.figures.scores import ScoreRow
 from qtui.format import signed
 
 ZERO, MARGIN_SIGN, POINT = "│", "┊", "●"
@@ -12,7 +13,7 @@ _LEAST_REACH = 0.5
 
 
 class Measured(Protocol):
-    """A row with a difference and its 90 % interval: of grades or of scores."""
+    """A row with a difference, its 90 % interval and its margin: of grades or of scores."""
 
     @property
     def difference(self) -> float | None: ...
@@ -20,12 +21,14 @@ class Measured(Protocol):
     @property
     def interval90(self) -> tuple[float, float] | None: ...
 
+    @property
+    def margin(self) -> float: ...
 
-def reach(rows: Iterable[Measured], margin: float, *, least: float = _LEAST_REACH) -> float:
-    """The end of the plot on both sides of zero, a multiple of a fifth of `least` such that every interval and the margin fit."""
-    step = least / 5
+
+def reach(rows: Iterable[ScoreRow], margin: float) -> float:
+    """The end of the plot on both sides of zero, a multiple of 0.1 such that every interval and the margin fit."""
     bounds = [abs(bound) for row in rows for bound in row.interval90 or ()]
-    return max(least, round(ceil(max((*bounds, margin * 1.25)) / step - 1e-9) * step, 6))
+    return max(_LEAST_REACH, ceil(max((*bounds, margin * 1.25)) * 10) / 10)
 
 
 def interval_line(row: Measured, *, margin: float, reach: float, columns: int) -> Line:
@@ -52,9 +55,9 @@ def interval_line(row: Measured, *, margin: float, reach: float, columns: int) -
     return runs(zip(cells, roles, strict=True))
 
 
-def scale_label(reach: float, columns: int, places: int = 1) -> str:
+def scale_label(reach: float, columns: int) -> str:
     """The numbers at both ends of the plot and at zero, each in its column."""
-    low, high = signed(-reach, places), signed(reach, places)
+    low, high = signed(-reach, 1), signed(reach, 1)
     middle = (columns - 1) // 2
     return f"{low:<{middle}}0{high:>{columns - middle - 1}}"
 

@@ -1,6 +1,7 @@
 """The view of a scorer in the pane Scores: a row per pair, by task set and category below it; the selected row in detail."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts import scorer_words
-from qtui.charts.intervals import interval_line, reach, scale_label
+from qtui.charts.intervals import interval_line, scale_label
 from qtui.figures.scorers import ScorerRow
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
@@ -19,6 +20,7 @@ from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
 LEAST_REACH = 0.05
+STEP = 0.01
 
 
 class ScorerScroll(VerticalScroll):
@@ -53,9 +55,9 @@ class ScorerView(Vertical):
         margin = rows[0].margin
         cells = self.app.size.width
         columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
-        far = reach(rows, margin, least=LEAST_REACH)
+        far = _reach(rows)
         drawn = [text(self.details, interval_line(row, margin=margin, reach=far, columns=columns)) for row in rows]
-        shown = self._columns(scale_label(100 * far, columns, places=0), columns)
+        shown = self._columns(scale_label(100 * far, columns), columns)
         labels = [column.label for column in shown]
         self.table.show(
             shown,
@@ -88,6 +90,12 @@ class ScorerView(Vertical):
             Column("tasks", width=5, align="right", drop=5),
         ]
         return [column for column in columns if column is not None]
+
+
+def _reach(rows: Sequence[ScorerRow]) -> float:
+    """The end of the plot on both sides of zero, whole points such that every interval and the margin fit."""
+    bounds: list[float] = [abs(bound) for row in rows for bound in (*(row.interval90 or ()), row.margin * 1.25)]
+    return max(LEAST_REACH, ceil(max(bounds) / STEP - 1e-9) * STEP)
 
 
 def _cells(row: ScorerRow, plot: Text, labels: Sequence[str]) -> Row:
