@@ -1,4 +1,4 @@
-"""Grades: one judge's 1–5 for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
+"""Grades: one judge's number for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
 
 A run shows only its *current* grades: those of people, and those of its current judges (see `judges.current`).
 `_current_grade_condition` alone decides this. `rows` (scores, exports, commands) and `of_answers` (panes, `qtui compare`) read the
@@ -8,7 +8,7 @@ current grades.
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
@@ -46,16 +46,23 @@ def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int
 
 
 def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
-    """Write grades, durable on return. A grade replaces an earlier *ungraded* row; nothing replaces a grade."""
+    """Write grades, durable on return. A grade replaces an earlier *ungraded* row, and adds what it used to what that had used.
+
+    Nothing replaces a grade.
+    """
     with store.writing():
         for place, grade in graded:
             store.execute(
-                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
-                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created"
+                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created,"
+                " requests, prompt_tokens, cached_tokens, completion_tokens)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
+                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created,"
+                " requests = grade.requests + excluded.requests, prompt_tokens = grade.prompt_tokens + excluded.prompt_tokens,"
+                " cached_tokens = grade.cached_tokens + excluded.cached_tokens,"
+                " completion_tokens = grade.completion_tokens + excluded.completion_tokens"
                 " WHERE grade.grade IS NULL",
                 (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
-                 grade.reason, grade.seconds, time.time()),
+                 grade.reason, grade.seconds, time.time(), *astuple(grade.usage)),
             )  # fmt: skip
 
 
