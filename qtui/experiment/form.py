@@ -125,7 +125,9 @@ class JudgeForm(_Form):
         else:
             fits = isinstance(value, tuple | list) and len(value) == 2 and all(type(each) is int for each in value)
         if not fits:
-            raise ValueError('two whole numbers, such as [1, 10], or a table of labels, such as { 1 = "wrong", 2 = "right" }')
+            raise ValueError(
+                'two whole numbers, such as [1, 10], or a table of labels, such as { 1 = "wrong", 2 = "right" }'
+            )
         return value
 
     @field_validator("temperature", mode="before")
