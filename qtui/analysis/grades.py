@@ -106,7 +106,7 @@ def take_means(takes: Floats) -> Floats:
 
 
 def histogram(takes: Floats, scale: Bounds = FIVE_POINTS) -> tuple[int, ...]:
-    """Return how many grades of each number of the scale there are; a fractional one (of a continuous judge) is rounded, halves up."""
+    """Return how many grades of each number of the scale there are; a fractional one is rounded, halves up."""
     values = takes[~np.isnan(takes)]
     nearest = np.clip(np.floor(values + 0.5), *scale).astype(np.int64)
     return tuple(int((nearest == grade).sum()) for grade in range(scale[0], scale[1] + 1))

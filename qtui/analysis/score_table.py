@@ -338,7 +338,7 @@ def _notes(rows: Sequence[ScoreRow], margin: float) -> tuple[str, ...]:
     for scale, row in sorted(others.items()):
         judges = ", ".join(dict.fromkeys(str(each.judge) for each in rows if each.scale == scale))
         notes.append(
-            f"{judges} graded {row.scale_name}: the margin of ±{margin:g} on 1–5 is ±{row.margin:g} there, the same part of the scale"
+            f"{judges} graded {row.scale_name}: the margin ±{margin:g} of 1–5 is ±{row.margin:g} there, the same part of the scale"
         )
     most = max((row.comparisons for row in rows), default=1)
     if most > 1:

@@ -161,7 +161,7 @@ def length_covariate(
 
 
 def noise_flips(takes: npt.ArrayLike, scale: Bounds = FIVE_POINTS) -> float | None:
-    """Return how many tasks cross the middle of the scale between two gradings of the same answers: the mean over all pairs of takes.
+    """Return how many tasks cross the middle of the scale between two gradings of the same answers: the mean over pairs of takes.
 
     `takes` is (answers, takes), NaN where ungraded; an answer that lacks one of the two takes is left out of that pair.
     It estimates `flips_down + flips_up` if only the judge's noise changed. None below two takes.

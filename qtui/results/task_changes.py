@@ -49,7 +49,9 @@ def deltas(store_path: Path, run_id: int, model: str, baseline: str, candidate: 
     graded = [_grades(frames.grades, model, name) for name in (baseline, candidate)]
     scales = _scales(frames.grades)
     return tuple(
-        _delta(place, flagged[0][place], flagged[1][place], graded[0].get(place, {}), graded[1].get(place, {}), scales)
+        _delta(
+            place, (flagged[0][place], flagged[1][place]), (graded[0].get(place, {}), graded[1].get(place, {})), scales
+        )
         for place in sorted(flagged[0].keys() & flagged[1].keys())
     )
 
@@ -86,12 +88,11 @@ def _scales(grades: "pd.DataFrame") -> dict[str, Bounds]:
 
 def _delta(
     place: _Place,
-    baseline: _Flagged,
-    candidate: _Flagged,
-    baseline_grades: dict[str, float],
-    candidate_grades: dict[str, float],
+    sides: tuple[_Flagged, _Flagged],
+    grades: tuple[dict[str, float], dict[str, float]],
     scales: dict[str, Bounds],
 ) -> TaskDelta:
+    (baseline, candidate), (baseline_grades, candidate_grades) = sides, grades
     before, after = baseline[0].strip(), candidate[0].strip()
     judges = sorted({*baseline_grades, *candidate_grades})
     both = [judge for judge in baseline_grades if judge in candidate_grades]
