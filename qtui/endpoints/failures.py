@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from qtui.format import duration
+from qtui.format import rough_duration
 
 MOST_IN_A_ROW = 8
 """Refusals in a row, without a reply between them, after which an endpoint is given up."""
@@ -87,7 +87,7 @@ def with_wait(failure: Failure, seconds: float | None) -> Failure:
     if seconds is None:
         return failure
     separator = "" if not failure.words or failure.words.endswith((".", "!", "?")) else "."
-    return replace(failure, words=f"{failure.words}{separator} It asks to wait {duration(seconds)}".strip())
+    return replace(failure, words=f"{failure.words}{separator} It asks to wait {rough_duration(seconds)}".strip())
 
 
 def _scope(status: int, words: str) -> Scope:

@@ -20,7 +20,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _WORDS = re.compile(
     r"(?:(?:try again|retry(?: again)?) (?:in|after)|retrydelay\W{0,4})\s*"
-    r"(?P<time>(?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b\s?)+)",
+    r"(?P<time>(?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)(?![a-z])\s?)+)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"(\d+(?:\.\d+)?)\s?(ms|millis|s|m|h)", re.IGNORECASE)

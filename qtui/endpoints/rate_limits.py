@@ -24,6 +24,7 @@ LONGEST_WAIT = 120.0
 FULL_GATE = 64
 _FIRST_STRIKE, _LONGEST_STRIKE = 1.0, 30.0
 _STEADY_SECONDS = 1.5
+_FASTER = 0.98
 
 
 @dataclass(slots=True)
@@ -80,6 +81,14 @@ class RateLimiter:
     _strikes: int = 0
     _tokens: float = 0.0
     """Mean tokens of a request."""
+    _may_be_steady: bool = True
+    """Whether no request was refused that should have had room if the limits were steadily refilled."""
+    _interval: float = 0.0
+    """Seconds between requests where headers tell no limit but requests were refused."""
+    _next_at: float = 0.0
+    _since: float | None = None
+    _replied: int = 0
+    """Replies since then, from which the interval is found."""
 
     def enter(self) -> "Ticket | float":
         """Enter, or return how many seconds to wait before the next try."""
@@ -90,6 +99,8 @@ class RateLimiter:
             self._in_flight += 1
             self._sent += 1
             self._alone_since = self._alone_since or now
+            self._since = self._since or now
+            self._next_at = now + self._interval
             for kind, limit in self._limits.items():
                 limit.available -= self._need(kind)
             return Ticket(self._sent)
@@ -113,6 +124,8 @@ class RateLimiter:
         """Note a reply that was no refusal."""
         with self._lock:
             self._strikes = 0
+            self._replied += 1
+            self._interval *= _FASTER
             if self._gate is not None:
                 self._gate = self._gate + 1 if self._gate < FULL_GATE else None
 
@@ -125,13 +138,24 @@ class RateLimiter:
             if seconds is None:
                 seconds = min(_LONGEST_STRIKE, _FIRST_STRIKE * 2**self._strikes) * random.uniform(0.75, 1.25)
                 self._strikes += 1
+            self._slow_down(now)
             self._blocked_until = max(self._blocked_until, now + seconds)
             self._gate, self._has_replied = 1, True
             return seconds
 
+    def _slow_down(self, now: float) -> None:
+        """Take from what was replied to until this refusal how fast the endpoint can be asked, and trust no refill any more."""
+        if not self._limits and self._replied and self._since is not None:
+            self._interval = min(_LONGEST_STRIKE, (now - self._since) / self._replied)
+        self._since, self._replied = now, 0
+        if any(limit.per_second for limit in self._limits.values()):
+            self._may_be_steady = False
+            for limit in self._limits.values():
+                limit.per_second = None
+
     def _wait(self, now: float) -> float:
-        if now < self._blocked_until:
-            return self._blocked_until - now
+        if (until := max(self._blocked_until, self._next_at)) > now:
+            return until - now
         if not self._has_replied and self._alone_since is not None and now - self._alone_since > ALONE_SECONDS:
             self._gate = None
         if self._gate is not None and self._in_flight >= self._gate:
@@ -155,7 +179,13 @@ class RateLimiter:
         available = left.remaining - sent_after * self._need(left.kind)
         new = _Limit(limit, available, reset_at, first, old.per_second if old else None, now)
         is_later = reset_at is not None and first is not None and reset_at > first + _STEADY_SECONDS and now < first
-        if (is_later or new.per_second) and limit and left.reset_seconds and limit > left.remaining:
+        if (
+            self._may_be_steady
+            and (is_later or new.per_second)
+            and limit
+            and left.reset_seconds
+            and limit > left.remaining
+        ):
             # The moment at which it is whole moves with every request: it is refilled all the time.
             new.per_second = (limit - left.remaining) / left.reset_seconds
         self._limits[left.kind] = new
