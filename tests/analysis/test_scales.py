@@ -36,7 +36,7 @@ def test_a_scale_that_is_stretched_gives_the_same_conclusions() -> None:
 
 def test_the_middle_of_a_scale_and_the_margin_on_it() -> None:
     assert (pass_grade((1, 5)), pass_grade(TEN), pass_grade((0, 1))) == (3, 5.5, 0.5)
-    assert (margin_on(0.2, (1, 5)), margin_on(0.2, TEN), margin_on(0.2, (0, 100))) == (0.2, pytest.approx(0.45), 5)
+    assert [margin_on(0.2, scale) for scale in ((1, 5), TEN, (0, 100))] == pytest.approx([0.2, 0.45, 5])
 
 
 def test_guards_know_the_ends_and_numbers_of_a_scale() -> None:
