@@ -202,6 +202,22 @@ class Scale:
     labels: tuple[str, ...] = ()
     """A label per number from `lowest` on; empty if the numbers have none."""
 
+    @property
+    def numbers(self) -> range:
+        return range(self.lowest, self.highest + 1)
+
+    @property
+    def name(self) -> str:
+        """The scale in a few characters: `1–10`."""
+        return f"{self.lowest}–{self.highest}"
+
+    @property
+    def description(self) -> str:
+        """What a judge is told: `1–10`, or a line per number with its label, the lowest first."""
+        if not self.labels:
+            return self.name
+        return "\n".join(f"{number} = {label}" for number, label in zip(self.numbers, self.labels, strict=True))
+
 
 FIVE_POINTS = Scale()
 
@@ -217,11 +233,15 @@ class JudgeSpec:
     api_key_env: str = "OPENAI_API_KEY"
     takes: int = 1
     prompt: str | None = None
-    """Text of the prompt template with {input_text} {output_text} {eval_aspect} {pred}; None is qtui's template."""
+    """Text of the prompt template with the slots of `qtui.judge_prompts`; None is qtui's own template for the scale."""
     concurrency: int = 8
-    temperature: float = 0.0
+    temperature: float | None = 0.0
+    """None sends no temperature: the endpoint's own is in force."""
     max_tokens: int = 1024
     scale: Scale = FIVE_POINTS
+    system: str | None = None
+    """Text of a system message before the prompt; may have slots too. None sends none."""
+    reasoning_effort: str | None = None
 
     @property
     def label(self) -> str:
@@ -306,6 +326,37 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What was sent to an endpoint and counted by it; None is unknown."""
+
+    requests: int | None = None
+    """Requests that were sent, also those in vain."""
+    prompt_tokens: int | None = None
+    """Tokens of all these requests."""
+    cached_tokens: int | None = None
+    """Those of `prompt_tokens` that the endpoint had in its cache."""
+    completion_tokens: int | None = None
+    """Tokens of all replies, thoughts included."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return the sum; a count that one side does not know is unknown."""
+        return Usage(
+            _sum(self.requests, other.requests),
+            _sum(self.prompt_tokens, other.prompt_tokens),
+            _sum(self.cached_tokens, other.cached_tokens),
+            _sum(self.completion_tokens, other.completion_tokens),
+        )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+UNKNOWN_USAGE = Usage()
+NOTHING_USED = Usage(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Grade:
     """One judge's grade for one answer and one take, a number of its scale.
 
@@ -320,6 +371,7 @@ class Grade:
     fingerprint: str = ""
     """Hash of the judge's settings (model, prompt template, sampling); grades of different fingerprints are on different scales."""
     seconds: float | None = None
+    usage: Usage = UNKNOWN_USAGE
 
 
 @dataclass(frozen=True, slots=True)

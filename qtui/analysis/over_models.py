@@ -17,7 +17,7 @@ from scipy import stats
 from qtui.figures.lengths import LengthTable
 from qtui.figures.over_models import ModelPoint, OverModels, RankCorrelation
 from qtui.figures.published import CANDIDATE, SOURCE, PublishedScore
-from qtui.figures.scores import ScoreTable
+from qtui.figures.scores import ScoreTable, stretch
 from qtui.format import count, p_in_sentence, signed
 
 FEWEST = 4
@@ -34,7 +34,8 @@ def over_models(
     """Return one point per run and model: the variant named `candidate`, or the model's first candidate.
 
     Two candidates of one model are not two observations, so never more than one counts. Changes of score are those of `judge`,
-    or of the first judge that graded the pair; guarded pairs keep theirs. If no pair has any, the study's changes are used for
+    or of the first judge that graded the pair; guarded pairs keep theirs. If scales differ,
+    all are the same part of 1–5. If no pair has any, the study's changes are used for
     models of the same name. `published` maps a model to its figures in the study and its family, which the sentences name.
     """
     published_scores = published or {}
@@ -105,9 +106,13 @@ def _points(
 
 def _differences(scores: ScoreTable | None, judge: str | None) -> dict[tuple[int, str, str], float]:
     by_candidate: dict[tuple[int, str, str], float] = {}
-    for row in scores.pairs if scores else ():
-        if row.difference is not None and judge in (None, row.judge):
-            by_candidate.setdefault((row.run_id, row.model, row.candidate), row.difference)
+    rows = [
+        row for row in (scores.pairs if scores else ()) if row.difference is not None and judge in (None, row.judge)
+    ]
+    scales_differ = len({row.scale for row in rows}) > 1
+    for row in rows:
+        difference = (row.difference or 0.0) / (stretch(row.scale) if scales_differ else 1.0)
+        by_candidate.setdefault((row.run_id, row.model, row.candidate), difference)
     return by_candidate
 
 

@@ -18,18 +18,27 @@ from qtui.analysis.conditions import Conditions, compare, prompt_difference
 from qtui.analysis.corrections import holm
 from qtui.analysis.flags import flag_answers
 from qtui.analysis.grades import (
-    GRADES,
     Floats,
     GradedPair,
     VariantGrades,
     by_variant,
     grade_pair,
+    have_one_scale,
     histogram,
     shared_judges,
 )
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
-from qtui.figures.scores import MARGIN, PairMeasurement, ScoreRow, ScoresWithoutEmpty, ScoreTable
+from qtui.figures.scores import (
+    FIVE_POINTS,
+    MARGIN,
+    Bounds,
+    PairMeasurement,
+    ScoreRow,
+    ScoresWithoutEmpty,
+    ScoreTable,
+    margin_on,
+)
 from qtui.format import p_in_sentence, signed
 
 
@@ -44,6 +53,8 @@ def score_table(
     experiments: Mapping[Any, str] | None = None,
 ) -> ScoreTable:
     """Return a row per pair and judge, unrounded; pass `flags` to reuse the result of `flag_answers`.
+
+    `margin` is in grades of 1–5; on another scale it is the same part of that.
 
     `conditions` has experiment, model, variant, engine, prompt, sampling (JSON text), task_set; the conditions of a variant without
     a row are unknown. A task that is not graded on both sides is left out of the scores and counted in `ungraded`. The values of
@@ -74,7 +85,7 @@ def score_table(
                 PairMeasurement(row.role, row.candidate, len(pair.answers), row.differing, row.difference)
             )
     rows = _add_yardsticks(_adjust_by_holm(rows), measurements)
-    return ScoreTable(tuple(rows), margin, _notes(rows))
+    return ScoreTable(tuple(rows), margin, _notes(rows, margin))
 
 
 _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
@@ -84,6 +95,9 @@ def _judges_of_pair(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str
     """Return (judge, its grades of both sides, a guard against comparing these grades or None) for each row of a pair."""
     judged: list[_Judged] = []
     for judge in shared_judges(grades_b, grades_c):
+        if not have_one_scale(grades_b[judge], grades_c[judge]):
+            judged.append((judge, (None, None), Guard("different judges", f"{judge} graded on scales that differ")))
+            continue
         before, after = grades_b[judge].settings, grades_c[judge].settings
         changed = Guard("different judges", f"the prompt, version or settings of {judge} changed between gradings")
         judged.append(
@@ -107,10 +121,11 @@ def _score_row(
 ) -> ScoreRow:
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
-    result = scores.paired(b, c, margin=margin)
+    scale, margin = graded.scale, margin_on(margin, graded.scale)
+    result = scores.paired(b, c, margin=margin, scale=scale)
     conclusion = _conclude(pair, graded, result, differences, judge_guard, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
-    noise_flips = [flips for side in takes if (flips := scores.noise_flips(side)) is not None]
+    noise_flips = [flips for side in takes if (flips := scores.noise_flips(side, scale)) is not None]
     answered = int(pair.tasks.size)
     return ScoreRow(
         run_id=pair.experiment,
@@ -151,8 +166,8 @@ def _score_row(
         comparisons=1,
         behaviour_p_holm=behaviour.p_holm,
         tasks_needed=result.tasks_needed,
-        histogram_baseline=_count_by_grade(graded.takes_b),
-        histogram_candidate=_count_by_grade(graded.takes_c),
+        histogram_baseline=_count_by_grade(graded.takes_b, scale),
+        histogram_candidate=_count_by_grade(graded.takes_c, scale),
         length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
         causes=decompose(graded.pair.answers, graded.d),
         without_empty=conclusion.without_empty,
@@ -162,6 +177,7 @@ def _score_row(
         behaviour_p=behaviour.p,
         behaviour_comparisons=behaviour.comparisons,
         behaviour_flags=behaviour.flags,
+        scale=scale,
     )
 
 
@@ -191,10 +207,11 @@ def _conclude(
     answered = int(pair.tasks.size)
     without_empty = _score_without_empty(graded.pair, margin)
     rule = verdicts.decide(result.interval90, margin) if result.interval90 else None
-    scale_guard = verdicts.end_of_scale_guard(graded.pair.answers["grade_b"].to_numpy(dtype=np.float64))
+    scale_guard = verdicts.end_of_scale_guard(graded.pair.answers["grade_b"].to_numpy(dtype=np.float64), graded.scale)
     claims_no_loss = rule in verdicts.CLAIMS_NO_LOSS
     hides_loss = scale_guard is not None and scale_guard.kind == "floor" and claims_no_loss
-    same_guard = verdicts.same_grade_guard(histogram(graded.asked_takes())) if claims_no_loss else None
+    counts = histogram(graded.asked_takes(), graded.scale)
+    same_guard = verdicts.same_grade_guard(counts, graded.scale[0]) if claims_no_loss else None
     judge_guards = [judge_guard, scale_guard if hides_loss else None, same_guard]
     guards = _guards(pair, differences, judge_guards, result.n or answered)
     verdict, text = _verdict(result, rule, guards, without_empty, answered=answered, judge=judge, margin=margin)
@@ -202,8 +219,8 @@ def _conclude(
     return _Conclusion(rule, verdict, text, guards, (*differences.notes, *scale_notes), without_empty)
 
 
-def _count_by_grade(takes: Floats) -> dict[str, int]:
-    return {str(grade): count for grade, count in zip(GRADES, histogram(takes), strict=True)}
+def _count_by_grade(takes: Floats, scale: Bounds) -> dict[str, int]:
+    return {str(grade): count for grade, count in enumerate(histogram(takes, scale), start=scale[0])}
 
 
 def conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str], Mapping[str, Any]]:
@@ -315,8 +332,14 @@ def _add_yardsticks(rows: Sequence[ScoreRow], measurements: Sequence[PairMeasure
     return compared
 
 
-def _notes(rows: Sequence[ScoreRow]) -> tuple[str, ...]:
+def _notes(rows: Sequence[ScoreRow], margin: float) -> tuple[str, ...]:
     notes = ["intervals are 90 %, per comparison; each verdict is a one-sided claim at 5 %"]
+    others = {row.scale: row for row in rows if row.scale != FIVE_POINTS}
+    for scale, row in sorted(others.items()):
+        judges = ", ".join(dict.fromkeys(str(each.judge) for each in rows if each.scale == scale))
+        notes.append(
+            f"{judges} graded {row.scale_name}: the margin ±{margin:g} of 1–5 is ±{row.margin:g} there, the same part of the scale"
+        )
     most = max((row.comparisons for row in rows), default=1)
     if most > 1:
         notes.append(f"claims of one run under one judge, up to {most} here, are Holm-adjusted together (claim_p_holm)")

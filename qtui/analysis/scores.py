@@ -12,12 +12,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from qtui.analysis.lengths import student_interval
-from qtui.figures.scores import MARGIN, LengthCovariate
+from qtui.figures.scores import FIVE_POINTS, MARGIN, Bounds, LengthCovariate, pass_grade, stretch
 
-PASS_GRADE = 3.0
-"""A flip is a task whose grade crosses this grade."""
 BIG = 2.0
-"""The smallest difference in one task that is big, in grades."""
+"""The smallest difference in one task that is big, in grades of 1–5."""
 SAME = 1e-9
 """Means of takes that differ by less are a tie: the difference is rounding error."""
 
@@ -69,11 +67,14 @@ _NO_SCORES = PairedScores(
 )
 
 
-def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = MARGIN) -> PairedScores:
-    """Compare grades (tasks,) of equal tasks in equal order, none of them NaN.
+def paired(
+    baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = MARGIN, scale: Bounds = FIVE_POINTS
+) -> PairedScores:
+    """Compare grades (tasks,) of equal tasks in equal order, none of them NaN. `margin` is in grades of `scale`.
 
     - wins, ties, losses: tasks where the candidate is above, equal, below
-    - flips (Dutta et al. 2024, arXiv 2407.09141): tasks that went below a grade of 3, or came up to it; big: |d| ≥ 2
+    - flips (Dutta et al. 2024, arXiv 2407.09141): tasks that went below the middle of the scale (3 of 1–5), or came up to it
+    - big: |d| ≥ 2 on 1–5, and the same part of another scale
     - mde80 = (z.975 + z.80) · sd / √n: the difference that a two-sided 5 % test finds 4 times of 5 (Miller 2024, section 5)
     - tasks_needed: see `tasks_needed`
     """
@@ -89,7 +90,8 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float =
     sd = float(d.std(ddof=1)) if n > 1 else None
     se = None if sd is None else sd / float(np.sqrt(n))
     difference = float(d.mean())
-    passed_b, passed_c = b >= PASS_GRADE - SAME, c >= PASS_GRADE - SAME
+    passed_b, passed_c = b >= pass_grade(scale) - SAME, c >= pass_grade(scale) - SAME
+    big = BIG * stretch(scale)
     return PairedScores(
         n=n,
         baseline_mean=float(b.mean()),
@@ -105,8 +107,8 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float =
         losses=int((d < 0).sum()),
         flips_down=int((passed_b & ~passed_c).sum()),
         flips_up=int((~passed_b & passed_c).sum()),
-        big_down=int((d <= -BIG + SAME).sum()),
-        big_up=int((d >= BIG - SAME).sum()),
+        big_down=int((d <= -big + SAME).sum()),
+        big_up=int((d >= big - SAME).sum()),
         mde80=None if se is None else float(stats.norm.ppf(0.975) + stats.norm.ppf(0.80)) * se,
         tasks_needed=tasks_needed(sd, margin),
     )
@@ -158,8 +160,8 @@ def length_covariate(
     )
 
 
-def noise_flips(takes: npt.ArrayLike) -> float | None:
-    """Return how many tasks cross a grade of 3 between two gradings of the same answers: the mean over all pairs of takes.
+def noise_flips(takes: npt.ArrayLike, scale: Bounds = FIVE_POINTS) -> float | None:
+    """Return how many tasks cross the middle of the scale between two gradings of the same answers: the mean over pairs of takes.
 
     `takes` is (answers, takes), NaN where ungraded; an answer that lacks one of the two takes is left out of that pair.
     It estimates `flips_down + flips_up` if only the judge's noise changed. None below two takes.
@@ -168,8 +170,9 @@ def noise_flips(takes: npt.ArrayLike) -> float | None:
     if grades.ndim != 2 or grades.shape[1] < 2:
         return None
     counts = []
+    passes = pass_grade(scale)
     for i in range(grades.shape[1]):
         for j in range(i + 1, grades.shape[1]):
             both = ~np.isnan(grades[:, i]) & ~np.isnan(grades[:, j])
-            counts.append(int(((grades[both, i] >= PASS_GRADE) != (grades[both, j] >= PASS_GRADE)).sum()))
+            counts.append(int(((grades[both, i] >= passes) != (grades[both, j] >= passes)).sum()))
     return float(np.mean(counts))

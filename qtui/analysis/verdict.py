@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from qtui.figures.rounding import significant
-from qtui.figures.scores import MARGIN
+from qtui.figures.scores import FIVE_POINTS, MARGIN, Bounds
 from qtui.format import signed
 
 VerdictName = Literal[
@@ -34,7 +34,6 @@ GuardKind = Literal[
     "no chat template",
 ]
 
-LOWEST_GRADE, HIGHEST_GRADE = 1.0, 5.0
 FEWEST_TASKS = 10
 UNHEALTHY_SHARE = 0.05
 """Smallest difference between the shares of empty answers at which one side counts as broken rather than worse."""
@@ -154,14 +153,14 @@ def bare_prompt_guard(asked_bare: str) -> Guard | None:
     return Guard("no chat template", f"the prompts are the bare tasks, but {asked_bare}") if asked_bare else None
 
 
-def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:
+def end_of_scale_guard(baseline: npt.NDArray[np.float64], scale: Bounds = FIVE_POINTS) -> Guard | None:
     """Return a guard if half or more of the baseline's grades (answers,) are the lowest (floor) or the highest (ceiling).
 
     Grades are means over takes. At a floor no loss can be shown, so a claim of no loss (`CLAIMS_NO_LOSS`) is worth little; a
     measured loss or gain stands. At a ceiling only gains cannot be shown, and no verdict depends on those.
     """
     n = int(baseline.size)
-    lowest, highest = int((baseline <= LOWEST_GRADE).sum()), int((baseline >= HIGHEST_GRADE).sum())
+    lowest, highest = int((baseline <= scale[0]).sum()), int((baseline >= scale[1]).sum())
     if n and lowest >= END_OF_SCALE_SHARE * n:
         return Guard("floor", f"{lowest} of {n} baseline answers have the lowest grade; {_NO_LOSS_SHOWN}")
     if n and highest >= END_OF_SCALE_SHARE * n:
@@ -171,8 +170,8 @@ def end_of_scale_guard(baseline: npt.NDArray[np.float64]) -> Guard | None:
     return None
 
 
-def same_grade_guard(histogram: Sequence[int]) -> Guard | None:
-    """Return a guard if nine of ten grades or more are the same, given how many there are of 1, 2, 3, 4, 5.
+def same_grade_guard(histogram: Sequence[int], lowest: int = FIVE_POINTS[0]) -> Guard | None:
+    """Return a guard if nine of ten grades or more are the same, given how many there are of `lowest`, the next, and so on.
 
     Such a judge shows no difference between answers, so a claim of no loss (`CLAIMS_NO_LOSS`) is no evidence; a measured loss or
     gain stands, because the judge did discriminate there.
@@ -180,7 +179,7 @@ def same_grade_guard(histogram: Sequence[int]) -> Guard | None:
     total, most = sum(histogram), max(histogram, default=0)
     if not total or most < SAME_GRADE_SHARE * total - 1e-9:
         return None
-    grade = list(histogram).index(most) + int(LOWEST_GRADE)
+    grade = list(histogram).index(most) + lowest
     return Guard("no discrimination", f"{most} of {total} grades are {grade}; this judge does not discriminate here")
 
 

@@ -1,11 +1,11 @@
 """A difference with its interval on one line of a table: `┊ ├─●──┤ ┊` over a zero line and the margin on both sides of it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from math import ceil
 from typing import Protocol
 
 from qtui.charts.lines import Line, Role, runs
-from qtui.figures.scores import ScoreRow
+from qtui.figures.scores import ScoreRow, stretch
 from qtui.format import signed
 
 ZERO, MARGIN_SIGN, POINT = "│", "┊", "●"
@@ -25,25 +25,39 @@ class Measured(Protocol):
     def margin(self) -> float: ...
 
 
-def reach(rows: Iterable[ScoreRow], margin: float) -> float:
-    """The end of the plot on both sides of zero, a multiple of 0.1 such that every interval and the margin fit."""
-    bounds = [abs(bound) for row in rows for bound in row.interval90 or ()]
-    return max(_LEAST_REACH, ceil(max((*bounds, margin * 1.25)) * 10) / 10)
+def units(rows: Sequence[ScoreRow]) -> list[float]:
+    """Return how many grades a unit of the plot is for each row: 1, or, if scales differ, as many as one grade of 1–5 is."""
+    scales_differ = len({row.scale for row in rows}) > 1
+    return [stretch(row.scale) if scales_differ else 1.0 for row in rows]
 
 
-def interval_line(row: Measured, *, margin: float, reach: float, columns: int) -> Line:
-    """Exactly `columns` cells; an odd number, so that zero has the middle column. A row without a difference has only the lines."""
+def reach(rows: Sequence[ScoreRow], margin: float) -> float:
+    """The end of the plot on both sides of zero, a multiple of 0.1 such that every interval and every margin fit.
+
+    `margin` is that of a plot without rows.
+    """
+    found = list(zip(rows, units(rows), strict=True))
+    bounds = [abs(bound) / unit for row, unit in found for bound in row.interval90 or ()]
+    margins = [row.margin / unit for row, unit in found] or [margin]
+    return max(_LEAST_REACH, ceil(max((*bounds, max(margins) * 1.25)) * 10) / 10)
+
+
+def interval_line(row: Measured, *, reach: float, columns: int, unit: float = 1.0) -> Line:
+    """Exactly `columns` cells; an odd number, so that zero has the middle column. A row without a difference has only the lines.
+
+    `unit` is that of `units`.
+    """
     cells = [" "] * columns
     roles: list[Role] = ["faint"] * columns
 
     def put(value: float, sign: str, role: Role) -> None:
-        column = _column(value, reach, columns)
+        column = _column(value / unit, reach, columns)
         cells[column], roles[column] = sign, role
 
-    for value, sign in ((-margin, MARGIN_SIGN), (margin, MARGIN_SIGN), (0.0, ZERO)):
+    for value, sign in ((-row.margin, MARGIN_SIGN), (row.margin, MARGIN_SIGN), (0.0, ZERO)):
         put(value, sign, "faint")
     if row.interval90 is not None:
-        low, high = (_column(bound, reach, columns) for bound in row.interval90)
+        low, high = (_column(bound / unit, reach, columns) for bound in row.interval90)
         for column in range(low, high + 1):
             crossed = cells[column] in (ZERO, MARGIN_SIGN)
             cells[column], roles[column] = "┼" if crossed else "─", "candidate"

@@ -49,8 +49,8 @@ def judge_sentence(row: ScoreRow) -> str:
         return "No judge has graded both variants yet; behaviour and guards need no judge."
     takes = f", {row.takes} takes averaged" if row.takes > 1 else ""
     if row.judge == REFERENCE:
-        return f"Graded by reference{takes}: overlap with the reference answer (chrF as 1–5), not quality."
-    return f"Graded 1–5 by {safe(row.judge)}{takes}."
+        return f"Graded by reference{takes}: overlap with the reference answer (chrF as {row.scale_name}), not quality."
+    return f"Graded {row.scale_name} by {safe(row.judge)}{takes}."
 
 
 def published_for(row: ScoreRow, published: Iterable[PublishedScore]) -> PublishedScore | None:
@@ -60,9 +60,7 @@ def published_for(row: ScoreRow, published: Iterable[PublishedScore]) -> Publish
     return next((p for p in published if p.model == row.model and p.difference is not None), None)
 
 
-def detail_lines(
-    row: ScoreRow, margin: float, published: PublishedScore | None, *, with_experiment: bool = False
-) -> list[Line]:
+def detail_lines(row: ScoreRow, published: PublishedScore | None, *, with_experiment: bool = False) -> list[Line]:
     """All about one row, first the verdict and its limits. The lines may be longer than the screen: the caller wraps them."""
     experiment = f"  ({safe(row.experiment)})" if with_experiment else ""
     lines: list[Line] = [
@@ -78,7 +76,7 @@ def detail_lines(
     lines += _behaviour(row)
     lines.append([(judge_sentence(row), "faint")])
     lines.append([])
-    lines += _figures(row, margin) if row.n else []
+    lines += _figures(row) if row.n else []
     if published is not None:
         study = f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)}"
         between = f"unpaired 90 % interval {span(published.interval90)}"
@@ -95,7 +93,7 @@ def _behaviour(row: ScoreRow) -> list[Line]:
     return [[(f"behaviour: {safe(title)}{', ' if reasons else ''}{reasons}", role)]]
 
 
-def _figures(row: ScoreRow, margin: float) -> list[Line]:
+def _figures(row: ScoreRow) -> list[Line]:
     graded = f"{row.n} of {row.answered} tasks" + (f", {row.ungraded} ungraded" if row.ungraded else "")
     noise = f" (expected from the judge's noise: {number(row.noise_flips, 1)})" if row.noise_flips is not None else ""
     lines = [
@@ -106,21 +104,27 @@ def _figures(row: ScoreRow, margin: float) -> list[Line]:
         ),
         _named(
             "tasks",
-            f"{row.wins} higher, {row.ties} equal, {row.losses} lower; by 2 or more: {row.big_up} up, {row.big_down} down",
+            f"{row.wins} higher, {row.ties} equal, {row.losses} lower;"
+            f" by {row.big:g} or more: {row.big_up} up, {row.big_down} down",
         ),
-        _named("flips", f"{row.flips_down} fell below grade 3, {row.flips_up} rose to 3 or more{noise}"),
-        _named("resolution", _resolution(row, margin)),
+        _named(
+            "flips",
+            f"{row.flips_down} fell below grade {row.pass_grade:g}, {row.flips_up} rose to {row.pass_grade:g} or more{noise}",
+        ),
+        _named("resolution", _resolution(row)),
         *_histogram(row),
     ]
     return [*lines, *_causes(row)]
 
 
-def _resolution(row: ScoreRow, margin: float) -> str:
+def _resolution(row: ScoreRow) -> str:
     if not row.sd:
         # With a spread of 0 the formula would claim that any difference is detected.
         return "unknown: the difference is the same in every task"
     detectable = f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power"
-    return detectable + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
+    return detectable + (
+        f"; {row.tasks_needed} tasks would always decide at ±{row.margin:g}" if row.tasks_needed else ""
+    )
 
 
 def _histogram(row: ScoreRow) -> list[Line]:

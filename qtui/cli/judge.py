@@ -1,5 +1,6 @@
 """`qtui judge`: grade stored answers, of runs and imports, by another judge, or remove such a judge."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,10 @@ import click
 from qtui.cli.options import chosen_runs, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
+from qtui.experiment import judge_scale
 from qtui.files import input_file
-from qtui.records import JudgeSpec
+from qtui.judge_prompts import OWN_PROMPTS, SLOTS, TEXT, own_template, read_template
+from qtui.records import FIVE_POINTS, JudgeSpec, Scale
 from qtui.run_progress import JudgeProgress, RunSummary
 from qtui.store import open_store
 from qtui.text import safe
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from qtui.runner.added_judges import Removed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @click.group()
@@ -37,13 +41,49 @@ def _takes_option(command: Command) -> Command:
     )
 
 
+def _read_scale(_context: click.Context, _option: click.Parameter, value: str | None) -> Scale:
+    """The scale of `1-10`."""
+    if value is None:
+        return FIVE_POINTS
+    ends = re.fullmatch(r"\s*(\d{1,6})\s*(?:-|–|\.\.)\s*(\d{1,6})\s*", value)
+    if not ends:
+        raise click.BadParameter(f"{value} is no scale. Write the lowest and the highest grade, e.g. 1-10.")
+    problems: list[str] = []
+    found = judge_scale.scale((int(ends[1]), int(ends[2])), problems.append)
+    if problems:
+        raise click.BadParameter(f"{value} {problems[0]}")
+    return found
+
+
+def _read_temperature(_context: click.Context, _option: click.Parameter, value: str) -> float | None:
+    if value.casefold() in ("none", "false"):
+        return None
+    try:
+        temperature = float(value)
+    except ValueError:
+        temperature = -1.0
+    if not 0 <= temperature <= 2:
+        raise click.BadParameter(f"{value} is no temperature. Give a number from 0 to 2, or none to send none.")
+    return temperature
+
+
+def _scale_option(command: Command) -> Command:
+    return click.option(
+        "--scale",
+        callback=_read_scale,
+        metavar="LOW-HIGH",
+        help="Grades that the judge gives, e.g. 1-10 (default: 1-5).",
+    )(command)
+
+
 @judge.command()
 @_takes_option
+@_scale_option
 @runs_options
 @store_option
-def reference(takes: int, experiment: str | None, run_id: int | None, store: Path) -> int:
+def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | None, store: Path) -> int:
     """Grade by overlap with the task's reference answer. Needs no network."""
-    return _grade(JudgeSpec("reference", takes=takes), chosen_runs(store, experiment, run_id), store)
+    return _grade(JudgeSpec("reference", takes=takes, scale=scale), chosen_runs(store, experiment, run_id), store)
 
 
 @judge.command()
@@ -57,35 +97,45 @@ def reference(takes: int, experiment: str | None, run_id: int | None, store: Pat
     "--api-key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable that holds the API key."
 )
 @_takes_option
+@_scale_option
 @click.option(
-    "--prompt", type=click.Path(path_type=Path), help="File with the prompt template; {pred} stands for the answer."
+    "--prompt",
+    metavar="NAME|FILE",
+    help=f"{' or '.join(OWN_PROMPTS)}, or a file with the prompt template; {{pred}} or {{answer}} stands for the answer.",
 )
+@click.option(
+    "--slot",
+    "slots",
+    metavar="SLOT=NAME",
+    multiple=True,
+    help=f"What a placeholder of the file stands for, e.g. answer=output. Slots: {', '.join(SLOTS)}; text=NAME is none.",
+)
+@click.option("--system", help="Text of a system message before the prompt.")
+@click.option(
+    "--temperature",
+    default="0",
+    show_default=True,
+    callback=_read_temperature,
+    metavar="NUMBER|none",
+    help="Temperature of the judge; none sends none.",
+)
+@click.option("--reasoning-effort", type=click.Choice(EFFORTS), help="How hard a judge thinks that can.")
 @click.option(
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
 @runs_options
 @store_option
 def openai(
-    model: str,
-    base_url: str | None,
-    api_key_env: str,
-    takes: int,
-    prompt: Path | None,
-    concurrency: int,
+    *,
+    prompt: str | None,
+    slots: tuple[str, ...],
     experiment: str | None,
     run_id: int | None,
     store: Path,
+    **settings: Any,
 ) -> int:
     """Grade by a chat model behind an OpenAI-compatible endpoint."""
-    spec = JudgeSpec(
-        kind="openai",
-        model=model,
-        base_url=base_url,
-        api_key_env=api_key_env,
-        takes=takes,
-        prompt=_template(prompt),
-        concurrency=concurrency,
-    )
+    spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
     return _grade(spec, chosen_runs(store, experiment, run_id), store)
 
 
@@ -140,13 +190,30 @@ def _removed(label: str, removed: "Removed") -> str:
     return f"removed judge {label} from run {removed.run_id}; {grades}{stays}"
 
 
-def _template(path: Path | None) -> str | None:
-    if path is None:
-        return None
+def _template(prompt: str | None, slots: tuple[str, ...], scale: Scale) -> str | None:
+    if prompt is None or prompt in OWN_PROMPTS:
+        if slots:
+            raise UserError("--slot says what the placeholders of a file are, but --prompt names no file.")
+        return None if prompt is None else own_template(scale, prompt)
+    path = Path(prompt)
     try:
         decoded = input_file.read_any_text(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     for note in decoded.note(path):
         click.echo(safe(f"note: {note}"), err=True)
-    return decoded.text
+    try:
+        return read_template(decoded.text, _named_slots(slots))
+    except UserError as error:
+        lines = str(error).replace("under [judges.slots]", "with --slot").splitlines()
+        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
+
+
+def _named_slots(slots: tuple[str, ...]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
+    for each in slots:
+        slot, separator, placeholder = each.partition("=")
+        if slot not in (*SLOTS, TEXT) or not separator or not placeholder:
+            raise UserError(f"--slot {each}: should be one of {', '.join((*SLOTS, TEXT))}, then = and a placeholder.")
+        named.setdefault(slot, []).append(placeholder)
+    return named

@@ -14,7 +14,7 @@ from qtui.errors import UserError
 from qtui.figures.json_form import to_json
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
 from qtui.figures.scorers import ScorerRow, ScorerTable
-from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
+from qtui.figures.scores import FIVE_POINTS, MARGIN, ScoreRow, ScoreTable
 from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
@@ -46,7 +46,8 @@ def _configured_margin() -> float:
 
 margin_option = click.option(
     "--margin", type=click.FloatRange(0, 4, min_open=True), default=_configured_margin,
-    show_default=f"that of config.toml, else {MARGIN:g}", help="Largest loss of mean grade that is accepted.",
+    show_default=f"that of config.toml, else {MARGIN:g}",
+    help="Largest loss of mean grade that is accepted, in grades of 1–5; on another scale, the same part of that.",
 )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def check(
     if as_json:
         pairs = [
             {"model": r.model, "baseline": r.baseline, "candidate": r.candidate, "judge": _measure(r), "verdict": r.verdict,
-             "met": r.verdict in MET, "verdict_text": r.verdict_text}
+             "margin": r.margin, "met": r.verdict in MET, "verdict_text": r.verdict_text}
             for r in rows
         ]  # fmt: skip
         print_json({"met": not failed, "margin": margin, "pairs": pairs})
@@ -124,7 +125,8 @@ def print_scores(table: ScoreTable) -> None:
         page.line("Nothing to compare: no model has a baseline and a candidate with answers.")
     for (run_id, experiment, judge), rows in groups.items():
         takes = max(row.takes for row in rows)
-        by = f"graded by {_judge_name(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
+        scale = f" {rows[0].scale_name}" if rows[0].scale != FIVE_POINTS else ""
+        by = f"graded{scale} by {_judge_name(judge)}, {count(takes, 'take')}" if judge else "not graded on both sides"
         page.line(f"{safe(experiment)} (run {run_id}), {by}", style="bold")
         page.line()
         page.table(COLUMNS, [_cells(row) for row in rows])
@@ -136,8 +138,13 @@ def print_scores(table: ScoreTable) -> None:
             page.line(f"all pairs: {safe(note)}" if len(rows) > 1 else safe(note), style="dim")
         if shared:
             page.line()
-    for note in (f"margin: ±{table.margin:g} grades; difference: candidate − baseline", *table.notes):
+    for note in (f"margin: ±{table.margin:g} grades{_of_scale(table)}; difference: candidate − baseline", *table.notes):
         page.line(safe(note), style="dim")
+
+
+def _of_scale(table: ScoreTable) -> str:
+    """` of 1–5` if a judge has another scale, on which the margin is another number."""
+    return " of 1–5" if any(row.scale != FIVE_POINTS for row in table.pairs) else ""
 
 
 def _judge_name(judge: str) -> str:
@@ -166,7 +173,7 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
     page.line(f"{safe(row.model)}: {safe(row.baseline)} → {titled(safe(row.candidate), row.role)}")
     page.line(safe(row.verdict_text), indent=2, style=STYLES.get(row.verdict, ""))
     if row.n:
-        flips = f"crossed grade 3: {row.flips_down} down, {row.flips_up} up"
+        flips = f"crossed grade {row.pass_grade:g}: {row.flips_down} down, {row.flips_up} up"
         ungraded = f"; {row.ungraded} ungraded" if row.ungraded else ""
         page.line(f"wins {row.wins}, ties {row.ties}, losses {row.losses}; {flips}{ungraded}", indent=2)
     for line in (*map(safe, row.beside), _causes(row), _published(row)):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from qtui.endpoints import server_words
 from qtui.endpoints.failures import OK, Failure, Scope, of_status
-from qtui.records import FinishReason
+from qtui.records import FinishReason, Usage
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop",
@@ -100,6 +100,25 @@ def _of_choice(
         thoughts=_thoughts(message),
         thinking_tokens=_thinking_tokens(value),
     )
+
+
+def usage(body: bytes) -> Usage:
+    """Return what the one request used that this body replies to, whatever the reply says; a count that it lacks is unknown.
+
+    Names of OpenAI, of its newer API, of DeepSeek and of Anthropic.
+    """
+    value = _parsed(body)
+    counts = value.get("usage") if isinstance(value, dict) else None
+    prompt = _first(counts, "prompt_tokens", "input_tokens")
+    details = [counts.get(f"{name}_tokens_details") for name in ("prompt", "input")] if isinstance(counts, dict) else []
+    cached = next((number for each in details if (number := _number(each, "cached_tokens")) is not None), None)
+    if cached is None:
+        cached = _first(counts, "prompt_cache_hit_tokens", "cache_read_input_tokens")
+    return Usage(1, prompt, cached, _first(counts, "completion_tokens", "output_tokens"))
+
+
+def _first(counts: Any, *names: str) -> int | None:
+    return next((number for name in names if (number := _number(counts, name)) is not None), None)
 
 
 def _parsed(body: bytes) -> Any:

@@ -7,14 +7,18 @@ decides: an endpoint that has replied works.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+
+from qtui.format import rough_duration
 
 MOST_IN_A_ROW = 8
 """Refusals in a row, without a reply between them, after which an endpoint is given up."""
 MOST_FAULTS_IN_A_ROW = 3
 """The same for faults of the server (5xx, each after all retries) and refused permission (403) of an endpoint that has replied."""
 OK = 200
+LOST = 0
+"""In place of a status: a request without a reply (a time-out, a broken connection)."""
 
 _ABOUT_QUESTION = re.compile(
     "|".join(
@@ -61,7 +65,7 @@ class Failure:
     """A request without a usable reply, from an endpoint that could be reached."""
 
     status: int
-    """The HTTP status; 200 for a body that is no reply."""
+    """The HTTP status; 200 for a body that is no reply, `LOST` for no reply."""
     words: str
     """What the server says, or what is wrong with its reply. May contain secrets."""
     scope: Scope
@@ -76,6 +80,14 @@ class Failure:
 def of_status(status: int, words: str) -> Failure:
     """Return the failure that a status (of HTTP, or the code of an error in a body) and the server's words describe."""
     return Failure(status, words, _scope(status, words))
+
+
+def with_wait(failure: Failure, seconds: float | None) -> Failure:
+    """Return the failure with the time that the endpoint asks to wait, if it is given."""
+    if seconds is None:
+        return failure
+    separator = "" if not failure.words or failure.words.endswith((".", "!", "?")) else "."
+    return replace(failure, words=f"{failure.words}{separator} It asks to wait {rough_duration(seconds)}".strip())
 
 
 def _scope(status: int, words: str) -> Scope:
@@ -99,6 +111,8 @@ def explanation(failure: Failure, said: str, *, key_name: str, model: str, tries
         return f"the quota is used up, or the rate limit lasts too long ({status}){words} {advice}"
     if status in (404, 405, 410):
         return f'no model "{model}" there ({status}){words} Check the name of the model and base_url.'
+    if status == LOST:
+        return f"{said.removesuffix('.')}. What was done so far is kept; start again."
     if failure.is_server_fault:
         return f"failed {tries} times ({status}){words} What was done so far is kept; start again later."
     if failure.scope is Scope.ENDPOINT:
@@ -125,6 +139,6 @@ class History:
         if failure.scope is Scope.QUESTION and self.has_replied:
             return False
         self._in_a_row += 1
-        if failure.scope is Scope.QUESTION or not (failure.is_server_fault or failure.status == 403):
+        if failure.scope is Scope.QUESTION or not (failure.is_server_fault or failure.status in (403, LOST)):
             return self._in_a_row >= MOST_IN_A_ROW
         return not self.has_replied or self._in_a_row >= MOST_FAULTS_IN_A_ROW

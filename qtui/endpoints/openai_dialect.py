@@ -153,7 +153,7 @@ def _refused(words: str, sent: Mapping[str, Any]) -> Iterator[str]:
     allowed). A setting that was asked for is left out only if the server does not take it: another value is the user's choice.
     """
     sentences = [_WHAT_IS_KNOWN.split(sentence)[0] for sentence in re.split(r"[.;](?=\s|$)|\n", words)]
-    named = {name: [each for each in sentences if _is_named(name, each)] for name in sent if name not in _LIMITS}
+    named = {name: [each for each in sentences if is_named(name, each)] for name in sent if name not in _LIMITS}
     both = [
         each for each in named.get("top_p", ()) if each in named.get("temperature", ()) and _NOT_TOGETHER.search(each)
     ]
@@ -171,10 +171,10 @@ def _refuses_limit(words: str) -> bool:
     if re.search(r"too large|too long|context|exceed|at most|less than", words, re.IGNORECASE):
         return False
     newer = "max_completion_tokens" in words
-    return (newer or _is_named("max_tokens", words)) and _UNSUPPORTED.search(words) is not None
+    return (newer or is_named("max_tokens", words)) and _UNSUPPORTED.search(words) is not None
 
 
-def _is_named(name: str, words: str) -> bool:
+def is_named(name: str, words: str) -> bool:
     """Whether a text names a setting, also in another case (`topK`). `stop` is a common word, so it must look like a name."""
     pattern = name.replace("_", "[_ -]?")
     if name == "stop":

@@ -1,9 +1,9 @@
 """A model behind an OpenAI-compatible endpoint (vLLM, llama-server, Ollama, a cloud): chat or plain completions, several at once.
 
 A chat endpoint applies the model's template, so a prompt is the user message and, if there is one, the system message; plain
-completions get the rendered prompt, as the other engines do. The library retries temporary errors (rate limits, server errors,
-broken connections) with growing pauses, as it does for the judge. A reply that is no answer costs that answer; a failure that
-every other request would meet as well ends the variant (see `endpoints.failures`).
+completions get the rendered prompt, as the other engines do. Temporary errors (rate limits, server errors, broken connections) are
+tried again under the limits that all requests share, as for the judge (`endpoints.sending`). A reply that is no answer costs that
+answer; a failure that every other request would meet as well ends the variant (see `endpoints.failures`).
 """
 
 import os
@@ -16,10 +16,11 @@ from typing import Any
 
 import openai
 
-from qtui.endpoints import completion, endpoint, failures, openai_dialect, server_words, thinking
+from qtui.endpoints import completion, endpoint, failures, openai_dialect, rate_limits, sending, thinking
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.failures import Failure, History
 from qtui.endpoints.openai_dialect import Dialect, SharedDialect
+from qtui.endpoints.rate_limits import RateLimiter
 from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
 from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
@@ -30,7 +31,6 @@ from qtui.tasks.jsonl import storable
 from qtui.thinking import Tags
 from qtui.variant_facts import VariantFacts
 
-REQUEST_TRIES = 6
 TIMEOUT_SECONDS = 600.0
 """Timeout of one request. A long answer of a large model on a small machine takes minutes."""
 
@@ -51,11 +51,10 @@ def load_engine(variant: VariantSpec, requests: Sequence[Request]) -> "OpenAIEng
     return OpenAIEngine(
         variant=variant,
         key_name=key_name,
-        client=endpoint.client(
-            openai.OpenAI, variant.base_url, key_name, max_retries=REQUEST_TRIES - 1, timeout=TIMEOUT_SECONDS
-        ),
+        client=endpoint.client(openai.OpenAI, variant.base_url, key_name, max_retries=0, timeout=TIMEOUT_SECONDS),
         slots=slots,
         dialect=SharedDialect(openai_dialect.initial_dialect(variant.base_url)),
+        limiter=rate_limits.limiter(variant.base_url, key_name, variant.weights),
         loaded_facts=VariantFacts(slots=slots, device=where),
     )
 
@@ -72,6 +71,8 @@ class OpenAIEngine:
     """Maximum number of concurrent requests."""
     dialect: SharedDialect
     """The settings that this endpoint accepts; learned from its error responses."""
+    limiter: RateLimiter
+    """The endpoint's rate limits."""
     loaded_facts: VariantFacts
     meter: Meter = field(default_factory=Meter)
     history: History = field(default_factory=History)
@@ -119,9 +120,9 @@ class OpenAIEngine:
             thinking_settings = self._thinking_settings(dialect)
             try:
                 reply = self._send(request, settings | thinking_settings)
-            except openai.OpenAIError as error:
+            except UserError as error:
                 self.is_given_up.set()
-                raise UserError(self._explain_unreached(error)) from error
+                raise UserError(f"{self.where}: {error}") from error
             if isinstance(reply, Completion):
                 break
             # How to think is what the user compares, so it is never left out, unless another setting says the same.
@@ -163,7 +164,7 @@ class OpenAIEngine:
         return redact(storable(answer)), thoughts
 
     def _send(self, request: Request, settings: dict[str, Any]) -> Completion | Failure:
-        """Send a request once (the library retries passing faults). Raises OpenAIError if the endpoint cannot be reached."""
+        """Send a request until there is a reply. Raises UserError if the endpoint cannot be reached."""
         prompt, client = request.prompt, self.client
         create: Any = client.chat.completions.with_raw_response.create
         content: dict[str, Any]
@@ -172,12 +173,12 @@ class OpenAIEngine:
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
             content = {"messages": [*system, {"role": "user", "content": prompt.text}]}
-        try:
-            # Settings are sent as they are, also those that the library does not know.
-            response = create(model=self.variant.weights, **content, extra_body=settings)
-        except openai.APIStatusError as error:
-            return failures.of_status(error.status_code, server_words.words(error.response.content))
-        return completion.read(response.http_response.content, self.variant.api)
+        # Settings are sent as they are, also those that the library does not know.
+        content |= {"model": self.variant.weights, "extra_body": settings}
+        sent = sending.send_blocking(
+            lambda: sending.receive_blocking(create, **content), self.limiter, stopped=self.is_given_up.is_set
+        )
+        return sent.failure() or completion.read(sent.received.body, self.variant.api)
 
     def _unanswered(self, request: Request, failure: Failure) -> Unanswered:
         """Return why one request has no answer. Raises UserError if the other requests would have none either."""
@@ -185,17 +186,12 @@ class OpenAIEngine:
         if self.history.ends_with(failure):
             self.is_given_up.set()
             names = {"key_name": self.key_name, "model": self.variant.weights}
-            raise UserError(f"{self.where}: {failures.explanation(failure, said, **names, tries=REQUEST_TRIES)}")
+            raise UserError(f"{self.where}: {failures.explanation(failure, said, **names, tries=sending.TRIES)}")
         if failure.status == failures.OK:
             return Unanswered(request.index, f"{self.where} {said}")
+        if failure.status == failures.LOST:
+            return Unanswered(request.index, f"{self.where}: {said}")
         return Unanswered(request.index, f"{self.where} refused the request ({failure.status}): {said}")
-
-    def _explain_unreached(self, error: openai.OpenAIError) -> str:
-        if isinstance(error, openai.APITimeoutError):
-            return f"{self.where}: no reply within {TIMEOUT_SECONDS:.0f} s, {REQUEST_TRIES} times; answers so far are stored"
-        if isinstance(error, openai.APIConnectionError):
-            return f"{self.where}: cannot be reached; is the server running, and is base_url right?"
-        return f"{self.where}: {error}"
 
 
 def _shown(words: str) -> str:

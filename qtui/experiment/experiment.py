@@ -195,7 +195,10 @@ def _resolve(
     for i, name in enumerate(model_names):
         if name in model_names[:i]:
             problems.add(("models", i, "name"), f'"{name}" is the name of another model.')
-    judges = tuple(experiment_judges.spec(judge, i, base, problems) for i, judge in enumerate(form.judges))
+    judges = tuple(
+        experiment_judges.spec(judge, i, base, problems, is_from_store=stored_tasks is not None)
+        for i, judge in enumerate(form.judges)
+    )
     labels = [judge.label for judge in judges]
     for i, label in enumerate(labels):
         if label in labels[:i]:

@@ -91,6 +91,17 @@ class ModelForm(_Form):
     variants: tuple[VariantForm, ...] = Field(min_length=1)
 
 
+class SlotsForm(_Form):
+    """Which placeholders of a judge's prompt template stand for what."""
+
+    question: str | None = Field(None, min_length=1)
+    reference: str | None = Field(None, min_length=1)
+    criteria: str | None = Field(None, min_length=1)
+    answer: str | None = Field(None, min_length=1)
+    scale: str | None = Field(None, min_length=1)
+    text: tuple[str, ...] = ()
+
+
 class JudgeForm(_Form):
     kind: JudgeKind
     model: str = ""
@@ -98,9 +109,35 @@ class JudgeForm(_Form):
     api_key_env: str = "OPENAI_API_KEY"
     takes: int = Field(1, ge=1, le=20)
     prompt: str | None = None
+    slots: SlotsForm | None = None
+    system: str | None = Field(None, min_length=1)
+    scale: tuple[int, int] | dict[str, str] | None = None
     concurrency: int = Field(8, ge=1, le=512)
-    temperature: float = Field(0.0, ge=0, le=2)
+    temperature: float | Literal[False] = 0.0
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     max_tokens: int = Field(1024, ge=16, le=MOST)
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _numbers_or_labels(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            fits = all(isinstance(label, str) for label in value.values())
+        else:
+            fits = isinstance(value, tuple | list) and len(value) == 2 and all(type(each) is int for each in value)
+        if not fits:
+            raise ValueError(
+                'two whole numbers, such as [1, 10], or a table of labels, such as { 1 = "wrong", 2 = "right" }'
+            )
+        return value
+
+    @field_validator("temperature", mode="before")
+    @classmethod
+    def _number_or_false(cls, value: Any) -> Any:
+        if value is False or isinstance(value, str):
+            return value
+        if not isinstance(value, int | float) or value is True or not 0 <= value <= 2:
+            raise ValueError("a number from 0 to 2, or false to send none")
+        return float(value)  # 0 equals false
 
 
 class ScorerForm(_Form):
@@ -156,6 +193,7 @@ _FORM_OF_TABLE: dict[str, type[_Form]] = {
     "variants": VariantForm,
     "judges": JudgeForm,
     "scorers": ScorerForm,
+    "slots": SlotsForm,
 }
 KEYS = {name: tuple(form.model_fields) for name, form in _FORM_OF_TABLE.items()}
 """The keys of every table, by the table's name; those of the whole file by ""."""

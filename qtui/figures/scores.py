@@ -1,6 +1,6 @@
 """Scores of candidates against their baselines: a row per pair and judge, as `qtui scores --json` prints it.
 
-Scores are grades from 1 to 5; a difference is candidate − baseline. A figure that could not be computed is None.
+Scores are grades on the judge's scale; a difference is candidate − baseline. A figure that could not be computed is None.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,27 @@ from qtui.figures.pair import Interval, PairFigures
 from qtui.figures.rounding import Decimals, Significant
 
 MARGIN = 0.2
-"""The default margin Δ in grades: the largest loss that is accepted, fixed before grading."""
+"""The default margin Δ in grades of 1–5: the largest loss that is accepted, fixed before grading."""
+
+Bounds = tuple[int, int]
+"""The lowest and the highest number of a scale."""
+FIVE_POINTS: Bounds = (1, 5)
+
+
+def stretch(scale: Bounds) -> float:
+    """Return how many grades of a scale are as large a part of it as one grade is of 1–5."""
+    return (scale[1] - scale[0]) / (FIVE_POINTS[1] - FIVE_POINTS[0])
+
+
+def margin_on(margin: float, scale: Bounds) -> float:
+    """Return a margin, stated in grades of 1–5, in grades of a scale: the same part of it."""
+    return margin * stretch(scale)
+
+
+def pass_grade(scale: Bounds) -> float:
+    """Return the middle of a scale, 3 of 1–5: a flip is a task whose grade crosses it."""
+    return (scale[0] + scale[1]) / 2
+
 
 Score = Annotated[float | None, Decimals(6)]
 ScoreInterval = Annotated[Interval | None, Decimals(6)]
@@ -109,13 +129,14 @@ class ScoreRow(PairFigures):
     behaviour_p_holm: PValue = None
     tasks_needed: int | None
     histogram_baseline: Mapping[str, int]
-    """How many grades of 1, 2, 3, 4, 5 there are."""
+    """How many grades of each number of the scale there are."""
     histogram_candidate: Mapping[str, int]
     length_covariate: LengthCovariate | None = None
     causes: tuple[ScoreCause, ...]
     without_empty: ScoresWithoutEmpty | None = None
     """None if no task has an empty answer."""
     margin: float = MARGIN
+    """In grades of the judge's scale."""
     role: str = "candidate"
     """One of `records.Role`: only a candidate's difference is about quantization."""
     differing: int = 0
@@ -127,6 +148,21 @@ class ScoreRow(PairFigures):
     behaviour_p: PValue = None
     behaviour_comparisons: int = 0
     behaviour_flags: Mapping[str, FlagChange] = field(default_factory=dict)
+    scale: Bounds = FIVE_POINTS
+    """The lowest and the highest grade that the judge gives."""
+
+    @property
+    def pass_grade(self) -> float:
+        return pass_grade(self.scale)
+
+    @property
+    def scale_name(self) -> str:
+        return f"{self.scale[0]}–{self.scale[1]}"
+
+    @property
+    def big(self) -> float:
+        """The smallest difference in one task that is big."""
+        return 2 * stretch(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +171,5 @@ class ScoreTable:
 
     pairs: tuple[ScoreRow, ...]
     margin: float
+    """In grades of 1–5; `ScoreRow.margin` has it on the scale of each judge."""
     notes: tuple[str, ...]

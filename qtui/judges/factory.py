@@ -35,7 +35,7 @@ def create_judge(spec: JudgeSpec, facts: JudgeFacts = JudgeFacts()) -> Judge:  #
     if spec.kind == "reference":
         from qtui.judges.reference import ReferenceJudge
 
-        return ReferenceJudge(fingerprint(spec))
+        return ReferenceJudge(fingerprint(spec), spec.scale)
     if spec.kind == "openai":
         from qtui.judges.openai import OpenAIJudge
 

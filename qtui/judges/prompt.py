@@ -1,28 +1,38 @@
-"""The judge's prompt, a template with the slots {input_text} {output_text} {eval_aspect} {pred}.
+"""The judge's prompt: a template with the slots {input_text} {output_text} {eval_aspect} {pred} {scale}, and a system message.
 
-The study's grading script uses the same slot names, so its template files work unchanged. All slots are filled in one pass over the
-template, so braces in an answer, or an answer that contains `{pred}`, stay unchanged.
+The study's grading script uses the first four names, so its template files work unchanged; `qtui.judge_prompts` reads those of
+other programs into this form. All slots are filled in one pass over the template, so braces in an answer, or an answer that
+contains `{pred}`, stay unchanged.
 """
 
 import re
 
 from qtui.errors import UserError
-from qtui.judges.protocol import Question
+from qtui.judges.protocol import Question, template
+from qtui.records import JudgeSpec, Scale
 
-SLOT = re.compile(r"\{(input_text|output_text|eval_aspect|pred)\}")
+SLOT = re.compile(r"\{(input_text|output_text|eval_aspect|pred|scale)\}")
 
 
-def check(template: str) -> None:
+def check(text: str) -> None:
     """Raises UserError if the template has no slot for the answer."""
-    if "{pred}" not in template:
+    if "{pred}" not in text:
         raise UserError("the judge's prompt template has no {pred}, the slot for the answer.")
 
 
-def fill(template: str, question: Question) -> str:
+def messages(spec: JudgeSpec, question: Question) -> list[dict[str, str]]:
+    """Return the messages that ask a judge about one answer."""
+    system = [{"role": "system", "content": fill(spec.system, question, spec.scale)}] if spec.system else []
+    return [*system, {"role": "user", "content": fill(template(spec), question, spec.scale)}]
+
+
+def fill(text: str, question: Question, scale: Scale) -> str:
+    """Return the template with its slots filled."""
     values = {
         "input_text": question.input,
         "output_text": question.reference,
         "eval_aspect": question.criteria,
         "pred": question.answer,
+        "scale": scale.description,
     }
-    return SLOT.sub(lambda slot: values[slot[1]], template)
+    return SLOT.sub(lambda slot: values[slot[1]], text)

@@ -1,13 +1,11 @@
 """The interface of a judge: questions, replies, and the fingerprint of its settings."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
-from qtui import paths
-from qtui.records import JudgeFacts, JudgeSpec, content_hash
-
-EMPTY_REASON = "empty answer: graded 1 without asking"
+from qtui.judge_prompts import find_slots, own_template
+from qtui.records import FIVE_POINTS, NOTHING_USED, UNKNOWN_USAGE, JudgeFacts, JudgeSpec, Scale, Usage, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +20,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`grade` is 1–5, or None if no reply could be read: the answer is *ungraded*, with the cause in `reason`."""
+    """`grade` is a number of the judge's scale, or None if no reply could be read: the answer is *ungraded*, see `reason`."""
 
     grade: int | None
     reason: str
     seconds: float | None = None
     is_refused: bool = False
     """Whether the endpoint gave no reply to this question, and the cause is not known to be the question."""
+    usage: Usage = UNKNOWN_USAGE
+    """What the requests for this grade used, those in vain included."""
+    is_unasked: bool = False
+    """Whether no judge was asked, because the answer is empty."""
 
 
 class Judge(Protocol):
@@ -49,18 +51,36 @@ class Judge(Protocol):
     async def close(self) -> None: ...
 
 
+def empty_reply(scale: Scale) -> Reply:
+    """Return the reply to an empty answer: the lowest grade, without asking."""
+    reason = f"empty answer: graded {scale.lowest} without asking"
+    return Reply(scale.lowest, reason, usage=NOTHING_USED, is_unasked=True)
+
+
 def fingerprint(spec: JudgeSpec) -> str:
-    """Hash of everything that decides a judge's grades. Sends no request."""
+    """Hash of everything that decides a judge's grades. Sends no request.
+
+    Settings that older versions did not have are part of it only where they are set: fingerprints of older judges stay.
+    """
     if spec.kind == "reference":
-        return content_hash("reference", "chrF", version("sacrebleu"))
+        return content_hash("reference", "chrF", version("sacrebleu"), *_scale(spec))
     if spec.kind != "openai":
         assert_never(spec.kind)
-    template = spec.prompt if spec.prompt is not None else default_template()
     # Until these defaults were switched off, other servers than OpenAI's graded with their own: on another scale.
     defaults = ["defaults off"] if spec.base_url else []
-    return content_hash("openai", spec.model, template, spec.temperature, spec.max_tokens, *defaults)
+    added = {"system": spec.system, "reasoning effort": spec.reasoning_effort}
+    newer = [{name: value for name, value in added.items() if value is not None}] if any(added.values()) else []
+    return content_hash(
+        "openai", spec.model, template(spec), spec.temperature, spec.max_tokens, *defaults, *newer, *_scale(spec)
+    )
 
 
-def default_template() -> str:
-    """The text of the prompt template that comes with qtui."""
-    return (paths.data() / "prompts" / "grade-ja.txt").read_text(encoding="utf-8")
+def template(spec: JudgeSpec) -> str:
+    """The text of a judge's prompt template: its own, or qtui's for its scale."""
+    return spec.prompt if spec.prompt is not None else own_template(spec.scale)
+
+
+def _scale(spec: JudgeSpec) -> list[dict[str, Any]]:
+    """The scale, if it is not 1–5, or if the prompt is told it."""
+    is_told = spec.kind == "openai" and "scale" in find_slots(template(spec) + (spec.system or ""))
+    return [{"scale": asdict(spec.scale)}] if is_told or spec.scale != FIVE_POINTS else []

@@ -1,16 +1,16 @@
-"""The offline judge: chrF overlap of an answer with the task's reference, mapped to 1–5. Overlap is not quality.
+"""The offline judge: chrF overlap of an answer with the task's reference, mapped to its scale. Overlap is not quality.
 
 chrF (Popović 2015, character n-gram F-score) by sacrebleu with its defaults: n-grams up to 6, β = 2, no word n-grams, white space
-ignored; 0–100. Grades are equal fifths of that range: a grade says only in which fifth the overlap is.
+ignored; 0–100. Grades are equal parts of that range, fifths for 1–5: a grade says only in which part the overlap is.
 """
 
 import asyncio
 import time
 
-from qtui.judges.protocol import EMPTY_REASON, Question, Reply
-from qtui.records import JudgeFacts
+from qtui.judges.protocol import Question, Reply, empty_reply
+from qtui.records import FIVE_POINTS, NOTHING_USED, JudgeFacts, Scale
 
-BAND = 20.0
+BEST_OVERLAP = 100.0
 
 
 class ReferenceJudge:
@@ -18,8 +18,9 @@ class ReferenceJudge:
 
     concurrency = 1
 
-    def __init__(self, fingerprint: str) -> None:
+    def __init__(self, fingerprint: str, scale: Scale = FIVE_POINTS) -> None:
         self.fingerprint = fingerprint
+        self._scale = scale
 
     @property
     def facts(self) -> JudgeFacts:
@@ -27,21 +28,20 @@ class ReferenceJudge:
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
-            return Reply(1, EMPTY_REASON)
+            return empty_reply(self._scale)
         if not question.reference.strip():
-            return Reply(None, "the task has no reference to compare with")
-        return await asyncio.to_thread(_overlap, question)
+            return Reply(None, "the task has no reference to compare with", usage=NOTHING_USED)
+        return await asyncio.to_thread(_overlap, question, self._scale)
 
     async def close(self) -> None:
         return
 
 
-def _overlap(question: Question) -> Reply:
+def _overlap(question: Question, scale: Scale) -> Reply:
     from sacrebleu import sentence_chrf
 
     began = time.perf_counter()
     score = float(sentence_chrf(question.answer, [question.reference]).score)
-    grade = min(5, 1 + int(score // BAND))
-    return Reply(
-        grade, f"chrF {score:.1f} of 100 (overlap with the reference, not quality)", time.perf_counter() - began
-    )
+    part = int(score // (BEST_OVERLAP / len(scale.numbers)))
+    reason = f"chrF {score:.1f} of 100 (overlap with the reference, not quality)"
+    return Reply(min(scale.highest, scale.lowest + part), reason, time.perf_counter() - began, usage=NOTHING_USED)

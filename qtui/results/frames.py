@@ -16,8 +16,8 @@ import pandas as pd
 from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
 from qtui.figures.lengths import Part
-from qtui.records import UNKNOWN
-from qtui.store import Store, answers, grades, open_store, runs
+from qtui.records import FIVE_POINTS, UNKNOWN
+from qtui.store import Store, answers, grades, judges, open_store, runs
 
 CONDITION_COLUMNS = (
     "experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "computed_as", "asked_bare",
@@ -31,7 +31,8 @@ _FLAGGED_BY = ["experiment", "task", "text", "finish_reason", "thought_unfinishe
 class Frames:
     """Columns are those of `answers.COLUMNS`, `answers.TASK_COLUMNS`, `grades.COLUMNS` and `CONDITION_COLUMNS`.
 
-    The column `fingerprint` of grades is renamed to `judge_settings`, its name in the analysis.
+    The column `fingerprint` of grades is renamed to `judge_settings`, its name in the analysis; `lowest` and `highest` are added,
+    the bounds of the judge's scale.
     """
 
     answers: pd.DataFrame
@@ -52,12 +53,18 @@ def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True, 
         return Frames(
             answers=_part(_frame(store, names, answers.rows, answers.COLUMNS), part),
             tasks=_frame(store, names, answers.task_rows, answers.TASK_COLUMNS),
-            grades=_frame(store, names if with_grades else {}, grades.rows, grades.COLUMNS).rename(
-                columns={"fingerprint": "judge_settings"}
-            ),
+            grades=_grades(store, names if with_grades else {}),
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
             experiments=names,
         )
+
+
+def _grades(store: Store, names: dict[int, str]) -> pd.DataFrame:
+    frame = _frame(store, names, grades.rows, grades.COLUMNS).rename(columns={"fingerprint": "judge_settings"})
+    scales = judges.scales(store, list(names))
+    places = zip(frame["experiment"], frame["judge"], frame["judge_settings"], strict=True)
+    bounds = [(scale.lowest, scale.highest) for scale in (scales.get(place, FIVE_POINTS) for place in places)]
+    return frame.assign(lowest=[low for low, _ in bounds], highest=[high for _, high in bounds])
 
 
 def _part(frame: pd.DataFrame, part: Part) -> pd.DataFrame:

@@ -1,10 +1,12 @@
 """The differences between a baseline and a candidate task by task, by which the lists of Compare and Tasks are sorted."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtui.differences import likeness
+from qtui.figures.scores import Bounds, stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,8 @@ class TaskDelta:
     """One task and sample that both variants answered. Lengths are characters without surrounding whitespace.
 
     `ratio` is candidate / baseline, None if the baseline's answer is empty. `grades` are (judge, mean over takes of the baseline,
-    of the candidate), None if one is missing; `d` is the mean over judges of candidate − baseline. Flags are names of `FLAGS`.
+    of the candidate), None if one is missing; `d` is the mean over judges of candidate − baseline, in grades
+    of 1–5 if their scales differ. `scales` has the bounds of the judges' scales. Flags are names of `FLAGS`.
     `similarity` is 1 for equal answers, 0 for answers without a common character.
     """
 
@@ -31,6 +34,7 @@ class TaskDelta:
     baseline_flags: tuple[str, ...]
     candidate_flags: tuple[str, ...]
     similarity: float
+    scales: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 def deltas(store_path: Path, run_id: int, model: str, baseline: str, candidate: str) -> tuple[TaskDelta, ...]:
@@ -43,8 +47,11 @@ def deltas(store_path: Path, run_id: int, model: str, baseline: str, candidate: 
     sides = [frames.answers[is_model & (frames.answers["variant"] == name)] for name in (baseline, candidate)]
     flagged = [_flagged(side, flag_answers(side, frames.tasks)) for side in sides]
     graded = [_grades(frames.grades, model, name) for name in (baseline, candidate)]
+    scales = _scales(frames.grades)
     return tuple(
-        _delta(place, flagged[0][place], flagged[1][place], graded[0].get(place, {}), graded[1].get(place, {}))
+        _delta(
+            place, (flagged[0][place], flagged[1][place]), (graded[0].get(place, {}), graded[1].get(place, {})), scales
+        )
         for place in sorted(flagged[0].keys() & flagged[1].keys())
     )
 
@@ -74,17 +81,25 @@ def _grades(grades: "pd.DataFrame", model: str, variant: str) -> dict[_Place, di
     return by_place
 
 
+def _scales(grades: "pd.DataFrame") -> dict[str, Bounds]:
+    rows = grades[["judge", "lowest", "highest"]].drop_duplicates().itertuples(index=False)
+    return {str(judge): (int(lowest), int(highest)) for judge, lowest, highest in rows}
+
+
 def _delta(
     place: _Place,
-    baseline: _Flagged,
-    candidate: _Flagged,
-    baseline_grades: dict[str, float],
-    candidate_grades: dict[str, float],
+    sides: tuple[_Flagged, _Flagged],
+    grades: tuple[dict[str, float], dict[str, float]],
+    scales: dict[str, Bounds],
 ) -> TaskDelta:
+    (baseline, candidate), (baseline_grades, candidate_grades) = sides, grades
     before, after = baseline[0].strip(), candidate[0].strip()
     judges = sorted({*baseline_grades, *candidate_grades})
+    both = [judge for judge in baseline_grades if judge in candidate_grades]
+    scales_differ = len({scales[judge] for judge in both}) > 1
     differences_by_judge: list[Any] = [
-        candidate_grades[judge] - baseline_grades[judge] for judge in baseline_grades if judge in candidate_grades
+        (candidate_grades[judge] - baseline_grades[judge]) / (stretch(scales[judge]) if scales_differ else 1.0)
+        for judge in both
     ]
     return TaskDelta(
         task=place[0],
@@ -97,4 +112,5 @@ def _delta(
         baseline_flags=baseline[1],
         candidate_flags=candidate[1],
         similarity=likeness(baseline[0], candidate[0]).similarity,
+        scales=scales,
     )

@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from qtui.errors import UserError
-from qtui.judges import EMPTY_REASON, Judge, Question, Reply, create_judge, fingerprint
-from qtui.records import Grade, JudgeSpec
+from qtui.judges import Judge, Question, Reply, create_judge, fingerprint
+from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
 from qtui.store import Store, answers, grades, judges, runs
@@ -142,7 +142,7 @@ class _Grader:
     def _store_reply(self, judge: Judge, take: int, same_answers: Same, reply: Reply) -> None:
         """Commit a reply, or hold it back if it needed no request and the judge has returned no grade yet."""
         rows = self._grade_rows(judge, take, same_answers, reply)
-        is_unproven = not self._has_graded and (reply.grade is None or reply.reason == EMPTY_REASON)
+        is_unproven = not self._has_graded and (reply.grade is None or reply.is_unasked)
         if reply.is_refused or is_unproven:
             self._held_back += rows
         elif reply.grade is None:
@@ -157,11 +157,12 @@ class _Grader:
         self._held_back = []
 
     def _grade_rows(self, judge: Judge, take: int, same_answers: Same, reply: Reply) -> "list[_Row]":
-        """Return a row for each of these answers, all with the grade of the reply."""
-        rows = []
+        """Return a row for each of these answers, all with the grade of the reply. The first one has what its requests used."""
+        rows: list[_Row] = []
         for item in same_answers:
+            usage = NOTHING_USED if rows else reply.usage
             key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, take)
-            grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds)
+            grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds, usage)
             rows.append((grades.Place(item.answer_id, item.task_id), grade))
         return rows
 

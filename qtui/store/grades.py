@@ -1,4 +1,4 @@
-"""Grades: one judge's 1–5 for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
+"""Grades: one judge's number for one answer, task and take, or *ungraded* (NULL) if no reply could be read.
 
 A run shows only its *current* grades: those of people, and those of its current judges (see `judges.current`).
 `_current_grade_condition` alone decides this. `rows` (scores, exports, commands) and `of_answers` (panes, `qtui compare`) read the
@@ -8,11 +8,11 @@ current grades.
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
-from qtui.records import Grade, content_hash
+from qtui.records import Grade, Usage, content_hash
 from qtui.store import judges
 from qtui.store.connection import Store
 
@@ -46,16 +46,23 @@ def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int
 
 
 def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
-    """Write grades, durable on return. A grade replaces an earlier *ungraded* row; nothing replaces a grade."""
+    """Write grades, durable on return. A grade replaces an earlier *ungraded* row, and adds what it used to what that had used.
+
+    Nothing replaces a grade.
+    """
     with store.writing():
         for place, grade in graded:
             store.execute(
-                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
-                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created"
+                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created,"
+                " requests, prompt_tokens, cached_tokens, completion_tokens)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
+                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created,"
+                " requests = grade.requests + excluded.requests, prompt_tokens = grade.prompt_tokens + excluded.prompt_tokens,"
+                " cached_tokens = grade.cached_tokens + excluded.cached_tokens,"
+                " completion_tokens = grade.completion_tokens + excluded.completion_tokens"
                 " WHERE grade.grade IS NULL",
                 (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
-                 grade.reason, grade.seconds, time.time()),
+                 grade.reason, grade.seconds, time.time(), *astuple(grade.usage)),
             )  # fmt: skip
 
 
@@ -91,6 +98,19 @@ def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
         rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
         values |= {row["key"]: row["grade"] for row in rows}
     return values
+
+
+def usage(store: Store, run_id: int, judge: str, fingerprint: str) -> Usage:
+    """Return what all grades of a judge in a run used; a count that any of them does not know is unknown."""
+    sums = ", ".join(
+        f"CASE WHEN count(*) = count({name}) THEN coalesce(sum({name}), 0) END" for name in Usage.__dataclass_fields__
+    )
+    row = store.execute(
+        f"SELECT {sums} FROM grade WHERE id IN (SELECT grade.id FROM grade JOIN variant_answer va USING (answer_id, task_id)"
+        " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ? AND grade.judge = ? AND grade.fingerprint = ?)",
+        (run_id, judge, fingerprint),
+    ).fetchone()
+    return Usage(*row)
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from qtui.records import JudgeFacts
+from qtui.records import FIVE_POINTS, JudgeFacts, Scale
 from qtui.run_progress import JudgeProgress
 from qtui.secrets import url_secrets
 from qtui.store.connection import Store
@@ -53,6 +53,21 @@ def current(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
         if place not in newest or judge.state != "failed" or has_graded(store, judge):
             newest[place] = judge
     return list(newest.values())
+
+
+def scales(store: Store, run_ids: Sequence[int]) -> dict[tuple[int, str, str], Scale]:
+    """Return the scales of the runs' judges by (run, label, fingerprint). Imported judges and older ones grade 1–5."""
+    return {
+        (judge.run_id, judge.label, judge.fingerprint): scale(judge)
+        for run_id in run_ids
+        for judge in of_run(store, run_id)
+    }
+
+
+def scale(judge: StoredJudge) -> Scale:
+    """Return the scale of a judge."""
+    stored = judge.settings.get("scale")
+    return msgspec.convert(stored, Scale) if stored else FIVE_POINTS
 
 
 def put(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:

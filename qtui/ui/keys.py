@@ -115,7 +115,7 @@ KEYS: tuple[Key, ...] = (
     Key("scores.order", "o", "scores", "order", "Order"),
     Key("scores.chart", "c", "scores", "chart", "Chart"),
     Key("scores.published", "p", "scores", "published", "Published", True, "Show the 2024 study's figures beside yours."),
-    Key("scores.flips", "f", "scores", "flips", "Flips", True, "List the tasks whose grade crossed 3."),
+    Key("scores.flips", "f", "scores", "flips", "Flips", True, "List the tasks whose grade crossed the middle of the scale."),
     Key("scores.back", "escape", "scores", "back", "Back", False),
 
     Key("lengths.open", "enter", "lengths", "open", "Details", True, "Show this model's histogram and paired scatter plot."),

@@ -22,7 +22,7 @@ def graded() -> ScoreRow:
 
 
 def details(row: ScoreRow, published: PublishedScore | None = None) -> list[str]:
-    return [plain(line) for line in detail_lines(row, 0.2, published)]
+    return [plain(line) for line in detail_lines(row, published)]
 
 
 def test_the_verdict_is_the_second_line_in_full() -> None:

@@ -222,7 +222,7 @@ async def test_an_address_that_cannot_be_read_is_said_without_its_password(
     from qtui.judges import Question, create_judge
     from qtui.records import JudgeSpec
 
-    monkeypatch.setattr("qtui.judges.openai.REQUEST_TRIES", 1)
+    monkeypatch.setattr("qtui.endpoints.sending.TRIES", 1)
     with pytest.raises(UserError, match=r"address is not valid|cannot be reached") as refused:
         judge = create_judge(JudgeSpec("openai", model="j", base_url=address))
         await judge.grade(Question("a", "b", "c", "d"), 1)

@@ -260,7 +260,7 @@ def test_a_model_that_the_endpoint_does_not_know_is_named(endpoint: Endpoint) ->
 
 
 def test_a_server_that_is_not_there_is_named(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qtui.engines.openai.REQUEST_TRIES", 1)
+    monkeypatch.setattr("qtui.endpoints.sending.TRIES", 1)
     endpoint.server.shutdown()
     endpoint.server.server_close()
     with pytest.raises(UserError, match=f"{endpoint.url}: cannot be reached"):

@@ -18,7 +18,7 @@ SCORE_KEYS = (
     " ties losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded"
     " big_down big_up noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline"
     " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
-    " behaviour_p behaviour_comparisons behaviour_flags"
+    " behaviour_p behaviour_comparisons behaviour_flags scale"
 )
 VARIANT_KEYS = (
     "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"

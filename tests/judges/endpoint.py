@@ -8,14 +8,33 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Say = Callable[[str, int], "str | Failure"]
-"""From the prompt and the number of the request (from 0) to the reply's text, or a failure."""
+Say = Callable[[str, int], "str | Said | Failure | Broken"]
+"""From the prompt and the number of the request (from 0) to the reply's text, or to what comes in place of it."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reply with what the endpoint counts, and its headers."""
+
+    text: str
+    usage: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Failure:
     status: int
     body: dict[str, Any] | bytes = field(default_factory=dict)
+    headers: dict[str, str] | None = None
+    """None lets the client try again at once."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A connection that is closed in place of a reply, or in the middle of it, after some seconds."""
+
+    sent: bytes = b""
+    seconds: float = 0.0
 
 
 @dataclass
@@ -42,22 +61,37 @@ def endpoint(say: Say) -> Iterator[Endpoint]:
                 heard.bodies.append(request)
                 heard.headers.append(dict(self.headers))
             said = say(request["messages"][-1]["content"], number)
-            if isinstance(said, Failure):
-                self._send(said.status, said.body)
+            if isinstance(said, Broken):
+                self._break(said)
+            elif isinstance(said, Failure):
+                # The client waits this long before it tries again, so that a test of retries takes no seconds.
+                self._send(said.status, said.body, {"retry-after-ms": "1"} if said.headers is None else said.headers)
             else:
-                message = {"role": "assistant", "content": said}
+                said = Said(said) if isinstance(said, str) else said
+                message = {"role": "assistant", "content": said.text}
+                usage = {"usage": said.usage} if said.usage is not None else {}
                 self._send(200, {"id": "x", "object": "chat.completion", "created": 0, "model": request["model"],
-                                 "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})  # fmt: skip
+                                 "choices": [{"index": 0, "finish_reason": "stop", "message": message}]} | usage,
+                           said.headers)  # fmt: skip
 
-        def _send(self, status: int, body: dict[str, Any] | bytes) -> None:
+        def _send(self, status: int, body: dict[str, Any] | bytes, headers: dict[str, str]) -> None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
-            # The client waits this long before it tries again, so that a test of retries takes no seconds.
-            self.send_header("retry-after-ms", "1")
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
+
+        def _break(self, broken: Broken) -> None:
+            threading.Event().wait(broken.seconds)
+            if broken.sent:
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(broken.sent)
+            self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
             pass

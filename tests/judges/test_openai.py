@@ -6,7 +6,7 @@ import pytest
 
 from qtui.errors import UserError
 from qtui.judges import Question, Reply, create_judge
-from qtui.judges.openai import REPLY_TRIES
+from qtui.judges.asking import REPLY_TRIES
 from qtui.records import JudgeFacts, JudgeSpec
 from tests.judges.endpoint import Failure, Say, endpoint
 
@@ -82,7 +82,7 @@ async def test_unknown_model_stops_the_judge_and_names_it() -> None:
 
 
 async def test_nobody_at_the_address_stops_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qtui.judges.openai.REQUEST_TRIES", 1)
+    monkeypatch.setattr("qtui.endpoints.sending.TRIES", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/v1"

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from qtui.charts.bars import Bar, Group, bar_lines
 from qtui.charts.behaviour_words import behaviour_word
-from qtui.charts.intervals import interval_line, reach, scale_label
+from qtui.charts.intervals import interval_line, reach, scale_label, units
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
 from qtui.figures.published import SOURCE, PublishedScore
 from qtui.figures.scorers import ScorerTable
@@ -34,9 +34,8 @@ from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
 EMPTY = "Nothing to compare yet: a model needs a baseline and a candidate with answers. Press 1, then n for a new run."
-NO_FLIPS = "No task crossed a grade of 3 between baseline and candidate."
+NO_FLIPS = "No task crossed the middle of the scale between baseline and candidate."
 ORDERS = ("as in the experiment", "lowest difference first", "by name")
-PASS_GRADE = 3.0
 FLIP_COLUMNS = (
     Column("", width=1),
     Column("task", width=5, align="right"),
@@ -239,8 +238,8 @@ class ScoresPane(FiguresPane):
         far = reach(self._rows, self._score_table.margin)
         shown = self._columns(scale_label(far, columns), columns)
         drawn = [
-            text(self.details, interval_line(row, margin=self._score_table.margin, reach=far, columns=columns))
-            for row in self._rows
+            text(self.details, interval_line(row, unit=unit, reach=far, columns=columns))
+            for row, unit in zip(self._rows, units(self._rows), strict=True)
         ]
         rows = [self._cells(row, plot, [c.label for c in shown]) for row, plot in zip(self._rows, drawn, strict=True)]
         cursor = None if self.requests.explain(self.scope) else self._position()
@@ -292,16 +291,14 @@ class ScoresPane(FiguresPane):
 
     def _show_details(self, row: ScoreRow) -> None:
         published = published_for(row, self._published)
-        self.details.show(
-            detail_lines(row, self._score_table.margin, published, with_experiment=row.model in self._repeated)
-        )
+        self.details.show(detail_lines(row, published, with_experiment=row.model in self._repeated))
 
     async def _show_flips(self) -> None:
         row = self._selected
         if row is None:
             return
         task_deltas = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
-        flipped = [(delta, grades) for delta in task_deltas if (grades := _crossing(delta, row.judge)) is not None]
+        flipped = [(delta, grades) for delta in task_deltas if (grades := _crossing(delta, row)) is not None]
         flipped.sort(key=lambda f: f[1][1] - f[1][0])
         self._flipped = [delta for delta, _ in flipped]
         self.flips.show(FLIP_COLUMNS, ListRows([_flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)
@@ -322,6 +319,7 @@ class ScoresPane(FiguresPane):
         return Group(
             [(safe(row.model), "strong"), (experiment, "text"), (by, "faint"), (f"  {verdict_word(row)}", "faint")],
             tuple(bars),
+            row.scale,
         )
 
     def _caption(self) -> str:
@@ -329,14 +327,19 @@ class ScoresPane(FiguresPane):
             return ""
         by = self._graders()
         if self._view == "chart":
-            return f"mean grades, 1 to 5: baseline filled, candidate hatched · {by}"
+            scales = {row.scale for row in self._rows}
+            low, high = self._rows[0].scale
+            scale = f", {low} to {high}" if len(scales) == 1 else ", each judge on its own scale"
+            return f"mean grades{scale}: baseline filled, candidate hatched · {by}"
         pairs = {f"{safe(row.baseline)} → {safe(row.candidate)}" for row in self._rows}
-        marks = (
-            f"● difference ├─┤ 90 % interval ┊ ±{self._score_table.margin:g}"
-            if any(row.n for row in self._rows)
-            else ""
-        )
+        marks = f"● difference ├─┤ 90 % interval ┊ ±{self._margins()}" if any(row.n for row in self._rows) else ""
         return " · ".join(part for part in (pairs.pop() if len(pairs) == 1 else "", marks, by) if part)
+
+    def _margins(self) -> str:
+        """Return the margin on the scale of the plot."""
+        if len({row.scale for row in self._rows}) > 1:
+            return f"{self._score_table.margin:g}, all as on 1–5: scales differ"
+        return f"{self._rows[0].margin:g}"
 
     def _graders(self) -> str:
         first_of = {row.judge: row for row in reversed(self._rows)}
@@ -373,14 +376,14 @@ def _study_cell(published: PublishedScore | None) -> str:
     return f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)} {signed(published.difference):>6}"
 
 
-def _crossing(delta: TaskDelta, judge: str | None) -> tuple[float, float] | None:
+def _crossing(delta: TaskDelta, row: ScoreRow) -> tuple[float, float] | None:
     """Return the judge's two grades if one passes and the other does not, else None."""
     for name, before, after in delta.grades:
         if (
-            name == judge
+            name == row.judge
             and before is not None
             and after is not None
-            and (before >= PASS_GRADE) != (after >= PASS_GRADE)
+            and (before >= row.pass_grade) != (after >= row.pass_grade)
         ):
             return before, after
     return None

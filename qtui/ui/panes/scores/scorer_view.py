@@ -56,7 +56,7 @@ class ScorerView(Vertical):
         cells = self.app.size.width
         columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
         far = _reach(rows)
-        drawn = [text(self.details, interval_line(row, margin=margin, reach=far, columns=columns)) for row in rows]
+        drawn = [text(self.details, interval_line(row, reach=far, columns=columns)) for row in rows]
         shown = self._columns(scale_label(100 * far, columns), columns)
         labels = [column.label for column in shown]
         self.table.show(
