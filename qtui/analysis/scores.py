@@ -1,8 +1,9 @@
 """Scores of a candidate against its baseline on the same tasks: the difference, its uncertainty, and its components.
 
 The unit is the task: grades of several takes are averaged first, then several samples (Miller 2024, arXiv 2411.00640: paired
-differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. An unpaired comparison of the same
-grades would need several times as many tasks for the same precision.
+differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. The turns of a conversation are tasks
+of one unit: the mean is over tasks, its standard error clustered by unit (see `units`). An unpaired comparison of the same grades
+would need several times as many tasks for the same precision.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.lengths import student_interval
+from qtui.analysis.units import clustered_mean, means
 from qtui.figures.scores import MARGIN, LengthCovariate
 
 PASS_GRADE = 3.0
@@ -45,6 +46,8 @@ class PairedScores:
     big_up: int | None
     mde80: float | None
     tasks_needed: int | None
+    units: int
+    """Number of independent units: tasks, or conversations."""
 
 
 _NO_SCORES = PairedScores(
@@ -66,11 +69,20 @@ _NO_SCORES = PairedScores(
     big_up=None,
     mde80=None,
     tasks_needed=None,
+    units=0,
 )
 
 
-def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = MARGIN) -> PairedScores:
+def paired(
+    baseline: npt.ArrayLike,
+    candidate: npt.ArrayLike,
+    *,
+    margin: float = MARGIN,
+    units: npt.ArrayLike | None = None,
+) -> PairedScores:
     """Compare grades (tasks,) of equal tasks in equal order, none of them NaN.
+
+    `units` (tasks,) says which tasks are turns of one conversation; None: every task is a unit of its own.
 
     - wins, ties, losses: tasks where the candidate is above, equal, below
     - flips (Dutta et al. 2024, arXiv 2407.09141): tasks that went below a grade of 3, or came up to it; big: |d| ≥ 2
@@ -86,20 +98,19 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float =
         return _NO_SCORES
     d = c - b
     d[np.abs(d) < SAME] = 0.0
-    sd = float(d.std(ddof=1)) if n > 1 else None
-    se = None if sd is None else sd / float(np.sqrt(n))
-    difference = float(d.mean())
+    mean = clustered_mean(d, units)
+    se, difference = mean.se, mean.mean
     passed_b, passed_c = b >= PASS_GRADE - SAME, c >= PASS_GRADE - SAME
     return PairedScores(
         n=n,
         baseline_mean=float(b.mean()),
         candidate_mean=float(c.mean()),
         difference=difference,
-        sd=sd,
+        sd=float(d.std(ddof=1)) if n > 1 else None,
         se=se,
-        interval90=student_interval(d, 0.90),
-        interval95=student_interval(d, 0.95),
-        p=2 * float(stats.t.sf(abs(difference) / se, n - 1)) if se else None,
+        interval90=mean.interval(0.90),
+        interval95=mean.interval(0.95),
+        p=2 * float(stats.t.sf(abs(difference) / se, mean.units - 1)) if se else None,
         wins=int((d > 0).sum()),
         ties=int((d == 0).sum()),
         losses=int((d < 0).sum()),
@@ -108,7 +119,8 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float =
         big_down=int((d <= -BIG + SAME).sum()),
         big_up=int((d >= BIG - SAME).sum()),
         mde80=None if se is None else float(stats.norm.ppf(0.975) + stats.norm.ppf(0.80)) * se,
-        tasks_needed=tasks_needed(sd, margin),
+        tasks_needed=tasks_needed(None if se is None else se * float(np.sqrt(n)), margin),
+        units=mean.units,
     )
 
 
@@ -131,15 +143,19 @@ def tasks_needed(sd: float | None, margin: float) -> int | None:
 
 
 def length_covariate(
-    d: npt.ArrayLike, baseline_length: npt.ArrayLike, candidate_length: npt.ArrayLike
+    d: npt.ArrayLike,
+    baseline_length: npt.ArrayLike,
+    candidate_length: npt.ArrayLike,
+    *,
+    units: npt.ArrayLike | None = None,
 ) -> LengthCovariate | None:
-    """Return the least squares fit of d (tasks,) on ln of the length ratio, over tasks with both lengths above zero.
+    """Return the least squares fit of d (tasks,) on ln of the length ratio, over units with both lengths above zero.
 
     A check, not a correction: the change of length may be the loss of quality (after Dubois et al. 2024, arXiv 2404.04475). None
     below 10 tasks or if all ratios are equal.
     """
-    y = np.asarray(d, dtype=np.float64)
-    lengths = np.asarray(baseline_length, dtype=np.float64), np.asarray(candidate_length, dtype=np.float64)
+    every = (np.asarray(values, dtype=np.float64) for values in (d, baseline_length, candidate_length))
+    y, *lengths = (means(values, units) for values in every)
     has_both = (lengths[0] > 0) & (lengths[1] > 0)
     x = np.log(lengths[1][has_both] / lengths[0][has_both])
     n = int(x.size)

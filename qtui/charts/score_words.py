@@ -110,6 +110,7 @@ def _figures(row: ScoreRow, margin: float) -> list[Line]:
         ),
         _named("flips", f"{row.flips_down} fell below grade 3, {row.flips_up} rose to 3 or more{noise}"),
         _named("resolution", _resolution(row, margin)),
+        *_instrument(row),
         *_histogram(row),
     ]
     return [*lines, *_causes(row)]
@@ -121,6 +122,13 @@ def _resolution(row: ScoreRow, margin: float) -> str:
         return "unknown: the difference is the same in every task"
     detectable = f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power"
     return detectable + (f"; {row.tasks_needed} tasks would always decide at ±{margin:g}" if row.tasks_needed else "")
+
+
+def _instrument(row: ScoreRow) -> list[Line]:
+    lines = [_named("could have shown", safe(row.resolution.sentence))] if row.resolution else []
+    if row.sample_spread:
+        lines.append(_named("between samples", safe(row.sample_spread.sentence)))
+    return lines
 
 
 def _histogram(row: ScoreRow) -> list[Line]:

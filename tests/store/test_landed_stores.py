@@ -43,7 +43,7 @@ NOTES_ON_BEHAVIOUR = (
     "flags are secondary (McNemar on short, looping and newly Latin answers), Benjamini–Hochberg-adjusted over all flags of a run",
 )
 
-NEWER = ("thoughts", "thinking_tokens", "unfinished_thought")
+NEWER = ("thoughts", "thinking_tokens", "unfinished_thought", "units", "sample_spread", "resolution")
 """Figures that earlier versions did not have."""
 
 
