@@ -28,8 +28,8 @@ from qtui.analysis.grades import (
     shared_judges,
     task_takes,
 )
-from qtui.analysis.resolution import resolution
-from qtui.analysis.sample_spread import sample_spread
+from qtui.analysis.instrument.resolution import resolution
+from qtui.analysis.instrument.sample_spread import sample_spread
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import MARGIN, PairMeasurement, ScoreRow, ScoresWithoutEmpty, ScoreTable

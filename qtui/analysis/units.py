@@ -1,7 +1,7 @@
 """Independent units: a task with all its samples, or a whole conversation, whose turns are tasks.
 
-Answers within a unit are not independent: a model that misses a task misses it in most samples, and a turn is answered on top of the
-turn before it. Means stay means over tasks; their intervals and tests treat the unit as drawn (Miller 2024, arXiv 2411.00640,
+Answers within a unit are not independent: a model that misses a task misses it in most samples, and a turn is answered on top of
+the turn before it. Means stay means over tasks; their intervals and tests treat the unit as drawn (Miller 2024, arXiv 2411.00640,
 section 2.2). Where every task is a unit of its own, the formulas are Student's.
 """
 

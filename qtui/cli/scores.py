@@ -174,7 +174,7 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
 
 
 def _instrument(row: ScoreRow) -> list[str]:
-    """Whether the variants differ more than the samples of one, and what could have been shown where not every result is decided."""
+    """Whether the variants differ more than the samples of one, and what could have been shown unless every result is decided."""
     sentences = [row.sample_spread.sentence] if row.sample_spread else []
     if row.resolution and not row.resolution.always_decides:
         sentences.append(row.resolution.sentence)

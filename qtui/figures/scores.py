@@ -80,8 +80,8 @@ class SampleSpread:
 class Resolution:
     """Which true loss this pair could have shown, in grades, and the error of the judge behind it.
 
-    `shown` is called lower 4 times of 5. `judge_noise` is the standard deviation of one grade around its answer's, `noise_share` its
-    share of the variance of the difference; both, and `shown_without_noise`, are None where no answer has two takes.
+    `shown` is called lower 4 times of 5. `judge_noise` is the standard deviation of one grade around its answer's, `noise_share`
+    its share of the variance of the difference; both, and `shown_without_noise`, are None where no answer has two takes.
     """
 
     shown: Score

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from qtui.analysis import scores, verdict
-from qtui.analysis.resolution import Spread, noise_of_takes, smallest_loss
+from qtui.analysis.instrument.resolution import Spread, noise_of_takes, smallest_loss
 from qtui.analysis.tables import score_table
 from qtui.figures.scores import ScoreRow
 from tests.analysis.frames import answer_rows, condition_rows, grade_rows, json_of, task_rows
@@ -24,8 +24,10 @@ def row_of(baseline: Any, candidate: Any, *, same_texts: bool = False) -> ScoreR
             who = "" if same_texts else name
             texts = [f"{who}{sample}の答え{i}" for i in range(len(values))]
             answers.append(answer_rows(name, texts, baseline=name == "FP16", position=int(name == "Q4"), sample=sample))
-            for take in range(values.shape[2]):
-                grades.append(grade_rows(name, values[:, sample, take], sample=sample, take=take + 1))
+            grades += [
+                grade_rows(name, values[:, sample, take].tolist(), sample=sample, take=take + 1)
+                for take in range(values.shape[2])
+            ]
     frames = [pd.concat(rows, ignore_index=True) for rows in (answers, grades)]
     conditions = condition_rows(FP16={}, Q4={})
     return score_table(frames[0], task_rows(len(baseline)), frames[1], conditions).pairs[0]

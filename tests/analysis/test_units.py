@@ -1,4 +1,6 @@
-"""Intervals and tests that are clustered by task and by conversation: by hand, and their coverage by simulation with fixed seeds."""
+"""Intervals and tests clustered by task and by conversation: by hand, and their coverage by simulation with fixed seeds."""
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +40,7 @@ def test_one_unit_has_a_mean_and_no_interval() -> None:
 
 
 def test_a_turn_belongs_to_the_task_that_begins_its_conversation() -> None:
-    tasks = task_rows(6).assign(follows=[None, 1, 2, None, 4, None])
+    tasks = task_rows(6).assign(follows=[math.nan, 1, 2, math.nan, 4, math.nan])
     assert units_of_tasks(tasks) == {("e", 2): 1, ("e", 3): 1, ("e", 5): 4}
     assert units_of_tasks(task_rows(6)) == {}
 
@@ -48,9 +50,9 @@ def conversations(number: int) -> ScoreRow:
     rng = np.random.default_rng(0)
     grades = [np.repeat(rng.integers(1, 6, number), 2).astype(float) for _ in range(2)]
     texts = [["あ" * int(10 + 5 * grade) for grade in of_variant] for of_variant in grades]
-    tasks = task_rows(2 * number).assign(follows=[None if i % 2 == 0 else i for i in range(2 * number)])
+    tasks = task_rows(2 * number).assign(follows=[i if i % 2 else math.nan for i in range(2 * number)])
     answers = pd.concat([answer_rows("FP16", texts[0], baseline=True), answer_rows("Q4", texts[1], position=1)])
-    graded = pd.concat([grade_rows("FP16", grades[0]), grade_rows("Q4", grades[1])])
+    graded = pd.concat([grade_rows("FP16", grades[0].tolist()), grade_rows("Q4", grades[1].tolist())])
     conditions = condition_rows(FP16={}, Q4={})
     [row] = score_table(answers.reset_index(drop=True), tasks, graded, conditions).pairs
     [pair] = length_table(answers.reset_index(drop=True), tasks).pairs

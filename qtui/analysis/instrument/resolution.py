@@ -1,11 +1,12 @@
 """The error of the instrument, and which loss an experiment can show with it.
 
-A judge that grades the same answer twice does not always give the same grade. Takes of the same answers measure this noise (the mean
-square within answers of a one-way analysis of variance); it is part of the spread of the differences, so it limits what can be shown.
+A judge that grades the same answer twice does not always give the same grade. Takes of the same answers measure this noise (the
+mean square within answers of a one-way analysis of variance). It is part of the spread of the differences and limits what can be
+shown.
 
-A verdict calls a loss "lower" if the 90 % interval is below 0. That happens with probability 80 % at a true loss of (t.95 + t.80) · se,
-the resolution used here. Smaller losses, and differences of 0, may stay inconclusive, unless the interval is so narrow that the margin
-decides every result (`scores.tasks_needed`).
+A verdict calls a loss "lower" if the 90 % interval is below 0. That happens with probability 80 % at a true loss of
+(t.95 + t.80) · se, the resolution used here. Smaller losses, and differences of 0, may stay inconclusive, unless the interval is so
+narrow that the margin decides every result (`scores.tasks_needed`).
 """
 
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def _padded(takes: Floats, graded: GradedPair) -> Floats:
 
 
 def _takes(graded: GradedPair) -> int:
-    return max((int(np.sum(~np.isnan(side), axis=1).max(initial=0)) for side in (graded.takes_b, graded.takes_c)))
+    return max(int(np.sum(~np.isnan(side), axis=1).max(initial=0)) for side in (graded.takes_b, graded.takes_c))
 
 
 def _noise_share(graded: GradedPair, noise: float, result: PairedScores) -> float:

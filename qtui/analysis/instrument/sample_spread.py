@@ -2,8 +2,8 @@
 
 Two samples of the baseline differ on average by `within` grades, a sample of the baseline and one of the candidate by `across`. If
 quantization changed nothing, all samples would come from one distribution and both would be equal but for chance: `excess`, their
-difference per task, has mean 0. Its interval is over units (tasks or conversations). Two samples of the same number are not compared
-across variants: they may have the same random numbers, and would then be more alike than two samples are.
+difference per task, has mean 0. Its interval is over units (tasks or conversations). Two samples of the same number are not
+compared across variants: they may have the same random numbers, and would then be more alike than two samples are.
 """
 
 from itertools import combinations, permutations
