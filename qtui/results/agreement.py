@@ -33,7 +33,7 @@ def agreement_table(store_path: Path, run_ids: tuple[int, ...]) -> AgreementTabl
 
     frames = load(store_path, run_ids)
     asked = _asked(frames.grades)
-    scales = _scales(store_path, run_ids, frames.grades)
+    scales = scales_of_graders(store_path, run_ids, frames.grades)
     retests = judge_agreement.agreements(asked, scales)
     begins = units_of_tasks(frames.tasks)
     pairs, notes = [], []
@@ -64,7 +64,7 @@ def _asked(grades: "pd.DataFrame") -> "pd.DataFrame":
     return grades[grades["reason"] != EMPTY_REASON]
 
 
-def _scales(
+def scales_of_graders(
     store_path: Path, run_ids: tuple[int, ...], grades: "pd.DataFrame"
 ) -> dict[tuple[Any, str], tuple[int, int]]:
     """Return the scale of every grader by (run, grader), in the order of the judges, people last."""
