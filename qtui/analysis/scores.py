@@ -2,8 +2,8 @@
 
 The unit is the task: grades of several takes are averaged first, then several samples (Miller 2024, arXiv 2411.00640: paired
 differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. The turns of a conversation are
-tasks of one unit: the mean is over tasks, its standard error clustered by unit (see `units`). An unpaired comparison of the same grades
-would need several times as many tasks for the same precision.
+tasks of one unit: the mean is over tasks, its standard error clustered by unit (see `units`). An unpaired comparison of the same
+grades would need several times as many tasks for the same precision.
 """
 
 from dataclasses import dataclass

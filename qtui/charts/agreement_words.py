@@ -7,12 +7,13 @@ from qtui.text import safe, width
 
 _NAME = 24
 _PARTED = 5
+_WIDEST_NAME = 27
 
 
 def agreement_lines(table: AgreementTable) -> list[Line]:
     """Return everything, pair by pair. Lines may be longer than the screen: the caller wraps them."""
     several_runs = len({pair.run_id for pair in table.pairs}) > 1
-    lines: list[Line] = []
+    lines: list[Line] = [*_overview(table), []] if len(table.pairs) > 1 else []
     for pair in table.pairs:
         lines += [*pair_lines(pair, with_run=several_runs), []]
     for retest in table.retests:
@@ -20,6 +21,20 @@ def agreement_lines(table: AgreementTable) -> list[Line]:
     if table.retests:
         lines.append([])
     return [*lines, *([(safe(note), "faint")] for note in table.notes)]
+
+
+def _overview(table: AgreementTable) -> list[Line]:
+    """Return a line per pair with its figures, so that many pairs are compared at a glance."""
+    names = [f"{safe(pair.a)} · {'itself' if pair.is_retest else safe(pair.b)}" for pair in table.pairs]
+    room = min(_WIDEST_NAME, max(width(name) for name in names))
+    lines: list[Line] = [[(f"{fit('', room)}{'answers':>9}{'exact':>7}{'within 1':>10}{'κ':>7}{'α':>7}", "faint")]]
+    for name, pair in zip(names, table.pairs, strict=True):
+        figures = (
+            f"{pair.answers:>9}{percent(pair.exact.value):>7}{percent(pair.within_one.value):>10}"
+            f"{number(pair.kappa.value, 2):>7}{number(pair.alpha.value, 2):>7}"
+        )
+        lines.append([(fit(name, room), "strong"), (figures, "text")])
+    return lines
 
 
 def pair_lines(pair: GraderPair, *, with_run: bool = False) -> list[Line]:
@@ -71,7 +86,9 @@ def _difference(pair: GraderPair) -> str:
 
 def _confusion(pair: GraderPair) -> list[Line]:
     labels = [f"{grade:g}" for grade in pair.grades]
-    cells = max(4, *(len(str(each)) + 1 for row in pair.confusion for each in row), *(len(label) + 1 for label in labels))
+    cells = max(
+        4, *(len(str(each)) + 1 for row in pair.confusion for each in row), *(len(label) + 1 for label in labels)
+    )
     of_rows, of_columns = ("the earlier take", "the later take") if pair.is_retest else (safe(pair.a), safe(pair.b))
     lines: list[Line] = [_named("pairs of grades", f"rows: {of_rows}, columns: {of_columns}")]
     head = "".join(fit(label, cells, align="right") for label in labels)
@@ -79,7 +96,9 @@ def _confusion(pair: GraderPair) -> list[Line]:
     for label, row in zip(labels, pair.confusion, strict=True):
         line: Line = [(" " * (_NAME + 1), "text"), (fit(label, cells, align="right"), "faint")]
         for other, amount in zip(labels, row, strict=True):
-            line.append((fit(str(amount) if amount else "·", cells, align="right"), "strong" if label == other else "text"))
+            line.append(
+                (fit(str(amount) if amount else "·", cells, align="right"), "strong" if label == other else "text")
+            )
         lines.append(line)
     return lines
 

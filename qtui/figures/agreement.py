@@ -114,8 +114,8 @@ class GraderPair:
     """Two graders of one run, or the takes of one judge (`a` is `b`), over all answers that both graded.
 
     Every take of one is held against every take of the other. `kappa` is Cohen's with quadratic weights, `alpha` Krippendorff's for
-    ordered grades (ordinal distance), `mean_difference` b − a. `confusion` counts pairs of grades: rows are the `grades` of a, columns
-    those of b.
+    ordered grades (ordinal distance), `mean_difference` b − a. `confusion` counts pairs of grades: rows are the `grades` of a,
+    columns those of b.
     """
 
     run_id: int

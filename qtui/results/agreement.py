@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui.figures.agreement import AgreementTable, JudgeRetest
+from qtui.figures.agreement import AgreementTable, GraderPair, JudgeRetest, Retest
 from qtui.figures.rounding import rounded
 from qtui.format import count
 from qtui.records import FIVE_POINTS
@@ -36,25 +36,32 @@ def agreement_table(store_path: Path, run_ids: tuple[int, ...]) -> AgreementTabl
     scales = scales_of_graders(store_path, run_ids, frames.grades)
     retests = judge_agreement.agreements(asked, scales)
     begins = units_of_tasks(frames.tasks)
-    pairs, notes = [], []
+    pairs: list[GraderPair] = []
+    notes: list[str] = []
     for run_id, name in frames.experiments.items():
         of_run = {judge: scale for (run, judge), scale in scales.items() if run == run_id}
         first = {task: begin for (run, task), begin in begins.items() if run == run_id}
         run = grader_pairs.Run(run_id, name, of_run, first)
         pairs += grader_pairs.grader_pairs(asked[asked["experiment"] == run_id], run)
         notes += grader_pairs.notes(tuple(of_run), of_run)
-    return rounded(
-        AgreementTable(
-            tuple(
-                JudgeRetest(
-                    run_id=int(run_id), experiment=frames.experiments[run_id], model=model, variant=variant, judge=judge, figures=each
-                )
-                for (run_id, model, variant, judge), each in retests.items()
-            ),
-            tuple(pairs),
-            (*dict.fromkeys(notes), *_notes(len(frames.grades) - len(asked), scales, is_empty=not pairs)),
+    notes = [*dict.fromkeys(notes), *_notes(len(frames.grades) - len(asked), scales, is_empty=not pairs)]
+    return rounded(AgreementTable(_rows(frames.experiments, retests), tuple(pairs), tuple(notes)))
+
+
+def _rows(
+    experiments: Mapping[int, str], retests: Mapping[tuple[Any, str, str, str], Retest]
+) -> tuple[JudgeRetest, ...]:
+    return tuple(
+        JudgeRetest(
+            run_id=int(run_id),
+            experiment=experiments[run_id],
+            model=model,
+            variant=variant,
+            judge=judge,
+            figures=figures,
         )
-    )  # fmt: skip
+        for (run_id, model, variant, judge), figures in retests.items()
+    )
 
 
 def _asked(grades: "pd.DataFrame") -> "pd.DataFrame":
@@ -85,11 +92,15 @@ def _scale(settings: Mapping[str, Any]) -> tuple[int, int]:
 
 def _notes(empty: int, scales: Mapping[tuple[Any, str], Any], *, is_empty: bool) -> list[str]:
     graders = {judge for _, judge in scales}
-    found = [NO_GRADERS] if is_empty else ["intervals are 95 %, by a bootstrap over tasks; α is Krippendorff's, ordinal"]
+    found = (
+        [NO_GRADERS] if is_empty else ["intervals are 95 %, by a bootstrap over tasks; α is Krippendorff's, ordinal"]
+    )
     if empty:
         found.append(f"{count(empty, 'grade')} of empty answers, given without asking, are left out")
     if "reference" in graders and len(graders) > 1:
         found.append(NOT_QUALITY)
     if HUMAN not in graders:
-        found.append("no person has graded: e in Compare grades by keyboard, N goes to the pair on which a grade tells most")
+        found.append(
+            "no person has graded: e in Compare grades by keyboard, N goes to the pair on which a grade tells most"
+        )
     return found

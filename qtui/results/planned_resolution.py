@@ -42,7 +42,7 @@ def planned_resolutions(
 
 
 def _known(store_path: Path, label: str, fingerprint: str, task_set: str) -> tuple[list[ScoreRow], bool]:
-    """Return rows of candidates that the judge graded, of runs with the same tasks if there are any, and whether these are the same."""
+    """Return rows of candidates that the judge graded, of runs with these tasks if any, and whether it was these tasks."""
     if not store_path.is_file():
         return [], False
     try:

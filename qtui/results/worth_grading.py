@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtui.records import FIVE_POINTS
 from qtui.results.agreement import scales_of_graders
+from qtui.results.answers import PairName
 from qtui.store.grades import HUMAN
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ class PairToGrade:
     d: float | None
 
 
-def pairs_to_grade(
-    store_path: Path, run_id: int, model: str, baseline: str, candidate: str, margin: float
-) -> tuple[PairToGrade, ...]:
+def pairs_to_grade(store_path: Path, names: PairName, margin: float) -> tuple[PairToGrade, ...]:
     """Return the pairs of differing answers that no person has graded on both sides, the most telling first.
 
     Every judge counts but the offline one, `reference`, which measures overlap, unless it is the only one.
@@ -33,17 +32,19 @@ def pairs_to_grade(
     from qtui.analysis.instrument.worth_grading import Gradings, most_telling_first
     from qtui.results.frames import load
 
+    run_id, model = names.run_id, names.model
+    variants = (names.baseline, names.candidate)
     frames = load(store_path, [run_id])
-    sides = [_texts(frames.answers, model, name) for name in (baseline, candidate)]
+    sides = [_texts(frames.answers, model, name) for name in variants]
     scales = scales_of_graders(store_path, (run_id,), frames.grades)
     ranges = {judge: highest - lowest for (_, judge), (lowest, highest) in scales.items()}
     grades = _of_judges(frames.grades[frames.grades["model"] == model])
-    by_side = [_by_grader(grades, name) for name in (baseline, candidate)]
+    by_side = [_by_grader(grades, name) for name in variants]
     pairs = [
         Gradings(*place, _differences(by_side[0].get(place, {}), by_side[1].get(place, {}), ranges))
         for place in sorted(sides[0].keys() & sides[1].keys())
     ]
-    people = [_graded_by_people(frames.grades, model, name) for name in (baseline, candidate)]
+    people = [_graded_by_people(frames.grades, model, name) for name in variants]
     return tuple(
         PairToGrade(worth.task, worth.sample, worth.decides, worth.parted, worth.d)
         for worth in most_telling_first(pairs, margin)

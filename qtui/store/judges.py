@@ -62,7 +62,9 @@ def runs_with(store: Store, label: str, fingerprint: str) -> list[tuple[int, str
         " JOIN task_set ON task_set.id = run.task_set_id WHERE judge.label = ? AND judge.fingerprint = ? ORDER BY run.id DESC",
         (label, fingerprint),
     ).fetchall()
-    current_ones = {(judge.run_id, judge.label, judge.fingerprint) for judge in current(store, [row["id"] for row in rows])}
+    current_ones = {
+        (judge.run_id, judge.label, judge.fingerprint) for judge in current(store, [row["id"] for row in rows])
+    }
     return [(row["id"], row["hash"]) for row in rows if (row["id"], label, fingerprint) in current_ones]
 
 

@@ -64,8 +64,6 @@ def test_runs_that_the_judge_graded_tell_the_spread(experiment: Path, invoke: In
     assert "From 1 pair that openai:strict graded on the same tasks (run 1)" in found["sentence"]
 
 
-def test_a_store_that_cannot_be_read_does_not_stop_the_check(
-    experiment: Path, invoke: Invoke, tmp_path: Path
-) -> None:
+def test_a_store_that_cannot_be_read_does_not_stop_the_check(experiment: Path, invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("no store")
     assert "is assumed" in done(invoke("run", str(experiment), "--check"))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer
+from qtui.results.answers import PairName
 from qtui.results.worth_grading import PairToGrade, pairs_to_grade
-from qtui.store import grades, open_store
+from qtui.store import grades, judges, open_store
 from qtui.store.task_answers import sides
 from tests import stores
 from tests.filled_store import fill
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def queue(path: Path) -> tuple[PairToGrade, ...]:
-    return pairs_to_grade(path, 1, "pet-7b", "FP16", "Q4_K_M", 0.2)
+    return pairs_to_grade(path, PairName(1, "pet-7b", "FP16", "Q4_K_M"), 0.2)
 
 
 def grade_as_person(path: Path, variant: str, task: int) -> None:
@@ -61,8 +62,6 @@ def test_a_sample_is_a_pair_of_its_own(store: Path) -> None:
 def test_a_judge_of_ten_points_counts_in_grades_of_five(store: Path) -> None:
     with closing(open_store(store)) as opened:
         with opened.writing():
-            from qtui.store import judges
-
             judges.put(opened, 1, "openai:ten", "t", takes=1, settings={"scale": {"lowest": 1, "highest": 9}})
         given = {"FP16": [5] * 12, "Q4_K_M": [5, 9] + [5] * 10}
         stores.grade(opened, 1, given, judge="openai:ten", fingerprint="t")

@@ -1,8 +1,8 @@
 """Coefficients of agreement: their values by NLTK, their intervals by a bootstrap of confusion tables.
 
 Sources: Cohen (1968) for κ with quadratic weights; Krippendorff (2004) for α with nominal, ordinal and interval distance; Efron's
-percentile bootstrap, in which whole tasks are drawn. A resample is a table of counts, so that the coefficients of all resamples are a
-few operations on arrays; a test holds them against NLTK's.
+percentile bootstrap, in which whole tasks are drawn. A resample is a table of counts, so that the coefficients of all resamples are
+a few operations on arrays; a test holds them against NLTK's.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ _FEWEST_UNITS = 3
 def alpha(grades: Floats, distance: Distance) -> float | None:
     """Return Krippendorff's α of grades (answers, graders), NaN where there is none; None if all grades are equal or none pair up.
 
-    NLTK knows the nominal and the interval distance. The ordinal one depends on how often each grade occurs, so it is handed over as a
-    function of two grades.
+    NLTK knows the nominal and the interval distance. The ordinal one depends on how often each grade occurs, so it is handed
+    over as a function of two grades.
     """
     from nltk.metrics.agreement import AnnotationTask
 

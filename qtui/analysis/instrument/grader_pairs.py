@@ -1,7 +1,7 @@
 """Graders of one run against each other: judges with their takes, and people.
 
-Two graders are held against each other over the answers that both graded, every take of one against every take of the other; a judge
-with several takes also against itself. Graders with different scales are not compared: a 4 of 5 is no 4 of 10.
+Two graders are held against each other over the answers that both graded, every take of one against every take of the other; a
+judge with several takes also against itself. Graders with different scales are not compared: a 4 of 5 is no 4 of 10.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _PLACE = ["model", "variant", "task", "sample"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`scales` is grader → lowest and highest grade; `begins` is task → the task that begins its conversation, where it is a turn."""
+    """`scales` is grader → lowest and highest grade; `begins` is turn → the task that begins its conversation."""
 
     run_id: int
     experiment: str
@@ -42,17 +42,15 @@ def grader_pairs(grades: pd.DataFrame, run: Run) -> list[GraderPair]:
     if graded.empty:
         return []
     values = pd.to_numeric(graded["grade"]).astype(np.float64)
-    wide = graded.assign(grade=values).pivot_table(index=_PLACE, columns=["judge", "take"], values="grade", aggfunc="last")
+    wide = graded.assign(grade=values).pivot_table(
+        index=_PLACE, columns=["judge", "take"], values="grade", aggfunc="last"
+    )
     present = set(graded["judge"].astype(str))
     graders = [name for name in run.scales if name in present]
     of_grader = {name: wide[name].to_numpy(dtype=np.float64) for name in graders}
-    tasks = wide.index.get_level_values("task").to_numpy()
-    units = np.asarray([run.begins.get(int(task), int(task)) for task in tasks])
-    pairs = [_pair(run, name, name, of_grader, wide.index, units) for name in graders if of_grader[name].shape[1] > 1]
+    pairs = [_pair(run, name, name, of_grader, wide.index) for name in graders if of_grader[name].shape[1] > 1]
     pairs += [
-        _pair(run, a, b, of_grader, wide.index, units)
-        for a, b in combinations(graders, 2)
-        if run.scales[a] == run.scales[b]
+        _pair(run, a, b, of_grader, wide.index) for a, b in combinations(graders, 2) if run.scales[a] == run.scales[b]
     ]
     return [pair for pair in pairs if pair is not None]
 
@@ -71,13 +69,15 @@ def _range(scale: Scale) -> str:
 
 
 def _pair(
-    run: Run, a: str, b: str, of_grader: Mapping[str, Floats], index: "pd.MultiIndex | pd.Index[Any]", units: Any
+    run: Run, a: str, b: str, of_grader: Mapping[str, Floats], index: "pd.MultiIndex | pd.Index[Any]"
 ) -> GraderPair | None:
     both = (~np.isnan(of_grader[a])).sum(axis=1) > (1 if a == b else 0)
     both &= (~np.isnan(of_grader[b])).any(axis=1)
     if not both.any():
         return None
-    x, y, places, of_unit = of_grader[a][both], of_grader[b][both], index[both], units[both]
+    x, y, places = of_grader[a][both], of_grader[b][both], index[both]
+    tasks = places.get_level_values("task").to_numpy()
+    of_unit = np.asarray([run.begins.get(int(task), int(task)) for task in tasks])
     rows, first, second = _grade_pairs(x, y, is_same=a == b)
     counts = _counts(rows, first, second, x if a == b else None, of_unit)
     bounds = intervals(counts)
@@ -140,7 +140,9 @@ def _counts(rows: Any, first: Floats, second: Floats, takes: Floats | None, of_u
 def _parted(places: Any, rows: Any, first: Floats, second: Floats, takes: Floats | None) -> tuple[PartedTask, ...]:
     """Return the tasks on which two graders part most; with `takes` (answers, takes), those of one judge."""
     count = np.maximum(np.bincount(rows, minlength=len(places)), 1)
-    sums = (np.bincount(rows, weights=values, minlength=len(places)) for values in (np.abs(first - second), first, second))
+    sums = (
+        np.bincount(rows, weights=values, minlength=len(places)) for values in (np.abs(first - second), first, second)
+    )
     distance, mean_a, mean_b = (total / count for total in sums)
     if takes is not None:
         mean_a, mean_b = np.nanmin(takes, axis=1), np.nanmax(takes, axis=1)

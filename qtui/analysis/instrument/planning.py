@@ -4,8 +4,8 @@ The spread of one task's difference has three parts: how much the variants diffe
 differ, and the judge's noise. Takes average the last, samples the last two. A part that no earlier run tells is kept as measured.
 
 The assumption, for a judge that the store does not know, on a scale of 1–5: noise of SD 0.5 per grade (0.51 in the three regradings
-of the 2024 study's answers by Command R+), and as much spread again from task to task as one take's noise makes in a difference. With
-one take, the difference of a task then has SD 1, and 100 tasks show a loss of 0.25. On another scale it is as much wider.
+of the 2024 study's answers by Command R+), and as much spread again from task to task as one take's noise makes in a difference.
+With one take, the difference of a task then has SD 1, and 100 tasks show a loss of 0.25. On another scale it is as much wider.
 """
 
 from collections.abc import Sequence

@@ -2,9 +2,9 @@
 
 The order, over pairs of answers that differ and that no person has graded on both sides:
 
-1. pairs that decide the verdict: it would be another if both answers of the pair were equally good (near the verdict's boundary these
-   are the pairs with the largest differences to one side, and where the verdict is far from it, none);
-2. then by what there is to settle: how far the judges and takes part on the pair's difference, plus the size of the difference itself;
+1. pairs that decide the verdict: it would be another if both answers of the pair were equally good (near the verdict's boundary
+   these are the pairs with the largest differences to one side; where the verdict is far from it, none);
+2. then by what there is to settle: how far the judges and takes part on the pair's difference, plus the difference itself;
 3. then by task and sample. Without any grade this order is all there is.
 """
 
@@ -52,9 +52,7 @@ def most_telling_first(pairs: list[Gradings], margin: float) -> list[Worth]:
     """Return the pairs in the order above. Which of them decide the verdict follows from all pairs with grades, in `pairs`."""
     known = [i for i, pair in enumerate(pairs) if pair.mean is not None]
     deciding = set(np.asarray(known)[_decides([pairs[i] for i in known], margin)].tolist()) if known else set()
-    worths = [
-        Worth(pair.task, pair.sample, i in deciding, pair.parted, pair.mean) for i, pair in enumerate(pairs)
-    ]
+    worths = [Worth(pair.task, pair.sample, i in deciding, pair.parted, pair.mean) for i, pair in enumerate(pairs)]
     return sorted(worths, key=lambda w: (not w.decides, -(w.parted + abs(w.d or 0.0)), w.task, w.sample))
 
 

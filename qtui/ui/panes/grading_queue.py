@@ -35,7 +35,11 @@ class GradingQueue:
 
 def reasons(pair: "PairToGrade", left: int, *, is_blind: bool) -> str:
     """Return why this pair is next, for a notice; in blind mode only how many are left, because the reasons tell grades."""
-    lead = f"Task {pair.task}" + (f", sample {pair.sample + 1}" if pair.sample else "") + f", {count(left, 'pair')} to grade"
+    lead = (
+        f"Task {pair.task}"
+        + (f", sample {pair.sample + 1}" if pair.sample else "")
+        + f", {count(left, 'pair')} to grade"
+    )
     if is_blind:
         return f"{lead}."
     why = ["it decides the verdict"] if pair.decides else []

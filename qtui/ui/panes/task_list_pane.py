@@ -8,6 +8,7 @@ from textual import on
 from textual.widget import Widget
 
 from qtui.errors import UserError
+from qtui.results.answers import PairName
 from qtui.store import Store, notes
 from qtui.store.notes import Note
 from qtui.ui.data import task_list
@@ -69,18 +70,21 @@ class TaskListPane(FiguresPane):
     def note_of(self, task: int) -> Note:
         return next((line.note for line in self._read.lines if line.task == task), Note())
 
-    async def action_worth_grading(self) -> None:
-        """Go to the next pair on which a person's grade tells most."""
-        from qtui.results.worth_grading import pairs_to_grade
-
+    def action_worth_grading(self) -> None:
+        """Go to the next pair on which a person's grade tells most; in a worker, so that keys work while it is computed."""
         scope = self.scope
-        if scope.run_id is None or scope.candidate is None:
+        if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate is None:
             self.notify("There is no pair of variants to grade.", timeout=2)
             return
+        names = PairName(scope.run_id, scope.model, scope.baseline, scope.candidate)
+        self.run_worker(self._go_to_worth_grading(scope, names), group="worth grading", exclusive=True)
+
+    async def _go_to_worth_grading(self, scope: Scope, names: PairName) -> None:
+        from qtui.results.worth_grading import pairs_to_grade
+
         numbers, config = self.workbench.numbers, self.workbench.config
-        place = (scope.run_id, scope.model, scope.baseline, scope.candidate)
         try:
-            queue = await numbers.ask(pairs_to_grade, self.workbench.store_path, *place, config.margin)
+            queue = await numbers.ask(pairs_to_grade, self.workbench.store_path, names, config.margin)
         except UserError as problem:
             await self.show_problem(problem)
             return

@@ -129,8 +129,10 @@ class ComparePane(TaskListPane):
         """Show the pair, ready to be graded."""
         self._requested_task, self._sample = task, sample
         self._grading = not self._unified
-        self.select(task=task)
-        self._show()
+        if task == self.scope.task:
+            self._show()
+        else:
+            self.select(task=task)
 
     def action_grade(self) -> None:
         self._grading = not self._grading and not self._unified
