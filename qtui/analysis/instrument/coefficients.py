@@ -141,7 +141,7 @@ def _ordinal_alphas(coincidences: Floats) -> Floats:
     distance = (middles[:, :, None] - middles[:, None, :]) ** 2
     observed = (coincidences * distance).sum(axis=(1, 2))
     expected = (totals[:, :, None] * totals[:, None, :] * distance).sum(axis=(1, 2))
-    return 1 - (totals.sum(axis=1) - 1) * _ratio(observed, expected)
+    return np.asarray(1 - (totals.sum(axis=1) - 1) * _ratio(observed, expected))
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -5,7 +5,6 @@ from pathlib import Path
 from qtui.store import Store, grades
 from qtui.store.task_answers import sides
 from qtui.ui.app import QtuiApp
-from qtui.ui.panes.compare.pane import ComparePane
 from tests import stores
 from tests.ui.conftest import JUDGE, fill_candidates
 from tests.ui.waiting import notices, screen_text, until, until_shown
@@ -66,7 +65,7 @@ async def test_what_a_person_has_graded_is_not_offered_and_the_end_is_said(store
         await pilot.press("2")
         await until_shown(pilot, "4 tasks")
         await pilot.press("N")
-        await until(pilot, lambda: app.screen.query_one(ComparePane).shown)
+        await until_shown(pilot, "Baseline FP16")
         await until_shown(pilot, "Task 2 of 4")
         grade_both(store, run_id, 2)
         grade_both(store, run_id, 1)
