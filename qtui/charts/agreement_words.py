@@ -20,7 +20,9 @@ def agreement_lines(table: AgreementTable) -> list[Line]:
         lines.append(_retest_line(retest))
     if table.retests:
         lines.append([])
-    return [*lines, *([(safe(note), "faint")] for note in table.notes)]
+    for note in table.notes:
+        lines.append([(safe(note), "faint")])
+    return lines
 
 
 def _overview(table: AgreementTable) -> list[Line]:

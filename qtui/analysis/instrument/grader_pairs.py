@@ -47,7 +47,8 @@ def grader_pairs(grades: pd.DataFrame, run: Run) -> list[GraderPair]:
     )
     present = set(graded["judge"].astype(str))
     graders = [name for name in run.scales if name in present]
-    of_grader = {name: wide[name].to_numpy(dtype=np.float64) for name in graders}
+    judge_of = wide.columns.get_level_values("judge")
+    of_grader = {name: wide.loc[:, judge_of == name].to_numpy(dtype=np.float64) for name in graders}
     pairs = [_pair(run, name, name, of_grader, wide.index) for name in graders if of_grader[name].shape[1] > 1]
     pairs += [
         _pair(run, a, b, of_grader, wide.index) for a, b in combinations(graders, 2) if run.scales[a] == run.scales[b]
