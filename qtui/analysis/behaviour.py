@@ -23,6 +23,7 @@ import numpy.typing as npt
 from qtui.analysis.corrections import benjamini_hochberg, holm
 from qtui.analysis.lengths import sign_test, wilcoxon
 from qtui.analysis.pairing import Pair
+from qtui.analysis.units import means
 from qtui.figures.lengths import FlagChange, McNemar
 from qtui.format import MINUS, p_in_sentence
 
@@ -83,7 +84,8 @@ class Behaviour:
 def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
     """Exact McNemar test on flags (tasks,), bool or the share of a task's samples that have the flag.
 
-    With several samples per task it becomes the sign test on the tasks whose share rose or fell, so samples of one task count once.
+    With several samples per task it becomes the sign test on the tasks whose share rose or fell, so samples of one task count once;
+    in the same way the turns of a conversation.
     """
     b = np.asarray(baseline, dtype=np.float64)
     c = np.asarray(candidate, dtype=np.float64)
@@ -93,13 +95,13 @@ def mcnemar(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> McNemar:
 
 def mcnemar_tests(pair: Pair) -> dict[str, McNemar]:
     """Return the McNemar test of every flag of a pair."""
-    return {name: mcnemar(*pair.by_task(column)) for name, column in MCNEMAR.items()}
+    return {name: mcnemar(*pair.by_unit(column)) for name, column in MCNEMAR.items()}
 
 
 def pair_behaviours(pairs: Sequence[Pair]) -> list[Behaviour]:
     """Return the behaviour of every pair, in order. The pairs of one run (of `experiment`) are adjusted together."""
     primary = [length_test(pair) for pair in pairs]
-    secondary = [{name: mcnemar(*pair.by_task(MCNEMAR[name])) for name in TESTED} for pair in pairs]
+    secondary = [{name: mcnemar(*pair.by_unit(MCNEMAR[name])) for name in TESTED} for pair in pairs]
     families: dict[Any, list[int]] = {}
     for i, pair in enumerate(pairs):
         families.setdefault(pair.experiment, []).append(i)
@@ -115,7 +117,7 @@ def pair_behaviours(pairs: Sequence[Pair]) -> list[Behaviour]:
 
 
 def length_test(pair: Pair) -> PrimaryTest:
-    """Return the primary test of one pair, unadjusted: Wilcoxon on stripped lengths, means over the samples of a task."""
+    """Return the primary test of one pair, unadjusted: Wilcoxon on stripped lengths, means over the samples and turns of a unit."""
     baseline, candidate = pair.by_task("length")
     d = candidate - baseline
     shorter, longer = int((d < 0).sum()), int((d > 0).sum())
@@ -123,7 +125,9 @@ def length_test(pair: Pair) -> PrimaryTest:
     before = float(baseline.sum())
     change = float(candidate.sum()) / before - 1 if before else None
     mean = "" if change is None else f", mean length {MINUS if change < 0 else '+'}{abs(change) * 100:.0f} %"
-    return PrimaryTest(wilcoxon(d)[1], f"{word} answers in {tasks} of {d.size} tasks{mean} (Wilcoxon")
+    return PrimaryTest(
+        wilcoxon(means(d, pair.units))[1], f"{word} answers in {tasks} of {d.size} tasks{mean} (Wilcoxon"
+    )
 
 
 def adjust_flags(tests: Sequence[Mapping[McNemarName, McNemar]]) -> list[dict[str, FlagChange]]:

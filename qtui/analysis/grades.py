@@ -105,6 +105,12 @@ def take_means(takes: Floats) -> Floats:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), dtype=np.float64)
 
 
+def task_takes(answers: pd.DataFrame, takes: Floats) -> Floats:
+    """Return the mean grade over the samples of each task in each take, (answers, takes) → (tasks, takes), by ascending task."""
+    means = pd.DataFrame(takes).groupby(answers["task"].to_numpy()).mean()
+    return means.to_numpy(dtype=np.float64)
+
+
 def histogram(takes: Floats, scale: Bounds = FIVE_POINTS) -> tuple[int, ...]:
     """Return how many grades of each number of the scale there are; a fractional one is rounded, halves up."""
     values = takes[~np.isnan(takes)]

@@ -36,10 +36,11 @@ def length_table(
 ) -> LengthTable:
     """Return lengths of every variant and pair of the frame `answers`, unrounded; pass `flags` to reuse `flag_answers`.
 
-    The tests of a pair are over tasks (samples of a task averaged), the summaries of a variant over answers. `experiments`
+    The tests of a pair are over tasks (samples of a task averaged, turns of a conversation in one unit), the summaries of a variant
+    over answers. `experiments`
     names the experiment of each value of the column `experiment`, which becomes `run_id`.
     """
-    variants = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)
+    variants = pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags, tasks)
     names = experiments or {}
     described = {
         variant.key: _variant(variant, names.get(variant.experiment, str(variant.experiment))) for variant in variants
@@ -55,7 +56,7 @@ def length_table(
 def _variant(variant: pairing.Variant, experiment: str) -> VariantLengths:
     frame = variant.answers
     raw = variant.column("length_raw")
-    shape = shapes.stability(raw)
+    shape = shapes.stability(raw, frame["unit"].to_numpy())
     counts: dict[str, int | None] = {name: int(frame[column].sum()) for name, column in FLAG_NAMES.items()}
     counts["truncated"] = int(frame["truncated"].sum()) if frame["finish_known"].any() else None
     return VariantLengths(
@@ -90,9 +91,9 @@ def _pair(pair: pairing.Pair, behaviour: Behaviour, baseline: VariantLengths, ca
         (b if isinstance(b, str) else "", c if isinstance(c, str) else "")
         for b, c in zip(texts_b, texts_c, strict=True)
     ]
-    raw = lengths.paired(*pair.by_task("length_raw"))
+    raw = lengths.paired(*pair.by_task("length_raw"), units=pair.units)
     edges = pair.answers["edge_whitespace_b"].any() or pair.answers["edge_whitespace_c"].any()
-    stripped = lengths.paired(*pair.by_task("length")) if edges else raw
+    stripped = lengths.paired(*pair.by_task("length"), units=pair.units) if edges else raw
     same = [b.strip() == c.strip() for b, c in texts]
     return PairLengths(
         run_id=pair.experiment,

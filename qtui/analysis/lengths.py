@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from qtui.analysis.units import clustered_mean, means, totals
 from qtui.figures.lengths import LengthSummary, PairedLengths
 
 Floats = npt.NDArray[np.float64]
@@ -68,8 +69,11 @@ def describe(lengths: npt.ArrayLike) -> LengthSummary:
     )
 
 
-def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
+def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, units: npt.ArrayLike | None = None) -> PairedLengths:
     """Compare two arrays of equal shape (tasks,), lengths in characters, in the same order of tasks.
+
+    `units` (tasks,) says which tasks are turns of one conversation: intervals are clustered by it, and the tests of Wilcoxon,
+    of signs and of Kolmogorov and Smirnov are on means of units. None: every task is a unit of its own.
 
     - mean_diff = mean(candidate − baseline); rel_change = candidate / baseline − 1, of means and of medians
     - boot95: percentile bootstrap over tasks, see `bootstrap_mean`; t95: Student, n−1 degrees of freedom
@@ -88,14 +92,17 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
         return _NO_PAIRS
     d = c - b
     longer, shorter = int((d > 0).sum()), int((d < 0).sum())
-    w, w_p = wilcoxon(d)
+    of_units = means(d, units)
+    w, w_p = wilcoxon(of_units)
     ks_d, ks_p = _kolmogorov_smirnov(b, c)
+    if units is not None:
+        ks_p = _kolmogorov_smirnov(means(b, units), means(c, units))[1]
     return PairedLengths(
         n=n,
         mean_diff=float(d.mean()),
         sd_diff=float(d.std(ddof=1)) if n > 1 else None,
-        boot95=bootstrap_mean(d),
-        t95=student_interval(d, 0.95),
+        boot95=bootstrap_mean(d, units=units),
+        t95=clustered_mean(d, units).interval(0.95),
         rel_change_mean=_relative(float(b.mean()), float(c.mean())),
         rel_change_median=_relative(float(np.median(b)), float(np.median(c))),
         median_paired_diff=float(np.median(d)),
@@ -104,7 +111,7 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
         n_equal=n - longer - shorter,
         wilcoxon_W=w,
         wilcoxon_p=w_p,
-        sign_p=sign_test(longer, shorter),
+        sign_p=sign_test(int((of_units > 0).sum()), int((of_units < 0).sum())),
         cliffs_delta=_cliffs_delta(b, c),
         ks_D=ks_d,
         ks_p=ks_p,
@@ -114,27 +121,38 @@ def paired(baseline: npt.ArrayLike, candidate: npt.ArrayLike) -> PairedLengths:
     )
 
 
-def bootstrap_mean(differences: npt.ArrayLike) -> tuple[float, float] | None:
-    """Return the 95 % percentile bootstrap interval of the mean over tasks (Efron & Tibshirani 1993, ch. 13), None below two tasks.
+def bootstrap_mean(differences: npt.ArrayLike, *, units: npt.ArrayLike | None = None) -> tuple[float, float] | None:
+    """Return the 95 % percentile bootstrap interval of the mean over tasks (Efron & Tibshirani 1993, ch. 13), None below two units.
+
+    With `units` (tasks,) whole units are drawn, each with all its tasks.
 
     The resamples are `numpy.random.default_rng(0).integers(0, n, (10000, n))`, so the interval is reproducible and the same
     as in the reference figures. Above 200 tasks there are fewer resamples, at least 1,000, where chance moves a bound by about 4 %
     of the half width.
     """
-    d = np.asarray(differences, dtype=np.float64)
+    values = np.asarray(differences, dtype=np.float64)
+    d = values if units is None else totals(values, units)
+    sizes = None if units is None else totals(np.ones_like(values), units)
     n = int(d.size)
     if n < 2:
         return None
     rows = max(_FEWEST_RESAMPLES, min(RESAMPLES, _DRAWS // n))
     if rows * n <= _DRAWS_AT_ONCE:
-        means = d[_resamples(n, rows)].mean(axis=1)
+        blocks = iter((_resamples(n, rows),))
     else:
         random = np.random.default_rng(0)
         step = max(1, _DRAWS_AT_ONCE // n)
         blocks = (random.integers(0, n, (min(step, rows - start), n), dtype=np.int32) for start in range(0, rows, step))
-        means = np.concatenate([d[block].mean(axis=1) for block in blocks])
-    low, high = np.percentile(means, [2.5, 97.5])
+    drawn = np.concatenate([_means_of_draws(d, sizes, block) for block in blocks])
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _means_of_draws(d: Floats, sizes: Floats | None, drawn: npt.NDArray[np.int32]) -> Floats:
+    """Return the mean of each resample (rows, n); where `sizes` are given, `d` has sums over units of these sizes."""
+    if sizes is None:
+        return np.asarray(d[drawn].mean(axis=1))
+    return np.asarray(d[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
 
 
 def student_interval(values: npt.ArrayLike, level: float) -> tuple[float, float] | None:

@@ -26,7 +26,10 @@ from qtui.analysis.grades import (
     have_one_scale,
     histogram,
     shared_judges,
+    task_takes,
 )
+from qtui.analysis.instrument.resolution import resolution
+from qtui.analysis.instrument.sample_spread import sample_spread
 from qtui.analysis.scores import PairedScores
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import (
@@ -60,7 +63,9 @@ def score_table(
     a row are unknown. A task that is not graded on both sides is left out of the scores and counted in `ungraded`. The values of
     the column `experiment` become `run_id`; `experiments` maps each value to the experiment's name.
     """
-    pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
+    pairs = list(
+        pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags, tasks))
+    )
     graded = by_variant(grades)
     known_conditions = conditions_by_variant(conditions)
     rows: list[ScoreRow] = []
@@ -122,10 +127,11 @@ def _score_row(
     graded = grade_pair(pair, *sides)
     b, c = graded.pair.by_task("grade")
     scale, margin = graded.scale, margin_on(margin, graded.scale)
-    result = scores.paired(b, c, margin=margin, scale=scale)
+    result = scores.paired(b, c, margin=margin, scale=scale, units=graded.pair.units)
     conclusion = _conclude(pair, graded, result, differences, judge_guard, judge=judge, margin=margin)
     takes = (graded.takes_b, graded.takes_c)
-    noise_flips = [flips for side in takes if (flips := scores.noise_flips(side, scale)) is not None]
+    by_task = (task_takes(graded.pair.answers, side) for side in takes)
+    noise_flips = [flips for side in by_task if (flips := scores.noise_flips(side, scale)) is not None]
     answered = int(pair.tasks.size)
     return ScoreRow(
         run_id=pair.experiment,
@@ -168,7 +174,7 @@ def _score_row(
         tasks_needed=result.tasks_needed,
         histogram_baseline=_count_by_grade(graded.takes_b, scale),
         histogram_candidate=_count_by_grade(graded.takes_c, scale),
-        length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length")),
+        length_covariate=scores.length_covariate(c - b, *graded.pair.by_task("length"), units=graded.pair.units),
         causes=decompose(graded.pair.answers, graded.d),
         without_empty=conclusion.without_empty,
         margin=margin,
@@ -178,6 +184,9 @@ def _score_row(
         behaviour_comparisons=behaviour.comparisons,
         behaviour_flags=behaviour.flags,
         scale=scale,
+        units=result.units,
+        sample_spread=sample_spread(graded),
+        resolution=resolution(graded, result, margin),
     )
 
 
@@ -213,7 +222,7 @@ def _conclude(
     counts = histogram(graded.asked_takes(), graded.scale)
     same_guard = verdicts.same_grade_guard(counts, graded.scale[0]) if claims_no_loss else None
     judge_guards = [judge_guard, scale_guard if hides_loss else None, same_guard]
-    guards = _guards(pair, differences, judge_guards, result.n or answered)
+    guards = _guards(pair, differences, judge_guards, result.units or pair.unit_count)
     verdict, text = _verdict(result, rule, guards, without_empty, answered=answered, judge=judge, margin=margin)
     scale_notes = [verdicts.end_of_scale_note(scale_guard)] if scale_guard is not None and not hides_loss else []
     return _Conclusion(rule, verdict, text, guards, (*differences.notes, *scale_notes), without_empty)
@@ -250,7 +259,8 @@ def _score_without_empty(graded: pairing.Pair, margin: float) -> ScoresWithoutEm
     if healthy.all():
         return None
     b, c = graded.by_task("grade")
-    result = scores.paired(b[healthy], c[healthy], margin=margin)
+    units = None if graded.units is None else graded.units[healthy]
+    result = scores.paired(b[healthy], c[healthy], margin=margin, units=units)
     return ScoresWithoutEmpty(result.n, result.difference, result.interval90)
 
 
@@ -301,7 +311,7 @@ def _format_difference(result: PairedScores | ScoresWithoutEmpty) -> str:
 def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> float | None:
     if rule is None or result.difference is None or result.se is None:
         return None
-    return verdicts.claim_p(rule, result.difference, result.se, result.n - 1, margin)
+    return verdicts.claim_p(rule, result.difference, result.se, result.units - 1, margin)
 
 
 def _adjust_by_holm(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -343,4 +353,8 @@ def _notes(rows: Sequence[ScoreRow], margin: float) -> tuple[str, ...]:
     most = max((row.comparisons for row in rows), default=1)
     if most > 1:
         notes.append(f"claims of one run under one judge, up to {most} here, are Holm-adjusted together (claim_p_holm)")
+    if any(row.units and row.units < row.n for row in rows):
+        notes.append(
+            "the turns of a conversation are not independent: intervals and tests are clustered by conversation"
+        )
     return (*notes, *(BEHAVIOUR_NOTES if any(row.behaviour for row in rows) else ()))

@@ -1,7 +1,8 @@
 """Scores of a candidate against its baseline on the same tasks: the difference, its uncertainty, and its components.
 
 The unit is the task: grades of several takes are averaged first, then several samples (Miller 2024, arXiv 2411.00640: paired
-differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. An unpaired comparison of the same
+differences, clusters), and Student's interval with n−1 degrees of freedom is taken over tasks. The turns of a conversation are
+tasks of one unit: the mean is over tasks, its standard error clustered by unit (see `units`). An unpaired comparison of the same
 grades would need several times as many tasks for the same precision.
 """
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from qtui.analysis.lengths import student_interval
+from qtui.analysis.units import clustered_mean, means
 from qtui.figures.scores import FIVE_POINTS, MARGIN, Bounds, LengthCovariate, pass_grade, stretch
 
 BIG = 2.0
@@ -43,6 +44,8 @@ class PairedScores:
     big_up: int | None
     mde80: float | None
     tasks_needed: int | None
+    units: int
+    """Number of independent units: tasks, or conversations."""
 
 
 _NO_SCORES = PairedScores(
@@ -64,13 +67,21 @@ _NO_SCORES = PairedScores(
     big_up=None,
     mde80=None,
     tasks_needed=None,
+    units=0,
 )
 
 
 def paired(
-    baseline: npt.ArrayLike, candidate: npt.ArrayLike, *, margin: float = MARGIN, scale: Bounds = FIVE_POINTS
+    baseline: npt.ArrayLike,
+    candidate: npt.ArrayLike,
+    *,
+    margin: float = MARGIN,
+    scale: Bounds = FIVE_POINTS,
+    units: npt.ArrayLike | None = None,
 ) -> PairedScores:
     """Compare grades (tasks,) of equal tasks in equal order, none of them NaN. `margin` is in grades of `scale`.
+
+    `units` (tasks,) says which tasks are turns of one conversation; None: every task is a unit of its own.
 
     - wins, ties, losses: tasks where the candidate is above, equal, below
     - flips (Dutta et al. 2024, arXiv 2407.09141): tasks that went below the middle of the scale (3 of 1–5), or came up to it
@@ -87,9 +98,8 @@ def paired(
         return _NO_SCORES
     d = c - b
     d[np.abs(d) < SAME] = 0.0
-    sd = float(d.std(ddof=1)) if n > 1 else None
-    se = None if sd is None else sd / float(np.sqrt(n))
-    difference = float(d.mean())
+    mean = clustered_mean(d, units)
+    se, difference = mean.se, mean.mean
     passed_b, passed_c = b >= pass_grade(scale) - SAME, c >= pass_grade(scale) - SAME
     big = BIG * stretch(scale)
     return PairedScores(
@@ -97,11 +107,11 @@ def paired(
         baseline_mean=float(b.mean()),
         candidate_mean=float(c.mean()),
         difference=difference,
-        sd=sd,
+        sd=float(d.std(ddof=1)) if n > 1 else None,
         se=se,
-        interval90=student_interval(d, 0.90),
-        interval95=student_interval(d, 0.95),
-        p=2 * float(stats.t.sf(abs(difference) / se, n - 1)) if se else None,
+        interval90=mean.interval(0.90),
+        interval95=mean.interval(0.95),
+        p=2 * float(stats.t.sf(abs(difference) / se, mean.units - 1)) if se else None,
         wins=int((d > 0).sum()),
         ties=int((d == 0).sum()),
         losses=int((d < 0).sum()),
@@ -110,7 +120,8 @@ def paired(
         big_down=int((d <= -big + SAME).sum()),
         big_up=int((d >= big - SAME).sum()),
         mde80=None if se is None else float(stats.norm.ppf(0.975) + stats.norm.ppf(0.80)) * se,
-        tasks_needed=tasks_needed(sd, margin),
+        tasks_needed=tasks_needed(None if se is None else se * float(np.sqrt(n)), margin),
+        units=mean.units,
     )
 
 
@@ -133,15 +144,19 @@ def tasks_needed(sd: float | None, margin: float) -> int | None:
 
 
 def length_covariate(
-    d: npt.ArrayLike, baseline_length: npt.ArrayLike, candidate_length: npt.ArrayLike
+    d: npt.ArrayLike,
+    baseline_length: npt.ArrayLike,
+    candidate_length: npt.ArrayLike,
+    *,
+    units: npt.ArrayLike | None = None,
 ) -> LengthCovariate | None:
-    """Return the least squares fit of d (tasks,) on ln of the length ratio, over tasks with both lengths above zero.
+    """Return the least squares fit of d (tasks,) on ln of the length ratio, over units with both lengths above zero.
 
     A check, not a correction: the change of length may be the loss of quality (after Dubois et al. 2024, arXiv 2404.04475). None
     below 10 tasks or if all ratios are equal.
     """
-    y = np.asarray(d, dtype=np.float64)
-    lengths = np.asarray(baseline_length, dtype=np.float64), np.asarray(candidate_length, dtype=np.float64)
+    every = (np.asarray(values, dtype=np.float64) for values in (d, baseline_length, candidate_length))
+    y, *lengths = (means(values, units) for values in every)
     has_both = (lengths[0] > 0) & (lengths[1] > 0)
     x = np.log(lengths[1][has_both] / lengths[0][has_both])
     n = int(x.size)

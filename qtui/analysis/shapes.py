@@ -7,7 +7,7 @@ shape comes with its stability: the share of bootstrap resamples of the answers 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,10 @@ def classify(lengths: npt.ArrayLike) -> Shape | None:
     return SHAPES[int(_name(below, np.median(x, keepdims=True), x.size)[0])]
 
 
-def stability(lengths: npt.ArrayLike) -> ShapeStability:
+def stability(lengths: npt.ArrayLike, units: npt.ArrayLike | None = None) -> ShapeStability:
     """Classify, then classify 2,000 resamples of the answers (seed 0; fewer, at least 100, above 2,000 answers).
+
+    Where several answers have the same of `units` (answers,) — samples of a task, turns of a conversation —, whole units are drawn.
 
     The answers are sorted first, so that their order does not matter, and so that the number of resampled answers below a limit
     is the number of drawn positions below one position: a look-up instead of a pass over all draws.
@@ -58,12 +60,25 @@ def stability(lengths: npt.ArrayLike) -> ShapeStability:
     shape = classify(x)
     if shape is None:
         return ShapeStability(None, None, {})
-    drawn, before = resamples(int(x.size))
-    below = {limit: before[:, np.searchsorted(x, limit)] for limit in _LIMITS}
-    names = _name(below, _medians(x, drawn, below), x.size)
+    if units is not None and np.unique(np.asarray(units)).size < x.size:
+        names = _names_of_unit_draws(np.asarray(lengths, dtype=np.float64), np.asarray(units))
+    else:
+        drawn, before = resamples(int(x.size))
+        below = {limit: before[:, np.searchsorted(x, limit)] for limit in _LIMITS}
+        names = _name(below, _medians(x, drawn, below), x.size)
     counts = np.bincount(names, minlength=len(SHAPES))
     shares = {name: float(count) / names.size for name, count in zip(SHAPES, counts, strict=True) if count}
     return ShapeStability(shape, shares.get(shape, 0.0), shares)
+
+
+def _names_of_unit_draws(x: npt.NDArray[np.float64], units: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return the index into SHAPES of resamples of whole units."""
+    _, index = np.unique(units, return_inverse=True)
+    members = np.split(np.argsort(index, kind="stable"), np.cumsum(np.bincount(index))[:-1])
+    rows = max(_FEWEST_RESAMPLES, min(RESAMPLES, _DRAWS // x.size))
+    drawn = np.random.default_rng(0).integers(0, len(members), (rows, len(members)))
+    shapes = (classify(x[np.concatenate([members[unit] for unit in row])]) for row in drawn)
+    return np.asarray([SHAPES.index(shape) for shape in shapes if shape is not None], dtype=np.intp)
 
 
 def _name(below: Mapping[int, Counts], median: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.intp]:

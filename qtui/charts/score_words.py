@@ -112,6 +112,7 @@ def _figures(row: ScoreRow) -> list[Line]:
             f"{row.flips_down} fell below grade {row.pass_grade:g}, {row.flips_up} rose to {row.pass_grade:g} or more{noise}",
         ),
         _named("resolution", _resolution(row)),
+        *_instrument(row),
         *_histogram(row),
     ]
     return [*lines, *_causes(row)]
@@ -125,6 +126,13 @@ def _resolution(row: ScoreRow) -> str:
     return detectable + (
         f"; {row.tasks_needed} tasks would always decide at ±{row.margin:g}" if row.tasks_needed else ""
     )
+
+
+def _instrument(row: ScoreRow) -> list[Line]:
+    lines = [_named("could have shown", safe(row.resolution.sentence))] if row.resolution else []
+    if row.sample_spread:
+        lines.append(_named("between samples", safe(row.sample_spread.sentence)))
+    return lines
 
 
 def _histogram(row: ScoreRow) -> list[Line]:

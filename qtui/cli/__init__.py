@@ -42,6 +42,7 @@ COMMANDS = {
     "divergence": Entry(
         "qtui.cli.divergence:divergence", "Compare the next-token distributions of baseline and candidate."
     ),
+    "agreement": Entry("qtui.cli.agreement:agreement", "Show how far judges, their takes and people agree."),
     "compare": Entry("qtui.cli.compare:compare", "Show the answers to one task side by side."),
     "check": Entry("qtui.cli.scores:check", "Exit with 3 unless every candidate passes the margin."),
     "import": Entry("qtui.cli.importing:import_", "Import answers and grades from another program."),

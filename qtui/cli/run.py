@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +18,16 @@ from qtui import session_end
 from qtui.cli.options import confirm_cpu, cpu_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
+from qtui.figures.json_form import to_json
 from qtui.run_progress import RunSummary
 from qtui.secrets import url_secrets
 from qtui.session_end import Commands
 from qtui.store import Store, open_store, runs
 from qtui.text import safe
+
+if TYPE_CHECKING:
+    from qtui.experiment.experiment import Experiment
+    from qtui.figures.planned import PlannedResolution
 
 FAILED, CANCELLED_STATUS = 1, 130
 
@@ -30,10 +36,14 @@ FAILED, CANCELLED_STATUS = 1, 130
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--detach", is_flag=True, help="Start the run, print its id and return at once.")
 @click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
+# For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
+@click.option("--without-resolution", is_flag=True, hidden=True)
 @cpu_option
 @json_option
 @store_option
-def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
+def run(
+    file: Path, *, detach: bool, check: bool, without_resolution: bool, allows_cpu: bool, as_json: bool, store: Path
+) -> int:
     """Run an experiment (a TOML file), or resume its run.
 
     Existing answers and grades are not computed again. Ctrl-C cancels the run; closing the terminal does not.
@@ -41,7 +51,7 @@ def run(file: Path, *, detach: bool, check: bool, allows_cpu: bool, as_json: boo
     If the run is already running, the command attaches to it and exits with its status. Ctrl-C then only detaches.
     """
     if check:
-        return _check(file, as_json)
+        return _check(file, as_json, None if without_resolution else store)
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
@@ -165,7 +175,7 @@ def _watch(store: Store, started: Started) -> RunSummary:
     return watch(store, started.run_id, from_start=started.is_ours)
 
 
-def _check(file: Path, as_json: bool) -> int:
+def _check(file: Path, as_json: bool, store: Path | None) -> int:
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
     from qtui.runner.start import idle_gpus
@@ -176,6 +186,7 @@ def _check(file: Path, as_json: bool) -> int:
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
+    shown = _planned(experiment, store) if store is not None else ()
     if as_json:
         plan = {
             "experiment": experiment.name,
@@ -189,6 +200,7 @@ def _check(file: Path, as_json: bool) -> int:
             "scorers": [scorer.label for scorer in experiment.scorers],
             "notes": list(experiment.notes),
             "idle_gpus": idle,
+            "resolution": to_json(shown),
         }
         print_json(plan)
         return 0
@@ -200,9 +212,28 @@ def _check(file: Path, as_json: bool) -> int:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
     for scorer in experiment.scorers:
         click.echo(_line(f"  scorer {scorer.label}, margin ±{100 * scorer.margin:g} points"))
+    for each in shown:
+        by = f"{each.judge}: " if len(shown) > 1 else ""
+        click.echo(_line(f"  {by}{each.sentence}"))
     for note in (*experiment.notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
+
+
+def _planned(experiment: "Experiment", store: Path) -> "tuple[PlannedResolution, ...]":
+    """What the judges will be able to show; nothing without a candidate to compare."""
+    from qtui import config
+    from qtui.results.planned_resolution import planned_resolutions
+
+    if not any(variant.role == "candidate" for variant in experiment.variants):
+        return ()
+    return planned_resolutions(
+        store,
+        experiment.judges,
+        experiment.task_set,
+        samples=experiment.sampling.samples,
+        margin=config.load().margin,
+    )
 
 
 def _line(text: str) -> str:

@@ -176,7 +176,7 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
         flips = f"crossed grade {row.pass_grade:g}: {row.flips_down} down, {row.flips_up} up"
         ungraded = f"; {row.ungraded} ungraded" if row.ungraded else ""
         page.line(f"wins {row.wins}, ties {row.ties}, losses {row.losses}; {flips}{ungraded}", indent=2)
-    for line in (*map(safe, row.beside), _causes(row), _published(row)):
+    for line in (*map(safe, row.beside), *map(safe, _instrument(row)), _causes(row), _published(row)):
         if line:
             page.line(line, indent=2)
     if row.behaviour:
@@ -186,6 +186,14 @@ def _print_verdict(page: Page, row: ScoreRow, shared: list[str]) -> None:
     for note in (note for note in row.notes if note not in shared):
         page.line(safe(note), indent=2, style="dim")
     page.line()
+
+
+def _instrument(row: ScoreRow) -> list[str]:
+    """Whether the variants differ more than the samples of one, and what could have been shown unless every result is decided."""
+    sentences = [row.sample_spread.sentence] if row.sample_spread else []
+    if row.resolution and not row.resolution.always_decides:
+        sentences.append(row.resolution.sentence)
+    return sentences
 
 
 def _checkable(table: ScoreTable, scored: ScorerTable) -> list[ScoreRow | ScorerRow]:

@@ -45,7 +45,7 @@ SCORE_COLUMNS = (
     *(f"histogram_{side}_{grade}" for side in ("baseline", "candidate") for grade in range(1, 6)), "margin", "role", "differing",
     "beside", "behaviour_p", "behaviour_comparisons",
     *(f"behaviour_flags_{flag}_{figure}" for flag in ("lt20", "loop", "latin_new") for figure in ("gained", "lost", "p", "p_bh")),
-    "scale_low", "scale_high",
+    "scale_low", "scale_high", "units",
 )  # fmt: skip
 """The columns are listed here so that a table without rows has them too."""
 DIVERGENCE_COLUMNS = (
@@ -162,7 +162,16 @@ def _flat(figures: Sequence[Mapping[str, Any]], has_several_runs: bool, columns:
 
 
 _INTERVALS = ("interval90", "interval95", "recovery_interval90", "recovery_interval95", "scale")
-_ONLY_IN_JSON = ("causes", "length_covariate", "without_empty", "shape_shares", "per_task", "yardsticks")
+_ONLY_IN_JSON = (
+    "causes",
+    "length_covariate",
+    "without_empty",
+    "shape_shares",
+    "per_task",
+    "yardsticks",
+    "sample_spread",
+    "resolution",
+)
 """Figures that not every row has, or that are tables themselves: the columns would depend on the data."""
 
 

@@ -74,6 +74,45 @@ class ScoresWithoutEmpty:
     interval90: ScoreInterval
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSpread:
+    """How much the answers of one variant differ by themselves, over `tasks` tasks with up to `samples` samples, in grades.
+
+    `within` is the mean absolute difference between two samples of the baseline, `across` that between a sample of the baseline and
+    one of the candidate; `excess` is across − within. `answer` says whether the variants differ more than the baseline varies by
+    itself: `yes`, `not shown`, `less` or `unknown`. Standard deviations are those of samples around the mean of their task.
+    """
+
+    samples: int
+    tasks: int
+    sd_baseline: Score
+    sd_candidate: Score
+    within: Score
+    within_candidate: Score
+    across: Score
+    excess: Score
+    excess_interval90: ScoreInterval
+    answer: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Which true loss this pair could have shown, in grades, and the error of the judge behind it.
+
+    `shown` is called lower 4 times of 5. `judge_noise` is the standard deviation of one grade around its answer's, `noise_share`
+    its share of the variance of the difference; both, and `shown_without_noise`, are None where no answer has two takes.
+    """
+
+    shown: Score
+    judge_noise: Score
+    noise_share: Score
+    shown_without_noise: Score
+    always_decides: bool
+    """Whether no result of this size is inconclusive at the margin."""
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class PairMeasurement:
     """A pair's number of answers on both sides, how many of them differ when stripped, and the mean difference in grades."""
@@ -150,6 +189,12 @@ class ScoreRow(PairFigures):
     behaviour_flags: Mapping[str, FlagChange] = field(default_factory=dict)
     scale: Bounds = FIVE_POINTS
     """The lowest and the highest grade that the judge gives."""
+    units: int = 0
+    """Number of independent units: tasks, or conversations, whose turns count as one."""
+    sample_spread: SampleSpread | None = None
+    """None without several graded samples."""
+    resolution: Resolution | None = None
+    """None without a spread of differences."""
 
     @property
     def pass_grade(self) -> float:

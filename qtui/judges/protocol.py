@@ -7,6 +7,8 @@ from typing import Any, Protocol, assert_never
 from qtui.judge_prompts import find_slots, own_template
 from qtui.records import FIVE_POINTS, NOTHING_USED, UNKNOWN_USAGE, JudgeFacts, JudgeSpec, Scale, Usage, content_hash
 
+_EMPTY, _UNASKED = "empty answer: graded ", " without asking"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -53,8 +55,13 @@ class Judge(Protocol):
 
 def empty_reply(scale: Scale) -> Reply:
     """Return the reply to an empty answer: the lowest grade, without asking."""
-    reason = f"empty answer: graded {scale.lowest} without asking"
+    reason = f"{_EMPTY}{scale.lowest}{_UNASKED}"
     return Reply(scale.lowest, reason, usage=NOTHING_USED, is_unasked=True)
+
+
+def is_of_empty_answer(reason: str) -> bool:
+    """Whether a stored grade with this reason was given to an empty answer, without asking the judge."""
+    return reason.startswith(_EMPTY) and reason.endswith(_UNASKED)
 
 
 def fingerprint(spec: JudgeSpec) -> str:

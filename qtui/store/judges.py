@@ -70,6 +70,19 @@ def scale(judge: StoredJudge) -> Scale:
     return msgspec.convert(stored, Scale) if stored else FIVE_POINTS
 
 
+def runs_with(store: Store, label: str, fingerprint: str) -> list[tuple[int, str]]:
+    """Return the runs whose current judge has this label and these settings, the newest first, with the hash of their tasks."""
+    rows = store.execute(
+        "SELECT DISTINCT run.id, task_set.hash FROM judge JOIN run ON run.id = judge.run_id"
+        " JOIN task_set ON task_set.id = run.task_set_id WHERE judge.label = ? AND judge.fingerprint = ? ORDER BY run.id DESC",
+        (label, fingerprint),
+    ).fetchall()
+    current_ones = {
+        (judge.run_id, judge.label, judge.fingerprint) for judge in current(store, [row["id"] for row in rows])
+    }
+    return [(row["id"], row["hash"]) for row in rows if (row["id"], label, fingerprint) in current_ones]
+
+
 def put(store: Store, run_id: int, label: str, fingerprint: str, *, takes: int, settings: dict[str, Any]) -> None:
     """Add a judge to the run. An existing one gets these settings and the greater number of takes, and keeps its state.
 

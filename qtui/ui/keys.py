@@ -82,6 +82,8 @@ KEYS: tuple[Key, ...] = (
     Key("tasks.back", "escape", "tasks", "back", "Clear the filter", False),
     Key("tasks.order", "o", "tasks", "order", "Order", True, "Sort by number, score change, length ratio or similarity."),
     Key("tasks.flagged", "f", "tasks", "flagged", "Flagged only", True, "Show tasks with a flag (see the legend) or a star."),
+    Key("tasks.worth_grading", "N", "tasks", "worth_grading", "Next to grade", False,
+        "Compare the pair on which a person's grade tells most; see Words."),
     Key("tasks.star", "s", "tasks", "star", "Star"),
     Key("tasks.comment", "c", "tasks", "comment", "Comment"),
 
@@ -92,6 +94,8 @@ KEYS: tuple[Key, ...] = (
     Key("compare.filter", "slash", "compare", "filter", "Filter", False),
     Key("compare.star", "s", "compare", "star", "Star"),
     Key("compare.comment", "c", "compare", "comment", "Comment"),
+    Key("compare.worth_grading", "N", "compare", "worth_grading", "Next to grade", True,
+        "Go to the pair on which a person's grade tells most; see Words."),
     Key("compare.grade", "e", "compare", "grade", "Grade", True,
         "1–5 grade the marked answer, 0 removes the grade, Tab marks the other answer; e or Esc stops grading."),
     Key("compare.grade_0", "0", "compare", "own_grade(0)", "Remove the grade", False),
@@ -116,6 +120,8 @@ KEYS: tuple[Key, ...] = (
     Key("scores.chart", "c", "scores", "chart", "Chart"),
     Key("scores.published", "p", "scores", "published", "Published", True, "Show the 2024 study's figures beside yours."),
     Key("scores.flips", "f", "scores", "flips", "Flips", True, "List the tasks whose grade crossed the middle of the scale."),
+    Key("scores.agreement", "a", "scores", "agreement", "Agreement", True,
+        "Show how far judges, their takes and people agree, and on which tasks they part."),
     Key("scores.back", "escape", "scores", "back", "Back", False),
 
     Key("lengths.open", "enter", "lengths", "open", "Details", True, "Show this model's histogram and paired scatter plot."),

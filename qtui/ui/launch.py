@@ -50,7 +50,7 @@ async def _launched(command: str, target: str, store: Path, allows_cpu: bool) ->
 
 async def check(file: Path) -> dict[str, Any]:
     """Check an experiment file; return its plan (tasks, answers, variants, judges). Raises UserError with every problem."""
-    return await _qtui("run", str(file), "--check", "--json")
+    return await _qtui("run", str(file), "--check", "--json", "--without-resolution")
 
 
 async def types() -> list[dict[str, Any]]:

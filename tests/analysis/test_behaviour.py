@@ -18,7 +18,8 @@ LONG = [f"これは{'とても' * (i % 7)}長い答えで、二十文字より�
 
 
 def pairs_of(answers: pd.DataFrame) -> list[Pair]:
-    return list(pairs(variants(answers, flag_answers(answers, task_rows(100)))))
+    tasks = task_rows(100)
+    return list(pairs(variants(answers, flag_answers(answers, tasks), tasks)))
 
 
 def test_mcnemar_is_the_exact_binomial_test_on_discordant_tasks() -> None:

@@ -24,7 +24,7 @@ TEXTS = {
 
 
 def causes_of(frames: Frames) -> dict[str, ScoreCause]:
-    [pair] = pairs(variants(frames.answers, flag_answers(frames.answers, frames.tasks)))
+    [pair] = pairs(variants(frames.answers, flag_answers(frames.answers, frames.tasks), frames.tasks))
     graded = by_variant(frames.grades)
     found = grade_pair(pair, graded[pair.baseline.key]["j"], graded[pair.candidate.key]["j"])
     return {cause.kind: cause for cause in decompose(found.pair.answers, found.d)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qtui.analysis.judge_agreement import agreement, agreements
+from qtui.analysis.instrument.judge_agreement import agreement, agreements
 from tests.analysis.frames import grade_rows, reference, study
 
 # Shrout & Fleiss (1979), table 2: six targets, four judges; their table 4 gives ICC(1,1) = .17, ICC(2,1) = .29, ICC(1,4) = .44.

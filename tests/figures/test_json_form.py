@@ -18,8 +18,9 @@ SCORE_KEYS = (
     " ties losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded"
     " big_down big_up noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline"
     " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
-    " behaviour_p behaviour_comparisons behaviour_flags scale"
+    " behaviour_p behaviour_comparisons behaviour_flags scale units sample_spread resolution"
 )
+RESOLUTION_KEYS = "shown judge_noise noise_share shown_without_noise always_decides sentence"
 VARIANT_KEYS = (
     "run experiment model variant is_baseline role raw stripped flags shape shape_stability shape_shares"
     " thoughts thinking_tokens"
@@ -56,6 +57,7 @@ def test_scores(filled: tuple[Path, tuple[int, ...]]) -> None:
     assert keys(graded["causes"][0]) == "kind baseline candidate contribution"
     assert keys(graded["without_empty"]) == "n difference interval90"
     assert keys(graded["length_covariate"]) == "n delta delta_interval95 beta beta_interval95 beta_p"
+    assert keys(graded["resolution"]) == RESOLUTION_KEYS
     assert keys(graded["histogram_baseline"]) == "1 2 3 4 5"
     assert keys(graded["behaviour_flags"]) == "lt20 loop latin_new"
     assert keys(graded["behaviour_flags"]["loop"]) == "gained lost p p_bh"

@@ -43,7 +43,16 @@ NOTES_ON_BEHAVIOUR = (
     "flags are secondary (McNemar on short, looping and newly Latin answers), Benjamini–Hochberg-adjusted over all flags of a run",
 )
 
-NEWER = ("scorers", "thoughts", "thinking_tokens", "unfinished_thought", "scale")
+NEWER = (
+    "scorers",
+    "thoughts",
+    "thinking_tokens",
+    "unfinished_thought",
+    "scale",
+    "units",
+    "sample_spread",
+    "resolution",
+)
 """Figures that earlier versions did not have."""
 
 

@@ -55,7 +55,9 @@ def scorer_table(
 
     `tasks` has experiment, task, subset, category; the other frames are as for `score_table`.
     """
-    pairs = list(pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags)))
+    pairs = list(
+        pairing.pairs(pairing.variants(answers, flag_answers(answers, tasks) if flags is None else flags, tasks))
+    )
     known = conditions_by_variant(conditions)
     by_scorer = {
         key: rows.set_index(["task", "sample"])["score"].astype(np.float64)

@@ -18,6 +18,15 @@ WORDS = (
     ("variant", "One way to run a model: engine, weights, precision, e.g. FP16 or Q4_K_M."),
     ("baseline", "The variant that the candidate, the one under test, is compared with."),
     ("take", "One of several gradings of the same answer by the same judge."),
+    (
+        "next to grade",
+        "Pairs that no person has graded on both sides: first those that decide the verdict (it would be another if you found both "
+        "answers equal), then by how far judges and takes part, and by the size of the difference. Equal answers are left out.",
+    ),
+    (
+        "agreement",
+        "How far two graders give the same grades: quadratic κ and Krippendorff's α are 1 if always, 0 as by chance.",
+    ),
     ("ungraded", "The judge's reply has no readable grade: counted separately, never as a low grade."),
     ("cut", "Answers cut off at the token limit."),
     ("margin", "The largest loss that you accept, e.g. ±0.2 grades. Set it in config.toml."),

@@ -8,12 +8,14 @@ from textual import on
 from textual.widget import Widget
 
 from qtui.errors import UserError
+from qtui.results.answers import PairName
 from qtui.store import Store, notes
 from qtui.store.notes import Note
 from qtui.ui.data import task_list
 from qtui.ui.data.scope import Scope
 from qtui.ui.data.task_list import DeltaSource, TaskList
 from qtui.ui.panes.figures_pane import FiguresPane
+from qtui.ui.panes.grading_queue import NOTHING_LEFT, GradingQueue, reasons
 from qtui.ui.widgets.filter_line import FilterLine
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class TaskListPane(FiguresPane):
         self._fetching = False
         self._text = ""
         self._before_filter: Widget | None = None
+        self._queue = GradingQueue()
 
     async def read_with_tasks(self, question: Callable[[Store], T]) -> T:
         """Ask the store a question and update `tasks` in the same read; the list is read only if it may have changed."""
@@ -66,6 +69,40 @@ class TaskListPane(FiguresPane):
 
     def note_of(self, task: int) -> Note:
         return next((line.note for line in self._read.lines if line.task == task), Note())
+
+    def action_worth_grading(self) -> None:
+        """Go to the next pair on which a person's grade tells most; in a worker, so that keys work while it is computed."""
+        scope = self.scope
+        if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate is None:
+            self.notify("There is no pair of variants to grade.", timeout=2)
+            return
+        names = PairName(scope.run_id, scope.model, scope.baseline, scope.candidate)
+        self.run_worker(self._go_to_worth_grading(scope, names), group="worth grading", exclusive=True)
+
+    async def _go_to_worth_grading(self, scope: Scope, names: PairName) -> None:
+        from qtui.results.worth_grading import pairs_to_grade
+
+        numbers, config = self.workbench.numbers, self.workbench.config
+        try:
+            queue = await numbers.ask(pairs_to_grade, self.workbench.store_path, names, config.margin)
+        except UserError as problem:
+            await self.show_problem(problem)
+            return
+        pair = self._queue.next(scope, queue)
+        if pair is None:
+            self.notify(NOTHING_LEFT, timeout=3)
+            return
+        self.notify(reasons(pair, len(queue), is_blind=self.is_blind), timeout=4, markup=False)
+        self.go_to_pair(pair.task, pair.sample)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing may tell which variant wrote which answer."""
+        return False
+
+    def go_to_pair(self, task: int, sample: int) -> None:  # noqa: ARG002 - Compare shows the sample
+        """Show a pair of answers in Compare."""
+        self.select(task=task, pane="compare")
 
     def action_order(self) -> None:
         self.select(order=task_list.next_order(self.scope.order))

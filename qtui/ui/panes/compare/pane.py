@@ -121,6 +121,19 @@ class ComparePane(TaskListPane):
         self._requested_task, self._sample = task, 0
         self.select(task=task)
 
+    @property
+    def is_blind(self) -> bool:
+        return self._blind
+
+    def go_to_pair(self, task: int, sample: int) -> None:
+        """Show the pair, ready to be graded."""
+        self._requested_task, self._sample = task, sample
+        self._grading = not self._unified
+        if task == self.scope.task:
+            self._show()
+        else:
+            self.select(task=task)
+
     def action_grade(self) -> None:
         self._grading = not self._grading and not self._unified
         self._describe()

@@ -148,6 +148,7 @@ class ScoresPane(FiguresPane):
             "order": self._view == "table",
             "flips": row is not None and row.n > 0 and self._view != "chart",
             "back": self._view != "table",
+            "agreement": bool(self.scope.run_ids),
         }
         return offered.get(action, True) and super().check_action(action, parameters)
 
@@ -182,6 +183,12 @@ class ScoresPane(FiguresPane):
 
     def action_flips(self) -> None:
         self._switch("table" if self._view == "flips" else "flips")
+
+    def action_agreement(self) -> None:
+        from qtui.results.agreement import agreement_table
+        from qtui.ui.dialogs.agreement import AgreementScreen
+
+        self.app.push_screen(AgreementScreen(agreement_table, self.workbench, self.scope.run_ids))
 
     def action_order(self) -> None:
         self._order = (self._order + 1) % len(ORDERS)
