@@ -71,6 +71,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation that is over: what was asked, and the answer without its thoughts."""
+
+    input: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSetFacts:
     """What is known of a task set that was loaded by name, besides its tasks. The store keeps it with the run, as JSON."""
 

@@ -62,7 +62,9 @@ def sampling(form: "ExperimentForm", task_set: TaskSet) -> tuple[Sampling, list[
         usual = len(limits) < parts or None in limits
         most = max([limit for limit in limits if limit] + ([chosen.max_tokens] if usual else []))
         chosen = replace(chosen, max_tokens=most)
-        notes.append(f"Answers have at most {most} tokens, {'the most of' if parts > 1 else 'as'} the task sets say (sampling.max_tokens).")
+        notes.append(
+            f"Answers have at most {most} tokens, {'the most of' if parts > 1 else 'as'} the task sets say (sampling.max_tokens)."
+        )
     stops = {facts.stop for facts in task_set.facts}
     if "stop" not in is_set and any(stops):
         if len(stops) == 1 and len(task_set.facts) == parts:

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Protocol, assert_never
 
 from qtui import paths
-from qtui.records import JudgeFacts, JudgeSpec, content_hash
+from qtui.records import JudgeFacts, JudgeSpec, Turn, content_hash
 
 EMPTY_REASON = "empty answer: graded 1 without asking"
 
@@ -18,6 +18,8 @@ class Question:
     reference: str
     criteria: str
     answer: str
+    earlier: tuple[Turn, ...] = ()
+    """The turns before this one in its conversation, with the answers of the variant that is graded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
-from qtui.records import Task, Thoughts
+from qtui.records import Task, Thoughts, Turn
 from qtui.run_progress import VariantProgress
 from qtui.store import open_store, runs, task_answers
 from qtui.store.task_answers import GradeLine, Side
@@ -24,6 +24,8 @@ class VariantAnswer:
     thinking: str = ""
     thinking_tokens: int | None = None
     thought_unfinished: bool = False
+    earlier: tuple[Turn, ...] = ()
+    """The turns before it in its conversation, with this variant's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +112,5 @@ def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
         thinking=thoughts.text,
         thinking_tokens=thoughts.tokens,
         thought_unfinished=thoughts.is_unfinished,
+        earlier=answer.earlier,
     )

@@ -227,7 +227,8 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
 def task_set(store: Store, run_id: int) -> TaskSet:
     """Return the tasks that the run was started with."""
     row = store.execute(
-        "SELECT task_set.name, task_set.source, run.task_set_facts FROM task_set JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
+        "SELECT task_set.name, task_set.source, run.task_set_facts FROM task_set"
+        " JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
         (run_id,),
     ).fetchone()
     facts = msgspec.json.decode(row["task_set_facts"], type=tuple[TaskSetFacts, ...])

@@ -1,4 +1,4 @@
-"""Task sets that are known by name: a few lines of TOML say where a set is, how its questions are asked and how answers are scored."""
+"""Task sets known by name: a few lines of TOML say where a set is, how its questions are asked and how answers are scored."""
 
 from qtui.task_sets.load import SetRequest, joined, load_set
 

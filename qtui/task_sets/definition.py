@@ -5,6 +5,7 @@ It contains no data. Every key is checked, and a problem is named with file, lin
 
 import re
 import tomllib
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -21,6 +22,7 @@ SCORER_KINDS = (
     "code",
 )  # fmt: skip
 RightIs = Literal["index", "letter", "label", "text"]
+CHOICE_SLOTS = ("letter", "number", "text")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -155,13 +157,13 @@ def read(path: Path) -> Definition:
     try:
         found = msgspec.convert(table | {"name": path.stem, "file": str(path)}, Definition)
     except msgspec.ValidationError as error:
-        raise problem(*_explain(error, table)) from None
+        raise problem(*_explain(error)) from None
     for location, message in _problems(found):
         raise problem(location, message)
     return found
 
 
-def _explain(error: msgspec.ValidationError, table: dict[str, Any]) -> tuple[Location, str]:
+def _explain(error: msgspec.ValidationError) -> tuple[Location, str]:
     """The place in the file and what is wrong there, of a message such as "Expected `int`, got `str` - at `$.size`"."""
     message, _, place = str(error).partition(" - at `")
     parts = re.findall(r"\.?([A-Za-z0-9_]+)|\[(\d+)\]", place.removeprefix("$").rstrip("`"))
@@ -174,7 +176,9 @@ def _explain(error: msgspec.ValidationError, table: dict[str, Any]) -> tuple[Loc
     if missing := re.search(r"missing required field `(.*)`", message):
         return (*location, missing[1]), "is missing."
     words = {"str": "a text", "int": "a whole number", "array": "a list", "object": "a table", "null": "nothing"}
-    plain = re.sub(r"`([^`]*)`", lambda kind: " or ".join(words.get(each, each) for each in kind[1].split(" | ")), message)
+    plain = re.sub(
+        r"`([^`]*)`", lambda kind: " or ".join(words.get(each, each) for each in kind[1].split(" | ")), message
+    )
     return location, plain[0].lower() + plain[1:] + "."
 
 
@@ -182,45 +186,62 @@ def _keys(location: Location) -> list[str]:
     kind: Any = Definition
     for part in location:
         hint = get_type_hints(kind).get(str(part))
-        kind = next((each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, _Table)), _Table)
+        kind = next(
+            (each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, _Table)), _Table
+        )
     return [name for name in kind.__struct_fields__ if name not in OWN]
 
 
-def _problems(found: Definition) -> list[tuple[Location, str]]:
-    source, columns, prompt, examples = found.source, found.columns, found.prompt, found.examples
-    problems: list[tuple[Location, str]] = []
-    if not (source.hub or source.path or source.page):
-        problems.append((("source",), 'names no place: set hub = "owner/name", or path = "…" for a file or folder.'))
-    for name, digits in source.sha256.items():
-        if not re.fullmatch(r"[0-9a-f]{64}", digits):
-            problems.append((("source", "sha256"), f'"{name}": a SHA-256 has 64 digits from 0 to 9 and a to f.'))
-    if bool(columns.turns) == bool(prompt.question):
-        problems.append((("prompt", "question"), "set either this, or columns.turns for a set of conversations."))
-    if columns.choices and not columns.right:
-        problems.append((("columns", "choices"), "has no right choice: set right to the column that names it."))
-    if columns.right and not columns.choices:
-        problems.append((("columns", "right"), "there are no choices: set choices to their columns."))
-    if columns.right_is == "label" and not columns.labels:
-        problems.append((("columns", "right_is"), '"label" needs labels, the column with the names of the choices.'))
-    problems += _pattern_problems(columns)
-    if examples.number < 0:
-        problems.append((("examples", "number"), f"{examples.number} is not a number of examples."))
-    if examples.number and not (examples.split or examples.inline):
-        problems.append((("examples",), 'name the split that the examples come from (split = "train"), or write them as inline.'))
-    if examples.split and examples.split == source.split:
-        problems.append((("examples", "split"), "is the split that is asked: a question would show its own answer."))
-    if any(position < 1 for position in examples.positions):
-        problems.append((("examples", "positions"), "positions count from 1."))
+def _problems(found: Definition) -> Iterator[tuple[Location, str]]:
+    yield from _source_problems(found.source)
+    yield from _column_problems(found)
+    yield from _example_problems(found)
     if found.max_tokens is not None and found.max_tokens < 1:
-        problems.append((("max_tokens",), f"{found.max_tokens}: an answer needs at least 1."))
+        yield ("max_tokens",), f"{found.max_tokens}: an answer needs at least 1."
     if found.scorer and found.scorer.kind not in SCORER_KINDS:
         near = get_close_matches(found.scorer.kind, SCORER_KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f" (kinds: {', '.join(SCORER_KINDS)})."
-        problems.append((("scorer", "kind"), f'no kind "{found.scorer.kind}"{hint}'))
+        yield ("scorer", "kind"), f'no kind "{found.scorer.kind}"{hint}'
     for key in ("question", "answer", "intro", "choice"):
-        if message := slots.form_problem(getattr(prompt, key)):
-            problems.append((("prompt", key), message))
-    return problems
+        if message := slots.form_problem(getattr(found.prompt, key)):
+            yield ("prompt", key), message
+    for name in slots.names(found.prompt.choice):
+        if name not in CHOICE_SLOTS:
+            yield ("prompt", "choice"), f"has no slot {{{name}}} (slots: {', '.join(CHOICE_SLOTS)})."
+
+
+def _source_problems(source: Source) -> Iterator[tuple[Location, str]]:
+    if not (source.hub or source.path or source.page):
+        yield ("source",), 'names no place: set hub = "owner/name", or path = "…" for a file or folder.'
+    for name, digits in source.sha256.items():
+        if not re.fullmatch(r"[0-9a-f]{64}", digits):
+            yield ("source", "sha256"), f'"{name}": a SHA-256 has 64 digits from 0 to 9 and a to f.'
+
+
+def _column_problems(found: Definition) -> Iterator[tuple[Location, str]]:
+    columns = found.columns
+    if bool(columns.turns) == bool(found.prompt.question):
+        yield ("prompt", "question"), "set either this, or columns.turns for a set of conversations."
+    if columns.choices and not columns.right:
+        yield ("columns", "choices"), "has no right choice: set right to the column that names it."
+    if columns.right and not columns.choices:
+        yield ("columns", "right"), "there are no choices: set choices to their columns."
+    if columns.right_is == "label" and not columns.labels:
+        yield ("columns", "right_is"), '"label" needs labels, the column with the names of the choices.'
+    yield from _pattern_problems(columns)
+
+
+def _example_problems(found: Definition) -> Iterator[tuple[Location, str]]:
+    examples = found.examples
+    if examples.number < 0:
+        yield ("examples", "number"), f"{examples.number} is not a number of examples."
+    if examples.number and not (examples.split or examples.inline):
+        message = 'name the split that the examples come from (split = "train"), or write them as inline.'
+        yield ("examples",), message
+    if examples.split and examples.split == found.source.split:
+        yield ("examples", "split"), "is the split that is asked: a question would show its own answer."
+    if any(position < 1 for position in examples.positions):
+        yield ("examples", "positions"), "positions count from 1."
 
 
 def _pattern_problems(columns: Columns) -> list[tuple[Location, str]]:

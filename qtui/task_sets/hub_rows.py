@@ -14,7 +14,7 @@ from qtui.task_sets.rows import Rows
 from qtui.tasks import hub
 from qtui.tasks.table import Record
 
-OWN_FILE = "Download its file and name it: [tasks] path = \"FILE\"."
+OWN_FILE = 'Download its file and name it: [tasks] path = "FILE".'
 
 
 def from_hub(definition: Definition, split: str) -> Rows:
@@ -36,12 +36,13 @@ def _address(definition: Definition, commit: str, split: str) -> str:
 
 def _with_library(definition: Definition, split: str) -> Rows:
     source = definition.source
-    hub.library()
+    hub.library().utils.logging.set_verbosity_error()  # its warnings of each retry; the error at the end says enough
     try:
         import datasets
     except ModuleNotFoundError:
         raise UserError(
-            f"{definition.name}: task sets of the hub need the package datasets, which is not installed: pip install 'qtui[engines]'. "
+            f"{definition.name}: task sets of the hub need the package datasets, which is not installed: "
+            "pip install 'qtui[engines]'. "
             f"{OWN_FILE}"
         ) from None
     datasets.disable_progress_bars()
@@ -75,9 +76,13 @@ def _reason(error: Exception, split: str) -> str:
         return "accept its terms on the hub, then set HF_TOKEN"
     if kind == "DatasetNotFoundError":
         return f"no such data set on the hub (or it is private: set HF_TOKEN). {OWN_FILE}"
-    if kind in ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "ConnectTimeout", "ConnectError") or (
-        "offline" in said.casefold() or "couldn't reach" in said.casefold()
-    ):
+    if kind in (
+        "OfflineModeIsEnabled",
+        "LocalEntryNotFoundError",
+        "ConnectionError",
+        "ConnectTimeout",
+        "ConnectError",
+    ) or ("offline" in said.casefold() or "couldn't reach" in said.casefold()):
         return f"is not in the cache, and the hub cannot be reached (or HF_HUB_OFFLINE is set). {OWN_FILE}"
     if isinstance(error, ValueError) and "split" in said.casefold():
         return f"has no split {split} ({first})"

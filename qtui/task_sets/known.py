@@ -19,7 +19,10 @@ VARIABLE = "QTUI_TASK_SETS"
 
 
 def find(name: str, base: Path | None) -> Definition | None:
-    """The definition of this name (case does not matter) or in this file; None if there is none. Raises UserError if it is wrong."""
+    """The definition of this name (case does not matter) or in this file; None if there is none.
+
+    Raises UserError if the definition is wrong.
+    """
     if name.casefold().endswith(".toml"):
         path = Path(name).expanduser()
         return definition.read(base / path if base else path)
@@ -54,7 +57,11 @@ def own_files(name: str) -> Path | None:
 
 def hub_caches() -> tuple[Path, Path]:
     """The caches of `huggingface_hub` and of `datasets`, where these libraries would look, without importing them."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface").expanduser()
+    home = Path(
+        os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    ).expanduser()
     hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     prepared = os.environ.get("HF_DATASETS_CACHE")
-    return Path(hub).expanduser() if hub else home / "hub", Path(prepared).expanduser() if prepared else home / "datasets"
+    return Path(hub).expanduser() if hub else home / "hub", Path(
+        prepared
+    ).expanduser() if prepared else home / "datasets"

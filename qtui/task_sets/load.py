@@ -22,6 +22,7 @@ from qtui.tasks.table import Record, quoted
 from qtui.tasks.tables import SUFFIXES
 
 _Item = TypeVar("_Item")
+NO_COLUMNS = ColumnMap()
 Conversation = tuple[Task, ...]
 """The turns of one row, `follows` counting from 1 within them."""
 
@@ -39,7 +40,7 @@ class SetRequest:
     """A file or folder with the rows, in place of the hub."""
     examples: int | None = None
     """Few-shot examples, in place of the definition's number."""
-    columns: ColumnMap = ColumnMap()
+    columns: ColumnMap = NO_COLUMNS
 
 
 def joined(sets: Sequence[TaskSet]) -> TaskSet:
@@ -57,7 +58,8 @@ def joined(sets: Sequence[TaskSet]) -> TaskSet:
     for each in sets:
         start = len(tasks)
         tasks += [
-            replace(task, subset=each.name, follows=None if task.follows is None else task.follows + start) for task in each.tasks
+            replace(task, subset=each.name, follows=None if task.follows is None else task.follows + start)
+            for task in each.tasks
         ]
     return TaskSet(
         " + ".join(set_names),
@@ -74,13 +76,15 @@ def load_set(request: SetRequest, base: Path | None = None) -> TaskSet:
     Raises UserError with file, line and key, or with what to do where a set is not on this disk; ColumnError for a column that the
     request names and a file does not have.
     """
-    has_columns = request.columns != ColumnMap()
+    has_columns = request.columns != NO_COLUMNS
     definition = None if has_columns and request.source in HUB_NAMES else known.find(request.source, base)
     if definition is not None:
         return _defined(definition, request, base)
     for key in ("path", "examples"):
         if getattr(request, key) is not None:
-            raise UserError(f"{key} is for task sets that are known by name, and {quoted(request.source)} is none{_near(request.source, base)}")
+            raise UserError(
+                f"{key} is for task sets that are known by name, and {quoted(request.source)} is none{_near(request.source, base)}"
+            )
     try:
         whole = load_task_set(request.source, base=base, columns=request.columns)
     except UserError as error:
@@ -94,7 +98,9 @@ def load_set(request: SetRequest, base: Path | None = None) -> TaskSet:
     return replace(whole, tasks=_positioned(chosen), notes=(*whole.notes, *note))
 
 
-def preview(definition: Definition, request: SetRequest, base: Path | None, number: int) -> tuple[list[Conversation], str]:
+def preview(
+    definition: Definition, request: SetRequest, base: Path | None, number: int
+) -> tuple[list[Conversation], str]:
     """Return the tasks of the first `number` rows, and where these come from."""
     found = _rows(definition, request, base, definition.source.split)
     return list(_made(definition, request, base, found.records[:number])), found.address
@@ -106,8 +112,11 @@ def _near(name: str, base: Path | None) -> str:
 
 
 def _defined(definition: Definition, request: SetRequest, base: Path | None) -> TaskSet:
-    if request.columns != ColumnMap():
-        raise UserError(f"{definition.name}: its definition ({definition.file}) says what its columns are; remove input, reference, criteria and encoding")
+    if request.columns != NO_COLUMNS:
+        raise UserError(
+            f"{definition.name}: its definition ({definition.file}) says what its columns are; "
+            "remove input, reference, criteria and encoding"
+        )
     found = _rows(definition, request, base, definition.source.split)
     if not found.records:
         raise UserError(f"{definition.name}: {found.address} has no rows")
@@ -132,8 +141,7 @@ def _defined(definition: Definition, request: SetRequest, base: Path | None) -> 
         rows=len(found.records),
         tasks=sum(map(len, distinct)),
     )
-    named = recognize(TaskSet(definition.name, _positioned(distinct), found.address, notes, (facts,)))
-    return named
+    return recognize(TaskSet(definition.name, _positioned(distinct), found.address, notes, (facts,)))
 
 
 def _scorer_of(definition: Definition) -> dict[str, object]:
@@ -146,7 +154,9 @@ def _scorer_of(definition: Definition) -> dict[str, object]:
     return {"kind": definition.scorer.kind, **definition.scorer.settings}
 
 
-def _made(definition: Definition, request: SetRequest, base: Path | None, asked: Sequence[Record]) -> list[Conversation]:
+def _made(
+    definition: Definition, request: SetRequest, base: Path | None, asked: Sequence[Record]
+) -> list[Conversation]:
     examples_of = _examples(definition, request, base)
     return [making.turns(definition, record, examples_of(record)) for record in asked]
 
@@ -178,15 +188,21 @@ def _examples(definition: Definition, request: SetRequest, base: Path | None) ->
     if definition.columns.turns:
         raise UserError(f"{definition.name}: conversations have no examples before them; set examples = 0")
     if settings.inline:
-        given = [Record(f"{definition.file}: examples.inline {i}", row) for i, row in enumerate(settings.inline, start=1)]
+        given = [
+            Record(f"{definition.file}: examples.inline {i}", row) for i, row in enumerate(settings.inline, start=1)
+        ]
     elif settings.split:
         given = list(_rows(definition, request, base, settings.split).records)
     else:
-        raise UserError(f"{definition.name}: its definition ({definition.file}) names no examples, so examples must be 0")
+        raise UserError(
+            f"{definition.name}: its definition ({definition.file}) names no examples, so examples must be 0"
+        )
     if settings.positions:
         beyond = [position for position in settings.positions if position > len(given)]
         if beyond:
-            raise UserError(f"{definition.file}: examples.positions: there is no row {beyond[0]} ({count(len(given), 'row')})")
+            raise UserError(
+                f"{definition.file}: examples.positions: there is no row {beyond[0]} ({count(len(given), 'row')})"
+            )
         given = [given[position - 1] for position in settings.positions]
     if not settings.same:
         _check_number(definition, given, number, "")
@@ -243,5 +259,7 @@ def _positioned(conversations: Sequence[Conversation]) -> tuple[Task, ...]:
     found: list[Task] = []
     for conversation in conversations:
         start = len(found)
-        found += [replace(task, follows=None if task.follows is None else task.follows + start) for task in conversation]
+        found += [
+            replace(task, follows=None if task.follows is None else task.follows + start) for task in conversation
+        ]
     return tuple(found)

@@ -39,7 +39,15 @@ def turns(definition: Definition, record: Record, examples: Sequence[Record] = (
     choices = _choices(definition, record)
     references = _references(definition, record, choices)
     expected = Expected(tuple(references[1:]), choices.texts, choices.right, _checks(definition, record))
-    return (Task(_prompt(definition, record, examples), references[0] if references else "", criteria, category, expected=expected),)
+    return (
+        Task(
+            _prompt(definition, record, examples),
+            references[0] if references else "",
+            criteria,
+            category,
+            expected=expected,
+        ),
+    )
 
 
 def _prompt(definition: Definition, record: Record, examples: Sequence[Record]) -> str:
@@ -60,7 +68,9 @@ def _slot_values(definition: Definition, record: Record, key: str) -> Callable[[
     def text(name: str) -> str:
         if name == "choices":
             return "\n".join(
-                slots.fill(definition.prompt.choice, {"letter": LETTERS[i], "number": str(i + 1), "text": each}.__getitem__)
+                slots.fill(
+                    definition.prompt.choice, {"letter": LETTERS[i], "number": str(i + 1), "text": each}.__getitem__
+                )
                 for i, each in enumerate(choices.texts)
             )
         if name == "letters":
@@ -110,7 +120,11 @@ def _references(definition: Definition, record: Record, choices: Choices) -> lis
     if not columns.reference:
         return [LETTERS[choices.right]] if choices.right is not None else []
     found = value(record, columns.reference)
-    texts = [_item(record, columns.reference, item) for item in found] if isinstance(found, list) else [_text(record, columns.reference)]
+    texts = (
+        [_item(record, columns.reference, item) for item in found]
+        if isinstance(found, list)
+        else [_text(record, columns.reference)]
+    )
     if columns.reference_pattern:
         texts = [_part(record, columns.reference, columns.reference_pattern, text) for text in texts]
     return list(dict.fromkeys(text for text in texts if text.strip()))
@@ -140,7 +154,9 @@ def _turn_references(definition: Definition, record: Record, number: int) -> lis
         raise record.wrong_type(name, "a list of texts")
     texts = ["" if item is None else _item(record, name, item) for item in texts]
     if len(texts) > number:
-        raise UserError(f"{record.where}: {quoted(name)} has {len(texts)} texts, and the conversation has {number} turns")
+        raise UserError(
+            f"{record.where}: {quoted(name)} has {len(texts)} texts, and the conversation has {number} turns"
+        )
     return texts + [""] * (number - len(texts))
 
 
@@ -192,7 +208,9 @@ def _checks(definition: Definition, record: Record) -> str:
         return json.dumps(values, ensure_ascii=False, default=str)
     lengths = {len(each) if isinstance(each, list) else -1 for each in values.values()}
     if len(lengths) != 1:
-        raise UserError(f"{record.where}: {' and '.join(map(quoted, columns.values()))} are not lists of the same length")
+        raise UserError(
+            f"{record.where}: {' and '.join(map(quoted, columns.values()))} are not lists of the same length"
+        )
     items = zip(*values.values(), strict=True)
     return json.dumps([dict(zip(values, item, strict=True)) for item in items], ensure_ascii=False, default=str)
 

@@ -83,7 +83,9 @@ def _split_files(definition: Definition, folder: Path, split: str) -> list[Path]
         found = [path for name, path in names.items() if _matches(name, source.files, split)]
     else:
         found = [path for name, path in names.items() if _has_word(name, split)]
-        of_config = [path for path in found if source.config and _has_word(str(path.relative_to(folder)), source.config)]
+        of_config = [
+            path for path in found if source.config and _has_word(str(path.relative_to(folder)), source.config)
+        ]
         found = of_config or found
         if not found and split == source.split and len(there) == 1:
             found = there
@@ -93,7 +95,9 @@ def _split_files(definition: Definition, folder: Path, split: str) -> list[Path]
         raise UserError(f"{folder}: has no file {wanted} for the task set {definition.name} (files: {shown})")
     if len({_suffix(path) for path in found}) > 1 and not source.files:
         shown = listed(str(path.relative_to(folder)) for path in found[:SHOWN])
-        raise UserError(f"{folder}: the split {split} exists in several formats ({shown}). Keep one of them, or name a file.")
+        raise UserError(
+            f"{folder}: the split {split} exists in several formats ({shown}). Keep one of them, or name a file."
+        )
     return found
 
 
@@ -157,12 +161,15 @@ def _archive_records(source: Source, path: Path, split: str) -> list[Record]:
                 and _matches(member.filename, source.files or ["*"], split)
             )
             if sum(archive.getinfo(name).file_size for name in members) > input_file.TABLE_BYTES:
-                raise UserError(f"{path}: unpacks to more than {input_file.TABLE_BYTES // 2**20} MiB, the limit for task sets")
+                raise UserError(
+                    f"{path}: unpacks to more than {input_file.TABLE_BYTES // 2**20} MiB, the limit for task sets"
+                )
             records = [
                 record
                 for name in members
                 for record in _named(
-                    tables.table_of_bytes(archive.read(name), path / name, source.header).records, PurePosixPath(name).stem
+                    tables.table_of_bytes(archive.read(name), path / name, source.header).records,
+                    PurePosixPath(name).stem,
                 )
             ]
     except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:

@@ -212,9 +212,10 @@ class _Reader:
                 continue
             texts = ["" if text is None else text for text in value] if isinstance(value, list) else []
             if not texts or len(texts) > len(questions) or not all(isinstance(text, str) for text in texts):
+                advice = column_names.advice_for(self._table, "reference", name)
                 raise UserError(
                     f"{record.where}: {quoted(name)} is {_kind(value)}, and the conversation has {len(questions)} questions: the "
-                    f"reference is a list with a text for each (columns: {listed(self._table.columns)}). {column_names.advice_for(self._table, 'reference', name)}"
+                    f"reference is a list with a text for each (columns: {listed(self._table.columns)}). {advice}"
                 )
             for number, text in enumerate(map(storable, texts)):
                 if found[number].strip() and text.strip() and found[number] != text:
@@ -274,8 +275,8 @@ class _Reader:
             yield f"of {count(self._seen.shortened, 'conversation')} only the first turn of the user is asked"
         if self._seen.several_turns:
             yield (
-                f"{count(self._seen.several_turns, 'conversation')} with several turns of the user: each turn is a task, and the model "
-                "sees its own answers to the turns before"
+                f"{count(self._seen.several_turns, 'conversation')} with several turns of the user: each turn is a "
+                "task, and the model sees its own answers to the turns before"
             )
 
 

@@ -245,7 +245,11 @@ HASH = "9f92c41708ba1696dd5b2227ec92b659b7a5f4acbccf3b40fe5c67ba48bfa87b"
         ({"conversations": [USER, GPT, USER]}, (Task("問", "答"), Task("問", follows=1))),
         ({"conversations": [USER, GPT, USER, GPT]}, (Task("問", "答"), Task("問", "答", follows=1))),
         (
-            {"messages": [{"role": role, "content": role} for role in ("user", "assistant", "user", "assistant", "user")]},
+            {
+                "messages": [
+                    {"role": role, "content": role} for role in ("user", "assistant", "user", "assistant", "user")
+                ]
+            },
             (Task("user", "assistant"), Task("user", "assistant", follows=1), Task("user", follows=2)),
         ),
     ],
