@@ -16,7 +16,7 @@ COLUMNS = (
     "experiment", "model", "variant", "is_baseline", "role", "position", "task", "sample", "text", "finish_reason",
     "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds", "thinking", "thinking_tokens", "thought_unfinished",
 )  # fmt: skip
-TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria")
+TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria", "subset", "category", "follows")
 KEYS_PER_QUERY = 500
 
 
@@ -93,8 +93,8 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     """Return every task of the runs, with `TASK_COLUMNS`, by run and position."""
     return store.execute(
-        "SELECT run.experiment, task.position, task.input, task.reference, task.criteria FROM run"
-        " JOIN task ON task.task_set_id = run.task_set_id"
+        "SELECT run.experiment, task.position, task.input, task.reference, task.criteria, task.subset, task.category, task.follows"
+        " FROM run JOIN task ON task.task_set_id = run.task_set_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))}) ORDER BY run.id, task.position",
         tuple(run_ids),
     ).fetchall()
