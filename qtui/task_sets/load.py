@@ -126,7 +126,7 @@ def _defined(definition: Definition, request: SetRequest, base: Path | None) -> 
     distinct = list(dict.fromkeys(conversations))
     repeated = len(conversations) - len(distinct)
     if repeated:
-        notes += (f"{definition.name}: {count(repeated, 'task')} of the set repeat another one and are left out.",)
+        notes += (f"{definition.name}: left out because they repeat others: {count(repeated, 'task')}.",)
     examples = definition.examples.number if request.examples is None else request.examples
     facts = TaskSetFacts(
         name=definition.name,
