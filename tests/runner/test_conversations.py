@@ -1,4 +1,4 @@
-"""Conversations of several turns, run end to end: each turn sees its own variant's answers, and a broken run goes on in the middle."""
+"""Conversations of several turns, end to end: each turn sees its own variant's answers, and a broken run goes on in the middle."""
 
 import json
 import os
