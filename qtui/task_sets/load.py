@@ -134,7 +134,7 @@ def _defined(definition: Definition, request: SetRequest, base: Path | None) -> 
         source=found.address,
         licence=definition.licence,
         metric=definition.metric,
-        scorer=_scorer_of(definition),
+        scorer=scorer_of(definition),
         max_tokens=definition.max_tokens,
         stop=tuple(definition.stop),
         examples=examples,
@@ -144,7 +144,7 @@ def _defined(definition: Definition, request: SetRequest, base: Path | None) -> 
     return recognize(TaskSet(definition.name, _positioned(distinct), found.address, notes, (facts,)))
 
 
-def _scorer_of(definition: Definition) -> dict[str, object]:
+def scorer_of(definition: Definition) -> dict[str, object]:
     """What a definition says of scoring: `kind`, and the settings of that kind. Empty if people or judges grade the set.
 
     This is where a set's own scorer is handed to the experiment: it is stored with the run as `TaskSetFacts.scorer`.

@@ -13,7 +13,7 @@ import pytest
 from qtui.results import frames
 from qtui.results.answers import PairName, comparison
 from qtui.store import answers, open_store, runs
-from tests.engines.thinking_llama import ANSWER, thinking_llama
+from tests.engines.thinking_llama import ANSWER, TEMPLATE, thinking_llama
 from tests.judges.endpoint import Failure, endpoint
 
 TALKS = [
@@ -163,7 +163,7 @@ def test_a_model_that_cannot_see_earlier_turns_is_refused_before_it_answers(
 ) -> None:
     pytest.importorskip("llama_cpp", reason="needs the engines extra")
     pytest.importorskip("torch", reason="needs the engines extra")
-    thinking_llama(tmp_path / "tiny", **({"template": template} if template else {}))
+    thinking_llama(tmp_path / "tiny", template=template or TEMPLATE)
     prompt = "" if template else 'prompt = "plain"\n'
 
     done = run(tmp_path, prompt, LOCAL.replace("ENGINE", "llama.cpp").replace("PRECISION", "F32"))

@@ -66,8 +66,8 @@ def test_a_problem_is_named_by_file_line_and_key(folder: Path, written: tuple[st
 
 
 def test_a_limit_takes_the_first_tasks_and_with_a_seed_a_sample_that_is_always_the_same(folder: Path) -> None:
-    def references(**settings: int) -> list[str]:
-        return [task.reference for task in load_set(SetRequest("own", **settings), folder).tasks]
+    def references(limit: int, seed: int | None = None) -> list[str]:
+        return [task.reference for task in load_set(SetRequest("own", limit, seed), folder).tasks]
 
     assert references(limit=3) == ["0", "1", "2"]
     assert references(limit=3, seed=1) == references(limit=3, seed=1) != references(limit=3, seed=2)
