@@ -57,12 +57,12 @@ Earlier = Sequence[tuple[str, tuple[Turn, ...]]]
 def task_words(task: Task, parts: str, earlier: Earlier = ()) -> tuple[str, list[Mark]]:
     """Return the task's input, or with `all` input, reference and criteria under headings; and the marks of the headings.
 
-    Before the input of a later turn are the turns before it, with the answers of each side.
+    After the input of a later turn are the turns before it, with the answers of each side: a small screen shows the input.
     """
-    sections = _earlier_sections(earlier)
-    if parts != "all" and not sections:
+    before = _earlier_sections(earlier)
+    if parts != "all" and not before:
         return safe(task.input).strip("\n"), []
-    sections.append((f"Turn {len(earlier[0][1]) + 1}" if sections else "Input", task.input))
+    sections = [(f"Turn {len(earlier[0][1]) + 1}" if before else "Input", task.input), *before]
     if parts == "all":
         sections += [("Reference", task.reference), ("Criteria", task.criteria)]
     text, marks = "", []
