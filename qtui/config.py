@@ -32,6 +32,8 @@ class Config:
     """Key id → keys separated by commas."""
     converter: Path | None = None
     """A folder with llama.cpp's sources, for models that qtui does not convert itself; None downloads it. Relative to the file."""
+    task_sets: Path | None = None
+    """A folder with the user's copies of known task sets, each in a folder or file of its name; None takes them from the hub."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
@@ -58,8 +60,9 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
         raise UserError("\n".join(problems))
     if "margin" in values:
         values["margin"] = float(values["margin"])
-    if "converter" in values:
-        values["converter"] = path.parent / Path(values["converter"]).expanduser()
+    for key in ("converter", "task_sets"):
+        if key in values:
+            values[key] = path.parent / Path(values[key]).expanduser()
     if "keymap" in values:
         values["keymap"] = dict(_flat(values["keymap"]))
     return Config(**values)
@@ -93,6 +96,8 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
             yield f'{where}: "margin" is a number of grades above 0 and below 4, not {value!r}'
         elif key == "converter" and (not isinstance(value, str) or not value):
             yield f'{where}: "converter" is the folder of llama.cpp\'s sources in quotes, not {value!r}'
+        elif key == "task_sets" and (not isinstance(value, str) or not value):
+            yield f'{where}: "task_sets" is a folder with task sets in quotes, not {value!r}'
         elif key == "mouse" and not isinstance(value, bool):
             yield f'{where}: "mouse" is true or false, not {value!r}'
 

@@ -84,6 +84,37 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation that is over: what was asked, and the answer without its thoughts."""
+
+    input: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSetFacts:
+    """What is known of a task set that was loaded by name, besides its tasks. The store keeps it with the run, as JSON."""
+
+    name: str
+    title: str = ""
+    source: str = ""
+    """Where it was loaded from, with the commit of the hub: `hf:openai/gsm8k@0123… main test`, or a path."""
+    licence: str = ""
+    metric: str = ""
+    scorer: dict[str, Any] = field(default_factory=dict, hash=False)
+    """`kind` and the settings of that kind; empty if judges or people grade the set."""
+    max_tokens: int | None = None
+    """Tokens that its answers need; None if its definition does not say."""
+    stop: tuple[str, ...] = ()
+    examples: int = 0
+    """Few-shot examples before each question."""
+    rows: int = 0
+    """Rows of the whole split."""
+    tasks: int = 0
+    """Tasks of these that the experiment asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSet:
     """An ordered list of tasks. The hash is over their content and order, not over the name or the source."""
 
@@ -92,6 +123,8 @@ class TaskSet:
     source: str = ""
     notes: tuple[str, ...] = ()
     """Sentences on how its files were read, where that is not plain: encoding, columns, references that are missing."""
+    facts: tuple[TaskSetFacts, ...] = ()
+    """Of each set that was loaded by name; empty for a file."""
 
     @property
     def hash(self) -> str:

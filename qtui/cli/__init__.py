@@ -54,6 +54,7 @@ COMMANDS = {
     "bench": Entry("qtui.cli.bench:bench", "Measure size, memory and speed of a model's types on this machine."),
     "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),
     "models": Entry("qtui.cli.runs:models", "List the models that qtui knows by name."),
+    "tasks": Entry("qtui.cli.tasks:tasks", "List the task sets that qtui knows by name, or show the prompts of one."),
     "doctor": Entry("qtui.cli.doctor:doctor", "Show what this machine can do: engines, GPUs, memory, store."),
     "locate": Entry("qtui.cli.locate:locate", "Show where qtui keeps its files."),
 }

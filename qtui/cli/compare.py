@@ -69,6 +69,7 @@ def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> 
         style="bold",
     )
     for label, text in (
+        *_earlier(shown),
         ("Input", shown.content.input),
         ("Reference", shown.content.reference),
         ("Criteria", shown.content.criteria),
@@ -99,6 +100,16 @@ def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> 
     if found := _likeness(shown):
         page.line(_in_words(found, is_shown=diff.divergence is not None), style="dim")
     _print_grades(page, shown, longest)
+
+
+def _earlier(shown: Comparison) -> list[tuple[str, str]]:
+    """The turns before, with the answers of each side."""
+    lines: list[tuple[str, str]] = []
+    sides = [side for side in (shown.baseline, shown.candidate) if side and side.earlier]
+    for number, at_once in enumerate(zip(*(side.earlier for side in sides), strict=False), start=1):
+        lines.append((f"Turn {number}", at_once[0].input))
+        lines += [(f"{safe(side.variant)} answered", turn.answer) for side, turn in zip(sides, at_once, strict=True)]
+    return lines
 
 
 def _likeness(shown: Comparison) -> Likeness | None:

@@ -13,15 +13,17 @@ from qtui.cli.scorers_page import print_scorers
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
+from qtui.figures.score_groups import GroupRow, GroupTable
 from qtui.figures.scorers import ScorerRow, ScorerTable
 from qtui.figures.scores import FIVE_POINTS, MARGIN, ScoreRow, ScoreTable
 from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
-from qtui.results.score_figures import score_rows
+from qtui.results.score_figures import score_group_rows, score_rows
 from qtui.results.scorer_figures import scorer_rows
 from qtui.text import safe
 
 NOT_MET = 3
+SIGNIFICANT = 0.05
 MET = ("equivalent", "higher", "not_worse")
 """Verdicts with which a candidate passes: it is not worse by more than the margin."""
 STYLES = {
@@ -53,12 +55,22 @@ margin_option = click.option(
 
 @click.command()
 @margin_option
+@click.option("--by", type=click.Choice(["set", "category"]), help="A row per task set or category of the tasks.")
 @runs_options
 @json_option
 @store_option
-def scores(*, margin: float, experiment: str | None, run_id: int | None, as_json: bool, store: Path) -> None:
+def scores(
+    *, margin: float, by: str | None, experiment: str | None, run_id: int | None, as_json: bool, store: Path
+) -> None:
     """Show mean grades and scores of baseline and candidate, the difference with its interval, and the verdict."""
     run_ids = chosen_runs(store, experiment, run_id)
+    if by is not None:
+        groups = score_group_rows(store, run_ids, by, margin)
+        if as_json:
+            print_json(to_json(groups))
+        else:
+            print_groups(groups)
+        return
     table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
     if as_json:
         print_json(to_json(table) | {"scorers": to_json(scored.rows)})
@@ -145,6 +157,36 @@ def print_scores(table: ScoreTable) -> None:
 def _of_scale(table: ScoreTable) -> str:
     """` of 1–5` if a judge has another scale, on which the margin is another number."""
     return " of 1–5" if any(row.scale != FIVE_POINTS for row in table.pairs) else ""
+
+
+def print_groups(table: GroupTable) -> None:
+    """Print a table per run, judge and pair, with a row per group."""
+    page = Page()
+    tables: dict[tuple[int, str, str | None, str, str], list[GroupRow]] = {}
+    for row in table.rows:
+        tables.setdefault((row.run_id, row.experiment, row.judge, row.model, row.candidate), []).append(row)
+    if not tables:
+        page.line("Nothing to compare: no model has a baseline and a candidate with answers.")
+    for (run_id, experiment, judge, model, _), rows in tables.items():
+        by = f"graded by {_judge_name(judge)}" if judge else "not graded on both sides"
+        page.line(f"{safe(experiment)} (run {run_id}), {by}", style="bold")
+        pair = f"{safe(rows[0].baseline)} → {titled(safe(rows[0].candidate), rows[0].role)}"
+        page.line(f"{safe(model)}: {pair}")
+        page.line()
+        columns = (Column("Task set" if table.by == "set" else "Category", flex=True), *COLUMNS[2:], Column("Verdict"))
+        styles = [STYLES.get(row.verdict, "") for row in rows]
+        page.table(columns, [_group_cells(row) for row in rows], styles)
+        page.line()
+    for note in (f"margin: ±{table.margin:g} grades; difference: candidate − baseline", *table.notes):
+        page.line(safe(note), style="dim")
+
+
+def _group_cells(row: GroupRow) -> list[str]:
+    means = "–" if row.difference is None else f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)}"
+    is_open = row.claim_p_holm is not None and row.claim_p_holm > SIGNIFICANT and row.verdict != "inconclusive"
+    verdict = row.verdict.replace("_", " ") + (" (not after Holm)" if is_open else "")
+    name = safe(row.group) or "(none)"
+    return [name, str(row.n), means, signed(row.difference), span(row.interval90), verdict]
 
 
 def _judge_name(judge: str) -> str:

@@ -172,7 +172,12 @@ class OpenAIEngine:
             create, content = client.completions.with_raw_response.create, {"prompt": prompt.text}
         else:
             system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-            content = {"messages": [*system, {"role": "user", "content": prompt.text}]}
+            earlier = [
+                message
+                for turn in prompt.earlier
+                for message in ({"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer})
+            ]
+            content = {"messages": [*system, *earlier, {"role": "user", "content": prompt.text}]}
         # Settings are sent as they are, also those that the library does not know.
         content |= {"model": self.variant.weights, "extra_body": settings}
         sent = sending.send_blocking(

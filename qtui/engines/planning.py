@@ -78,7 +78,10 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
     ]
     planned = Planned(
         keys=keys,
-        prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
+        prompt_hash=content_hash(
+            "prompts",
+            [prompt_values(prompt) for item, prompt in zip(job.items, prompts, strict=True) if not item.earlier],
+        ),
         facts=replace(
             facts,
             compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
@@ -154,7 +157,8 @@ def _weight_notes(variant: VariantSpec, weights: Weights | None, device: str) ->
 
 def prompt_values(prompt: Prompt) -> list[Any]:
     """Return the parts of a prompt that decide an answer, as values of a key."""
-    return [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
+    values = [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
+    return [*values, [[turn.input, turn.answer] for turn in prompt.earlier]] if prompt.earlier else values
 
 
 def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None:
@@ -176,7 +180,9 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
     The text of a rendered prompt contains no BOS, because servers add it.
     """
     if job.variant.api == "chat":
-        prompts = rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system)
+        prompts = rendering.for_chat_endpoint(
+            (item.input for item in job.items), job.prompt.system, [item.earlier for item in job.items]
+        )
         tags = job.prompt.thinking_tags
         return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts()
     if job.prompt.weights in (None, job.variant.weights):
@@ -217,9 +223,18 @@ def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], V
     source = prompt_format.source if job.prompt.template is None else "the experiment"
     variables = rendering.variables_of(template, source) if template else frozenset[str]()
     arguments = thinking_settings.template_arguments(job.variant, template, variables, source)
+    if job.has_conversations:
+        rendering.check_several_turns(
+            prompt_format,
+            template=job.prompt.template,
+            system=job.prompt.system,
+            variables=arguments.values,
+            date=job.date,
+        )
     prompts = rendering.render(
         (item.input for item in job.items),
         prompt_format,
+        earlier=[item.earlier for item in job.items],
         template=job.prompt.template,
         system=job.prompt.system,
         bos=job.prompt.bos,

@@ -185,7 +185,8 @@ def _resolve(
     form: "ExperimentForm", text: str, origin: Path, problems: Problems, stored_tasks: TaskSet | None
 ) -> Experiment:
     base = origin.parent
-    sampling = Sampling(**form.sampling.model_dump())
+    task_set = stored_tasks or experiment_tasks.load(form, base, problems.add)
+    sampling, sampling_notes = experiment_tasks.sampling(form, task_set)
     if sampling.samples > 1 and sampling.temperature == 0:
         problems.add(
             ("sampling", "samples"),
@@ -203,14 +204,13 @@ def _resolve(
     for i, label in enumerate(labels):
         if label in labels[:i]:
             problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
-    task_set = stored_tasks or experiment_tasks.load(form.tasks, base, problems.add)
     models = tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models))
     return Experiment(
         name=form.name,
         origin=origin,
         text=text,
         task_set=task_set,
-        notes=(*experiment_tasks.notes(task_set, judges), *problems.notes),
+        notes=(*experiment_tasks.notes(task_set, judges), *sampling_notes, *problems.notes),
         sampling=sampling,
         models=models,
         judges=judges,

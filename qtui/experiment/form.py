@@ -33,13 +33,17 @@ class _Form(BaseModel):
 
 
 class TasksForm(_Form):
-    source: str = Field(min_length=1)
+    source: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    limit: int | None = Field(None, ge=1, le=MOST)
+    seed: int | None = Field(None, ge=0, lt=2**31)
+    path: str | None = Field(None, min_length=1)
+    examples: int | None = Field(None, ge=0, le=1000)
     input: tuple[str, ...] = ()
     reference: str | None = None
     criteria: str | None = None
     encoding: str | None = Field(None, min_length=1)
 
-    @field_validator("input", mode="before")
+    @field_validator("source", "input", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -172,7 +176,8 @@ class ScorerForm(_Form):
 
 class ExperimentForm(_Form):
     name: str = Field(min_length=1)
-    tasks: TasksForm
+    tasks: TasksForm | None = None
+    task_sets: tuple[TasksForm, ...] = ()
     date: datetime.date | None = None
     sampling: SamplingForm = Field(default_factory=SamplingForm)
     models: tuple[ModelForm, ...] = Field(min_length=1)
@@ -182,12 +187,21 @@ class ExperimentForm(_Form):
     @field_validator("tasks", mode="before")
     @classmethod
     def _source_alone(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) and value else value
+        return {"source": value} if isinstance(value, str | tuple) and value else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tasks_are_named(cls, table: Any) -> Any:
+        """Without tasks a file is told of the usual key."""
+        if isinstance(table, dict) and not table.get("task_sets") and "tasks" not in table:
+            table = {**table, "tasks": {}}
+        return table
 
 
 _FORM_OF_TABLE: dict[str, type[_Form]] = {
     "": ExperimentForm,
     "tasks": TasksForm,
+    "task_sets": TasksForm,
     "sampling": SamplingForm,
     "models": ModelForm,
     "variants": VariantForm,

@@ -19,7 +19,13 @@ Location = tuple[str | int, ...]
 MAY_BE_SECRET = ("base_url", "api_key_env")
 """Keys whose values are not quoted in messages, because they may be a password or a key."""
 LONGEST_VALUE = 60
-HEADERS = {"models": "[[models]]", "variants": "[[models.variants]]", "judges": "[[judges]]", "scorers": "[[scorers]]"}
+HEADERS = {
+    "task_sets": "[[task_sets]]",
+    "models": "[[models]]",
+    "variants": "[[models.variants]]",
+    "judges": "[[judges]]",
+    "scorers": "[[scorers]]",
+}
 """Keys that are lists of tables → the header of each table."""
 TYPES = {
     "string_type": "a text in quotes",

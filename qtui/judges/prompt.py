@@ -1,8 +1,9 @@
 """The judge's prompt: a template with the slots {input_text} {output_text} {eval_aspect} {pred} {scale}, and a system message.
 
 The study's grading script uses the first four names, so its template files work unchanged; `qtui.judge_prompts` reads those of
-other programs into this form. All slots are filled in one pass over the template, so braces in an answer, or an answer that
-contains `{pred}`, stay unchanged.
+other programs into this form. Of a later turn, {input_text} is the whole conversation up to the question whose answer is graded, so
+every template shows it. All slots are filled in one pass over the template, so braces in an answer, or an answer that contains
+`{pred}`, stay unchanged.
 """
 
 import re
@@ -29,10 +30,18 @@ def messages(spec: JudgeSpec, question: Question) -> list[dict[str, str]]:
 def fill(text: str, question: Question, scale: Scale) -> str:
     """Return the template with its slots filled."""
     values = {
-        "input_text": question.input,
+        "input_text": conversation(question),
         "output_text": question.reference,
         "eval_aspect": question.criteria,
         "pred": question.answer,
         "scale": scale.description,
     }
     return SLOT.sub(lambda slot: values[slot[1]], text)
+
+
+def conversation(question: Question) -> str:
+    """Return the question, after the turns before it if there are some, each under the name of its speaker."""
+    if not question.earlier:
+        return question.input
+    turns = [f"[User]\n{turn.input}\n\n[Assistant]\n{turn.answer}" for turn in question.earlier]
+    return "\n\n".join([*turns, f"[User]\n{question.input}"])

@@ -5,7 +5,17 @@ from importlib.metadata import version
 from typing import Any, Protocol, assert_never
 
 from qtui.judge_prompts import find_slots, own_template
-from qtui.records import FIVE_POINTS, NOTHING_USED, UNKNOWN_USAGE, JudgeFacts, JudgeSpec, Scale, Usage, content_hash
+from qtui.records import (
+    FIVE_POINTS,
+    NOTHING_USED,
+    UNKNOWN_USAGE,
+    JudgeFacts,
+    JudgeSpec,
+    Scale,
+    Turn,
+    Usage,
+    content_hash,
+)
 
 _EMPTY, _UNASKED = "empty answer: graded ", " without asking"
 
@@ -18,6 +28,8 @@ class Question:
     reference: str
     criteria: str
     answer: str
+    earlier: tuple[Turn, ...] = ()
+    """The turns before this one in its conversation, with the answers of the variant that is graded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
-from qtui.records import Task, Thoughts
+from qtui.records import Task, Thoughts, Turn
 from qtui.run_progress import VariantProgress
 from qtui.store import open_store, runs, task_answers
 from qtui.store.task_answers import GradeLine, ScoreLine, Side
@@ -26,6 +26,8 @@ class VariantAnswer:
     thought_unfinished: bool = False
     scores: tuple[ScoreLine, ...] = ()
     """The current ones, by scorer."""
+    earlier: tuple[Turn, ...] = ()
+    """The turns before it in its conversation, with this variant's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +115,5 @@ def _answer(side: Side | None, sample: int) -> VariantAnswer | None:
         thinking_tokens=thoughts.tokens,
         thought_unfinished=thoughts.is_unfinished,
         scores=answer.scores,
+        earlier=answer.earlier,
     )

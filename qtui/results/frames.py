@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from qtui.analysis.tables import flag_answers
@@ -50,9 +51,10 @@ def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True, 
     """
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
+        tasks = _frame(store, names, answers.task_rows, answers.TASK_COLUMNS)
         return Frames(
-            answers=_part(_frame(store, names, answers.rows, answers.COLUMNS), part),
-            tasks=_frame(store, names, answers.task_rows, answers.TASK_COLUMNS),
+            answers=_without_own_prompts(_part(_frame(store, names, answers.rows, answers.COLUMNS), part), tasks),
+            tasks=tasks,
             grades=_grades(store, names if with_grades else {}),
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
             experiments=names,
@@ -74,6 +76,22 @@ def _part(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
     # A thought is cut off where it is unfinished, whatever became of the answer.
     reasons = thoughts["thought_unfinished"].map(lambda is_unfinished: "length" if is_unfinished else "stop")
     return thoughts.assign(text=thoughts["thinking"], finish_reason=reasons).reset_index(drop=True)
+
+
+def _without_own_prompts(frame: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+    """The answers with the tokens of their prompts only where both sides of a pair get the same prompt.
+
+    The prompt of a later turn has the variant's own answers in it, so its tokens say nothing about how the sides were asked.
+    """
+    later = tasks[tasks["follows"].notna()]
+    if later.empty:
+        return frame
+    places = set(zip(later["experiment"], later["task"], strict=True))
+    is_later = np.array([place in places for place in zip(frame["experiment"], frame["task"], strict=True)], dtype=bool)
+    return frame.assign(
+        prompt_tokens=frame["prompt_tokens"].where(~is_later),
+        prompt_ids_hash=frame["prompt_ids_hash"].where(~is_later, ""),
+    )
 
 
 _latest: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame] | None = None

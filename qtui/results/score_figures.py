@@ -6,6 +6,7 @@ pandas, numpy and scipy are imported inside the function, so that a process that
 from pathlib import Path
 
 from qtui.figures.rounding import rounded
+from qtui.figures.score_groups import GroupTable
 from qtui.figures.scores import MARGIN, ScoreTable
 
 
@@ -18,6 +19,20 @@ def score_rows(store_path: Path, run_ids: tuple[int, ...], margin: float = MARGI
     return rounded(
         score_table(
             frames.answers, frames.tasks, frames.grades, frames.conditions, margin=margin, flags=flags(frames),
+            experiments=frames.experiments,
+        )
+    )  # fmt: skip
+
+
+def score_group_rows(store_path: Path, run_ids: tuple[int, ...], by: str, margin: float = MARGIN) -> GroupTable:
+    """The scores of every pair under every judge by task set (`by` is "set") or by category."""
+    from qtui.analysis.score_groups import score_groups
+    from qtui.results.frames import flags, load
+
+    frames = load(store_path, run_ids)
+    return rounded(
+        score_groups(
+            frames.answers, frames.tasks, frames.grades, frames.conditions, by=by, margin=margin, flags=flags(frames),
             experiments=frames.experiments,
         )
     )  # fmt: skip

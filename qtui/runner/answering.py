@@ -27,7 +27,7 @@ from qtui.engines.protocol.answering import (
 )
 from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec
-from qtui.runner import activity
+from qtui.runner import activity, turns
 from qtui.runner.control import Control, first_of
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, open_thoughts, runs
@@ -47,27 +47,61 @@ class VariantRun:
     spec: VariantSpec
     prompt: PromptSource
     experiment: Experiment
+    items: list[Item] = field(default_factory=list)
+    """The items of the turn in progress. Tasks of one turn have no other."""
     keys: list[str] = field(default_factory=list)
-    unanswered: dict[int, str] = field(default_factory=dict)
+    """The keys of these items."""
+    unanswered: dict[turns.Place, str] = field(default_factory=dict)
     outcome: str | None = None
     """`done`, or the reason of a failure; None until the worker has reported one of them."""
     answered: int = 0
     """Number of answers in the store, those of earlier runs included."""
+    known: int = 0
+    """Number of these that the store had when their turn was planned."""
     at_once: int | None = None
     """How many answers the worker generates at once."""
     progress_written: float = 0.0
+    before: VariantFacts = field(default_factory=VariantFacts)
+    """What was measured in the turns before."""
 
     @property
     def places(self) -> list[answers.Link]:
         """The variant, task and sample that each answer of the job is linked to, in the order of the job's items."""
-        tasks = runs.tasks(self.store, self.run_id)
-        samples = range(self.experiment.sampling.samples)
-        return [answers.Link(self.variant_id, task_id, sample) for task_id, _ in tasks for sample in samples]
+        ids = [task_id for task_id, _ in runs.tasks(self.store, self.run_id)]
+        return [answers.Link(self.variant_id, ids[item.task - 1], item.sample) for item in self.items]
+
+    @property
+    def expected(self) -> int:
+        """The number of answers of all turns."""
+        return len(self.experiment.task_set.tasks) * self.experiment.sampling.samples
 
 
 async def answer_variant(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
     """Compute the missing answers of a variant. Returns why it failed, or an empty text. Sets `answered` after every new row."""
     _update_variant(variant, state="preparing", phase="", reason="")
+    tasks = variant.experiment.task_set.tasks
+    reason = ""
+    every_turn = turns.turns(tasks)
+    for number, positions in enumerate(every_turn, start=1):
+        texts = {} if number == 1 else answers.texts(variant.store, variant.variant_id)
+        turn = turns.items(tasks, positions, variant.experiment.sampling.samples, texts)
+        variant.unanswered |= dict.fromkeys(turn.unanswerable, turns.NO_EARLIER_ANSWER)
+        variant.items, variant.keys, variant.outcome = turn.items, [], None
+        reason = await _answer_turn(variant, control, answered) if turn.items or number == 1 else ""
+        if control.cancelled.is_set() and number < len(every_turn):
+            reason = reason or control.reason
+        if reason:
+            break
+    reason = reason or _describe_unanswered(variant)
+    if control.cancelled.is_set() and reason:
+        _update_variant(variant, state="cancelled", phase="")
+        return ""
+    _update_variant(variant, state="failed" if reason else "done", phase="", reason=reason)
+    return reason
+
+
+async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
+    """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
     async with WorkerProcess(log) as worker:
         listening = asyncio.create_task(_handle_messages(variant, worker, answered))
@@ -79,28 +113,19 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
             variant.outcome = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
-        reason = await _failure_reason(variant, worker, control)
-    if control.cancelled.is_set() and reason:
-        _update_variant(variant, state="cancelled", phase="")
-        return ""
-    _update_variant(variant, state="failed" if reason else "done", phase="", reason=reason)
-    return reason
+        return await _failure_reason(variant, worker, control)
 
 
 def _job(variant: VariantRun) -> Job:
     experiment = variant.experiment
-    items = [
-        Item(position, sample, task.input)
-        for position, task in enumerate(experiment.task_set.tasks, start=1)
-        for sample in range(experiment.sampling.samples)
-    ]
     title = f"run {variant.run_id}, variant {variant.variant_id}"
     return Job(
         variant.spec,
         experiment.sampling_for(variant.spec),
         variant.prompt,
-        items,
+        variant.items,
         title=title,
+        has_conversations=any(task.follows is not None for task in experiment.task_set.tasks),
         allows_cpu=runs.allows_cpu(variant.store, variant.run_id),
         date=runs.date_of(variant.store, variant.run_id),
     )
@@ -126,14 +151,16 @@ def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Plann
     """Link the answers that the store has already. Returns the indices of the missing ones."""
     variant.keys = planned.keys
     linked = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
-    variant.answered = len(linked)
+    variant.answered += len(linked)
+    is_first_turn = not any(item.earlier for item in variant.items)
     conditions = {
-        "prompt": planned.prompt_hash,
+        **({"prompt": planned.prompt_hash} if is_first_turn else {}),
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
         **thinking_condition(variant.spec),
     }
-    facts = replace(planned.facts, known=len(linked))
+    variant.known += len(linked)
+    facts = replace(planned.facts, known=variant.known)
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
     # Two items may share a key (the same prompt twice): one answer is generated and linked to both.
     first_by_key = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
@@ -168,7 +195,7 @@ def _activity(variant: VariantRun, message: FromWorker) -> str:
     if isinstance(message, Loaded):
         variant.at_once = message.facts.slots
     if isinstance(message, Loaded | Answered | Progress):
-        return activity.answering(variant.answered, len(variant.keys), variant.at_once)
+        return activity.answering(variant.answered, variant.expected, variant.at_once)
     return ""
 
 
@@ -183,10 +210,12 @@ def _record_message(variant: VariantRun, message: FromWorker) -> None:
     elif isinstance(message, Progress):
         _record_progress(variant, message)
     elif isinstance(message, Unanswered):
-        variant.unanswered[message.index] = message.reason
+        item = variant.items[message.index]
+        variant.unanswered[item.task, item.sample] = message.reason
     elif isinstance(message, Finished):
         variant.outcome = "done"
-        _update_variant(variant, facts=message.facts)
+        variant.before = _in_all_turns(variant.before, message.facts)
+        _update_variant(variant, facts=variant.before)
     elif isinstance(message, Failed):
         variant.outcome = message.reason
 
@@ -220,7 +249,22 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     _link_same_keys(variant)
     if variant.spec.engine == "openai" and variant.spec.api == "chat":
         open_thoughts.mark_unfinished(variant.store, variant.variant_id)
-    return _describe_unanswered(variant)
+    return ""
+
+
+def _in_all_turns(before: VariantFacts, now: VariantFacts) -> VariantFacts:
+    """Return what was measured in a turn with the sums of the turns before, for figures that count."""
+    if before.is_empty or now.is_empty:
+        return before if now.is_empty else now
+    seconds = (before.seconds or 0.0) + (now.seconds or 0.0)
+    completion = (before.completion_tokens or 0) + (now.completion_tokens or 0)
+    return replace(
+        now,
+        seconds=seconds,
+        completion_tokens=completion,
+        prompt_tokens=(before.prompt_tokens or 0) + (now.prompt_tokens or 0),
+        tokens_per_second=round(completion / seconds, 2) if seconds else now.tokens_per_second,
+    )
 
 
 def _link_same_keys(variant: VariantRun) -> None:
@@ -231,8 +275,7 @@ def _link_same_keys(variant: VariantRun) -> None:
 def _describe_unanswered(variant: VariantRun) -> str:
     if not variant.unanswered:
         return ""
-    per_task = variant.experiment.sampling.samples
-    shown = [f"task {i // per_task + 1}: {reason}" for i, reason in sorted(variant.unanswered.items())[:SHOWN_REASONS]]
+    shown = [f"task {task}: {reason}" for (task, _), reason in sorted(variant.unanswered.items())[:SHOWN_REASONS]]
     more = len(variant.unanswered) - len(shown)
     return (
         f"{len(variant.unanswered)} answers could not be generated: "

@@ -28,9 +28,9 @@ from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment, parse
 from qtui.records import UNKNOWN
 from qtui.run_progress import RunSummary, VariantProgress
-from qtui.runner import activity
+from qtui.runner import activity, turns
 from qtui.runner.worker_process import WorkerProcess
-from qtui.store import Store, divergences, runs
+from qtui.store import Store, answers, divergences, runs
 
 MODULE = "qtui.engines.processes.divergence"
 
@@ -94,15 +94,11 @@ def _comparison(
         raise UserError(
             f"the experiment of run {run_id} no longer names {sides[0].model} {sides[0].name} or {sides[1].name}"
         )
-    samples = experiment.sampling.samples
-    items = [
-        Item(position, sample, task.input)
-        for position, (_, task) in enumerate(runs.tasks(store, run_id), start=1)
-        for sample in range(samples)
-    ]
+    items = _items(store, run_id, experiment.sampling.samples, sides[0])
+    index = {(item.task, item.sample): number for number, item in enumerate(items)}
     baseline_answers = [
         BaselineAnswer(
-            item=(each.task - 1) * samples + each.place.sample,
+            item=index[each.task, each.place.sample],
             key=each.key,
             text=each.text,
             finish_reason=each.finish_reason,
@@ -121,6 +117,14 @@ def _comparison(
         allows_cpu=runs.allows_cpu(store, run_id),
         date=runs.date_of(store, run_id),
     )
+
+
+def _items(store: Store, run_id: int, samples: int, baseline: VariantProgress) -> list[Item]:
+    """The items of all tasks. Both sides get later turns with the baseline's answers before them; those without are left out."""
+    tasks = [task for _, task in runs.tasks(store, run_id)]
+    has_turns = any(task.follows is not None for task in tasks)
+    texts = answers.texts(store, baseline.id) if has_turns else {}
+    return turns.items(tasks, range(1, len(tasks) + 1), samples, texts).items
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
 
 Same = list[answers.PendingAnswer]
-"""Answers to one task with the same text, which share one grade."""
+"""Answers to one task with the same text, and the same turns before, which share one grade."""
 _Row = tuple[grades.Place, Grade]
 
 
@@ -129,7 +129,8 @@ class _Grader:
             same_answers = questions.pop(0)
             first = same_answers[0]
             task = first.task
-            reply = await judge.grade(Question(task.input, task.reference, task.criteria, first.text), take)
+            question = Question(task.input, task.reference, task.criteria, first.text, first.earlier)
+            reply = await judge.grade(question, take)
             self._store_facts(judge)
             self._store_reply(judge, take, same_answers, reply)
 
@@ -173,9 +174,9 @@ def _most_severe(errors: ExceptionGroup[UserError]) -> Exception:
 
 
 def _group_same_answers(missing: Sequence[answers.PendingAnswer]) -> list[Same]:
-    """Return the answers grouped by task and text."""
+    """Return the answers grouped by task, text and the turns before."""
 
-    def task_and_text(item: answers.PendingAnswer) -> tuple[int, str]:
-        return item.task_id, item.text
+    def task_and_texts(item: answers.PendingAnswer) -> tuple[int, str, list[tuple[str, str]]]:
+        return item.task_id, item.text, [(turn.input, turn.answer) for turn in item.earlier]
 
-    return [list(group) for _, group in groupby(sorted(missing, key=task_and_text), key=task_and_text)]
+    return [list(group) for _, group in groupby(sorted(missing, key=task_and_texts), key=task_and_texts)]

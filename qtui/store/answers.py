@@ -6,10 +6,10 @@ Answers with the same key are one row: an answer that another run has already is
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from qtui.records import Answer, Task, Thoughts
-from qtui.store import tasks
+from qtui.records import Answer, Task, Thoughts, Turn
+from qtui.store import conversations, tasks
 from qtui.store.connection import Store
 
 COLUMNS = (
@@ -47,7 +47,8 @@ def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
 def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
     """Link every place whose key the store has. `links` is index → (place, key). Return the indices that now have an answer.
 
-    A link to an answer with another key (the weights changed since) is removed: one variant never mixes two.
+    A link to an answer with another key (the weights changed since) is removed: one variant never mixes two. Links of tasks that
+    are not among `links` stay (another turn of a conversation), except those of the turns after a link that was removed.
     """
     keys = list({key for _, key in links.values()})
     planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
@@ -63,6 +64,16 @@ def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
             link, key = links[index]
             _link(store, link, ids[key])
     return filled
+
+
+def texts(store: Store, variant_id: int) -> dict[tuple[int, int], str]:
+    """Return the answers of a variant by position of the task, from 1, and sample."""
+    found = store.execute(
+        "SELECT task.position, va.sample, answer.text FROM variant_answer va JOIN task ON task.id = va.task_id"
+        " JOIN answer ON answer.id = va.answer_id WHERE va.variant_id = ?",
+        (variant_id,),
+    )
+    return {(row["position"], row["sample"]): row["text"] for row in found}
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
@@ -82,9 +93,8 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
 def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     """Return every task of the runs, with `TASK_COLUMNS`, by run and position."""
     return store.execute(
-        "SELECT run.experiment, task.position, task.input, task.reference, task.criteria, task.subset, task.category,"
-        " task.follows FROM run"
-        " JOIN task ON task.task_set_id = run.task_set_id"
+        "SELECT run.experiment, task.position, task.input, task.reference, task.criteria, task.subset, task.category, task.follows"
+        " FROM run JOIN task ON task.task_set_id = run.task_set_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))}) ORDER BY run.id, task.position",
         tuple(run_ids),
     ).fetchall()
@@ -104,6 +114,8 @@ class PendingAnswer:
     task_id: int
     text: str
     task: Task
+    earlier: tuple[Turn, ...] = ()
+    """The turns before it in its conversation."""
 
 
 def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingAnswer]:
@@ -117,10 +129,15 @@ def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) 
         " ORDER BY variant.position, task.position, va.sample",
         (run_id, judge, fingerprint, take),
     )
-    return [PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(row)) for row in rows]
+    found = [PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(row)) for row in rows]
+    if all(each.task.follows is None for each in found):
+        return found
+    earlier = conversations.earlier_turns(store, run_id)
+    return [replace(each, earlier=earlier.get((each.answer_id, each.task_id), ())) for each in found]
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:
+    planned_tasks = {place[1] for place in planned}
     for variant_id in {place[0] for place in planned}:
         linked = store.execute(
             "SELECT va.task_id, va.sample, answer.key FROM variant_answer va JOIN answer ON answer.id = va.answer_id"
@@ -130,9 +147,23 @@ def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) 
         outdated = [
             (variant_id, row["task_id"], row["sample"])
             for row in linked
-            if planned.get((variant_id, row["task_id"], row["sample"])) != row["key"]
+            if row["task_id"] in planned_tasks
+            and planned.get((variant_id, row["task_id"], row["sample"])) != row["key"]
         ]
         store.executemany("DELETE FROM variant_answer WHERE variant_id = ? AND task_id = ? AND sample = ?", outdated)
+        while outdated and _unlink_later_turns(store, variant_id):
+            pass
+
+
+def _unlink_later_turns(store: Store, variant_id: int) -> int:
+    """Remove links of turns whose turn before has no answer: its prompt had another one. Return how many were removed."""
+    return store.execute(
+        "DELETE FROM variant_answer WHERE variant_id = :variant AND EXISTS (SELECT 1 FROM task"
+        "  JOIN task earlier ON earlier.task_set_id = task.task_set_id AND earlier.position = task.follows"
+        "  WHERE task.id = variant_answer.task_id AND NOT EXISTS (SELECT 1 FROM variant_answer other"
+        "   WHERE other.variant_id = :variant AND other.task_id = earlier.id AND other.sample = variant_answer.sample))",
+        {"variant": variant_id},
+    ).rowcount
 
 
 def _put(store: Store, link: Link, answer: Answer) -> int:

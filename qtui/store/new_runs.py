@@ -7,7 +7,7 @@ after a crash resumes the same run, and a changed experiment is a new run.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from qtui.records import Role, ScorerSpec, TaskSet
@@ -62,7 +62,11 @@ def add(store: Store, new: NewRun) -> int:
             "SELECT id FROM run WHERE experiment = ? AND plan = ?", (new.experiment, new.plan)
         ).fetchone()
         run_id = int(row["id"]) if row else _insert_run(store, new, task_set_id)
-        store.execute("UPDATE run SET definition = ?, origin = ? WHERE id = ?", (new.definition, new.origin, run_id))
+        facts = json.dumps([asdict(each) for each in new.task_set.facts], ensure_ascii=False)
+        store.execute(
+            "UPDATE run SET definition = ?, origin = ?, task_set_facts = ? WHERE id = ?",
+            (new.definition, new.origin, facts, run_id),
+        )
         for position, variant in enumerate(new.variants):
             conditions = json.dumps(variant.conditions, ensure_ascii=False, sort_keys=True)
             store.execute(

@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from qtui import paths, variant_facts
-from qtui.records import Task, TaskSet
+from qtui.records import Task, TaskSet, TaskSetFacts
 from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
 from qtui.store import answers, attempts, judges, leases, scores
@@ -228,10 +230,12 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
 def task_set(store: Store, run_id: int) -> TaskSet:
     """Return the tasks that the run was started with."""
     row = store.execute(
-        "SELECT task_set.name, task_set.source FROM task_set JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
+        "SELECT task_set.name, task_set.source, run.task_set_facts FROM task_set"
+        " JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
         (run_id,),
     ).fetchone()
-    return TaskSet(row["name"], tuple(task for _, task in tasks(store, run_id)), row["source"])
+    facts = msgspec.json.decode(row["task_set_facts"], type=tuple[TaskSetFacts, ...])
+    return TaskSet(row["name"], tuple(task for _, task in tasks(store, run_id)), row["source"], facts=facts)
 
 
 def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlite3.Row]:

@@ -292,4 +292,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX score_by_answer ON score (answer_id, task_id);
     ALTER TABLE answer ADD COLUMN choice_scores TEXT;   -- JSON: log-likelihood, tokens and characters of every choice
     """,
+    # What is known of the task sets that a run loaded by name: the commit of the hub, the scorer, limits, the licence.
+    """
+    ALTER TABLE run ADD COLUMN task_set_facts TEXT NOT NULL DEFAULT '[]';   -- JSON: a list of TaskSetFacts
+    """,
 )

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qtui.records import Task, Thoughts
-from qtui.store import grades, scores, tasks
+from qtui.records import Task, Thoughts, Turn
+from qtui.store import conversations, grades, scores, tasks
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.notes import Note
@@ -52,6 +52,8 @@ class SideAnswer:
     """None if the text is all that the model wrote."""
     scores: tuple[ScoreLine, ...] = ()
     """The current scores in the run, by scorer."""
+    earlier: tuple[Turn, ...] = ()
+    """The turns before it in its conversation, with this variant's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     if task_row is None:
         return None
     task_id = int(task_row["id"])
-    answers = _answers(store, run_id, model, task_id)
+    earlier = conversations.earlier_turns(store, run_id, task) if task_row["follows"] is not None else {}
+    answers = _answers(store, run_id, model, task_id, earlier)
     variants = store.execute(
         "SELECT id, name, is_baseline, engine, precision, state, reason FROM variant WHERE run_id = ? AND model = ?"
         " ORDER BY position",
@@ -198,7 +201,9 @@ def differing_answers(store: Store, run_id: int, model: str, baseline: str) -> d
     return {row["name"]: row["differing"] for row in rows}
 
 
-def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, list[SideAnswer]]:
+def _answers(
+    store: Store, run_id: int, model: str, task_id: int, earlier: conversations.Earlier
+) -> dict[int, list[SideAnswer]]:
     rows = store.execute(
         "SELECT va.variant_id, va.sample, answer.* FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
         " JOIN answer ON answer.id = va.answer_id WHERE variant.run_id = ? AND variant.model = ? AND va.task_id = ?"
@@ -213,7 +218,7 @@ def _answers(store: Store, run_id: int, model: str, task_id: int) -> dict[int, l
             SideAnswer(
                 row["id"], row["sample"], row["text"], row["finish_reason"], row["prompt_tokens"],
                 row["completion_tokens"], row["seconds"], tuple(graded.get(row["id"], ())), _thoughts(row),
-                tuple(scored.get(row["id"], ())),
+                tuple(scored.get(row["id"], ())), earlier.get((row["id"], task_id), ()),
             )
         )  # fmt: skip
     return by_variant

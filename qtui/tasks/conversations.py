@@ -1,11 +1,12 @@
-"""The question in a conversation of a training set: ShareGPT's `conversations`, OpenAI's `messages`, `turns` of MT-Bench.
+"""The questions in a conversation: ShareGPT's `conversations`, OpenAI's `messages`, `turns` of MT-Bench.
 
-qtui asks one question per task. A conversation of one user turn, with or without its answer, is such a question, and the answer is
-its reference. A system message and further turns have no place in a task: they are refused, unless the experiment names the column.
+Each turn of the user is a task, with the assistant's turn after it, if there is one, as its reference; the model that is asked sees
+its own answers to the turns before. If the experiment names the column as the input, only the first turn is asked. A system message
+has no place in a task and is refused, unless the experiment names the column.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qtui.errors import UserError
@@ -52,6 +53,36 @@ def question(record: Record, column: str, *, is_named: bool) -> Question:
     return Question(turns[first].text, answer, leaves_out)
 
 
+def questions(record: Record, column: str) -> list[Question]:
+    """The questions in a list of turns, in their order. Raises UserError with the place if the list is not such a conversation.
+
+    A conversation may begin with a turn of the assistant only if it has no question before it: that is refused, as a system message
+    and two turns of one speaker in a row are, because the model would not see them.
+    """
+    turns = [turn for turn in _turns(record, column) if turn.text.strip() or turn.role != "system"]
+    if not any(turn.role == "user" for turn in turns):
+        raise UserError(f"{record.where}: {quoted(column)} has no turn of a user")
+    is_list_of_texts = all(isinstance(turn, str) for turn in record.values[column])
+    found: list[Question] = []
+    for turn in turns:
+        if turn.role == "user" and (not found or found[-1].answer or is_list_of_texts):
+            found.append(Question(turn.text, ""))
+        elif turn.role == "assistant" and found and not found[-1].answer and turn.text.strip():
+            found[-1] = replace(found[-1], answer=turn.text)
+        else:
+            raise UserError(_refusal(record, column, turns))
+    if blank := next((number for number, each in enumerate(found, start=1) if not each.text.strip()), None):
+        raise UserError(f"{record.where}: {quoted(column)}, question {blank}: is empty: a task needs an instruction")
+    return found
+
+
+def user_turns(record: Record, column: str) -> list[str]:
+    """The texts of the user's turns. Raises UserError as `questions` does."""
+    if column not in record.values:
+        raise record.missing(column)
+    return [each.text for each in questions(record, column)]
+
+
 def reply(record: Record, column: str) -> str:
     """The text of a list that is one turn of an assistant: the completion to a prompt in turns."""
     turns = _turns(record, column)
@@ -63,7 +94,6 @@ def reply(record: Record, column: str) -> str:
 
 
 def _refusal(record: Record, column: str, turns: Sequence[_Turn]) -> str:
-    questions = sum(turn.role == "user" for turn in turns)
     begin = f"{record.where}: {quoted(column)} "
     end = (
         f"[tasks] input = {quoted(column)} in the experiment asks the first user turn alone"
@@ -73,9 +103,7 @@ def _refusal(record: Record, column: str, turns: Sequence[_Turn]) -> str:
         return (
             f'{begin}has a system message, and a task has no place for one: set system = "…" of the models, then {end}'
         )
-    if questions > 1:
-        return f"{begin}has {questions} turns of the user, and qtui asks one question per task: {end}"
-    return f"{begin}has turns besides one question and its answer: {end}"
+    return f"{begin}does not alternate between questions of the user and answers: {end}"
 
 
 def _turns(record: Record, column: str) -> list[_Turn]:

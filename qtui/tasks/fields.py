@@ -15,7 +15,7 @@ from qtui.tasks import columns as column_names
 from qtui.tasks import conversations
 from qtui.tasks.columns import ColumnMap
 from qtui.tasks.jsonl import storable
-from qtui.tasks.table import Record, Table, listed, quoted
+from qtui.tasks.table import Record, Table, listed, quoted, type_name
 
 JOINT = "\n\n"
 """Between an instruction and its input, and between columns that the experiment joins."""
@@ -23,10 +23,22 @@ JOINT = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The tasks of a file in order, each with its place, and what a reader of them should know."""
+    """The tasks of a file in order, by row and each with its place, and what a reader of them should know."""
 
-    tasks: tuple[tuple[Task, str], ...]
+    rows: tuple[tuple[tuple[Task, ...], str], ...]
+    """The turns of a row, mostly one; `follows` counts from 1 within them."""
     notes: tuple[str, ...]
+
+    @property
+    def tasks(self) -> tuple[tuple[Task, str], ...]:
+        """The tasks one after another; `follows` counts from 1 within the file."""
+        found: list[tuple[Task, str]] = []
+        for turns, where in self.rows:
+            start = len(found)
+            found += [
+                (replace(turn, follows=None if turn.follows is None else turn.follows + start), where) for turn in turns
+            ]
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,8 @@ class _Text:
     columns: tuple[str, ...]
     text: str
     answer: "_Text | None" = None
+    later: tuple[conversations.Question, ...] = ()
+    """The turns of a conversation after the first one."""
 
 
 @dataclass(slots=True)
@@ -49,6 +63,8 @@ class _Seen:
     """Columns beside the input that may belong to it."""
     shortened: int = 0
     """Conversations of which only the first turn is asked."""
+    several_turns: int = 0
+    """Conversations of which several turns are asked."""
 
 
 def read(table: Table, columns: ColumnMap = ColumnMap()) -> Tasks:  # noqa: B008 - a frozen value
@@ -74,7 +90,7 @@ class _Reader:
         self._check_repeated()
 
     def read(self) -> Tasks:
-        tasks = tuple((self._task(record), record.where) for record in self._table.records)
+        tasks = tuple((self._turns(record), record.where) for record in self._table.records)
         return Tasks(tasks, (*self._table.notes, *(f"{self._table.path}: {note}." for note in self._notes(len(tasks)))))
 
     def _check_repeated(self) -> None:
@@ -85,11 +101,21 @@ class _Reader:
                     f"{self._table.path}:1: the header has {quoted(name)} twice. Rename or remove one of these columns."
                 )
 
-    def _task(self, record: Record) -> Task:
+    def _turns(self, record: Record) -> tuple[Task, ...]:
         found = self._mapped(record) if self._map.input else self._found(record)
         self._seen.inputs[found.columns] = self._seen.inputs.get(found.columns, 0) + 1
         criteria = self._only(record, "criteria", self._texts(record, self._criteria))
-        return Task(found.text, self._reference(record, found), criteria.text if criteria else "")
+        own_criteria = criteria.text if criteria else ""
+        if not found.later:
+            return (Task(found.text, self._reference(record, found), own_criteria),)
+        self._seen.several_turns += 1
+        first = conversations.Question(found.text, found.answer.text if found.answer else "")
+        return tuple(
+            Task(question.text, reference, own_criteria, follows=number or None)
+            for number, (question, reference) in enumerate(
+                zip((first, *found.later), self._turn_references(record, (first, *found.later)), strict=True)
+            )
+        )
 
     # The input
 
@@ -111,7 +137,8 @@ class _Reader:
             raise self._ambiguous(record, "input", [name for each in candidates for name in each.columns])
         self._check_beside(record, candidates)
         answer = next((each.answer for each in candidates if each.answer), None)
-        return replace(candidates[0], answer=answer)
+        later = next((each.later for each in candidates if each.later), ())
+        return replace(candidates[0], answer=answer, later=later)
 
     def _candidates(self, record: Record) -> Iterator[_Text]:
         instruction = self._only(record, "input", self._texts(record, self._instruction))
@@ -140,6 +167,10 @@ class _Reader:
         if not isinstance(value, list):
             text = _text(record, name)
             return _Text((name,), text) if text.strip() else None
+        if not is_named:
+            first, *later = conversations.questions(record, name)
+            answer = _Text((name,), first.answer) if first.answer.strip() else None
+            return _Text((name,), first.text, answer, tuple(later))
         found = conversations.question(record, name, is_named=is_named)
         self._seen.shortened += found.leaves_out
         answer = _Text((name,), found.answer) if found.answer.strip() else None
@@ -171,6 +202,27 @@ class _Reader:
         for name in reference.columns:
             self._seen.references[name] = self._seen.references.get(name, 0) + 1
         return reference.text
+
+    def _turn_references(self, record: Record, questions: Sequence[conversations.Question]) -> list[str]:
+        """The reference of each turn: of the conversation itself, or of a column with a list of one text per turn."""
+        found = [question.answer for question in questions] if self._map.reference is None else [""] * len(questions)
+        for name in self._references:
+            value = record.values.get(name)
+            if _is_empty(value):
+                continue
+            texts = ["" if text is None else text for text in value] if isinstance(value, list) else []
+            if not texts or len(texts) > len(questions) or not all(isinstance(text, str) for text in texts):
+                advice = column_names.advice_for(self._table, "reference", name)
+                raise UserError(
+                    f"{record.where}: {quoted(name)} is {_kind(value)}, and the conversation has {len(questions)} questions: the "
+                    f"reference is a list with a text for each (columns: {listed(self._table.columns)}). {advice}"
+                )
+            for number, text in enumerate(map(storable, texts)):
+                if found[number].strip() and text.strip() and found[number] != text:
+                    raise self._ambiguous(record, "reference", [*self._conversations, name])
+                found[number] = text if text.strip() else found[number]
+            self._seen.references[name] = self._seen.references.get(name, 0) + 1
+        return found
 
     def _reference_texts(self, record: Record) -> Iterator[_Text]:
         for name in self._references:
@@ -221,6 +273,11 @@ class _Reader:
                 yield f"the input is {quoted(names[0])}{part}"
         if self._seen.shortened:
             yield f"of {count(self._seen.shortened, 'conversation')} only the first turn of the user is asked"
+        if self._seen.several_turns:
+            yield (
+                f"{count(self._seen.several_turns, 'conversation')} with several turns of the user: each turn is a "
+                "task, and the model sees its own answers to the turns before"
+            )
 
 
 def _chosen(named: str | None, found: Sequence[str]) -> tuple[str, ...]:
@@ -254,6 +311,10 @@ def _reference_text(record: Record, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return _text(record, name)
+
+
+def _kind(value: Any) -> str:
+    return f"a list of {len(value)}" if isinstance(value, list) else type_name(value)
 
 
 def _is_empty(value: Any) -> bool:

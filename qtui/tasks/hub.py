@@ -1,7 +1,7 @@
 """The data files of a data set on the Hugging Face hub.
 
-Uses `huggingface_hub`, which the engines need too: it downloads files and honours the cache, HF_HUB_OFFLINE and HF_TOKEN. Task sets
-are small, so `datasets` is not needed.
+Uses `huggingface_hub`, which the engines need too: it downloads files and honours the cache, HF_HUB_OFFLINE and HF_TOKEN. Sets that
+are known by name, with configurations, are loaded by `task_sets.hub_rows`.
 """
 
 import re
@@ -19,10 +19,10 @@ DEFAULT_SPLITS = ("test", "validation", "train")
 def files(repository: str, split: str | None) -> list[Path]:
     """The files of one split in order, downloaded or from the cache. By default test, else validation, else train."""
     for name in (split,) if split else DEFAULT_SPLITS:
-        matching = _split_files(_snapshot(repository, [f"*{name}*{suffix}" for suffix in READERS]), name)
+        matching = _split_files(snapshot(repository, [f"*{name}*{suffix}" for suffix in READERS]), name)
         if matching:
             return matching
-    folder = _snapshot(repository, [f"*{suffix}" for suffix in READERS])
+    folder = snapshot(repository, [f"*{suffix}" for suffix in READERS])
     everything = _data_files(folder)
     if len(everything) == 1 and not split:
         return everything
@@ -51,19 +51,24 @@ def _data_files(folder: Path) -> list[Path]:
     return tables or [path for path in found if path.name not in DESCRIPTIONS]
 
 
-def _snapshot(repository: str, patterns: list[str]) -> Path:
-    """Download the files that match these patterns and return their folder. Raises UserError with what to do."""
-    hub = _library()
+def snapshot(repository: str, patterns: list[str], revision: str | None = None) -> Path:
+    """Download the files that match these patterns and return their folder, whose name is the commit.
+
+    Raises UserError with what to do.
+    """
+    hub = library()
     errors = hub.errors
     address = f"hf:{repository}"
     try:
-        return Path(hub.snapshot_download(repository, repo_type="dataset", allow_patterns=patterns))
+        return Path(hub.snapshot_download(repository, repo_type="dataset", revision=revision, allow_patterns=patterns))
     except errors.GatedRepoError:
         raise UserError(f"{address}: accept its terms on the hub, then set HF_TOKEN") from None
     except errors.HFValidationError:
         raise UserError(
             f"{address}: not a name of a data set on the hub: write hf:ORGANISATION/NAME or hf:ORGANISATION/NAME:SPLIT"
         ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"{address}: has no revision {revision!r}") from None
     except errors.RepositoryNotFoundError:
         raise UserError(f"{address}: no such data set on the hub (or it is private: set HF_TOKEN)") from None
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
@@ -76,7 +81,8 @@ def _snapshot(repository: str, patterns: list[str]) -> Path:
         ) from error
 
 
-def _library() -> Any:
+def library() -> Any:
+    """`huggingface_hub`, with the user's token known as a secret before a server can repeat it."""
     try:
         import huggingface_hub
         import huggingface_hub.errors

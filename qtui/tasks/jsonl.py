@@ -25,28 +25,33 @@ class _RepeatedKeyError(ValueError):
 
 def json_lines(path: Path, columns: ColumnMap) -> Table:
     """The objects of a file with one per line; blank lines are skipped. Raises UserError with file and line."""
-    return _line_table(read_text(path, columns.encoding), path)
+    return lines_of_text(read_text(path, columns.encoding), path)
 
 
 def imported_lines(path: Path) -> Table:
     """The same for an importer, which has no experiment to say what the columns are."""
     decoded = text_decoding.decode(read_bytes(path), path)
-    return replace(_line_table(decoded, path), can_be_mapped=False)
+    return replace(lines_of_text(decoded, path), can_be_mapped=False)
 
 
-def _line_table(decoded: Decoded, path: Path) -> Table:
+def lines_of_text(decoded: Decoded, path: Path) -> Table:
+    """The objects of a text with one per line."""
     records = tuple(_lines(decoded.text, path))
     return Table(path, records, columns_of(records), decoded.note(path))
 
 
 def json_list(path: Path, columns: ColumnMap) -> Table:
     """The objects of a file that is one list, or an object around one list, or JSON Lines under another name."""
-    decoded = read_text(path, columns.encoding)
+    return list_of_text(read_text(path, columns.encoding), path)
+
+
+def list_of_text(decoded: Decoded, path: Path) -> Table:
+    """The objects of a text that is one list, or an object around one list, or JSON Lines."""
     try:
         value = _loaded(decoded.text, str(path))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            return json_lines(path, columns)
+            return lines_of_text(decoded, path)
         raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}") from None
     records = tuple(_items(value, path))
     return Table(path, records, columns_of(records), decoded.note(path))

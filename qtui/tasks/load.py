@@ -3,6 +3,7 @@
 A duplicate task is an error: it would be answered once and counted twice, which makes every interval too narrow.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def _from_hub(address: str, columns: ColumnMap) -> TaskSet:
 
     repository, _, split = address.removeprefix(HUB).partition(":")
     read = [_read(file, columns) for file in hub.files(repository, split or None)]
-    tasks = [task for each in read for task in _distinct(each)]
+    tasks = _distinct(read)
     notes = tuple(note for each in read for note in each.notes)
     return recognize(TaskSet(repository.rpartition("/")[2], tuple(tasks), address, notes))
 
@@ -78,7 +79,7 @@ def _from_file(path: Path, name: str, columns: ColumnMap) -> TaskSet:
         problem = f"{path.suffix or 'no suffix'} is not a format of task sets"
         raise UserError(f"{path}: {problem}. The name of a task set's file must end in {SUFFIXES}.")
     read = _read(path, columns)
-    tasks = _distinct(read)
+    tasks = _distinct([read])
     if not tasks:
         raise UserError(f"{path}: has no tasks. Every line needs input, output and eval_aspect.")
     return recognize(TaskSet(name, tuple(tasks), str(path), read.notes))
@@ -88,10 +89,14 @@ def _read(path: Path, columns: ColumnMap) -> fields.Tasks:
     return fields.read(READERS[path.suffix.lower()](path, columns), columns)
 
 
-def _distinct(read: fields.Tasks) -> list[Task]:
-    places: dict[Task, str] = {}
-    for task, where in read.tasks:
-        if task in places:
-            raise UserError(f"{where}: the same task as in {places[task]}; remove one of them")
-        places[task] = where
-    return list(places)
+def _distinct(files: Sequence[fields.Tasks]) -> list[Task]:
+    """The tasks of all files in order. Raises UserError for a row that is in one file twice."""
+    rows: list[tuple[tuple[Task, ...], str]] = []
+    for read in files:
+        places: dict[tuple[Task, ...], str] = {}
+        for turns, where in read.rows:
+            if turns in places:
+                raise UserError(f"{where}: the same task as in {places[turns]}; remove one of them")
+            places[turns] = where
+        rows += places.items()
+    return [task for task, _ in fields.Tasks(tuple(rows), ()).tasks]

@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, text_decoding
+from qtui.files.text_decoding import Decoded
 from qtui.tasks.columns import ColumnMap, is_known, normal
-from qtui.tasks.jsonl import json_lines, json_list, read_bytes, read_text
+from qtui.tasks.jsonl import ADVICE, json_lines, json_list, lines_of_text, list_of_text, read_bytes, read_text
 from qtui.tasks.table import Record, Table, listed
 
 LONGEST_CELL = 2**31 - 1
@@ -61,12 +62,32 @@ READERS: dict[str, Callable[[Path, ColumnMap], Table]] = {
 SUFFIXES = ".jsonl, .json, .csv, .tsv or .parquet"
 
 
+def table_of_bytes(content: bytes, path: Path, header: Sequence[str] = ()) -> Table:
+    """The rows of a text file with this content: one of an archive, or one whose columns `header` names because it has none itself.
+
+    `path` is its name in messages, and its suffix says its format. Raises UserError for Parquet, which is no text.
+    """
+    decoded = text_decoding.decode(content, path, None, ADVICE)
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        return _separated_text(decoded, path, "\t" if suffix == ".tsv" else ",", list(header))
+    if suffix in (".jsonl", ".ndjson"):
+        return lines_of_text(decoded, path)
+    if suffix == ".json":
+        return list_of_text(decoded, path)
+    raise UserError(f"{path}: cannot be read here: only .jsonl, .json, .csv and .tsv can be inside an archive.")
+
+
 def _separated(path: Path, columns: ColumnMap, separator: str) -> Table:
+    return _separated_text(read_text(path, columns.encoding), path, separator, [])
+
+
+def _separated_text(decoded: Decoded, path: Path, separator: str, header: list[str]) -> Table:
     csv.field_size_limit(LONGEST_CELL)
-    decoded = read_text(path, columns.encoding)
-    actual = _separator(decoded.text, path, separator)
+    actual = separator if header else _separator(decoded.text, path, separator)
     rows = _rows(decoded.text, path, actual)
-    _, header = next(rows, (1, []))
+    if not header:
+        _, header = next(rows, (1, []))
     records = tuple(_records(rows, header, path))
     notes = () if actual == separator else (f"{path}: its cells are separated by {SEPARATORS[actual]}.",)
     return Table(path, records, tuple(header), (*decoded.note(path), *notes), repeated=_repeated(header))

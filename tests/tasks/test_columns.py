@@ -1,6 +1,7 @@
 """The columns of people's task files: read right, or refused by a sentence that lists them and says how to map them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from qtui.errors import UserError
-from qtui.records import TaskSet
+from qtui.records import Task, TaskSet
 from qtui.tasks import ColumnError, ColumnMap, load_task_set
 
 USER, GPT, SYSTEM = (
@@ -89,9 +90,8 @@ def test_the_forms_of_known_sets_are_read_whole(tmp_path: Path, row: dict[str, A
         {"instruction": "a", "input": "b", "history": [["c", "d"]]},
         {"messages": [{"role": "user", "content": "a"}], "question": "b"},
         {"conversations": [SYSTEM, USER, GPT]},
-        {"conversations": [USER, GPT, USER]},
+        {"conversations": [USER, USER, GPT]},
         {"conversations": [GPT, USER]},
-        {"turns": ["a", "b"]},
         {"質問": "a", "回答": "b"},
         {"text": "a"},
     ],
@@ -235,3 +235,39 @@ def test_the_shipped_tasks_keep_their_hash() -> None:
 
 
 HASH = "9f92c41708ba1696dd5b2227ec92b659b7a5f4acbccf3b40fe5c67ba48bfa87b"
+
+
+@pytest.mark.parametrize(
+    ("row", "turns"),
+    [
+        ({"turns": ["問", "次"], "reference": ["答", ""]}, (Task("問", "答"), Task("次", follows=1))),
+        ({"turns": ["問", "次"], "reference": ["答", "後"]}, (Task("問", "答"), Task("次", "後", follows=1))),
+        ({"conversations": [USER, GPT, USER]}, (Task("問", "答"), Task("問", follows=1))),
+        ({"conversations": [USER, GPT, USER, GPT]}, (Task("問", "答"), Task("問", "答", follows=1))),
+        (
+            {
+                "messages": [
+                    {"role": role, "content": role} for role in ("user", "assistant", "user", "assistant", "user")
+                ]
+            },
+            (Task("user", "assistant"), Task("user", "assistant", follows=1), Task("user", follows=2)),
+        ),
+    ],
+)
+def test_each_turn_of_the_user_is_a_task_that_follows_the_one_before(
+    tmp_path: Path, row: dict[str, Any], turns: tuple[Task, ...]
+) -> None:
+    before = [{"turns": ["別の問"]}] if "turns" in row else []
+    found = loaded(tmp_path, "t.jsonl", lines(*before, row)).tasks
+
+    start = len(found) - len(turns)
+    shifted = tuple(replace(turn, follows=None if turn.follows is None else turn.follows + start) for turn in turns)
+    assert found[start:] == shifted
+
+
+@pytest.mark.parametrize("reference", ["one text", ["x", "y", "z"], [1]])
+def test_references_of_turns_are_a_list_with_a_text_for_each(tmp_path: Path, reference: Any) -> None:
+    said = refusal(tmp_path, {"turns": ["a", "b"], "reference": reference})
+
+    assert said.startswith('t.jsonl:1: "reference" is ')
+    assert "the conversation has 2 questions" in said

@@ -14,12 +14,14 @@ from typing import Any
 from qtui.engines.protocol.answering import Prompt
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
+from qtui.records import Turn
 
 
 def render(
     inputs: Iterable[str],
     form: PromptFormat,
     *,
+    earlier: Iterable[tuple[Turn, ...]] = (),
     template: str | None = None,
     system: str | None = None,
     bos: bool | None = None,
@@ -28,24 +30,74 @@ def render(
 ) -> list[Prompt]:
     """Return one prompt per input. `template` overrides the model's; an empty template means the input unchanged.
 
+    `earlier` are the turns before each input; none by default.
+
     `bos` sets whether a BOS comes first, whatever the template writes; if None, template and tokenizer decide. `variables` are
     further variables of the template. `date` (2026-01-31) is the time that a template gets if it asks for it: midnight of that day;
     if empty, the present time.
 
-    Raises UserError if the template is broken or rejects the input, or if there is a system prompt but no template.
+    Raises UserError if the template is broken or rejects the input, or if there is a system prompt or a conversation of several
+    turns but no template.
+    """
+    chosen = form.template if template is None else template
+    conversations = _conversations(inputs, earlier)
+    if not chosen:
+        if any(turns for _, turns in conversations):
+            raise UserError(needs_template(form.source))
+        if system:
+            raise UserError(f"a system prompt needs a chat template, and {form.source or 'the model'} has none")
+        return [_with_one_bos(text, form, bos) for text, _ in conversations]
+    fill = _compiled(chosen, form, variables or {}, date)
+    return [_with_one_bos(fill(text, turns, system), form, bos) for text, turns in conversations]
+
+
+def check_several_turns(
+    form: PromptFormat,
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    variables: Mapping[str, Any] | None = None,
+    date: str = "",
+) -> None:
+    """Raise UserError if the prompt's format cannot show a model the turns before, as in `render`.
+
+    A format for one turn would leave them out silently. So a conversation is rendered, and each of its texts is looked for.
     """
     chosen = form.template if template is None else template
     if not chosen:
-        if system:
-            raise UserError(f"a system prompt needs a chat template, and {form.source or 'the model'} has none")
-        return [_with_one_bos(text, form, bos) for text in inputs]
-    fill = _compiled(chosen, form, variables or {}, date)
-    return [_with_one_bos(fill(text, system), form, bos) for text in inputs]
+        raise UserError(needs_template(form.source))
+    texts = ("firstquestion", "firstanswer", "secondquestion")
+    rendered = _compiled(chosen, form, variables or {}, date)(texts[2], (Turn(texts[0], texts[1]),), system)
+    places = [rendered.find(text) for text in texts]
+    if -1 in places or places != sorted(places):
+        whose = form.source if template is None else "the experiment"
+        raise UserError(
+            f"the chat template of {whose} is for one turn: it leaves out the turns before, and the tasks have conversations of "
+            "several turns. Use a model whose chat template shows them, or tasks of one turn"
+        )
 
 
-def for_chat_endpoint(inputs: Iterable[str], system: str | None) -> list[Prompt]:
-    """Return prompts for a server that applies the model's template itself."""
-    return [Prompt(text=text, bos=False, system=system) for text in inputs]
+def needs_template(source: str) -> str:
+    """The sentence on a model that cannot be asked a second turn."""
+    return (
+        f"{source or 'the model'} has no chat template, so it cannot see the turns before: the tasks have conversations of several "
+        "turns. Use a model with a chat template, or tasks of one turn"
+    )
+
+
+def for_chat_endpoint(
+    inputs: Iterable[str], system: str | None, earlier: Iterable[tuple[Turn, ...]] = ()
+) -> list[Prompt]:
+    """Return prompts for a server that applies the model's template itself. `earlier` as in `render`."""
+    return [
+        Prompt(text=text, bos=False, system=system, earlier=turns) for text, turns in _conversations(inputs, earlier)
+    ]
+
+
+def _conversations(inputs: Iterable[str], earlier: Iterable[tuple[Turn, ...]]) -> list[tuple[str, tuple[Turn, ...]]]:
+    """What is asked now, and the turns before it."""
+    texts, turns = list(inputs), list(earlier)
+    return list(zip(texts, turns or [()] * len(texts), strict=True))
 
 
 def _with_one_bos(text: str, form: PromptFormat, has_bos: bool | None) -> Prompt:
@@ -74,7 +126,7 @@ def _broken(source: str, error: Any) -> UserError:
 
 def _compiled(
     template: str, form: PromptFormat, variables: Mapping[str, Any], date: str
-) -> Callable[[str, str | None], str]:
+) -> Callable[[str, tuple[Turn, ...], str | None], str]:
     import jinja2
 
     try:
@@ -83,8 +135,10 @@ def _compiled(
         raise _broken(form.source, error) from None
     now = datetime.fromisoformat(date) if date else None
 
-    def fill(text: str, system: str | None) -> str:
+    def fill(text: str, earlier: tuple[Turn, ...], system: str | None) -> str:
         messages = [{"role": "system", "content": system}] if system else []
+        for turn in earlier:
+            messages += [{"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer}]
         messages.append({"role": "user", "content": text})
         try:
             values = {

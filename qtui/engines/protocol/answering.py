@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from qtui.records import FinishReason, PromptSource, Sampling, Thoughts, VariantSpec
+from qtui.records import FinishReason, PromptSource, Sampling, Thoughts, Turn, VariantSpec
 from qtui.variant_facts import VariantFacts
 
 
@@ -30,6 +30,8 @@ class Item(msgspec.Struct, frozen=True):
     task: int
     sample: int
     input: str
+    earlier: tuple[Turn, ...] = ()
+    """The turns before this one in its conversation, with this variant's own answers."""
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
@@ -45,6 +47,8 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     """The date that templates are told, as 2026-01-31; empty is today."""
     title: str = ""
     """For the log, e.g. `run 3, variant 7`."""
+    has_conversations: bool = False
+    """Whether the run has tasks of several turns, also if this job has none: the model must be able to see earlier turns."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag=True):
@@ -52,7 +56,10 @@ class Planned(msgspec.Struct, frozen=True, tag=True):
 
     keys: list[str]
     prompt_hash: str
-    """Hash of the rendered prompts of all items. Two variants with the same hash get the same prompts."""
+    """Hash of the rendered prompts of all items that begin a conversation. Two variants with the same hash get the same prompts.
+
+    The prompts of later turns have a variant's own answers in them, so they differ.
+    """
     facts: VariantFacts
 
 
@@ -143,6 +150,8 @@ class Prompt(msgspec.Struct, frozen=True):
     """The system message, for endpoints that apply their template themselves; `text` is then the user message."""
     thinking_tags: tuple[str, str] | None = None
     """Tags of thoughts that the experiment names, besides the known ones."""
+    earlier: tuple[Turn, ...] = ()
+    """The turns before `text`, for endpoints that apply their template themselves."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from qtui.differences import Likeness, Piece
 from qtui.format import signed
-from qtui.records import Task
+from qtui.records import Task, Turn
 from qtui.store.divergences import MeasuredAnswer
 from qtui.store.notes import Note
 from qtui.text import safe
@@ -50,16 +50,40 @@ def position_words(
     return Content(" · ").join(parts)
 
 
-def task_words(task: Task, parts: str) -> tuple[str, list[Mark]]:
-    """Return the task's input, or with `all` input, reference and criteria under headings; and the marks of the headings."""
-    if parts != "all":
+Earlier = Sequence[tuple[str, tuple[Turn, ...]]]
+"""The name of each side and the turns before its answer."""
+
+
+def task_words(task: Task, parts: str, earlier: Earlier = ()) -> tuple[str, list[Mark]]:
+    """Return the task's input, or with `all` input, reference and criteria under headings; and the marks of the headings.
+
+    After the input of a later turn are the turns before it, with the answers of each side: a small screen shows the input.
+    """
+    before = _earlier_sections(earlier)
+    if parts != "all" and not before:
         return safe(task.input).strip("\n"), []
+    sections = [(f"Turn {len(earlier[0][1]) + 1}" if before else "Input", task.input), *before]
+    if parts == "all":
+        sections += [("Reference", task.reference), ("Criteria", task.criteria)]
     text, marks = "", []
-    for heading, part in (("Input", task.input), ("Reference", task.reference), ("Criteria", task.criteria)):
+    for heading, part in sections:
         text += "\n" if text else ""
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
         text += f"{heading}\n{safe(part).strip() or '(none)'}"
     return text, marks
+
+
+def _earlier_sections(earlier: Earlier) -> list[tuple[str, str]]:
+    """Return (heading, text) of the turns before. An answer that both sides gave is there once."""
+    sections: list[tuple[str, str]] = []
+    for number, at_once in enumerate(zip(*(turns for _, turns in earlier), strict=False), start=1):
+        sections.append((f"Turn {number}", at_once[0].input))
+        if len(at_once) > 1 and len({turn.answer for turn in at_once}) == 1:
+            sections.append(("Both answered", at_once[0].answer))
+        else:
+            names = (name for name, _ in earlier)
+            sections += [(f"{safe(name)} answered", turn.answer) for name, turn in zip(names, at_once, strict=True)]
+    return sections
 
 
 def divergence_words(measured: MeasuredAnswer) -> Content:

@@ -16,7 +16,7 @@ from textual.events import DescendantFocus
 from textual.widgets import Static
 
 from qtui.differences import Differences, Likeness, differences, likeness, unified
-from qtui.records import content_hash
+from qtui.records import Turn, content_hash
 from qtui.store import Store, divergences, grades, task_answers
 from qtui.store.task_answers import Side, SideAnswer, TaskSides
 from qtui.text import safe
@@ -220,7 +220,7 @@ class ComparePane(TaskListPane):
         stored = [answer.text for _, answer in self._shown if answer]
         self._likeness = likeness(stored[0], stored[1]) if answered else None
         self._set_classes()
-        text, marks = task_words(self._sides.task, self._task_text)
+        text, marks = task_words(self._sides.task, self._task_text, self._earlier())
         self.task_text.show(text, marks)
         self._describe()
         self._show_divergence()
@@ -229,6 +229,15 @@ class ComparePane(TaskListPane):
         else:
             self._show_sides()
         self._refresh_bindings()
+
+    def _earlier(self) -> list[tuple[str, tuple[Turn, ...]]]:
+        """Return the turns before each answer on the screen, under the names of its sides; none in a task of one turn."""
+        names = ("A", "B") if self._blind else [side.variant for side, _ in self._shown]
+        return [
+            (name, answer.earlier)
+            for name, (_, answer) in zip(names, self._shown, strict=False)
+            if answer and answer.earlier
+        ]
 
     def _refresh_bindings(self) -> None:
         """Rebuild the footer, which is slow, only if its keys changed."""
