@@ -73,7 +73,7 @@ class OpenAIJudge:
         for _ in range(REPLY_TRIES):
             outcome, used = await self._ask(filled)
             if isinstance(outcome, Completion):
-                reply = reading.read(outcome)
+                reply = reading.read(outcome, prompt=filled, answer=question.answer)
                 if reply.grade is not None:
                     self._form_is_proven = True
                     return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
