@@ -223,6 +223,8 @@ class Grade:
     fingerprint: str = ""
     """Hash of the judge's settings (model, prompt template, sampling); grades of different fingerprints are on different scales."""
     seconds: float | None = None
+    left_out: tuple[str, ...] | None = None
+    """Settings that the judge's endpoint refused for this grade; None if no endpoint was asked, or if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtui.analysis.pairing import Pair
+from qtui.format import THINKING_SETTINGS
 from qtui.records import UNKNOWN
 
 OWN = "the endpoint's own"
@@ -61,6 +62,7 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
         elif before != after:
             confounded.append(f"{label} {before[:12]} vs {after[:12]}")
     confounded += _thinking(baseline, candidate)
+    confounded += _untaken_thinking(baseline, candidate)
     if unknown:
         notes.append(f"unknown settings: {', '.join(unknown)}")
     engines = _if_known(baseline.get("engine")), _if_known(candidate.get("engine"))
@@ -138,6 +140,17 @@ def _in_force(sampling: str, left_out: Any) -> str:
     names, values = _names(left_out), _values(sampling)
     own = {name: OWN for name in names if name in values and values[name] != OFF.get(name)}
     return json.dumps(values | own, ensure_ascii=False, sort_keys=True) if own else sampling
+
+
+def _untaken_thinking(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
+    """Return which settings of thinking only one side's endpoint refused: the other side thinks as asked."""
+    before, after = (set(_names(side.get("left_out"))) & set(THINKING_SETTINGS) for side in (baseline, candidate))
+    refusals = {"the baseline's": before - after, "the candidate's": after - before}
+    return [
+        f"thinking as asked on one side only ({whose} endpoint does not take {' and '.join(sorted(names))})"
+        for whose, names in refusals.items()
+        if names
+    ]
 
 
 def _left_out_notes(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:

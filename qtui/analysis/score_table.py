@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qtui.analysis import pairing, scores, yardsticks
+from qtui.analysis import judge_conditions, pairing, scores, yardsticks
 from qtui.analysis import verdict as verdicts
 from qtui.analysis.behaviour import BEHAVIOUR_NOTES, Behaviour, pair_behaviours
 from qtui.analysis.causes import decompose
@@ -84,11 +84,8 @@ def _judges_of_pair(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str
     """Return (judge, its grades of both sides, a guard against comparing these grades or None) for each row of a pair."""
     judged: list[_Judged] = []
     for judge in shared_judges(grades_b, grades_c):
-        before, after = grades_b[judge].settings, grades_c[judge].settings
-        changed = Guard("different judges", f"the prompt, version or settings of {judge} changed between gradings")
-        judged.append(
-            (judge, (grades_b[judge], grades_c[judge]), changed if before != after or len(before) > 1 else None)
-        )
+        sides = grades_b[judge], grades_c[judge]
+        judged.append((judge, sides, judge_conditions.changed_guard(judge, sides)))
     if not judged and grades_b and grades_c:
         return [(None, (None, None), Guard("different judges", f"{', '.join(grades_b)} vs {', '.join(grades_c)}"))]
     return judged or [(None, (None, None), None)]
@@ -138,7 +135,7 @@ def _score_row(
         behaviour_reasons=behaviour.reasons,
         guards=tuple(map(str, conclusion.guards)),
         mde80=result.mde80,
-        notes=conclusion.notes,
+        notes=(*conclusion.notes, *(judge_conditions.notes(judge, sides) if judge else ())),
         answered=answered,
         ungraded=answered - result.n,
         big_down=result.big_down,

@@ -76,7 +76,8 @@ class OpenAIJudge:
                 reply = reading.read(outcome, prompt=filled, answer=question.answer)
                 if reply.grade is not None:
                     self._form_is_proven = True
-                    return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began)
+                    left_out = used.left_out(self._sampling, has_seed=False)
+                    return Reply(reply.grade, redact(reply.reason), time.perf_counter() - began, left_out)
                 why = reply.reason
                 self._dialect.learn(self._looser(used) or used)
             elif outcome.status != failures.OK or outcome.scope is Scope.ENDPOINT:

@@ -161,7 +161,9 @@ class _Grader:
         for item in same_answers:
             task_hash = Task(item.input, item.reference, item.criteria).hash
             key = grades.key(item.answer_key, task_hash, self.label, judge.fingerprint, take)
-            grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds)
+            grade = Grade(
+                key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds, reply.left_out
+            )
             rows.append((grades.Place(item.answer_id, item.task_id), grade))
         return rows
 

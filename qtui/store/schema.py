@@ -237,4 +237,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE answer ADD COLUMN left_out TEXT NOT NULL DEFAULT '';   -- settings that the endpoint refused: names with commas
     ALTER TABLE judge ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';     -- JSON: how its endpoint is asked, as found out
     """,
+    """
+    ALTER TABLE grade ADD COLUMN left_out TEXT;      -- settings that the judge's endpoint refused: names with commas; NULL: unknown
+    """,
 )
