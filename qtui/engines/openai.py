@@ -201,5 +201,5 @@ class OpenAIEngine:
 
 def _shown(words: str) -> str:
     """The start of a server's words, redacted before they are shortened, because part of a key would not be recognized."""
-    said = redact_message(words).strip()
+    said = redact_message(words).strip() or "it gives no reason"
     return said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "…"

@@ -196,7 +196,7 @@ def _explain_unreached(error: "openai.OpenAIError", spec: JudgeSpec) -> str:
 
 def _shown(words: str) -> str:
     """The start of a server's words. Secrets are removed before they are cut, because half a key would not be recognized."""
-    said = redact_message(words).strip()
+    said = redact_message(words).strip() or "it gives no reason"
     return said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "…"
 
 
