@@ -182,6 +182,7 @@ def test_an_exported_answer_is_the_stored_one_in_every_form(store_path: Path, in
         "thinking",
         "thinking_tokens",
         "thought_unfinished",
+        "left_out",
     ]
     assert list(by_csv[0]) == list(by_lines[0]) == list(by_parquet[0]) == columns
     assert by_lines == by_parquet
