@@ -60,7 +60,7 @@ def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
         ],
         "new_answers": imported.new_answers,
         "new_grades": imported.new_grades,
-        "kept_grades": imported.differing_grades,
+        "differing_grades": imported.differing_grades,
         "left_out": [{"folder": each.folder, "reason": each.reason} for each in study.left_out],
         "notes": list(study.notes),
     }

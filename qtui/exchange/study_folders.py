@@ -249,7 +249,7 @@ def _folders_of_tasks_only(
 
 
 def _classify(path: Path, study: Sequence[Path]) -> StudyFolder:
-    """The folder with its role. A judge is at the end of its name if the folder without it has the same answers, or by its looks."""
+    """The folder with its role. A judge is at the end of its name if the folder without it has the same answers, or by its look."""
     if grade_files(path):
         for base, judge in _bases(path):
             if base in study and _has_answers(base) and (not _has_answers(path) or _grades_again(path, base)):
