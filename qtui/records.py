@@ -237,7 +237,7 @@ class TokenChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class FirstDifference:
     """Where the likeliest tokens of the two sides first differ: `baseline` and `candidate` are these tokens.
 
     `token` and `character` are positions in the baseline's answer, from 0.
@@ -263,7 +263,7 @@ class AnswerDivergence:
     baseline_logp: bytes
     candidate_logp: bytes
     flags: bytes
-    parting: Parting | None
+    first_difference: FirstDifference | None
     """None if both sides have the same likeliest token everywhere."""
 
     @property
