@@ -13,9 +13,28 @@ SPREAD = 0.15
 
 def write(kind: Kind, folder: Path) -> Tokens:
     """Write the folder, as the family's repositories have it, and return its tokenizer's facts."""
+    tokens, config = write_settings(kind, folder)
+    _write_model(config, folder)
+    return tokens
+
+
+def write_settings(kind: Kind, folder: Path) -> tuple[Tokens, Any]:
+    """Write all but the weights. Return the tokenizer's facts and the configuration."""
+    tokens = kind.tokenizer(folder, kind.words, kind.template)
+    config = _config(kind, tokens)
+    config.architectures = [_model_classes(config)._model_mapping[type(config)].__name__]
+    config.save_pretrained(folder)
+    ends = [tokens.ids[text] for text in (kind.words.ends or (kind.words.eos,))]
+    named: dict[str, Any] = {"eos_token_id": ends[0] if len(ends) == 1 else ends}
+    if kind.words.bos:
+        named["bos_token_id"] = tokens.ids[kind.words.bos]
+    (folder / "generation_config.json").write_text(json.dumps(named))
+    return tokens, config
+
+
+def _config(kind: Kind, tokens: Tokens) -> Any:
     import transformers
 
-    tokens = kind.tokenizer(folder, kind.words, kind.template)
     settings = (SIZES if kind.sized else {}) | {
         "vocab_size": -(-tokens.size // kind.rows) * kind.rows,
         "initializer_range": SPREAD,
@@ -23,17 +42,9 @@ def write(kind: Kind, folder: Path) -> Tokens:
     settings |= _special_ids(kind, tokens) | kind.settings | (kind.of_tokens(tokens) if kind.of_tokens else {})
     make: Any = getattr(transformers, kind.config)
     if kind.vision is None:
-        config = make(**settings)
-    else:
-        inner: Any = getattr(transformers, kind.text_config)
-        config = make(text_config=inner(**settings).to_dict(), vision_config=kind.vision)
-    _write_model(config, folder)
-    ends = [tokens.ids[text] for text in (kind.words.ends or (kind.words.eos,))]
-    named: dict[str, Any] = {"eos_token_id": ends[0] if len(ends) == 1 else ends}
-    if kind.words.bos:
-        named["bos_token_id"] = tokens.ids[kind.words.bos]
-    (folder / "generation_config.json").write_text(json.dumps(named))
-    return tokens
+        return make(**settings)
+    inner: Any = getattr(transformers, kind.text_config)
+    return make(text_config=inner(**settings).to_dict(), vision_config=kind.vision)
 
 
 def write_own_code(kind: OwnCode, folder: Path) -> None:
@@ -52,13 +63,18 @@ def _special_ids(kind: Kind, tokens: Tokens) -> dict[str, Any]:
     return {f"{name}_token_id": tokens.ids.get(getattr(kind.words, name)) for name in ("bos", "eos", "pad")}
 
 
-def _write_model(config: Any, folder: Path) -> None:
-    import torch
+def _model_classes(config: Any) -> Any:
+    """The library's automatic class that knows the configuration's architecture."""
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
+    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+
+
+def _write_model(config: Any, folder: Path) -> None:
+    import torch
+
     torch.manual_seed(0)
-    automatic: Any = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
-    model: Any = automatic.from_config(config, dtype=torch.float32)
+    model: Any = _model_classes(config).from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if tensor.ndim > 1 and not tensor.any():

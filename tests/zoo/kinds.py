@@ -172,7 +172,7 @@ KINDS: Sequence[Kind] = (
           "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}, rows=1,
          of_tokens=lambda tokens: {"vocab_size_per_layer_input": tokens.size}),
     Kind("Phi-3", "Phi3Config", _spm, Words(
-            "<s>", "<|endoftext|>", ends=("<|endoftext|>", "<|end|>", "<|assistant|>"), more=("<|user|>", "<|system|>")),
+            "<s>", "<|endoftext|>", ends=("<|endoftext|>", "<|end|>", "<|assistant|>"), more=("<|user|>", "<|system|>"), plain=("</s>",)),
          templates.PHI_3, {"pad_token_id": 0}),
     Kind("Phi-4", "Phi3Config", tokenizers.byte_level(tokenizers.LLAMA_3, "dbrx", kind="GPT2Tokenizer"), Words(
             "<|endoftext|>", "<|im_end|>", ends=("<|im_end|>", "<|endoftext|>"), more=("<|im_start|>", "<|im_sep|>")),
