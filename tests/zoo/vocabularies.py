@@ -1,4 +1,4 @@
-"""GGUF files with the vocabularies of many folders and without weights, by llama.cpp's converter in one process: it loads for seconds."""
+"""GGUF files of vocabularies alone, by llama.cpp's converter: one process for all folders, because it loads for seconds."""
 
 import json
 import subprocess

@@ -91,7 +91,7 @@ def _named_by_gguf(header: GgufHeader) -> Iterator[str]:
     found = named - within
     for text in tokens.ids:
         if text in _BY_TEXT or text == special_tokens.END_OF_MESSAGE:
-            # A word that only looks like an end token (`</s>` in Gemma 4 and Phi-3, a tag of HTML) is one if the template writes it.
+            # A word that only looks like an end token (`</s>` in Gemma 4, a tag of HTML) is one if the template writes it.
             found |= {text} if tokens.is_special(text) or text in template else set()
         elif _is_end_by_name(text) and tokens.is_control(text):
             found.add(text)
@@ -117,7 +117,9 @@ def _is_end_by_name(text: str) -> bool:
 
 def _special_texts(header: GgufHeader) -> dict[str, str]:
     names = {"eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    texts = {key: header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id")) for key, name in names.items()}
+    texts = {
+        key: header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id")) for key, name in names.items()
+    }
     return texts | {"bos_token": header.token_text(header.bos_id)}
 
 
