@@ -19,6 +19,8 @@ _NO_CAP = 1e6
 """A soft cap far above every logit."""
 _NEMOTRON = {"linear_attention": "M", "mamba": "M", "full_attention": "*", "attention": "*", "mlp": "-", "moe": "E"}
 """Kinds of layers, as Nemotron-H's own settings write them in one word."""
+_OF_EXPERTS = ("n_group", "topk_group", "norm_topk_prob", "routed_scaling_factor", "mtp_layers_block_type")
+"""Settings of experts whose names do not say so."""
 
 
 def corrections(config: Settings) -> Settings:
@@ -79,7 +81,7 @@ def _dense_nemotron(config: Settings) -> Settings:
     pattern = config.get("hybrid_override_pattern") or "".join(_NEMOTRON.get(kind, "?") for kind in layers or ())
     if not pattern or "E" in pattern or "?" in pattern:
         return {}
-    of_experts = {key: None for key in config if "moe" in key or "expert" in key or key == "mtp_layers_block_type"}
+    of_experts = {key: None for key in config if "moe" in key or "expert" in key or key in _OF_EXPERTS}
     names = {"model_type": "nemotron_h_dense", "hybrid_override_pattern": pattern, "num_hidden_layers": len(pattern)}
     return {**of_experts, "layers_block_type": None, **names}
 
