@@ -163,7 +163,7 @@ KINDS: Sequence[Kind] = (
     Kind("Gemma 3", "Gemma3TextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3n", "Gemma3nTextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA,
          {**HEADS, "num_kv_shared_layers": 0, "activation_sparsity_pattern": [0.95, 0.95],
-          "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+          "hidden_size_per_layer_input": 256, "laurel_rank": 64, "intermediate_size": 768,
           "layer_types": ["sliding_attention", "full_attention"]},
          of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16}),
     Kind("Gemma 4", "Gemma4TextConfig", tokenizers.merged_pieces, GEMMA_4, templates.GEMMA_4,

@@ -1,9 +1,10 @@
-"""Which tokens end an answer is known from a GGUF file alone as from the checkpoint it was made of."""
+"""Which tokens end an answer is known from a GGUF file alone as from the checkpoint it was made of; and no family is refused."""
 
 from pathlib import Path
 
 import pytest
 
+from qtui.engines.conversion import unkept_settings
 from qtui.engines.weights.weights import open_weights
 from tests.zoo import checkpoint, vocabularies
 from tests.zoo.kinds import KINDS, Kind
@@ -32,3 +33,8 @@ def test_a_file_alone_names_the_end_tokens_of_its_checkpoint(kind: Kind, files: 
     ]
     assert ends[0] - ends[1] == NOT_IN_THE_FILE.get(kind.name, set())
     assert not ends[1] - ends[0]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_settings_as_they_are_published_are_kept(kind: Kind, files: dict[str, Wanted]) -> None:
+    unkept_settings.check(open_weights(files[kind.name].folder).config, kind.name)

@@ -47,6 +47,7 @@ _NAMES = frozenset(
 )  # fmt: skip
 """Letters and digits of a special token's text that say that it is an end, however a family brackets and joins them."""
 _LONGEST_NAME = 32
+_BRACKETS = ("<", "[", "_", "|", "{")
 _CONTROL, _USER_DEFINED = 3, 4
 """Types of tokens in `tokenizer.ggml.token_type`: without a text of its own; a text that is one token wherever it is."""
 
@@ -112,7 +113,9 @@ def _learned(behind: turn_ends.WrittenBehind, tokens: "_Tokens", known: set[str]
 
 
 def _is_end_by_name(text: str) -> bool:
-    return len(text) <= _LONGEST_NAME and "".join(filter(str.isalnum, text)).lower() in _NAMES
+    # Most words of a vocabulary are told apart by their first character.
+    is_bracketed = text.startswith(_BRACKETS) and len(text) <= _LONGEST_NAME
+    return is_bracketed and "".join(filter(str.isalnum, text)).lower() in _NAMES
 
 
 def _special_texts(header: GgufHeader) -> dict[str, str]:

@@ -22,7 +22,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (kind,) = (each for each in KINDS if each.name == request.param)
     folder: Path = tmp_path_factory.mktemp(kind.slug) / "model"
     checkpoint.write(kind, folder)
-    return AutoModelForCausalLM.from_pretrained(folder).eval()
+    loaded: Any = AutoModelForCausalLM.from_pretrained(folder)
+    return loaded.eval()
 
 
 def without_memory(model: Any) -> Any:
