@@ -22,7 +22,7 @@ def write_settings(kind: Kind, folder: Path) -> tuple[Tokens, Any]:
     """Write all but the weights. Return the tokenizer's facts and the configuration."""
     tokens = kind.tokenizer(folder, kind.words, kind.template)
     config = _config(kind, tokens)
-    config.architectures = [_model_classes(config)._model_mapping[type(config)].__name__]
+    config.architectures = [_model_class(config)]
     config.save_pretrained(folder)
     ends = [tokens.ids[text] for text in (kind.words.ends or (kind.words.eos,))]
     named: dict[str, Any] = {"eos_token_id": ends[0] if len(ends) == 1 else ends}
@@ -63,18 +63,22 @@ def _special_ids(kind: Kind, tokens: Tokens) -> dict[str, Any]:
     return {f"{name}_token_id": tokens.ids.get(getattr(kind.words, name)) for name in ("bos", "eos", "pad")}
 
 
-def _model_classes(config: Any) -> Any:
-    """The library's automatic class that knows the configuration's architecture."""
-    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+def _model_class(config: Any) -> str:
+    """The name of the library's class of the architecture."""
+    from transformers.models.auto import modeling_auto
 
-    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+    images: Any = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    texts: Any = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING
+    return str((images if hasattr(config, "vision_config") else texts)[type(config)].__name__)
 
 
 def _write_model(config: Any, folder: Path) -> None:
     import torch
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     torch.manual_seed(0)
-    model: Any = _model_classes(config).from_config(config, dtype=torch.float32)
+    automatic: Any = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+    model: Any = automatic.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if tensor.ndim > 1 and not tensor.any():
