@@ -15,6 +15,7 @@ def write(kind: Kind, folder: Path) -> Tokens:
     """Write the folder, as the family's repositories have it, and return its tokenizer's facts."""
     tokens, config = write_settings(kind, folder)
     _write_model(config, folder)
+    _write_ends(kind, folder, tokens)  # the library has written its own
     return tokens
 
 
@@ -24,12 +25,16 @@ def write_settings(kind: Kind, folder: Path) -> tuple[Tokens, Any]:
     config = _config(kind, tokens)
     config.architectures = [_model_class(config)]
     config.save_pretrained(folder)
+    _write_ends(kind, folder, tokens)
+    return tokens, config
+
+
+def _write_ends(kind: Kind, folder: Path, tokens: Tokens) -> None:
     ends = [tokens.ids[text] for text in (kind.words.ends or (kind.words.eos,))]
     named: dict[str, Any] = {"eos_token_id": ends[0] if len(ends) == 1 else ends}
     if kind.words.bos:
         named["bos_token_id"] = tokens.ids[kind.words.bos]
     (folder / "generation_config.json").write_text(json.dumps(named))
-    return tokens, config
 
 
 def _config(kind: Kind, tokens: Tokens) -> Any:
