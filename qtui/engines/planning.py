@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from qtui.engines import architectures, available, compute
-from qtui.engines.conversion import llama_settings, original_settings
+from qtui.engines.conversion import conversion_notes, llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts import chat_signs, rendering, thinking_settings
@@ -81,7 +81,7 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         prompt_hash=content_hash("prompts", [prompt_values(prompt) for prompt in prompts]),
         facts=replace(
             facts,
-            compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
+            compute_notes=(*device_choice.notes, *_conversion_notes(job, weights, finder)),
             weight_notes=_weight_notes(variant, weights, device_choice.accelerator) or None,
             computed_as=_computed_as(variant, weights, device_choice.accelerator) or None,
             library=device_choice.report,
@@ -111,19 +111,12 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     return [version, device, *conversion, *([changes] if changes else []), *matrix]
 
 
-def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str, ...]:
-    """What is known of a converted folder's tokenizer before its prompts are compared."""
-    if (
-        variant.engine != "llama.cpp"
-        or weights is None
-        or not weights.is_folder
-        or not weights.prompt_format.is_unigram
-    ):
+def _conversion_notes(job: Job, weights: Weights | None, finder: WeightsFinder) -> tuple[str, ...]:
+    """What is known of a GGUF file beside the original whose prompt format it uses."""
+    if job.variant.engine != "llama.cpp" or weights is None:
         return ()
-    return (
-        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than "
-        "on transformers",
-    )
+    original = finder.find_prompt_files(job.prompt.weights) if job.prompt.weights else None
+    return conversion_notes.tokenizer_notes(weights) + conversion_notes.settings_notes(weights, original)
 
 
 def _corrected(weights: Weights) -> list[Any]:
