@@ -165,7 +165,9 @@ KINDS: Sequence[Kind] = (
          {**HEADS, "num_kv_shared_layers": 0, "activation_sparsity_pattern": [0.95, 0.95],
           "hidden_size_per_layer_input": 256, "laurel_rank": 64, "intermediate_size": 768,
           "layer_types": ["sliding_attention", "full_attention"]},
-         of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16}),
+         of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16},
+         note="llama.cpp's standard deviation divides by n − 1 and transformers' by n, which shows only in layers narrower than"
+              " real ones"),
     Kind("Gemma 4", "Gemma4TextConfig", tokenizers.merged_pieces, GEMMA_4, templates.GEMMA_4,
          {"head_dim": 16, "global_head_dim": 32, "hidden_size_per_layer_input": 16, "final_logit_softcapping": 30.0,
           "num_hidden_layers": 3, "num_kv_shared_layers": 1,
