@@ -11,24 +11,23 @@ from urllib.parse import urlsplit
 from qtui.endpoints.completion import Completion
 from qtui.records import Thoughts, VariantSpec
 from qtui.thinking import Tags, split
+from qtui.thinking.following import EFFORT, NO_EFFORT, SWITCHES
 
 TEMPLATE_VARIABLES = "chat_template_kwargs"
-SWITCHES = ("enable_thinking", "thinking")
-"""Variables of chat templates that are true or false. A template ignores those that it does not read."""
 
 
 def settings(variant: VariantSpec, *, has_template_variables: bool = True) -> dict[str, Any]:
     """Return the settings of a request, by name, that say how to think; empty if the variant does not say.
 
-    OpenAI's own server has no template variables and refuses their name.
+    A template ignores the variables that it does not read. OpenAI's own server has no template variables and refuses their name.
     """
     thinking, is_openai = variant.thinking, is_openai_server(variant.base_url)
     found: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     if isinstance(thinking, str):
-        found["reasoning_effort"] = variables["reasoning_effort"] = thinking
+        found[EFFORT] = variables[EFFORT] = thinking
     elif thinking is False and is_openai:
-        found["reasoning_effort"] = "none"
+        found[EFFORT] = NO_EFFORT
     if thinking is not None:
         variables |= dict.fromkeys(SWITCHES, thinking is not False)
     variables = {} if is_openai or not has_template_variables else variables

@@ -52,6 +52,12 @@ baseline = "checkpoint"
   weights = "tiny"
   base_url = "URL"
   thinking = "low"
+  [[models.variants]]
+  name = "deaf"
+  engine = "openai"
+  weights = "tiny"
+  base_url = "URL"
+  thinking = false
 [[judges]]
 kind = "reference"
 """
@@ -71,6 +77,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             command, capture_output=True, text=True, check=False, env={**os.environ, **own, "OMP_NUM_THREADS": "1"}
         )
         assert done.returncode == 0, done.stderr
+        assert "note on deaf: thinking = false, but the model thought in 1 of 1 answers" in done.stderr
     return folder / "s.sqlite"
 
 
@@ -84,6 +91,7 @@ def test_every_engine_stores_thoughts_and_answer_apart(store: Path) -> None:
         "file": (ANSWER, THOUGHT, 3, 0),
         "silent": (ANSWER, "", None, 0),
         "endpoint": (ANSWER, THOUGHT, None, 0),
+        "deaf": (ANSWER, THOUGHT, None, 0),
     }
 
 
@@ -91,11 +99,13 @@ def test_the_judge_grades_the_answer_alone_and_sides_that_think_differently_are_
     rows = {row.candidate: row for row in score_rows(store, (1,)).pairs}
     # The overlap of answer and reference is whole only without the thoughts.
     assert {name: (row.baseline_mean, row.candidate_mean) for name, row in rows.items()} == dict.fromkeys(
-        ("file", "silent", "endpoint"), (5.0, 5.0)
+        ("file", "silent", "endpoint", "deaf"), (5.0, 5.0)
     )
     assert not [guard for guard in rows["file"].guards if "confounded" in guard]
     assert any("thinking not set vs false" in guard for guard in rows["silent"].guards)
     assert any("thinking not set vs low" in guard for guard in rows["endpoint"].guards)
+    assert "thoughts in 1 vs 0 of 1 answers" in rows["silent"].notes
+    assert "candidate: thinking = false, but the model thought in 1 of 1 answers" in rows["deaf"].notes
 
 
 def test_the_run_goes_on_with_its_date_on_a_later_day(store: Path) -> None:
