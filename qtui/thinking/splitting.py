@@ -9,12 +9,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from operator import attrgetter
 
 from qtui.thinking import harmony
-from qtui.thinking.quoting import quoting
-from qtui.thinking.tags import KNOWN, WRAPPERS, Tags
+from qtui.thinking.quoting import Region, is_within, quoting
+from qtui.thinking.tags import ASIDES, KNOWN, WRAPPERS, Tags
 
 _SENTENCE_ENDS = ".!?。！？…"
 _COLONS = (":", "：")
@@ -62,6 +63,21 @@ def split(text: str, *, prompt: str = "", tags: Tags | None = None) -> Split:
     return _unopened(text, pairs)
 
 
+def split_reply(text: str, objects: Sequence[Region]) -> Split:
+    """Return thoughts and the rest of a judge's reply, of which only its objects count, at these regions of the text.
+
+    A reply is not about tags, so each counts wherever it stands, but for those in the objects: in capitals and with attributes,
+    too. The rest may have tags of another kind.
+    """
+    if messages := harmony.messages_of_reply(text, objects):
+        return _by_channels(messages, 0, len(text))
+    scans = [scan for pair in (*KNOWN, *ASIDES) if (scan := _Scan(text, pair, objects)).place is not None]
+    first = min(scans, key=lambda scan: scan.place or 0, default=None)
+    if first is None:
+        return Split(text)
+    return first.split(inside=first.begins_inside())
+
+
 def opened_tags(text: str, *, prompt: str = "", tags: Tags | None = None) -> Tags | None:
     """Return the tags of the thought that the prompt opened or that the text begins with; None if there is none."""
     pairs = (tags, *KNOWN) if tags else KNOWN
@@ -103,19 +119,20 @@ def _unopened(text: str, pairs: Sequence[Tags]) -> Split:
 
 
 class _Scan:
-    """One text, read with one pair of tags."""
+    """One text, read with one pair of tags. With `objects` it is a judge's reply: see `split_reply`."""
 
-    def __init__(self, text: str, pair: Tags) -> None:
+    def __init__(self, text: str, pair: Tags, objects: Sequence[Region] | None = None) -> None:
         self.text = text
-        code = quoting(text, (pair.opening, pair.closing))
-        # A tag that an experiment names may contain the other one: the longer counts.
-        longer_first = sorted((pair.opening, pair.closing), key=len, reverse=True)
-        self._tags = [
-            _Tag(*found.span(), found[0] == pair.opening, code.is_in_block(found.start()))
-            for found in re.finditer("|".join(map(re.escape, longer_first)), text)
-            if not code.is_quoted(*found.span())
-        ]
+        self._pair = pair
+        self._is_reply = objects is not None
+        self._tags = _tags_in(text, pair) if objects is None else _tags_of_reply(text, pair, objects)
         self._last_closing = max((tag.start for tag in self._tags if not tag.is_opening), default=-1)
+
+    @property
+    def place(self) -> int | None:
+        """Where the first tag stands that shows a thought; None if there is none."""
+        shown = (tag.start for tag in self._tags if tag.is_opening or self._pair.closes_alone)
+        return next(shown, None)
 
     def split(self, *, inside: bool, start: int = 0) -> Split:
         """Return the parts. `inside`: the text is inside a thought at `start`, where that thought's content begins."""
@@ -145,6 +162,8 @@ class _Scan:
 
     def begins_inside(self) -> bool:
         """Whether a closing tag that nothing opened stands where a thought ends."""
+        if not self._pair.closes_alone:
+            return False
         depth = 0
         for tag in self._tags:
             if tag.is_opening:
@@ -171,6 +190,8 @@ class _Scan:
 
     def _begins_thought(self, tag: "_Tag", start: int) -> bool:
         """Whether an opening tag in an answer stands where a sentence has ended, or begins a line that nothing announces."""
+        if self._is_reply:
+            return True
         before = self.text[max(start, tag.start - NEARBY) : tag.start]
         line_before = before.rstrip(" \t")
         if line_before.endswith("\n") or not line_before:
@@ -179,6 +200,8 @@ class _Scan:
 
     def _ends_thought(self, tag: "_Tag") -> bool:
         """Whether a closing tag that nothing opened ends a thought. In a sentence that is about the tag, a space is before it."""
+        if self._is_reply:
+            return True
         before = self.text[max(0, tag.start - NEARBY) : tag.start]
         after = self.text[tag.stop : tag.stop + NEARBY].lstrip(" \t")
         line_before = before.rstrip(" \t")
@@ -215,6 +238,31 @@ class _Tag:
     stop: int
     is_opening: bool
     is_in_block: bool
+
+
+def _tags_in(text: str, pair: Tags) -> "list[_Tag]":
+    code = quoting(text, (pair.opening, pair.closing))
+    # A tag that an experiment names may contain the other one: the longer counts.
+    longer_first = sorted((pair.opening, pair.closing), key=len, reverse=True)
+    return [
+        _Tag(*found.span(), found[0] == pair.opening, code.is_in_block(found.start()))
+        for found in re.finditer("|".join(map(re.escape, longer_first)), text)
+        if not code.is_quoted(*found.span())
+    ]
+
+
+def _tags_of_reply(text: str, pair: Tags, objects: Sequence[Region]) -> "list[_Tag]":
+    return [
+        _Tag(*found.span(), found.lastgroup == "opening", is_in_block=False)
+        for found in _of_reply(pair).finditer(text)
+        if not is_within(objects, found.start())
+    ]
+
+
+@cache
+def _of_reply(pair: Tags) -> re.Pattern[str]:
+    opening, closing = (re.sub(r">$", r"(?:\\s[^<>]*)?>", re.escape(tag)) for tag in (pair.opening, pair.closing))
+    return re.compile(f"(?P<closing>{closing})|(?P<opening>{opening})", re.IGNORECASE)
 
 
 def _whole_answer(parts: Sequence[str], is_first: bool) -> str:

@@ -13,6 +13,8 @@ class Tags:
 
     opening: str
     closing: str
+    closes_alone: bool = True
+    """Whether the closing tag, where nothing opened it, shows that the text began inside a thought."""
 
 
 KNOWN = (
@@ -29,9 +31,23 @@ KNOWN = (
     Tags("◁think▷", "◁/think▷"),  # Kimi
     Tags("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker, Sky-T1
     Tags("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
-    Tags("<|think|>", "<|end|>"),  # Solar
+    Tags("<|think|>", "<|end|>", closes_alone=False),  # Solar; of other models it is the end token
     Tags("<unused94>thought", "<unused95>"),  # MedGemma
 )
+
+ASIDES = tuple(
+    Tags(f"<{name}>", f"</{name}>")
+    for name in (
+        "thoughts",
+        "reasoning",
+        "reflection",
+        "scratchpad",
+        "analysis",
+        "inner_monologue",
+        "seed:cot_budget_reflect",
+    )
+)
+"""Further tags of what a judge writes on its way to a grade. In an answer they may be what the task asked for."""
 
 WRAPPERS = (
     ("<answer>", "</answer>"),  # Hunyuan

@@ -156,6 +156,32 @@ def test_harmony_channels_are_thoughts_but_for_the_final_one(
     assert parts(text, prompt=prompt) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Two.<|end|>{FINAL}Four.", ("Two.", "Four.", False)),
+        ("analysisWe need two.assistantfinalFour.", ("We need two.", "Four.", False)),
+        (
+            "analysis二つ。assistantcommentary to=f json{}assistantfinal四。",
+            ("二つ。\n\nto=f json{}", "四。", False),
+        ),
+        ("analysisWe need two", ("We need two", "", True)),
+        ("analysisWe need.assistantfinalIt writes assistantfinal.", ("We need.", "It writes assistantfinal.", False)),
+    ],
+)
+def test_harmony_is_known_without_its_first_header_and_without_its_special_tokens(
+    text: str, expected: tuple[str, str, bool]
+) -> None:
+    assert parts(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["Four.<|end|>", "analysis of two", "analysis\nTwo.", "analysis: assistantfinal", "analyses"]
+)
+def test_an_end_token_alone_and_a_first_word_are_no_thoughts(text: str) -> None:
+    assert split(text) == Split(text)
+
+
 @given(st.text(), st.text())
 def test_every_text_is_split_and_one_without_tags_stays_as_it_is(text: str, prompt: str) -> None:
     assert split(text, prompt=prompt) == Split(text)
