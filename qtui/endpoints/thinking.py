@@ -53,7 +53,8 @@ def split_reply(reply: Completion, *, prompt: str = "", tags: Tags | None = None
     found = split(reply.text, prompt=prompt, tags=tags)
     if not reply.thoughts and not found.has_markup and not reply.thinking_tokens:
         return reply.text, None
-    parts = [part for part in (reply.thoughts, found.thinking) if part]
+    # A server may return the thoughts apart and leave them in the text, too.
+    parts = [part for part in dict.fromkeys((reply.thoughts.strip(), found.thinking)) if part]
     is_cut_off = reply.finish_reason == "length" and not found.answer.strip()
     return found.answer, Thoughts(
         text="\n\n".join(parts),

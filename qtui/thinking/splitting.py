@@ -15,10 +15,12 @@ from operator import attrgetter
 
 from qtui.thinking import harmony
 from qtui.thinking.quoting import Region, is_within, quoting
-from qtui.thinking.tags import ASIDES, KNOWN, WRAPPERS, Tags
+from qtui.thinking.tags import ASIDES, KNOWN, SENTENCES, WRAPPERS, Tags
 
 _SENTENCE_ENDS = ".!?。！？…"
 _COLONS = (":", "：")
+_BLANKS = " \t\r\n\f\v\u3000\ufeff"
+_ATTRIBUTES = r"""(?:\s+[\w:-]+=(?:"[^"<>]*"|'[^'<>]*'|[\w.-]+))*\s*"""
 NEARBY = 80
 """Characters around a tag that show whether it is used."""
 NESTED = 32
@@ -59,15 +61,17 @@ def split(text: str, *, prompt: str = "", tags: Tags | None = None) -> Split:
     pairs = (tags, *KNOWN) if tags else KNOWN
     opened = next((pair for pair in pairs if prompt.rstrip().endswith(pair.opening)), None)
     if opened:
-        return _Scan(text, opened).split(inside=True)
+        again = _pattern(opened).match(text, len(text) - len(text.lstrip(_BLANKS)))
+        is_again = again is not None and again.lastgroup == "opening"
+        return _Scan(text, opened).split(inside=True, start=again.end() if again and is_again else 0)
     return _unopened(text, pairs)
 
 
 def split_reply(text: str, objects: Sequence[Region]) -> Split:
     """Return thoughts and the rest of a judge's reply, of which only its objects count, at these regions of the text.
 
-    A reply is not about tags, so each counts wherever it stands, but for those in the objects: in capitals and with attributes,
-    too. The rest may have tags of another kind.
+    A reply is not about tags, so each counts wherever it stands, but for those in the objects. The rest may have tags of another
+    kind.
     """
     if messages := harmony.messages_of_reply(text, objects):
         return _by_channels(messages, 0, len(text))
@@ -81,8 +85,12 @@ def split_reply(text: str, objects: Sequence[Region]) -> Split:
 def opened_tags(text: str, *, prompt: str = "", tags: Tags | None = None) -> Tags | None:
     """Return the tags of the thought that the prompt opened or that the text begins with; None if there is none."""
     pairs = (tags, *KNOWN) if tags else KNOWN
-    ends = (prompt.rstrip(), text.lstrip())
-    return next((pair for pair in pairs if ends[0].endswith(pair.opening) or ends[1].startswith(pair.opening)), None)
+    head = text.lstrip(_BLANKS)
+    for pair in pairs:
+        found = _pattern(pair).match(head)
+        if prompt.rstrip().endswith(pair.opening) or (found and found.lastgroup == "opening"):
+            return pair
+    return None
 
 
 def _by_channels(messages: Sequence[harmony.Message], before: int, length: int) -> Split:
@@ -102,19 +110,37 @@ def _by_channels(messages: Sequence[harmony.Message], before: int, length: int) 
 
 def _unopened(text: str, pairs: Sequence[Tags]) -> Split:
     """Return the parts of a text whose prompt opened no thought, as far as is known."""
-    head = text.lstrip()
+    lowered = text.lower()
+    pairs = [pair for pair in pairs if any(tag.lower().rstrip(">") in lowered for tag in (pair.opening, pair.closing))]
+    begin = len(text) - len(text.lstrip(_BLANKS))
     for pair in pairs:
-        if head.startswith(pair.opening):
-            start = len(text) - len(head) + len(pair.opening)
-            return _Scan(text, pair).split(inside=True, start=start)
+        found = _pattern(pair).match(text, begin)
+        if found and found.lastgroup == "opening":
+            return _Scan(text, pair).split(inside=True, start=found.end())
     for pair in pairs:
-        if pair.closing not in text and pair.opening not in text:
-            continue
         scan = _Scan(text, pair)
         if scan.begins_inside():
             return scan.split(inside=True)
-        if scan.next_opening(0) is not None:
+        if scan.next_thought(0) is not None:
             return scan.split(inside=False)
+    return _by_sentences(text, begin) or _without_thoughts(text, begin)
+
+
+def _by_sentences(text: str, begin: int) -> Split | None:
+    """Return the parts of a text that marks its thoughts by sentences; None if it does not. Only both of them show a thought."""
+    for pair in SENTENCES:
+        stop = text.find(pair.closing, begin) if text.startswith(pair.opening, begin) else -1
+        if stop >= 0:
+            answer = _whole_answer([text[stop + len(pair.closing) :]], is_first=False)
+            thinking = text[begin + len(pair.opening) : stop].strip()
+            return Split(answer, thinking, spans=((0, stop + len(pair.closing)),))
+    return None
+
+
+def _without_thoughts(text: str, begin: int) -> Split:
+    """Return a text as an answer, without the special tokens that some models write around it."""
+    if any(opening.startswith("<|") and text.startswith(opening, begin) for opening, _ in WRAPPERS):
+        return Split(_whole_answer([text], is_first=False), spans=((0, 0),))
     return Split(text)
 
 
@@ -143,11 +169,20 @@ class _Scan:
         span_start, place = 0, start
         while True:
             if not inside:
-                opening = self.next_opening(place)
-                answer.append(self.text[place : len(self.text) if opening is None else opening.start])
-                if opening is None:
+                tag = self.next_thought(place)
+                if tag is None:
+                    answer.append(self.text[place:])
                     break
-                span_start, place = opening.start, opening.stop
+                part = self.text[place : tag.start]
+                if not tag.is_opening:
+                    # The model closed its thought once more: what is before was no answer yet, unless nothing follows.
+                    follows = bool(self.text[tag.stop :].strip())
+                    (thoughts if follows else answer).append(part)
+                    spans.append((place if follows else tag.start, tag.stop))
+                    place = tag.stop
+                    continue
+                answer.append(part)
+                span_start, place = tag.start, tag.stop
             inside = False
             closing = self._closing_after(place)
             thoughts.append(self.text[place : len(self.text) if closing is None else closing.start])
@@ -174,13 +209,21 @@ class _Scan:
                 return True
         return False
 
-    def next_opening(self, start: int) -> "_Tag | None":
-        """Return the tag that begins the next thought in the answer that begins at `start`; None if none follows."""
+    def next_thought(self, start: int) -> "_Tag | None":
+        """Return the tag that begins the next thought in the answer that begins at `start`; None if none follows.
+
+        After a thought it may also be a closing tag that nothing opened, where a thought ends.
+        """
+        depth = 0
         for tag in self._tags_from(start):
-            if not tag.is_opening:
-                continue
-            follows_thought = start > 0 and not self.text[start : tag.start].strip()
-            if follows_thought or (not tag.is_in_block and self._begins_thought(tag, start)):
+            if tag.is_opening:
+                follows_thought = start > 0 and not self.text[start : tag.start].strip()
+                if follows_thought or (not tag.is_in_block and self._begins_thought(tag, start)):
+                    return tag
+                depth += 1
+            elif depth:
+                depth -= 1
+            elif start > 0 and self._pair.closes_alone and not tag.is_in_block and self._ends_thought(tag):
                 return tag
         return None
 
@@ -242,11 +285,9 @@ class _Tag:
 
 def _tags_in(text: str, pair: Tags) -> "list[_Tag]":
     code = quoting(text, (pair.opening, pair.closing))
-    # A tag that an experiment names may contain the other one: the longer counts.
-    longer_first = sorted((pair.opening, pair.closing), key=len, reverse=True)
     return [
-        _Tag(*found.span(), found[0] == pair.opening, code.is_in_block(found.start()))
-        for found in re.finditer("|".join(map(re.escape, longer_first)), text)
+        _Tag(*found.span(), found.lastgroup == "opening", code.is_in_block(found.start()))
+        for found in _pattern(pair).finditer(text)
         if not code.is_quoted(*found.span())
     ]
 
@@ -254,15 +295,23 @@ def _tags_in(text: str, pair: Tags) -> "list[_Tag]":
 def _tags_of_reply(text: str, pair: Tags, objects: Sequence[Region]) -> "list[_Tag]":
     return [
         _Tag(*found.span(), found.lastgroup == "opening", is_in_block=False)
-        for found in _of_reply(pair).finditer(text)
+        for found in _pattern(pair).finditer(text)
         if not is_within(objects, found.start())
     ]
 
 
 @cache
-def _of_reply(pair: Tags) -> re.Pattern[str]:
-    opening, closing = (re.sub(r">$", r"(?:\\s[^<>]*)?>", re.escape(tag)) for tag in (pair.opening, pair.closing))
-    return re.compile(f"(?P<closing>{closing})|(?P<opening>{opening})", re.IGNORECASE)
+def _pattern(pair: Tags) -> re.Pattern[str]:
+    """Return what matches the tags as models write them: in capitals, too, and with attributes; the group says which one."""
+    tags = {"opening": pair.opening, "closing": pair.closing}
+    # A tag that an experiment names may contain the other one: the longer counts.
+    longer_first = sorted(tags, key=lambda name: len(tags[name]), reverse=True)
+    parts = (f"(?P<{name}>{_with_attributes(tags[name])})" for name in longer_first)
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+def _with_attributes(tag: str) -> str:
+    return f"{re.escape(tag[:-1])}{_ATTRIBUTES}>" if re.fullmatch(r"</?[\w:]+>", tag) else re.escape(tag)
 
 
 def _whole_answer(parts: Sequence[str], is_first: bool) -> str:
@@ -272,8 +321,10 @@ def _whole_answer(parts: Sequence[str], is_first: bool) -> str:
         return answer
     answer = answer.lstrip()
     for opening, closing in WRAPPERS:
-        if answer.startswith(opening):
-            return answer.removeprefix(opening).rstrip().removesuffix(closing).strip()
+        is_closed = answer.rstrip().lower().endswith(closing.lower())
+        if answer.lower().startswith(opening.lower()) and (opening or is_closed):
+            inner = answer[len(opening) :].rstrip()
+            return (inner[: -len(closing)] if is_closed else inner).strip()
     return answer
 
 

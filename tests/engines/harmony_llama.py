@@ -34,7 +34,7 @@ NO_LABEL = -100
 def harmony_llama(folder: Path) -> Path:
     """A folder whose model writes `WHOLE` and `<|return|>` for `TASKS`, whatever the effort."""
     specials = [START, CHANNEL, MESSAGE, END, RETURN, CALL]
-    words = ("system", "user", "assistant", "analysis", "final", THOUGHT, ANSWER)
+    words = dict.fromkeys(("system", "user", "assistant", "analysis", "final", THOUGHT, ANSWER), False)
     tokenizer = save_tokenizer(folder, TEMPLATE, specials, words, end=RETURN)
     texts = [
         tokenizer.apply_chat_template(

@@ -152,6 +152,39 @@ def test_a_template_that_asks_for_the_date_gets_that_of_the_job(models: Path) ->
         ({"content": ANSWER, "reasoning": f"\n{THOUGHT}\n"}, Thoughts(THOUGHT)),
         ({"content": WHOLE}, Thoughts(THOUGHT, WHOLE)),
         ({"content": f"{THOUGHT}\n{CLOSING}\n\n{ANSWER}"}, Thoughts(THOUGHT, f"{THOUGHT}\n{CLOSING}\n\n{ANSWER}")),
+        ({"content": WHOLE, "reasoning_content": f"{THOUGHT}\n"}, Thoughts(THOUGHT)),
+        ({"content": WHOLE, "reasoning": "別の"}, Thoughts(f"別の\n\n{THOUGHT}")),
+        (
+            {
+                "content": [
+                    {"type": "thinking", "thinking": THOUGHT, "signature": "x"},
+                    {"type": "text", "text": ANSWER},
+                ]
+            },
+            Thoughts(THOUGHT),
+        ),
+        (
+            {
+                "content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": THOUGHT}]},
+                    {"type": "text", "text": ANSWER},
+                ]
+            },
+            Thoughts(THOUGHT),
+        ),
+        (
+            {
+                "content": f"<|channel|>analysis<|message|>{THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}"
+            },
+            Thoughts(
+                THOUGHT,
+                f"<|channel|>analysis<|message|>{THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
+            ),
+        ),
+        (
+            {"content": f"analysis{THOUGHT}assistantfinal{ANSWER}"},
+            Thoughts(THOUGHT, f"analysis{THOUGHT}assistantfinal{ANSWER}"),
+        ),
         ({"content": ANSWER, "reasoning_content": None}, None),
         ({"content": ANSWER, "reasoning_content": 7}, None),
     ],

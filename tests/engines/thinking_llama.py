@@ -5,7 +5,7 @@ of Qwen3 in small: it opens no thought by default, and an empty one where it is 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,16 @@ TEMPLATE = (
 
 def thinking_llama(folder: Path, *, are_tags_special: bool = False, template: str = TEMPLATE) -> Path:
     """A folder whose model writes `<think>THOUGHT</think>ANSWER`. In many models the tags are special tokens, in others not."""
-    tags = (OPENING, CLOSING)
-    specials, words = ["<s>", "</s>", USER, ASSISTANT, END], [THOUGHT, ANSWER]
-    (specials if are_tags_special else words).extend(tags)
-    tokenizer = save_tokenizer(folder, template, specials, words, end=END)
+    tags = dict.fromkeys((OPENING, CLOSING), are_tags_special)
+    words = {THOUGHT: False, ANSWER: False, **tags}
+    tokenizer = save_tokenizer(folder, template, ("<s>", "</s>", USER, ASSISTANT, END), words, end=END)
     chain = [ASSISTANT, OPENING, THOUGHT, CLOSING, ANSWER, END]
     _write_model(folder, len(tokenizer), _next_tokens(tokenizer, chain), tokenizer.convert_tokens_to_ids(END))
     return folder
 
 
-def save_tokenizer(folder: Path, template: str, specials: Sequence[str], words: Sequence[str], *, end: str) -> Any:
-    """Write a byte-level tokenizer in which each of these texts is one token, and return it."""
+def save_tokenizer(folder: Path, template: str, specials: Sequence[str], words: Mapping[str, bool], *, end: str) -> Any:
+    """Write a byte-level tokenizer in which each of these texts is one token, and return it. `words`: text → is it special."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -53,7 +52,9 @@ def save_tokenizer(folder: Path, template: str, specials: Sequence[str], words: 
         show_progress=False,
     )
     bpe.train_from_iterator(CORPUS.splitlines(), trainer)
-    bpe.add_tokens([AddedToken(text, special=False, normalized=False) for text in words])
+    for text, is_special in words.items():
+        token = AddedToken(text, special=is_special, normalized=False)
+        (bpe.add_special_tokens if is_special else bpe.add_tokens)([token])
     made: Any = PreTrainedTokenizerFast
     tokenizer = made(tokenizer_object=bpe, eos_token=end, chat_template=template)
     tokenizer.save_pretrained(folder)
