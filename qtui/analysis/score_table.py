@@ -28,6 +28,7 @@ from qtui.analysis.grades import (
     shared_judges,
 )
 from qtui.analysis.scores import PairedScores
+from qtui.analysis.thinking import answers_apart
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import MARGIN, PairMeasurement, ScoreRow, ScoresWithoutEmpty, ScoreTable
 from qtui.format import p_in_sentence, signed
@@ -55,7 +56,9 @@ def score_table(
     rows: list[ScoreRow] = []
     measurements: list[PairMeasurement] = []
     for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
-        differences = compare(known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {}))
+        differences = _differences(
+            pair, known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {})
+        )
         grades_b, grades_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
         experiment = (experiments or {}).get(pair.experiment, str(pair.experiment))
         for judge, sides, judge_guard in _judges_of_pair(grades_b, grades_c):
@@ -75,6 +78,14 @@ def score_table(
             )
     rows = _add_yardsticks(_adjust_by_holm(rows), measurements)
     return ScoreTable(tuple(rows), margin, _notes(rows))
+
+
+def _differences(pair: pairing.Pair, baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
+    """Return how the sides differ by their settings and by what their answers show of them."""
+    known = compare(baseline, candidate)
+    thinking = answers_apart(pair, baseline, candidate)
+    confounded = (*known.confounded, *filter(None, [prompt_difference(pair)]), *thinking.confounded)
+    return replace(known, confounded=confounded, notes=(*known.notes, *thinking.notes))
 
 
 _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
@@ -211,8 +222,7 @@ def _conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str
 def _guards(
     pair: pairing.Pair, differences: Conditions, judge_guards: Sequence[Guard | None], n: int
 ) -> tuple[Guard, ...]:
-    reasons = [*differences.confounded, *filter(None, [prompt_difference(pair)])]
-    confounded = [Guard("confounded", "; ".join(reasons))] if reasons else []
+    confounded = [Guard("confounded", "; ".join(differences.confounded))] if differences.confounded else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
     others = (
         verdicts.bare_prompt_guard(differences.asked_bare),

@@ -168,11 +168,13 @@ def _watch(store: Store, started: Started) -> RunSummary:
 def _check(file: Path, as_json: bool) -> int:
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
+    from qtui.runner.prompt_check import prompt_notes
     from qtui.runner.start import idle_gpus
     from qtui.runner.weights_check import check_weights
 
     experiment = load(file)
     check_weights(experiment)
+    notes = (*experiment.notes, *prompt_notes(experiment))
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
@@ -186,7 +188,7 @@ def _check(file: Path, as_json: bool) -> int:
                 for v in experiment.variants
             ],
             "judges": [judge.label for judge in experiment.judges],
-            "notes": list(experiment.notes),
+            "notes": list(notes),
             "idle_gpus": idle,
         }
         print_json(plan)
@@ -197,7 +199,7 @@ def _check(file: Path, as_json: bool) -> int:
         click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
         click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
-    for note in (*experiment.notes, *idle):
+    for note in (*notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
 

@@ -12,25 +12,24 @@ from urllib.parse import urlsplit
 from qtui.endpoints.completion import Completion
 from qtui.records import Thoughts, VariantSpec
 from qtui.thinking import Tags, split
+from qtui.thinking.following import EFFORT, NO_EFFORT, SWITCHES
 
 TEMPLATE_VARIABLES = "chat_template_kwargs"
-EFFORT = "reasoning_effort"
-SWITCHES = ("enable_thinking", "thinking")
-"""Variables of chat templates that are true or false. A template ignores those that it does not read."""
 
 
 def settings(variant: VariantSpec, *, refused: Collection[str] = ()) -> dict[str, Any]:
     """Return the settings of a request, by name, that say how to think; empty if the variant does not say.
 
-    `refused` are names that the server does not take. OpenAI's own server has no template variables and refuses their name.
+    A template ignores the variables that it does not read. `refused` are names that the server does not take. OpenAI's own server
+    has no template variables and refuses their name.
     """
     thinking, is_openai = variant.thinking, is_openai_server(variant.base_url)
     found: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     if isinstance(thinking, str):
-        found["reasoning_effort"] = variables["reasoning_effort"] = thinking
+        found[EFFORT] = variables[EFFORT] = thinking
     elif thinking is False and is_openai:
-        found["reasoning_effort"] = "none"
+        found[EFFORT] = NO_EFFORT
     if thinking is not None:
         variables |= dict.fromkeys(SWITCHES, thinking is not False)
     variables = {} if is_openai else variables
@@ -64,7 +63,8 @@ def split_reply(reply: Completion, *, prompt: str = "", tags: Tags | None = None
     found = split(reply.text, prompt=prompt, tags=tags)
     if not reply.thoughts and not found.has_markup and not reply.thinking_tokens:
         return reply.text, None
-    parts = [part for part in (reply.thoughts, found.thinking) if part]
+    # A server may return the thoughts apart and leave them in the text, too.
+    parts = [part for part in dict.fromkeys((reply.thoughts.strip(), found.thinking)) if part]
     is_cut_off = reply.finish_reason == "length" and not found.answer.strip()
     return found.answer, Thoughts(
         text="\n\n".join(parts),

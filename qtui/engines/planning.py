@@ -171,12 +171,17 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
     if job.variant.api == "chat":
         prompts = rendering.for_chat_endpoint((item.input for item in job.items), job.prompt.system)
         tags = job.prompt.thinking_tags
-        return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts()
+        notes = thinking_settings.unknown_at_endpoint(job.variant) or None
+        return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts(
+            prompt_notes=notes
+        )
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk defines the prompt format; only the experiment can.
         prompt_format = PromptFormat(source=job.variant.weights)
         prompts, facts = _render_with(job, prompt_format)
-        return prompts, replace(facts, asked_bare=_why_chat(job, prompt_format) or None)
+        return prompts, replace(
+            facts, asked_bare=chat_signs.why_asked_bare(job.variant, job.prompt, prompt_format) or None
+        )
     return _render_prompts(job, finder)
 
 
@@ -198,7 +203,7 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
     return prompts, replace(
         facts,
         prompt_format=format_name,
-        asked_bare=_why_chat(job, prompt_format) or None,
+        asked_bare=chat_signs.why_asked_bare(job.variant, job.prompt, prompt_format) or None,
         bos=begins_with_bos,
         stop_tokens=end_tokens or (),
     )
@@ -206,10 +211,7 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
 
 def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], VariantFacts]:
     """Render the prompts with this format. The facts are notes on settings that the template ignores."""
-    template = prompt_format.template if job.prompt.template is None else job.prompt.template
-    source = prompt_format.source if job.prompt.template is None else "the experiment"
-    variables = rendering.variables_of(template, source) if template else frozenset[str]()
-    arguments = thinking_settings.template_arguments(job.variant, template, variables, source)
+    arguments = thinking_settings.template_arguments(job.variant, job.prompt, prompt_format)
     prompts = rendering.render(
         (item.input for item in job.items),
         prompt_format,
@@ -238,18 +240,6 @@ def _thinking_key_values(variant: VariantSpec, prompt: PromptSource) -> list[Any
     if prompt.thinking_tags:
         values.append(["thinking tags", *prompt.thinking_tags])
     return values
-
-
-def _why_chat(job: Job, prompt_format: PromptFormat) -> str:
-    """Return what shows that the model is trained for chat, if nothing gives its prompts a template; else empty.
-
-    An experiment that names the prompt `plain` wants bare tasks.
-    """
-    if prompt_format.template or job.prompt.template is not None:
-        return ""
-    weights = job.prompt.weights or job.variant.weights
-    names = (job.variant.model, weights.rsplit("/", 1)[-1], prompt_format.source, prompt_format.model_name)
-    return chat_signs.why_chat(filter(None, names), prompt_format.named_end_tokens)
 
 
 def _shared_key_values(

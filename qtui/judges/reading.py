@@ -20,8 +20,8 @@ from qtui.endpoints.completion import Completion
 from qtui.judges.json_objects import JsonObject, json_objects, prose
 from qtui.judges.protocol import Reply
 from qtui.judges.quotation import is_mentioned
-from qtui.judges.thoughts import without_thoughts
 from qtui.tasks.jsonl import storable
+from qtui.thinking import split_reply
 
 LOWEST, HIGHEST = 1, 5
 GRADE, REASON = "grade", "reason"
@@ -50,7 +50,7 @@ def read(completion: Completion, *, prompt: str = "", answer: str = "") -> Reply
     if why := _why_no_reply(completion):
         return Reply(None, why)
     try:
-        text = without_thoughts(completion.text)
+        text = _without_thoughts(completion.text)
         return Reply(None, "its thoughts have no end") if text is None else _read_text(text, prompt, answer)
     except RecursionError:
         return Reply(None, "its brackets are nested too deeply")
@@ -72,6 +72,17 @@ def _why_no_reply(completion: Completion) -> str:
     if completion.refusal.strip():
         return "refused by the judge"
     return "" if completion.text.strip() else "no text"
+
+
+def _without_thoughts(text: str) -> str | None:
+    """Return a reply without its thoughts; None if they have no end, so that there is no reply."""
+    while True:
+        found = split_reply(text, [(each.start, each.end) for each in json_objects(text)])
+        if found.is_unfinished:
+            return None
+        if not found.has_markup:
+            return text
+        text = found.answer  # shorter, and perhaps with thoughts between tags of another kind
 
 
 def _read_text(text: str, prompt: str, answer: str) -> Reply:
