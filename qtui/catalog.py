@@ -4,7 +4,6 @@ An entry has the place of the weights, the model's prompt, and facts about its t
 """
 
 import functools
-import tomllib
 import types
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -13,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from qtui import paths, prompt_slots
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, toml_text
 from qtui.files.toml_location import line_of
 from qtui.records import UNKNOWN
 
@@ -102,9 +101,9 @@ def _changed(path: Path) -> int:
 def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
     try:
         text = input_file.read_text(path)
-        tables = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: is not valid TOML: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    tables = toml_text.parse(text, path)
     for key in tables:
         if key != "model":
             raise UserError(f"{path}:{line_of(text, (key,))}: {key}: no such table; write entries as [[model]].")
@@ -122,7 +121,7 @@ def _entry(table: dict[str, Any], path: Path, text: str, index: int) -> Entry:
             hint = f"; did you mean {near[0]}?" if near else f" (keys: {', '.join(types_by_key)})"
             raise problem(key, f"no such key{hint}".removesuffix("."))
         if not _is_a(value, types_by_key[key]):
-            raise problem(key, f"{value!r} is not valid: should be {_in_words(types_by_key[key])}")
+            raise problem(key, f"{toml_text.shown(value)} is not valid: should be {_in_words(types_by_key[key])}")
     for key in ("name", "hf_repo"):
         if key not in table:
             raise UserError(f"{path}:{line_of(text, ('model', index))}: {key}: is missing.")

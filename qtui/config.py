@@ -4,8 +4,6 @@ Every key has a default, and the file is optional. It has no secrets: API keys c
 """
 
 import difflib
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 from qtui import paths
 from qtui.errors import UserError
 from qtui.figures.scores import MARGIN
-from qtui.files import input_file
+from qtui.files import input_file, toml_text
 from qtui.files.toml_location import line_of
 
 
@@ -47,14 +45,9 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
         text = input_file.read_text(path)
     except FileNotFoundError:
         return Config()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 (byte {error.start + 1}). Save the file as UTF-8.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(_syntax(path, error)) from error
+    values = toml_text.parse(text, path)
     problems = [*_problems(path, text, values), *_keymap_problems(path, text, values.get("keymap"), tuple(key_ids))]
     if problems:
         raise UserError("\n".join(problems))
@@ -77,13 +70,6 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     return f" (known: {', '.join(valid)})" if len(valid) <= 12 else ""
 
 
-def _syntax(path: Path, error: tomllib.TOMLDecodeError) -> str:
-    position = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-    problem = str(error).split(" (at ")[0]
-    where = f"{path}:{position[1]}" if position else str(path)
-    return f"{where}: not TOML: {problem}"
-
-
 def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
     keys = [f.name for f in fields(Config)]
     for key, value in values.items():
@@ -91,15 +77,15 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
         if key not in keys:
             yield f'{where}: no key "{key}"{nearest(key, keys)}'
         elif key == "theme" and not isinstance(value, str):
-            yield f'{where}: "theme" is a name in quotes, not {value!r}'
+            yield f'{where}: "theme" is a name in quotes, not {toml_text.shown(value)}'
         elif key == "margin" and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 4):
-            yield f'{where}: "margin" is a number of grades above 0 and below 4, not {value!r}'
+            yield f'{where}: "margin" is a number of grades above 0 and below 4, not {toml_text.shown(value)}'
         elif key == "converter" and (not isinstance(value, str) or not value):
-            yield f'{where}: "converter" is the folder of llama.cpp\'s sources in quotes, not {value!r}'
+            yield f'{where}: "converter" is the folder of llama.cpp\'s sources in quotes, not {toml_text.shown(value)}'
         elif key == "task_sets" and (not isinstance(value, str) or not value):
-            yield f'{where}: "task_sets" is a folder with task sets in quotes, not {value!r}'
+            yield f'{where}: "task_sets" is a folder with task sets in quotes, not {toml_text.shown(value)}'
         elif key == "mouse" and not isinstance(value, bool):
-            yield f'{where}: "mouse" is true or false, not {value!r}'
+            yield f'{where}: "mouse" is true or false, not {toml_text.shown(value)}'
 
 
 def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...]) -> Iterable[str]:

@@ -11,6 +11,7 @@ count as changed. rapidfuzz aligns a hundred times faster than difflib; it is im
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from rich.cells import get_character_cell_size, split_graphemes
@@ -109,7 +110,13 @@ class _Units:
 
 def _has_joined(text: str) -> bool:
     """Whether a character of the text may consist of several code points. Looks at each code point once: most texts have none."""
-    return any(not get_character_cell_size(each) for each in set(text) if not _CONTROL.match(each))
+    return any(map(_is_joined, set(text)))
+
+
+@cache
+def _is_joined(character: str) -> bool:
+    """Whether a reader sees this code point as part of the character before; cached, because every key in Compare asks for all."""
+    return not _CONTROL.match(character) and not get_character_cell_size(character)
 
 
 def _starts(text: str) -> Iterator[int]:

@@ -107,8 +107,19 @@ def day(moment: float) -> str:
     return time.strftime("%-d %b" if then[0] == today[0] else "%Y-%m-%d", then)
 
 
+THINKING_SETTINGS = ("chat_template_kwargs", "reasoning_effort")
+"""Settings of a request that say how to think."""
+
+
 def left_out_notes(names: Sequence[str]) -> tuple[str, ...]:
     """What a person has to know if an endpoint refused these settings; empty if it refused none."""
     if not names:
         return ()
-    return (f"the endpoint does not take {', '.join(names)}; its own values apply, which qtui does not know",)
+    of_thinking = [name for name in names if name in THINKING_SETTINGS]
+    others = [name for name in names if name not in THINKING_SETTINGS]
+    notes = [f"the endpoint does not take {', '.join(others)}; its own values apply, which qtui does not know"] * bool(
+        others
+    )
+    if of_thinking:
+        notes.append(f"thinking may not be as asked: the endpoint does not take {' and '.join(of_thinking)}")
+    return tuple(notes)

@@ -405,6 +405,8 @@ class Grade:
     """Hash of the judge's settings (model, prompt template, sampling); grades of different fingerprints are on different scales."""
     seconds: float | None = None
     usage: Usage = UNKNOWN_USAGE
+    left_out: tuple[str, ...] | None = None
+    """Settings that the judge's endpoint refused for this grade; None if no endpoint was asked, or if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +430,7 @@ class TokenChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class FirstDifference:
     """Where the likeliest tokens of the two sides first differ: `baseline` and `candidate` are these tokens.
 
     `token` and `character` are positions in the baseline's answer, from 0.
@@ -454,7 +456,7 @@ class AnswerDivergence:
     baseline_logp: bytes
     candidate_logp: bytes
     flags: bytes
-    parting: Parting | None
+    first_difference: FirstDifference | None
     """None if both sides have the same likeliest token everywhere."""
 
     @property

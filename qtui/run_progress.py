@@ -45,6 +45,10 @@ class VariantProgress:
     """
     left_out: tuple[str, ...] = ()
     """Settings of the sampling that the endpoint refused for any of its answers."""
+    thought: int = 0
+    """Number of answers with thoughts."""
+    thinking: str = ""
+    """`VariantSpec.thinking_conditions`: how the variant is to think; empty if its experiment does not say."""
 
 
 @dataclass(frozen=True, slots=True)

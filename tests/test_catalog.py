@@ -83,8 +83,8 @@ def test_no_prompt_of_the_study_is_in_the_catalog_but_where_it_is_the_cards(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('stop = "</s>"', "stop: '</s>' is not valid: should be a list of texts"),
-        ('context_length = "4096"', "context_length: '4096' is not valid: should be a whole number"),
+        ('stop = "</s>"', 'stop: "</s>" is not valid: should be a list of texts'),
+        ('context_length = "4096"', 'context_length: "4096" is not valid: should be a whole number'),
         ("bos = 1", "bos: 1 is not valid: should be true or false"),
         ('study_prompt = "mine"', 'should be "official" or "own" or "unknown"'),
         ('promt = "{input}"', "promt: no such key; did you mean prompt?"),
@@ -131,3 +131,14 @@ def test_a_format_is_taken_to_the_letter(form: str, without: str) -> None:
 def test_a_format_without_a_system_prompt_is_taken_to_the_letter(form: str) -> None:
     (made,) = rendering.render(["{{ 1 }}"], PromptFormat("m"), template=prompt_slots.template(form))
     assert made.text == form.replace("{input}", "{{ 1 }}")
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "utf-16", "euc_jp"])
+def test_a_users_own_that_is_not_utf8_is_named_with_its_line(encoding: str) -> None:
+    own = paths.user_catalog()
+    own.parent.mkdir(parents=True)
+    own.write_bytes('[[model]]\n# 夜の色\nname = "m"\n'.encode(encoding))
+    with pytest.raises(
+        UserError, match=r"models\.toml:\d: is not UTF-8 \(byte \d+ of the file\)\. Save the file as UTF-8\."
+    ):
+        catalog.entries()

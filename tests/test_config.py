@@ -44,10 +44,10 @@ def test_the_converters_folder_is_one_beside_the_file_or_anywhere(monkeypatch: p
         ("\nmargin = 9", ':2: "margin" is a number of grades above 0 and below 4, not 9'),
         ("theme = 3", ':1: "theme" is a name in quotes, not 3'),
         ("converter = 3", ':1: "converter" is the folder of llama.cpp\'s sources in quotes, not 3'),
-        ('mouse = "no"', ":1: \"mouse\" is true or false, not 'no'"),
+        ('mouse = "no"', ':1: "mouse" is true or false, not "no"'),
         ('[keymap]\n\n"compare.nxt" = "l"', ':3: no key id "compare.nxt" (nearest: compare.next)'),
         ('[keymap]\n"compare.next" = 3', ':2: "compare.next" is a text of keys, e.g. "n" or "n,down"'),
-        ("theme = ", ": not TOML: Invalid value"),
+        ("theme = ", ":1: is not valid TOML: Invalid value (at end of document). A text needs quotes."),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_key(text: str, message: str) -> None:

@@ -146,7 +146,7 @@ def conclude(
     if not answered:
         return Behaviour(None, (), None, None, comparisons, flags)
     has_changed = p_holm is not None and p_holm < LEVEL
-    reasons = [f"{primary.observation}, {p_in_sentence(p_holm)})"] if has_changed and p_holm is not None else []
+    reasons = [_primary_reason(primary, p_holm, comparisons)] if has_changed and p_holm is not None else []
     return Behaviour(
         "changed" if has_changed else "no change found",
         (*reasons, *_secondary_reasons(flags)),
@@ -157,8 +157,14 @@ def conclude(
     )
 
 
+def _primary_reason(primary: PrimaryTest, p_holm: float, comparisons: int) -> str:
+    """The adjustment is named: beside this p value, tables show the one before it."""
+    adjusted = f" adjusted over {comparisons} pairs" if comparisons > 1 else ""
+    return f"{primary.observation}, {p_in_sentence(p_holm)}{adjusted})"
+
+
 def _secondary_reasons(flags: Mapping[str, FlagChange]) -> Iterable[str]:
     for name, label in TESTED.items():
         flag = flags[name]
         if flag.p_bh is not None and flag.p_bh < LEVEL:
-            yield f"secondary: {label}: {flag.gained} gained, {flag.lost} lost (McNemar, {p_in_sentence(flag.p_bh)})"
+            yield f"secondary: {label}: {flag.gained} gained, {flag.lost} lost (McNemar, {p_in_sentence(flag.p_bh)} adjusted)"

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtui.analysis.pairing import Pair
+from qtui.analysis.thinking import settings_apart
+from qtui.format import THINKING_SETTINGS
 from qtui.records import UNKNOWN
 
 OWN = "the endpoint's own"
@@ -60,7 +62,8 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
             notes += [*seed, *_left_out_notes(baseline, candidate)]
         elif before != after:
             confounded.append(f"{label} {before[:12]} vs {after[:12]}")
-    confounded += _thinking(baseline, candidate)
+    confounded += settings_apart(baseline, candidate)
+    confounded += _untaken_thinking(baseline, candidate)
     if unknown:
         notes.append(f"unknown settings: {', '.join(unknown)}")
     engines = _if_known(baseline.get("engine")), _if_known(candidate.get("engine"))
@@ -74,36 +77,6 @@ def compare(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Condit
             notes.append(f"the {side}'s weights were computed as {computed_as}")
     asked_bare = _if_known(baseline.get("asked_bare")) or _if_known(candidate.get("asked_bare")) or ""
     return Conditions(tuple(confounded), tuple(notes), asked_bare)
-
-
-def _thinking(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
-    """Return how the settings of thinking differ; empty if they are the same or have no effect.
-
-    Where qtui renders the prompts, these show what a template makes of the settings: same prompts, same thinking, but for a budget.
-    """
-    before, after = (_settings(side.get("thinking")) for side in (baseline, candidate))
-    prompts = [_if_known(side.get("prompt")) for side in (baseline, candidate)]
-    is_rendered = all(_if_known(side.get("engine")) in ("transformers", "llama.cpp") for side in (baseline, candidate))
-    names = sorted({*before, *after})
-    if is_rendered and None not in prompts and prompts[0] == prompts[1]:
-        names = ["budget"]
-    return [
-        f"{'thinking' if name == 'thinking' else f'thinking ({name})'} {_asked(before, name)} vs {_asked(after, name)}"
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _settings(text: Any) -> dict[str, Any]:
-    """Return the settings in a condition; empty if none is set."""
-    known = _if_known(text)
-    values = json.loads(known) if known else {}
-    return values if isinstance(values, dict) else {}
-
-
-def _asked(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    return "not set" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def prompt_difference(pair: Pair) -> str | None:
@@ -138,6 +111,17 @@ def _in_force(sampling: str, left_out: Any) -> str:
     names, values = _names(left_out), _values(sampling)
     own = {name: OWN for name in names if name in values and values[name] != OFF.get(name)}
     return json.dumps(values | own, ensure_ascii=False, sort_keys=True) if own else sampling
+
+
+def _untaken_thinking(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
+    """Return which settings of thinking only one side's endpoint refused: the other side thinks as asked."""
+    before, after = (set(_names(side.get("left_out"))) & set(THINKING_SETTINGS) for side in (baseline, candidate))
+    refusals = {"the baseline's": before - after, "the candidate's": after - before}
+    return [
+        f"thinking as asked on one side only ({whose} endpoint does not take {' and '.join(sorted(names))})"
+        for whose, names in refusals.items()
+        if names
+    ]
 
 
 def _left_out_notes(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,8 @@ class VariantGrades:
     """The judge's settings, if the frame has them; more than one means that they changed between gradings."""
     scales: tuple[Bounds, ...] = (FIVE_POINTS,)
     """The scales of its grades; more than one means that they cannot be averaged."""
+    left_out: tuple[str, ...] = ()
+    """What the judge's endpoint refused (names with commas, empty for nothing), each once. Of some grades it is not known."""
 
     @property
     def takes(self) -> int:
@@ -49,7 +51,8 @@ def by_variant(grades: pd.DataFrame) -> dict[VariantKey, dict[str, VariantGrades
     """Return the grades by (experiment, model, variant), then by judge in the order of the frame.
 
     The frame has experiment, model, variant, task, sample, judge, take, grade and may have `judge_settings` (text, for instance
-    a hash of the judge's model, prompt and version), `lowest` and `highest` (the judge's scale, by default 1–5).
+    a hash of the judge's model, prompt and version), `left_out` (settings that its endpoint refused, names with commas), `lowest`
+    and `highest` (the judge's scale, by default 1–5).
     """
     by_judge: dict[VariantKey, dict[str, VariantGrades]] = {}
     if grades.empty:
@@ -59,7 +62,8 @@ def by_variant(grades: pd.DataFrame) -> dict[VariantKey, dict[str, VariantGrades
         unique = rows.drop_duplicates(["task", "sample", "take"], keep="last")
         numbers = unique.assign(grade=pd.to_numeric(unique["grade"], errors="coerce").astype(np.float64))
         settings = tuple(sorted(set(unique["judge_settings"].dropna().astype(str)))) if has_settings else ()
-        variant_grades = VariantGrades(str(judge), _by_take(numbers), settings, _scales(rows))
+        left_out = tuple(sorted(set(unique["left_out"].dropna().astype(str)))) if "left_out" in unique else ()
+        variant_grades = VariantGrades(str(judge), _by_take(numbers), settings, _scales(rows), left_out)
         by_judge.setdefault((experiment, str(model), str(variant)), {})[str(judge)] = variant_grades
     return by_judge
 

@@ -110,7 +110,7 @@ def variants(answers: pd.DataFrame, flags: pd.DataFrame, tasks: pd.DataFrame) ->
         "prompt_ids_hash",
     ]
     thinking = {
-        "has_thoughts": answers["thinking"].fillna("") != "" if "thinking" in answers else False,
+        "has_thoughts": answers["has_thoughts"].astype(bool) if "has_thoughts" in answers else False,
         "thinking_tokens": answers.get("thinking_tokens"),
     }
     frame = pd.concat([answers[columns].assign(**thinking, unit=_units(answers, tasks)), flags[_MEASURES]], axis=1)

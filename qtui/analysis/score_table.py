@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qtui.analysis import pairing, scores, yardsticks
+from qtui.analysis import judge_conditions, pairing, scores, yardsticks
 from qtui.analysis import verdict as verdicts
 from qtui.analysis.behaviour import BEHAVIOUR_NOTES, Behaviour, pair_behaviours
 from qtui.analysis.causes import decompose
@@ -31,6 +31,7 @@ from qtui.analysis.grades import (
 from qtui.analysis.instrument.resolution import resolution
 from qtui.analysis.instrument.sample_spread import sample_spread
 from qtui.analysis.scores import PairedScores
+from qtui.analysis.thinking import answers_apart
 from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.scores import (
     FIVE_POINTS,
@@ -71,7 +72,9 @@ def score_table(
     rows: list[ScoreRow] = []
     measurements: list[PairMeasurement] = []
     for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
-        differences = compare(known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {}))
+        differences = _differences(
+            pair, known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {})
+        )
         grades_b, grades_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
         experiment = (experiments or {}).get(pair.experiment, str(pair.experiment))
         for judge, sides, judge_guard in _judges_of_pair(grades_b, grades_c):
@@ -93,6 +96,14 @@ def score_table(
     return ScoreTable(tuple(rows), margin, _notes(rows, margin))
 
 
+def _differences(pair: pairing.Pair, baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
+    """Return how the sides differ by their settings and by what their answers show of them."""
+    known = compare(baseline, candidate)
+    thinking = answers_apart(pair, baseline, candidate)
+    confounded = (*known.confounded, *filter(None, [prompt_difference(pair)]), *thinking.confounded)
+    return replace(known, confounded=confounded, notes=(*known.notes, *thinking.notes))
+
+
 _Judged = tuple[str | None, tuple[VariantGrades | None, VariantGrades | None], Guard | None]
 
 
@@ -103,11 +114,8 @@ def _judges_of_pair(grades_b: Mapping[str, VariantGrades], grades_c: Mapping[str
         if not have_one_scale(grades_b[judge], grades_c[judge]):
             judged.append((judge, (None, None), Guard("different judges", f"{judge} graded on scales that differ")))
             continue
-        before, after = grades_b[judge].settings, grades_c[judge].settings
-        changed = Guard("different judges", f"the prompt, version or settings of {judge} changed between gradings")
-        judged.append(
-            (judge, (grades_b[judge], grades_c[judge]), changed if before != after or len(before) > 1 else None)
-        )
+        sides = grades_b[judge], grades_c[judge]
+        judged.append((judge, sides, judge_conditions.changed_guard(judge, sides)))
     if not judged and grades_b and grades_c:
         return [(None, (None, None), Guard("different judges", f"{', '.join(grades_b)} vs {', '.join(grades_c)}"))]
     return judged or [(None, (None, None), None)]
@@ -159,7 +167,7 @@ def _score_row(
         behaviour_reasons=behaviour.reasons,
         guards=tuple(map(str, conclusion.guards)),
         mde80=result.mde80,
-        notes=conclusion.notes,
+        notes=(*conclusion.notes, *(judge_conditions.notes(judge, sides) if judge else ())),
         answered=answered,
         ungraded=answered - result.n,
         big_down=result.big_down,
@@ -240,8 +248,7 @@ def conditions_by_variant(conditions: pd.DataFrame) -> dict[tuple[Any, str, str]
 def _guards(
     pair: pairing.Pair, differences: Conditions, judge_guards: Sequence[Guard | None], n: int
 ) -> tuple[Guard, ...]:
-    reasons = [*differences.confounded, *filter(None, [prompt_difference(pair)])]
-    confounded = [Guard("confounded", "; ".join(reasons))] if reasons else []
+    confounded = [Guard("confounded", "; ".join(differences.confounded))] if differences.confounded else []
     empty_b, empty_c = (int(pair.answers[f"empty_{side}"].sum()) for side in "bc")
     others = (
         verdicts.bare_prompt_guard(differences.asked_bare),

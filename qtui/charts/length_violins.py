@@ -15,7 +15,7 @@ from qtui.charts.role_words import is_yardstick
 from qtui.charts.violins import BEYOND_COLUMNS, Half, Violin, columns_for, violin_lines
 from qtui.figures.axis import Axis
 from qtui.figures.length_densities import Distributions
-from qtui.figures.lengths import LengthTable, PairLengths, VariantLengths
+from qtui.figures.lengths import LengthTable, PairLengths, Part, VariantLengths
 from qtui.format import NONE, change, number, percent
 from qtui.text import safe, tell_apart, width
 
@@ -100,7 +100,7 @@ def violins(stories: Sequence[Story], densities: Distributions, cells: int) -> l
     variants, wide = _variant_width(stories), cells >= _WIDE
     return [
         Violin(
-            _heading(story, fit(name, name_width), figures, cells),
+            _heading(story, fit(name, name_width), figures, cells, densities.part),
             _half(story, story.baseline, _label(story.baseline, "baseline", variants, wide), densities),
             _half(story, story.candidate, _label(story.candidate, "candidate", variants, wide), densities),
         )
@@ -130,21 +130,26 @@ def axis(scale: Axis, cells: int, labels: int) -> Line:
     return [*fit_line(unit, labels), *axis_line(scale, columns_for(cells, labels)), (" " * BEYOND_COLUMNS, "text")]
 
 
+_NOUNS: Mapping[Part, str] = {"answer": "answers", "thinking": "thoughts"}
+
+
 def legend(densities: Distributions, cells: int) -> str:
     """One line of at most `cells` cells; a wider one explains more."""
     end = densities.axis.end
     if densities.axis.scale == "root":
         beyond = " · square-root axis"
     else:
-        beyond = f" · →n: answers above {end:.0f}" if densities.longest > end else ""
-    short = f"above: baseline, below: candidate · ┃ median │ quartiles{beyond}"
+        beyond = f" · →n: {_NOUNS[densities.part]} above {end:.0f}" if densities.longest > end else ""
+    title = "THOUGHTS · " if densities.part == "thinking" else ""
+    least = f"{title}above: baseline, below: candidate{beyond}"
+    short = f"{title}above: baseline, below: candidate · ┃ median │ quartiles{beyond}"
     for more in (
         " · %: stability of the shape · shape names from the 2024 study, fitted to its labels",
         " · %: stability of the shape",
     ):
         if width(short + more) <= cells - 2:
             return short + more
-    return short
+    return short if width(short) <= cells else least
 
 
 def shape_name(shape: str | None) -> str:
@@ -186,13 +191,14 @@ def _suffix(story: Story, stories: Sequence[Story], experiments: Mapping[str, st
     return candidate + (f" ({experiments[safe(story.experiment)]})" if several_runs else "")
 
 
-def _heading(story: Story, name: str, figures: int, cells: int) -> Line:
+def _heading(story: Story, name: str, figures: int, cells: int, part: Part) -> Line:
     before, after = _medians(story)
     line: list[Segment] = [(f" {name} ", "strong")]
     if story.pair is None:
         alone_median = before if story.baseline else after
         line.append((f"median {number(alone_median):>{figures}}", "text"))
-        line.append(("  no candidate" if story.baseline else "  no baseline", "faint"))
+        other = "candidate" if story.baseline else "baseline"
+        line.append((f"  no {other}" if part == "answer" else f"  {other} without thoughts", "faint"))
     else:
         line.append(
             (f"median {number(before):>{figures}} → {number(after):<{figures}} {change(story.change):>6}", "text")

@@ -96,7 +96,7 @@ def print_divergence(rows: Iterable[PairDivergence]) -> None:
         page.table(COLUMNS, [_cells(row) for row in run_rows])
         page.line()
         for row in run_rows:
-            _print_partings(page, row)
+            _print_first_differences(page, row)
         page.line()
     for line in LEGEND if by_run else ():
         page.line(line, style="dim")
@@ -124,9 +124,9 @@ def nats(value: float | None) -> str:
     return f"{value:.1e}" if value < 0.001 else f"{value:.4f}" if value < 1 else f"{value:.2f}"
 
 
-def _print_partings(page: Page, row: PairDivergence) -> None:
+def _print_first_differences(page: Page, row: PairDivergence) -> None:
     answers = [answer for task in row.per_task for answer in task.answers]
-    parted = [answer.parting.token + 1 for answer in answers if answer.parting]
+    parted = [answer.first_difference.token + 1 for answer in answers if answer.first_difference]
     label = f"{safe(row.model)} {safe(row.candidate)}: "
     if parted:
         furthest = sorted(row.per_task, key=lambda task: -(task.figures.kl.mean or 0.0))[:FURTHEST]

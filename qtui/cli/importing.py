@@ -28,7 +28,8 @@ def import_() -> None:
 def import_gpt4_autoeval(path: Path, name: str, skip: tuple[str, ...], as_json: bool, store: Path) -> None:
     """Import the repository of the 2024 study. PATH is its assets folder, or any folder in it.
 
-    Answers, tasks and grades are matched by line number. Importing the same files again changes nothing.
+    Answers, tasks and grades are matched by line number. The study is what most folders have as tasks; what is left out is named
+    with its reason. Importing the same files again changes nothing.
     """
     study = gpt4_autoeval.read(path, skip)
     opened = open_store(store)
@@ -59,7 +60,8 @@ def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:
         ],
         "new_answers": imported.new_answers,
         "new_grades": imported.new_grades,
-        "kept_grades": imported.differing_grades,
+        "differing_grades": imported.differing_grades,
+        "left_out": [{"folder": each.folder, "reason": each.reason} for each in study.left_out],
         "notes": list(study.notes),
     }
 
@@ -78,6 +80,7 @@ def _in_words(study: Study, imported: Imported, name: str) -> str:
         lines.append(
             f"Grades that differ from an earlier import: {imported.differing_grades}. The store keeps the earlier ones."
         )
+    lines += [f"Left out {_name(str(each))}." for each in study.left_out]
     return "\n".join([*lines, *(f"note: {_name(note)}" for note in study.notes)])
 
 

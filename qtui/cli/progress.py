@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from qtui.charts.variant_words import variant_notes
 from qtui.format import duration, left_out_notes
 from qtui.run_progress import JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.store import Store, leases, runs
@@ -223,11 +224,11 @@ def _print_end(console: Console, run: RunSummary) -> None:
     text = f"run {run.id} {state}: {run.answered} of {run.expected} answers"
     if run.reason:
         text += f"\n{run.reason}"
-    notes = {note: variant.name for variant in run.variants for note in variant.facts.notes}
-    text += "".join(f"\nnote on {name}: {note}" for note, name in notes.items())
-    left_out = [(variant.name, note) for variant in run.variants for note in left_out_notes(variant.left_out)]
-    left_out += [(f"judge {judge.label}", note) for judge in run.judges for note in left_out_notes(judge.left_out)]
-    text += "".join(f"\nnote on {name}: {note}" for name, note in left_out)
+    of_files = {note: variant.name for variant in run.variants for note in variant.facts.notes}
+    notes = [(name, note) for note, name in of_files.items()]
+    notes += [(v.name, note) for v in run.variants for note in variant_notes(v) if note not in of_files]
+    notes += [(f"judge {judge.label}", note) for judge in run.judges for note in left_out_notes(judge.left_out)]
+    text += "".join(f"\nnote on {name}: {note}" for name, note in notes)
     if run.state == "interrupted":
         text += f"\nNothing is lost; run the same command again to resume (or `qtui resume {run.id}`)."
     console.print(safe(text), markup=False, highlight=False, soft_wrap=True)

@@ -105,7 +105,7 @@ class Record:
             self.reasons.append(f"{outcome.type}: {outcome.reason}")
             return
         facts: dict[str, Any] = {"file_bytes": outcome.file_bytes, "bits": outcome.bits, "fallback": outcome.fallback}
-        if not outcome.kept:
+        if not outcome.existed:
             facts["quantize_seconds"] = outcome.seconds
         self.file(outcome.type, outcome.path, facts)
 

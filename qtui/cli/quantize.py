@@ -88,7 +88,7 @@ def _print(outcomes: list[Any]) -> None:
 def _in_words(outcome: Any) -> str | None:
     if outcome.path is None:
         return f"{outcome.type}: failed: {outcome.reason}"
-    if outcome.kept:
+    if outcome.existed:
         return f"{outcome.type}: exists, {size(outcome.file_bytes)} (overwrite it with --force)"
     fallback = (
         f"; {outcome.fallback} tensors in another type: their rows are not a multiple of 256"

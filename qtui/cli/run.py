@@ -178,11 +178,13 @@ def _watch(store: Store, started: Started) -> RunSummary:
 def _check(file: Path, as_json: bool, store: Path | None) -> int:
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
+    from qtui.runner.prompt_check import prompt_notes
     from qtui.runner.start import idle_gpus
     from qtui.runner.weights_check import check_weights
 
     experiment = load(file)
     check_weights(experiment)
+    notes = (*experiment.notes, *prompt_notes(experiment))
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
@@ -198,7 +200,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
             ],
             "judges": [judge.label for judge in experiment.judges],
             "scorers": [scorer.label for scorer in experiment.scorers],
-            "notes": list(experiment.notes),
+            "notes": list(notes),
             "idle_gpus": idle,
             "resolution": to_json(shown),
         }
@@ -215,7 +217,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     for each in shown:
         by = f"{each.judge}: " if len(shown) > 1 else ""
         click.echo(_line(f"  {by}{each.sentence}"))
-    for note in (*experiment.notes, *idle):
+    for note in (*notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
 

@@ -21,6 +21,8 @@ _FILTERS = (
     "content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "refusal", "sensitive",
     "guardrail_intervened",
 )  # fmt: skip
+MOST_TOKENS = 2**40
+"""Larger numbers of tokens are none. SQLite has no integers above 2**63."""
 _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
 """Types of the parts of a message that are not its answer."""
 _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
@@ -48,6 +50,8 @@ class Completion:
 def read(body: bytes, api: Literal["chat", "completions"]) -> Completion | Failure:
     """Return the answer in a body, or why there is none."""
     value = _parsed(body)
+    if isinstance(value, list) and value and isinstance(value[0], dict) and (failure := _error_of(value[0])):
+        return failure  # Gemini
     if not isinstance(value, dict):
         return _no_protocol(body)
     choices = value.get("choices")
@@ -95,7 +99,7 @@ def _of_choice(
         _FINISH.get(finish, "unknown"),
         _count(value, "prompt_tokens"),
         _count(value, "completion_tokens"),
-        server_finish=reason if isinstance(reason, str) else "",
+        server_finish=reason if isinstance(reason, str) else "" if reason is None else json.dumps(reason),
         refusal=_refusal(message).removeprefix(": "),
         thoughts=_thoughts(message),
         thinking_tokens=_thinking_tokens(value),
@@ -170,10 +174,12 @@ def _error_of(value: dict[str, Any]) -> Failure | None:
         return None
     code = str(error.get("code")) if isinstance(error, dict) else ""
     status = int(code) if re.fullmatch(r"[45]\d\d", code) else 400
-    words = server_words.of_value({"error": error})
+    words = server_words.of_value({"error": error}) or "no reason"
     # The library does not try again after a passing fault in a body, so it costs one answer and not the endpoint.
     scope = Scope.UNCLEAR if status == 429 else of_status(status, words).scope
-    return Failure(status if scope is Scope.ENDPOINT and code else OK, words, scope, is_reply_of_model=True)
+    if scope is Scope.ENDPOINT and code:
+        return Failure(status, words, scope, is_reply_of_model=True)
+    return Failure(OK, f"sent an error: {words}", scope, is_reply_of_model=True)
 
 
 def _no_protocol(body: bytes) -> Failure:
@@ -182,6 +188,8 @@ def _no_protocol(body: bytes) -> Failure:
         OK,
         f"sent a reply that is not OpenAI's protocol (is /v1 missing in base_url?): {said or 'nothing'}",
         Scope.UNCLEAR,
+        # Cut off, in another encoding, as events, or with an odd content: the server speaks the protocol, this reply does not.
+        is_reply_of_model=b'"choices"' in body,
     )
 
 
@@ -198,6 +206,8 @@ def _said(value: dict[str, Any]) -> str:
 
 def _refusal(message: Any) -> str:
     refusal = message.get("refusal") if isinstance(message, dict) else None
+    if isinstance(refusal, dict | list):
+        return f": {server_words.of_value(refusal)}" if refusal else ""
     return f": {server_words.words(refusal)}" if isinstance(refusal, str) and refusal.strip() else ""
 
 
@@ -219,4 +229,5 @@ def _thinking_tokens(value: dict[str, Any]) -> int | None:
 
 def _number(counts: Any, name: str) -> int | None:
     count = counts.get(name) if isinstance(counts, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+    is_count = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS
+    return count if is_count else None

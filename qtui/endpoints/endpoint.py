@@ -37,6 +37,25 @@ def address_problem(address: str) -> str | None:
     )
 
 
+def form_problem(address: str) -> str | None:
+    """What is wrong with the form of a `base_url`, without quoting it, because it may have a password; None if it can be one."""
+    example = "Write the server's address, e.g. http://localhost:8000/v1."
+    if not address.strip():
+        return f"is empty. {example} Without base_url, OpenAI's own server is asked."
+    if any(character.isspace() or not character.isprintable() for character in address):
+        return f"has a space or a control character. {example}"
+    if _PLACEHOLDER.match(address):
+        return None  # the variable has the whole address, or its beginning
+    try:
+        parts = urlsplit(_PLACEHOLDER.sub("1", address))
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return f"is not an address: its host or port is none. {example}"
+    if parts.scheme not in ("http", "https") or not host:
+        return f"is not an address of a server: it has to begin with http:// or https:// and a host. {example}"
+    return None
+
+
 def unset_variables(address: str) -> Iterator[str]:
     """Yield what is wrong with each placeholder of an address."""
     for name in _variables(address):

@@ -125,10 +125,7 @@ class OpenAIEngine:
                 raise UserError(f"{self.where}: {error}") from error
             if isinstance(reply, Completion):
                 break
-            # How to think is what the user compares, so it is never left out, unless another setting says the same.
-            optional = {} if thinking.needs_template_variables(self.variant) else thinking_settings
-            optional = {name: value for name, value in optional.items() if name == thinking.TEMPLATE_VARIABLES}
-            other = self.dialect.after_refusal(dialect, reply.words, settings | optional)
+            other = self.dialect.after_refusal(dialect, reply.words, settings | thinking_settings)
             if other is None:
                 return self._unanswered(request, reply)
             dialect = other
@@ -142,14 +139,18 @@ class OpenAIEngine:
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             seconds=time.perf_counter() - started,
-            left_out=dialect.left_out(request.sampling),
+            left_out=self._left_out(request, dialect),
         )
 
     def _thinking_settings(self, dialect: Dialect) -> dict[str, Any]:
         if self.variant.api != "chat":
             return {}
-        is_refused = thinking.TEMPLATE_VARIABLES in dialect.refused
-        return thinking.settings(self.variant, has_template_variables=not is_refused)
+        return thinking.settings(self.variant, refused=dialect.refused)
+
+    def _left_out(self, request: Request, dialect: Dialect) -> tuple[str, ...]:
+        """The names of all settings that the endpoint refused."""
+        of_thinking = thinking.left_out(self.variant, dialect.refused) if self.variant.api == "chat" else ()
+        return tuple(sorted((*dialect.left_out(request.sampling), *of_thinking)))
 
     def _split(self, reply: Completion, request: Request) -> tuple[str, Thoughts | None]:
         """The answer and the thoughts of a reply, safe to store."""
@@ -201,5 +202,5 @@ class OpenAIEngine:
 
 def _shown(words: str) -> str:
     """The start of a server's words, redacted before they are shortened, because part of a key would not be recognized."""
-    said = redact_message(words).strip()
+    said = redact_message(words).strip() or "it gives no reason"
     return said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "…"

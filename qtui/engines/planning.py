@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from qtui.engines import architectures, available, compute
-from qtui.engines.conversion import llama_settings, original_settings
+from qtui.engines.conversion import conversion_notes, llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
 from qtui.engines.prompts import chat_signs, rendering, thinking_settings
@@ -84,7 +84,7 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
         ),
         facts=replace(
             facts,
-            compute_notes=(*device_choice.notes, *_tokenizer_notes(variant, weights)),
+            compute_notes=(*device_choice.notes, *_conversion_notes(job, weights, finder)),
             weight_notes=_weight_notes(variant, weights, device_choice.accelerator) or None,
             computed_as=_computed_as(variant, weights, device_choice.accelerator) or None,
             library=device_choice.report,
@@ -114,19 +114,12 @@ def how_computed(variant: VariantSpec, weights: Weights, version: str, device: s
     return [version, device, *conversion, *([changes] if changes else []), *matrix]
 
 
-def _tokenizer_notes(variant: VariantSpec, weights: Weights | None) -> tuple[str, ...]:
-    """What is known of a converted folder's tokenizer before its prompts are compared."""
-    if (
-        variant.engine != "llama.cpp"
-        or weights is None
-        or not weights.is_folder
-        or not weights.prompt_format.is_unigram
-    ):
+def _conversion_notes(job: Job, weights: Weights | None, finder: WeightsFinder) -> tuple[str, ...]:
+    """What is known of a GGUF file beside the original whose prompt format it uses."""
+    if job.variant.engine != "llama.cpp" or weights is None:
         return ()
-    return (
-        "llama.cpp splits texts by merges, and this model's tokenizer by its likeliest pieces: prompts may have other tokens than "
-        "on transformers",
-    )
+    original = finder.find_prompt_files(job.prompt.weights) if job.prompt.weights else None
+    return conversion_notes.tokenizer_notes(weights) + conversion_notes.settings_notes(weights, original)
 
 
 def _corrected(weights: Weights) -> list[Any]:
@@ -184,12 +177,17 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
             (item.input for item in job.items), job.prompt.system, [item.earlier for item in job.items]
         )
         tags = job.prompt.thinking_tags
-        return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts()
+        notes = thinking_settings.unknown_at_endpoint(job.variant) or None
+        return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts(
+            prompt_notes=notes
+        )
     if job.prompt.weights in (None, job.variant.weights):
         # No file on this disk defines the prompt format; only the experiment can.
         prompt_format = PromptFormat(source=job.variant.weights)
         prompts, facts = _render_with(job, prompt_format)
-        return prompts, replace(facts, asked_bare=_why_chat(job, prompt_format) or None)
+        return prompts, replace(
+            facts, asked_bare=chat_signs.why_asked_bare(job.variant, job.prompt, prompt_format) or None
+        )
     return _render_prompts(job, finder)
 
 
@@ -211,7 +209,7 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
     return prompts, replace(
         facts,
         prompt_format=format_name,
-        asked_bare=_why_chat(job, prompt_format) or None,
+        asked_bare=chat_signs.why_asked_bare(job.variant, job.prompt, prompt_format) or None,
         bos=begins_with_bos,
         stop_tokens=end_tokens or (),
     )
@@ -219,10 +217,7 @@ def _render_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prompt], Vari
 
 def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], VariantFacts]:
     """Render the prompts with this format. The facts are notes on settings that the template ignores."""
-    template = prompt_format.template if job.prompt.template is None else job.prompt.template
-    source = prompt_format.source if job.prompt.template is None else "the experiment"
-    variables = rendering.variables_of(template, source) if template else frozenset[str]()
-    arguments = thinking_settings.template_arguments(job.variant, template, variables, source)
+    arguments = thinking_settings.template_arguments(job.variant, job.prompt, prompt_format)
     if job.has_conversations:
         rendering.check_several_turns(
             prompt_format,
@@ -260,18 +255,6 @@ def _thinking_key_values(variant: VariantSpec, prompt: PromptSource) -> list[Any
     if prompt.thinking_tags:
         values.append(["thinking tags", *prompt.thinking_tags])
     return values
-
-
-def _why_chat(job: Job, prompt_format: PromptFormat) -> str:
-    """Return what shows that the model is trained for chat, if nothing gives its prompts a template; else empty.
-
-    An experiment that names the prompt `plain` wants bare tasks.
-    """
-    if prompt_format.template or job.prompt.template is not None:
-        return ""
-    weights = job.prompt.weights or job.variant.weights
-    names = (job.variant.model, weights.rsplit("/", 1)[-1], prompt_format.source, prompt_format.model_name)
-    return chat_signs.why_chat(filter(None, names), prompt_format.named_end_tokens)
 
 
 def _shared_key_values(

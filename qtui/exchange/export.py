@@ -25,7 +25,7 @@ Format = Literal["csv", "jsonl", "parquet", "md"]
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet", "md")
 ANSWER_COLUMNS = (
     "model", "variant", "task", "sample", "text", "finish_reason", "prompt_tokens", "completion_tokens", "seconds", "thinking",
-    "thinking_tokens", "thought_unfinished",
+    "thinking_tokens", "thought_unfinished", "left_out",
 )  # fmt: skip
 ANSWER_SCORE_COLUMNS = ("model", "variant", "task", "sample", "scorer", "score", "reason")
 SCORER_COLUMNS = (
@@ -36,7 +36,7 @@ SCORER_COLUMNS = (
     "verdict", "verdict_text", "rule", "guards", "notes", "margin", "claim_p", "claim_p_holm", "comparisons", "tasks_needed",
     "role",
 )  # fmt: skip
-GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason")
+GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason", "left_out")
 SCORE_COLUMNS = (
     "model", "baseline", "candidate", "judge", "n", "takes", "baseline_mean", "candidate_mean", "difference", "sd",
     "interval90_low", "interval90_high", "interval95_low", "interval95_high", "wins", "ties", "losses", "flips_down", "flips_up",
@@ -251,6 +251,7 @@ def _column(name: str, values: list[Any]) -> Any:
         "text": pyarrow.string(),
         "thinking": pyarrow.string(),
         "reason": pyarrow.string(),
+        "left_out": pyarrow.string(),
     }
     integers = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens", "thinking_tokens")
     fixed_type = types.get(name) or (pyarrow.int64() if name in integers else None)

@@ -1,8 +1,8 @@
 """Parsing of the study's folder names: `calm2-7b-chat-gguf-q4km-hf-elyza_cmdr+` has model, quantization, prompt and judge.
 
 The names were written by hand: the quantization is abbreviated (`q4km`), joined by `-` or `_`, with or without `-hf` after it. What
-follows is a note on the prompt (`-elyza`: asked in ELYZA's format). The part after the last underscore may be a judge or belong to
-the model's name, which depends on the neighbouring folders.
+follows is a note on the prompt (`-elyza`: asked in ELYZA's format). The part after the last underscore, or `-gpt3.5` after a
+hyphen, may be a judge or belong to the model's name, which depends on the neighbouring folders.
 """
 
 import re
@@ -76,10 +76,21 @@ def _without_hf(text: str) -> str:
     return re.sub(r"^hf(?:[-_.]|$)|[-_.]hf$", "", text, flags=re.IGNORECASE)
 
 
-def split_judge(folder: str) -> tuple[str, str] | None:
-    """(folder without its last `_part`, that part), or None if there is no such part."""
-    base, mark, part = folder.rpartition("_")
-    return (base, part) if mark and base and part else None
+def judge_splits(folder: str) -> list[tuple[str, str]]:
+    """(folder without the judge at its end, that judge) for every reading of `pet_cmdr+`, `pet_anna`, `pet-gpt-4`.
+
+    After an underscore anything may be a judge, after a hyphen only what looks like one. What is left must be quantized alike: in
+    `pet_gguf_q8_0` the end is the type.
+    """
+    ends = [match.start() for match in re.finditer(r"[-_]", folder)]
+    parts = [(folder[:end], folder[end], folder[end + 1 :]) for end in ends]
+    possible = [
+        (base, judge)
+        for base, mark, judge in parts
+        if base and judge and (is_judge_name(judge) or (mark == "_" and "_" not in judge))
+    ]
+    precision = variant_name(folder).precision
+    return [(base, judge) for base, judge in possible if variant_name(base).precision == precision]
 
 
 def is_judge_name(part: str) -> bool:

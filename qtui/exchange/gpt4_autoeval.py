@@ -10,6 +10,7 @@ from typing import Any
 from qtui.exchange.study_files import Study, StudyVariant, Take, read
 from qtui.records import UNKNOWN, Answer, Grade, Thoughts, content_hash
 from qtui.store import Store, answers, grades, new_runs, runs
+from qtui.tasks.jsonl import storable
 from qtui.thinking import split
 
 __all__ = ["NAME", "Imported", "Study", "read", "write"]
@@ -56,13 +57,18 @@ def _new_run(study: Study, name: str) -> new_runs.NewRun:
     return new_runs.NewRun(
         experiment=name,
         plan=content_hash("import", NAME, study.task_set.hash, contents),
-        definition=f"Imported by `qtui import {NAME}` from {study.folder}",
+        definition=_definition(study),
         source="import",
-        origin=str(study.folder.absolute()),
+        origin=storable(str(study.folder.absolute())),
         task_set=study.task_set,
         variants=[_new_variant(study, variant) for variant in study.variants],
         judges=_new_judges(study),
     )
+
+
+def _definition(study: Study) -> str:
+    left_out = [f"Left out {each}." for each in study.left_out]
+    return "\n".join([f"Imported by `qtui import {NAME}` from {storable(str(study.folder))}", *left_out])
 
 
 def _new_variant(study: Study, variant: StudyVariant) -> new_runs.NewVariant:

@@ -6,7 +6,6 @@ hash `plan` identifies the run of an experiment.
 
 import os
 import re
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +17,9 @@ from qtui.errors import UserError
 from qtui.experiment import imatrix, weights_name
 from qtui.experiment import (
     judges as experiment_judges,
+)
+from qtui.experiment import (
+    names as experiment_names,
 )
 from qtui.experiment import (
     prompt as experiment_prompt,
@@ -39,7 +41,7 @@ from qtui.experiment import (
 )
 from qtui.experiment.problems import Problems
 from qtui.experiment.wrong_values import explain
-from qtui.files import input_file
+from qtui.files import input_file, toml_text
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, ScorerSpec, TaskSet, VariantSpec, content_hash
 
 if TYPE_CHECKING:
@@ -131,9 +133,9 @@ def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None, needs
     Such a text is not refused for what an older qtui accepted: a secret, a number in quotes.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(_syntax_problem(error, text, origin)) from None
+        table = toml_text.parse(text, origin)
+    except UserError as error:
+        raise UserError(f"{error}{_hint(text)}") from None
     problems = Problems(text, origin)
     form = _validate(table, problems, is_strict=stored_tasks is None)
     problems.raise_any()
@@ -141,6 +143,8 @@ def parse(text: str, origin: Path, *, stored_tasks: TaskSet | None = None, needs
     unset_keys = Problems(text, origin)
     if stored_tasks is None:
         experiment_secrets.check(form, text, table, problems.add)
+        experiment_names.check(form, problems.add)
+        problems.raise_any()
         experiment_judges.check_keys(form, problems if needs_judge_keys else unset_keys)
         text = experiment_secrets.without_secrets_in_comments(text, table)
     experiment = _resolve(form, text, origin.absolute(), problems, stored_tasks)
@@ -160,12 +164,9 @@ def _without_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
-def _syntax_problem(error: tomllib.TOMLDecodeError, text: str, origin: Path) -> str:
-    place = re.search(r"at line (\d+)", str(error))
-    where = f"{origin}:{place[1]}" if place else str(origin)
+def _hint(text: str) -> str:
     has_both = re.search(r"(?m)^\s*tasks\s*=", text) and re.search(r"(?m)^\s*\[tasks\]", text)
-    hint = ' "tasks" is a text and a table: write the text as source = "…" under [tasks].' if has_both else ""
-    return f"{where}: is not valid TOML: {error}.{hint}"
+    return ' "tasks" is a text and a table: write the text as source = "…" under [tasks].' if has_both else ""
 
 
 def _validate(table: dict[str, Any], problems: Problems, *, is_strict: bool) -> "ExperimentForm | None":

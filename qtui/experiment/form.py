@@ -58,7 +58,7 @@ class SamplingForm(_Form):
     repetition_penalty: float = Field(1.0, gt=0, le=100)
     seed: int = Field(42, ge=0, lt=2**31)
     samples: int = Field(1, ge=1, le=MOST)
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
 class VariantForm(_Form):
@@ -85,7 +85,7 @@ class ModelForm(_Form):
     prompt: str | None = Field(None, min_length=1)
     system: str | None = None
     bos: bool | None = None
-    stop: tuple[str, ...] | None = None
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
     control: bool = False
     noise_floor: bool = False
     thinking: ThinkingForm | None = None

@@ -1,9 +1,12 @@
 """The problems of an experiment's file, each with its place: they are collected and reported at once."""
 
+import json
 from pathlib import Path
 
 from qtui.errors import UserError
 from qtui.files.toml_location import line_of
+
+LONGEST_KEY = 60
 
 
 class Problems:
@@ -33,9 +36,15 @@ class Problems:
         return "\n".join(line for _, line in sorted(self._lines))
 
 
+def _shown(key: str) -> str:
+    """A key for a message, in quotes if it would not be read as one: it may be empty, long, or have line breaks."""
+    plain = key if key.isprintable() and key.strip() else json.dumps(key)
+    return plain if len(plain) <= LONGEST_KEY else f"{plain[:LONGEST_KEY]}…"
+
+
 def dotted(location: tuple[str | int, ...]) -> str:
     """The key before its message: `models[1].variants[2].engine: `; empty for the whole file."""
     text = ""
     for part in location:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{_shown(part)}" if text else _shown(part)
     return f"{text}: " if text else ""

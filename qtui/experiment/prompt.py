@@ -81,6 +81,12 @@ def _from_file(
     for sentence in decoded.note(path):
         note(sentence)
     if path.suffix != ".txt":
+        if "messages" not in text:
+            problem(
+                "prompt",
+                f"{path}: never reads the task: a Jinja chat template loops over messages. A format with {{input}} is a file"
+                " whose name ends in .txt.",
+            )
         return PromptSource(text, weights, form.system or None, form.bos)
     # An editor ends a file with a newline, which no format ends with.
     text = text.removesuffix("\n")

@@ -63,6 +63,6 @@ def _where(text: str) -> str:
 
 def _is_same(text: str, table: dict[str, Any]) -> bool:
     try:
-        return tomllib.loads(text) == table
+        return repr(tomllib.loads(text)) == repr(table)  # nan is not equal to itself
     except tomllib.TOMLDecodeError:
         return False

@@ -37,9 +37,12 @@ def check(form: "VariantForm", problem: Problem) -> None:
         if name in RESERVED:
             problem("template_args", f"{name} is set by qtui: remove it.")
     try:
-        json.dumps(form.template_args)
+        json.dumps(form.template_args, allow_nan=False)
     except (TypeError, ValueError):
-        problem("template_args", "has a date or time, which a chat template does not take: write it as text in quotes.")
+        problem(
+            "template_args",
+            "has a date, a time, inf or nan, which a chat template does not take: write it as text in quotes.",
+        )
 
 
 def tags(form: "ModelForm", problem: Problem) -> tuple[str, str] | None:

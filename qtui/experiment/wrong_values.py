@@ -4,12 +4,11 @@ The forms are checked by a library whose messages speak of Python ("valid tuple"
 translated here; of a kind that is not known, only the value is named, and the library's own words reach nobody.
 """
 
-import datetime
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
+
+from qtui.files import toml_text
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -18,7 +17,6 @@ Location = tuple[str | int, ...]
 
 MAY_BE_SECRET = ("base_url", "api_key_env")
 """Keys whose values are not quoted in messages, because they may be a password or a key."""
-LONGEST_VALUE = 60
 HEADERS = {
     "task_sets": "[[task_sets]]",
     "models": "[[models]]",
@@ -65,8 +63,8 @@ def explain(
     `table` is what was checked; `keys` are the keys of every table, by the table's name ("" for the whole file).
     """
     expected: dict[Location, list[str]] = {}
-    for problem in error.errors(include_url=False):
-        location = _place(problem["loc"], table)
+    every = [_place(problem["loc"], table) for problem in error.errors(include_url=False)]
+    for problem, location in zip(error.errors(include_url=False), every, strict=True):
         if problem["type"] == "extra_forbidden":
             yield location, f"no such key{_nearest(location, keys)}"
         elif problem["type"] == "missing":
@@ -75,10 +73,10 @@ def explain(
         else:
             expected.setdefault(location, []).append(_expected(problem, location))
     for location, words in expected.items():
-        if any(other[: len(location)] == location and other != location for other in expected):
+        if any(other[: len(location)] == location and other != location for other in every):
             # A list with invalid items is also reported as too short: only the items' problems are shown.
             continue
-        value = "its value" if location[-1] in MAY_BE_SECRET else _shown(_at(table, location))
+        value = "its value" if location[-1] in MAY_BE_SECRET else toml_text.shown(_at(table, location))
         alternatives = " or ".join(dict.fromkeys(word for word in words if word))
         yield location, f"{value} is not valid{f': should be {alternatives}' if alternatives else ''}."
 
@@ -97,6 +95,8 @@ def _expected(problem: Any, location: Location) -> str:
             for name, bound in details.items()
         }
         return BOUNDS[kind].format_map(bounds)
+    if location == ("tasks",):
+        return "the name or the file of a task set in quotes, or a table [tasks]"
     header = HEADERS.get(str(location[-1]))
     if header and kind in ("tuple_type", "list_type"):
         return f"tables, each under {header}"
@@ -134,26 +134,6 @@ def _at(table: Any, location: Location) -> Any:
     for part in location:
         table = table[part]
     return table
-
-
-def _shown(value: Any) -> str:
-    """The value as TOML writes it, without the content of tables and lists."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            text = json.dumps(value, ensure_ascii=False)
-            return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}…"'
-        case float() if math.isnan(value):
-            return "nan"
-        case int() | float():
-            digits = str(value) if not isinstance(value, int) or value.bit_length() < 1000 else "a number this long"
-            return digits if len(digits) <= LONGEST_VALUE else f"{digits[:LONGEST_VALUE]}…"
-        case datetime.date() | datetime.time():
-            return value.isoformat()
-        case dict():
-            return "a table"
-    return "an empty list" if not value else "a list"
 
 
 def _nearest(location: Location, keys: Mapping[str, Sequence[str]]) -> str:

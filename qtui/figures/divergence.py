@@ -6,7 +6,7 @@ Nothing here is rounded. Shares and changes of probability (Δp) are from 0 to 1
 from dataclasses import dataclass
 
 from qtui.figures.pair import PairFigures
-from qtui.records import Parting
+from qtui.records import FirstDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleParting:
-    """Where the candidate diverges from one sample of the baseline's answers; `parting` is None if it does not."""
+class SampleDivergence:
+    """Where the candidate diverges from one sample of the baseline's answers; `first_difference` is None if it does not."""
 
     sample: int
     tokens: int
-    parting: Parting | None
+    first_difference: FirstDifference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class TaskDivergence:
 
     task: int
     figures: Divergence
-    answers: tuple[SampleParting, ...]
+    answers: tuple[SampleDivergence, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

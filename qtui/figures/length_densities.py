@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from qtui.figures.axis import Axis
+from qtui.figures.lengths import Part
 
 POINTS = 257
 """Samples of a density along its axis."""
@@ -27,11 +28,12 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Distributions:
-    """All variants in scope on one axis; `longest` is the longest of all answers, in characters."""
+    """All variants in scope on one axis; `longest` is the longest of all answers (or thoughts), in characters."""
 
     axis: Axis
     longest: int
     variants: tuple[Distribution, ...]
+    part: Part = "answer"
 
     def variant(self, run_id: int, model: str, name: str) -> Distribution | None:
         """Return the distribution of one variant, None if it has no answers."""

@@ -33,9 +33,16 @@ def read(path: Path, limit: int = TABLE_BYTES) -> bytes:
 def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
     """The content of a file in UTF-8, with newlines as line ends and without a byte order mark.
 
-    Raises UnicodeDecodeError and the errors of `read`.
+    Raises UserError with file and line for other encodings, and the errors of `read`.
     """
-    return _with_newlines(read(path, limit).decode("utf-8-sig"))
+    content = read(path, limit)
+    try:
+        return _with_newlines(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = text_decoding.line_of_byte(content, error.start)
+        raise UserError(
+            f"{path}:{line}: is not UTF-8 (byte {error.start + 1} of the file). Save the file as UTF-8."
+        ) from None
 
 
 def read_any_text(path: Path) -> Decoded:

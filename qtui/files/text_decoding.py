@@ -6,6 +6,7 @@ the result, so that the caller can say it. Everything else is refused with the l
 """
 
 import codecs
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtui.errors import UserError
+from qtui.files.other_formats import what_it_is
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -29,6 +31,19 @@ NAMES = {
     "cp932": "CP932 (Shift_JIS)",
     "iso2022_jp": "ISO-2022-JP",
 }
+NO_CHARACTER_SETS = frozenset(
+    ("idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape")
+)
+"""Codecs of Python that files are not written in."""
+POSSIBLE = {
+    "euc_jp": "EUC-JP",
+    "cp932": "CP932",
+    "gb18030": "GB 18030",
+    "euc_kr": "EUC-KR",
+    "big5": "Big5",
+    "cp1252": "Windows-1252",
+}
+"""Encodings that bytes are tried in to name them in a message, never to read them."""
 ADVICE = "Save the file as UTF-8 (in Excel: CSV UTF-8)."
 FEWEST_ASCII = 0.05
 """Share of ASCII characters (line ends, separators, keys) by which UTF-16 without a mark is told from UTF-8 with stray NULs."""
@@ -37,6 +52,8 @@ FEWEST_KANA = 0.1
 """Share of hiragana, katakana and 、。「」 in Japanese text. Western and Chinese text read as CP932 has next to none."""
 MOST_HALF_WIDTH = 0.3
 """Share of half-width katakana. Other encodings read as CP932 consist of them."""
+MOST_ACCENTS = 0.3
+"""Share of characters that are not ASCII in a text of Western Europe."""
 MOST_UTF8 = 0.2
 """Complete UTF-8 sequences of three bytes per broken byte, above which a file is damaged UTF-8 and nothing else."""
 
@@ -66,6 +83,8 @@ def decode(content: bytes, path: Path, encoding: str | None = None, advice: str 
 
     Raises UserError with the line, ending in `advice`.
     """
+    if other := what_it_is(content):
+        raise UserError(f"{path}: {other}.")
     if encoding is not None:
         return _as_named(content, path, encoding)
     marked = next((name for mark, name in MARKS if content.startswith(mark)), None)
@@ -83,10 +102,12 @@ def line_of_byte(content: bytes, position: int) -> int:
 
 def _as_named(content: bytes, path: Path, encoding: str) -> Decoded:
     try:
+        if "\0" in encoding or codecs.lookup(encoding).name in NO_CHARACTER_SETS:
+            raise LookupError
         text = content.decode(encoding)
     except LookupError:
         raise UserError(
-            f'{path}: "{encoding}" is no encoding. Name one as Python does: cp932, utf-16, euc_jp, gb18030.'
+            f"{path}: {json.dumps(encoding)} is no encoding. Name one as Python does: cp932, utf-16, euc_jp, gb18030."
         ) from None
     except UnicodeDecodeError as error:
         line = line_of_byte(content, error.start)
@@ -141,20 +162,38 @@ def _is_plain(text: str) -> bool:
 def _is_cp932(content: bytes) -> bool:
     """EUC-JP has no such test: the same bytes are Chinese in GB 18030, kana included."""
     text = _strictly(content, "cp932")
-    if text is None or _CONTROLS.search(text) or _PRIVATE.search(text) or not _SURE_KANA.search(text):
+    if text is None or _CONTROLS.search(text) or _PRIVATE.search(text) or not _is_japanese(text):
         return False
-    characters = len(_NOT_ASCII.findall(text))
-    kana, half_width = len(_KANA.findall(text)), len(_HALF_WIDTH.findall(text))
-    return (
-        kana >= FEWEST_KANA * characters
-        and half_width <= MOST_HALF_WIDTH * characters
-        and not _is_damaged_utf8(content)
-    )
+    half_width = len(_HALF_WIDTH.findall(text))
+    return half_width <= MOST_HALF_WIDTH * len(_NOT_ASCII.findall(text)) and not _is_damaged_utf8(content)
 
 
 def _is_damaged_utf8(content: bytes) -> bool:
     rest = content.decode("utf-8", "replace")
     return len(_LONG_UTF8.findall(rest)) > MOST_UTF8 * rest.count("\ufffd")
+
+
+def _possible(content: bytes) -> str:
+    """Which encodings the bytes can be, for a person who knows the file. The same bytes are Japanese in one, Chinese in another."""
+    texts = {name: text for name in POSSIBLE if (text := _strictly(content, name)) and not _PRIVATE.search(text)}
+    texts = {name: text for name, text in texts.items() if not _CONTROLS.search(text)}
+    if _is_japanese(texts.get("euc_jp", "")):
+        texts = {name: texts[name] for name in texts if name in ("euc_jp", "gb18030")}
+    else:
+        texts.pop("euc_jp", None)
+    if len(_NOT_ASCII.findall(texts.get("cp1252", ""))) > MOST_ACCENTS * len(texts.get("cp1252", "")):
+        del texts["cp1252"]
+    found = [f"{POSSIBLE[name]} ({name})" for name in texts]
+    return (
+        f"and not clearly another encoding: it may be {' or '.join(found)}"
+        if found
+        else "and not clearly another encoding"
+    )
+
+
+def _is_japanese(text: str) -> bool:
+    """Whether a text has as much kana as Japanese has."""
+    return bool(_SURE_KANA.search(text)) and len(_KANA.findall(text)) >= FEWEST_KANA * len(_NOT_ASCII.findall(text))
 
 
 def _problem(content: bytes, marked: str | None) -> str:
@@ -167,9 +206,7 @@ def _problem(content: bytes, marked: str | None) -> str:
         line = line_of_byte(content, error.start)
         column = error.start - content.rfind(b"\n", 0, error.start)
         is_damaged = _is_damaged_utf8(content)
-        other = (
-            "though the rest is: the file is damaged or cut off" if is_damaged else "and not clearly another encoding"
-        )
+        other = "though the rest is: the file is damaged or cut off" if is_damaged else _possible(content)
         return f":{line}: not UTF-8 (byte {column} of the line), {other}."
     place = content.find(b"\0")
     if place >= 0:

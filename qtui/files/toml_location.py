@@ -4,6 +4,7 @@ Reads the usual forms (tables, arrays of tables, keys on lines of their own). If
 error names only the key.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ def line_of(text: str, location: Sequence[str | int]) -> int | None:
     while nearest:
         if nearest in lines:
             return lines[nearest]
+        if inside := [line for place, line in lines.items() if place[: len(nearest)] == nearest]:
+            return min(inside)  # a list of tables, or a table with a header only below it
         nearest = nearest[:-1]
     return None
 
@@ -63,7 +66,15 @@ def _enter(names: Location, is_array: bool, counts: dict[Location, int]) -> Loca
 
 
 def _names(dotted: str) -> Location:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    return tuple(_name(part.strip()) for part in dotted.split("."))
+
+
+def _name(part: str) -> str:
+    """A part of a key. In double quotes TOML has the escape sequences of JSON."""
+    try:
+        return str(json.loads(part)) if part.startswith('"') else part.strip("'")
+    except ValueError:
+        return part.strip('"')
 
 
 def _open_string(value: str) -> str:

@@ -48,6 +48,8 @@ class Asked:
     seconds: float
     is_refused: bool = False
     """See `Reply.is_refused`."""
+    left_out: tuple[str, ...] | None = None
+    """Settings that the endpoint refused for the reply that could be read; None if there is none."""
 
 
 class Asker:
@@ -68,9 +70,7 @@ class Asker:
     def facts(self) -> JudgeFacts:
         """How the endpoint is asked, as far as found out."""
         dialect = self._dialect.now
-        left_out = {*self._known.left_out, *dialect.left_out(self._sampling, has_seed=False)}
-        if self._spec.temperature is None:
-            left_out.discard("temperature")
+        left_out = {*self._known.left_out, *self._left_out(dialect)}
         return JudgeFacts(dialect.reply_form if self._form_is_proven else None, tuple(sorted(left_out)))
 
     def body(self, messages: Messages) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Asker:
                 why = read(outcome)
                 if why is None:
                     self._form_is_proven = True
-                    return Asked("", usage, time.perf_counter() - began)
+                    return Asked("", usage, time.perf_counter() - began, left_out=self._left_out(used))
                 self._dialect.learn(self._looser(used) or used)
             elif outcome.status != failures.OK or outcome.scope is Scope.ENDPOINT:
                 break
@@ -188,6 +188,11 @@ class Asker:
         """Return the dialect with the next form of reply; None if there is none, or if a reply in the present one was readable."""
         return None if self._form_is_proven else used.with_next_form()
 
+    def _left_out(self, dialect: Dialect) -> tuple[str, ...]:
+        """Return the settings that a dialect does not send, although they are wanted."""
+        left_out = dialect.left_out(self._sampling, has_seed=False)
+        return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
+
     @property
     def _sampling(self) -> Sampling:
         return Sampling(max_tokens=self._spec.max_tokens, temperature=self._spec.temperature or 0.0)
@@ -214,7 +219,7 @@ def _client(spec: JudgeSpec) -> "openai.AsyncOpenAI":
 
 def _shown(words: str) -> str:
     """The start of a server's words. Secrets are removed before they are cut, because half a key would not be recognized."""
-    said = redact_message(words).strip()
+    said = redact_message(words).strip() or "it gives no reason"
     return said if len(said) <= SHOWN_CHARACTERS else said[:SHOWN_CHARACTERS] + "…"
 
 

@@ -41,9 +41,10 @@ class OpenAIJudge:
         """Return the JSON of a request with this question, for whoever sends it otherwise."""
         return self._asker.body(prompt.messages(self._spec, question))
 
-    def read(self, completion: Completion) -> Reply:
-        """Return the grade in a completion, or why there is none."""
-        return reading.read(completion, self._spec.scale)
+    def read(self, completion: Completion, question: Question) -> Reply:
+        """Return the grade in a completion that replies to this question, or why there is none."""
+        sent = "\n\n".join(message["content"] for message in prompt.messages(self._spec, question))
+        return reading.read(completion, self._spec.scale, prompt=sent, answer=question.answer)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
@@ -51,13 +52,13 @@ class OpenAIJudge:
         replies: list[Reply] = []
 
         def read(completion: Completion) -> str | None:
-            replies.append(self.read(completion))
+            replies.append(self.read(completion, question))
             return None if replies[-1].grade is not None else replies[-1].reason
 
         asked = await self._asker.ask(prompt.messages(self._spec, question), read)
         if asked.problem:
-            return Reply(None, asked.problem, asked.seconds, asked.is_refused, asked.usage)
-        return Reply(replies[-1].grade, redact(replies[-1].reason), asked.seconds, usage=asked.usage)
+            return Reply(None, asked.problem, asked.seconds, is_refused=asked.is_refused, usage=asked.usage)
+        return Reply(replies[-1].grade, redact(replies[-1].reason), asked.seconds, asked.left_out, usage=asked.usage)
 
     async def close(self) -> None:
         await self._asker.close()

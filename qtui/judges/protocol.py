@@ -39,6 +39,8 @@ class Reply:
     grade: int | None
     reason: str
     seconds: float | None = None
+    left_out: tuple[str, ...] | None = None
+    """Settings that the endpoint refused, so that its own values applied; None if no endpoint was asked."""
     is_refused: bool = False
     """Whether the endpoint gave no reply to this question, and the cause is not known to be the question."""
     usage: Usage = UNKNOWN_USAGE

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtui.figures.divergence import Divergence, PairDivergence, SampleParting, TaskDivergence
+from qtui.figures.divergence import Divergence, PairDivergence, SampleDivergence, TaskDivergence
 from qtui.records import NOISE_FLOOR, UNKNOWN
 from qtui.results.answers import PairName
 from qtui.run_progress import RunSummary, VariantProgress
@@ -58,9 +58,9 @@ def _row(store: Store, run: RunSummary, baseline: VariantProgress, candidate: Va
     pair = divergences.Pair(baseline.id, candidate.id)
     rows = divergences.rows(store, pair)
     tokens = joined([_tokens(row) for row in rows])
-    answers: dict[int, list[SampleParting]] = {}
+    answers: dict[int, list[SampleDivergence]] = {}
     for row in rows:
-        parted = SampleParting(row["sample"], len(row["flags"]), divergences.parting(row["parting"]))
+        parted = SampleDivergence(row["sample"], len(row["flags"]), divergences.first_difference(row["parting"]))
         answers.setdefault(row["task"], []).append(parted)
     figures_by_task = dict(by_task(tokens))
     whole = figures(tokens)

@@ -30,7 +30,8 @@ def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale, part
     all_lengths = np.concatenate([np.zeros(0), *lengths.values()])
     longest = int(all_lengths.max()) if all_lengths.size else 0
     axis = Axis(_axis_end(all_lengths, longest, scale), scale)
-    return Distributions(axis, longest, tuple(_distribution(key, values, axis) for key, values in lengths.items()))
+    drawn = tuple(_distribution(key, values, axis) for key, values in lengths.items())
+    return Distributions(axis, longest, drawn, part)
 
 
 def paired_lengths(  # noqa: PLR0917 - the figures process passes arguments by position

@@ -163,7 +163,17 @@ class _Grader:
         for item in same_answers:
             usage = NOTHING_USED if rows else reply.usage
             key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, take)
-            grade = Grade(key, self.label, take, reply.grade, reply.reason, judge.fingerprint, reply.seconds, usage)
+            grade = Grade(
+                key,
+                self.label,
+                take,
+                reply.grade,
+                reply.reason,
+                judge.fingerprint,
+                reply.seconds,
+                usage,
+                reply.left_out,
+            )
             rows.append((grades.Place(item.answer_id, item.task_id), grade))
         return rows
 

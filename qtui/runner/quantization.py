@@ -52,7 +52,7 @@ class QuantizationJob:
 
 @dataclass(frozen=True, slots=True)
 class QuantizedType:
-    """The outcome for one type. `reason` says why there is no file, else it is empty; `kept`: the file existed before."""
+    """The outcome for one type. `reason` says why there is no file, else it is empty; `existed`: the file was there before."""
 
     type: str
     path: Path | None = None
@@ -62,7 +62,7 @@ class QuantizedType:
     fallback: int = 0
     """Number of tensors that got another type."""
     seconds: float | None = None
-    kept: bool = False
+    existed: bool = False
     reason: str = ""
 
 
@@ -152,7 +152,7 @@ def _check_existing(name: str, target: Path, forecast: TypeForecast) -> Quantize
         raise UserError(f"{error}; replace it with --force") from None
     if stored != forecast.number or size < forecast.file_bytes - SLACK_BYTES:
         raise UserError(f"{target}: already exists and is not a complete {name} file; replace it with --force")
-    return QuantizedType(name, target, size, forecast.bits, kept=True)
+    return QuantizedType(name, target, size, forecast.bits, existed=True)
 
 
 async def _run_process(

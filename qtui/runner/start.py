@@ -20,7 +20,7 @@ from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges, weights_check
+from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
@@ -61,7 +61,8 @@ def _nothing(note: str) -> None:
 def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Callable[[str], None] = _nothing) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    `on_note` gets each sentence on how the experiment's files were read (`Experiment.notes`).
+    `on_note` gets each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts
+    ignore.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
@@ -77,7 +78,7 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Ca
             raise UserError(experiment.unset_keys)
         run_id = add(store, experiment)
         try:
-            _check_weights(store, run_id, experiment)
+            _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
         except UserError:
             if is_new:
@@ -168,11 +169,15 @@ def idle_gpus(experiment: Experiment) -> list[str]:
     return [reason for engine in engines if (reason := available.idle_gpu(engine))]
 
 
-def _check_weights(store: Store, run_id: int, experiment: Experiment) -> None:
-    """Raises UserError if answers are missing and weights on this disk cannot be used."""
+def _check_weights(
+    store: Store, run_id: int, experiment: Experiment, on_note: Callable[[str], None] = _nothing
+) -> None:
+    """Check weights and prompts if answers are missing. Raises UserError if weights on this disk cannot be used."""
     run = runs.summaries(store, [run_id])[0]
     if run.answered < run.expected:
         weights_check.check_weights(experiment)
+        for note in prompt_check.prompt_notes(experiment):
+            on_note(note)
 
 
 def _check_cpu(store: Store, run_id: int, experiment: Experiment, allows_cpu: bool) -> None:

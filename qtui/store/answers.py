@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from qtui.records import Answer, Task, Thoughts, Turn
 from qtui.store import conversations, tasks
 from qtui.store.connection import Store
+from qtui.store.thoughts import HAS_THOUGHTS
 
 COLUMNS = (
     "experiment", "model", "variant", "is_baseline", "role", "position", "task", "sample", "text", "finish_reason",
     "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds", "thinking", "thinking_tokens", "thought_unfinished",
+    "left_out", "has_thoughts",
 )  # fmt: skip
 TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria", "subset", "category", "follows")
 KEYS_PER_QUERY = 500
@@ -81,7 +83,8 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.role, variant.position,"
         " task.position, va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,"
-        " answer.completion_tokens, answer.seconds, answer.thinking, answer.thinking_tokens, answer.thought_unfinished"
+        " answer.completion_tokens, answer.seconds, answer.thinking, answer.thinking_tokens, answer.thought_unfinished,"
+        f" answer.left_out, {HAS_THOUGHTS} AS has_thoughts"
         " FROM variant_answer va JOIN variant ON variant.id = va.variant_id JOIN run ON run.id = variant.run_id"
         " JOIN task ON task.id = va.task_id JOIN answer ON answer.id = va.answer_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"

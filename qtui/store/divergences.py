@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from qtui.records import AnswerDivergence, FinishReason, Parting, TokenChoice
+from qtui.records import AnswerDivergence, FinishReason, FirstDifference, TokenChoice
 from qtui.store.connection import Store
 
 KEYS_PER_QUERY = 500
@@ -57,7 +57,7 @@ class MeasuredAnswer:
     """What panes show of a measured answer: its number of tokens, and where the candidate diverges from it, if it does."""
 
     tokens: int
-    parting: Parting | None
+    first_difference: FirstDifference | None
 
 
 def missing(store: Store, pair: Pair) -> list[BaselineAnswer]:
@@ -94,13 +94,13 @@ def link_known(store: Store, pair: Pair, keys: Mapping[Place, str]) -> set[Place
 
 def commit(store: Store, pair: Pair, answer: BaselineAnswer, weights: Weights, measured: AnswerDivergence) -> None:
     """Write the divergence of one answer and its link, durable on return."""
-    parting = json.dumps(asdict(measured.parting), ensure_ascii=False) if measured.parting else None
+    first = json.dumps(asdict(measured.first_difference), ensure_ascii=False) if measured.first_difference else None
     with store.writing():
         store.execute(
             "INSERT INTO divergence (key, answer_id, baseline_weights, candidate_weights, tokens, kl, baseline_logp,"
             " candidate_logp, flags, parting, created) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
             (measured.key, answer.answer_id, weights.baseline, weights.candidate, measured.tokens, measured.kl,
-             measured.baseline_logp, measured.candidate_logp, measured.flags, parting, time.time()),
+             measured.baseline_logp, measured.candidate_logp, measured.flags, first, time.time()),
         )  # fmt: skip
         row = store.execute("SELECT id FROM divergence WHERE key = ?", (measured.key,)).fetchone()
         _link(store, pair, answer.place, row["id"])
@@ -134,16 +134,16 @@ def of_task(
         _CURRENT.format("vd.sample, divergence.tokens, divergence.parting") + " AND vd.task_id = :task",
         {**_ids(Pair(ids[baseline], ids[candidate])), "task": task_id},
     )
-    return {row["sample"]: MeasuredAnswer(row["tokens"], parting(row["parting"])) for row in rows}
+    return {row["sample"]: MeasuredAnswer(row["tokens"], first_difference(row["parting"])) for row in rows}
 
 
-def parting(text: str | None) -> Parting | None:
-    """Decode the column of that name."""
+def first_difference(text: str | None) -> FirstDifference | None:
+    """Decode the column `parting`."""
     if text is None:
         return None
     values = json.loads(text)
     sides = (TokenChoice(**values[name]) for name in ("baseline", "candidate"))
-    return Parting(values["token"], values["character"], *sides)
+    return FirstDifference(values["token"], values["character"], *sides)
 
 
 # The current divergences of a pair: measured on the baseline's current answer, with the current weights of both sides.

@@ -27,6 +27,7 @@ COLUMNS = (
     "grade",
     "reason",
     "fingerprint",
+    "left_out",
 )
 HUMAN = "human"
 KEYS_PER_QUERY = 500
@@ -53,16 +54,17 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     with store.writing():
         for place, grade in graded:
             store.execute(
-                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created,"
+                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, left_out, created,"
                 " requests, prompt_tokens, cached_tokens, completion_tokens)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
-                " reason = excluded.reason, seconds = excluded.seconds, created = excluded.created,"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
+                " reason = excluded.reason, seconds = excluded.seconds, left_out = excluded.left_out, created = excluded.created,"
                 " requests = grade.requests + excluded.requests, prompt_tokens = grade.prompt_tokens + excluded.prompt_tokens,"
                 " cached_tokens = grade.cached_tokens + excluded.cached_tokens,"
                 " completion_tokens = grade.completion_tokens + excluded.completion_tokens"
                 " WHERE grade.grade IS NULL",
                 (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
-                 grade.reason, grade.seconds, time.time(), *astuple(grade.usage)),
+                 grade.reason, grade.seconds, None if grade.left_out is None else ",".join(grade.left_out), time.time(),
+                 *astuple(grade.usage)),
             )  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
     current_condition, values = _current_grade_condition(store, run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name, task.position, va.sample, grade.judge, grade.take, grade.grade,"
-        " grade.reason, grade.fingerprint FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
+        " grade.reason, grade.fingerprint, grade.left_out FROM variant_answer va JOIN variant ON variant.id = va.variant_id"
         " JOIN run ON run.id = variant.run_id JOIN task ON task.id = va.task_id"
         " JOIN grade ON grade.answer_id = va.answer_id AND grade.task_id = va.task_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"

@@ -16,6 +16,7 @@ from qtui.store import answers, attempts, judges, leases, scores
 from qtui.store import tasks as task_rows
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
+from qtui.store.thoughts import HAS_THOUGHTS
 from qtui.variant_facts import VariantFacts
 
 
@@ -267,6 +268,7 @@ def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, l
         "SELECT variant.*, count(answer.id) AS answered,"
         f" coalesce(sum(trim(answer.text, {BLANKS}) = ''), 0) AS empty,"
         " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated, max(answer.created) AS last_answered,"
+        f" coalesce(sum({HAS_THOUGHTS}), 0) AS thought,"
         " group_concat(DISTINCT nullif(answer.left_out, '')) AS left_out,"
         " max(CASE WHEN answer.created >= run.started AND answer.created < json_extract(variant.facts, '$.answering_started')"
         "  THEN answer.created END) AS broke_off"
@@ -300,6 +302,8 @@ def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, l
                 last_answered=row["last_answered"],
                 broke_off=row["broke_off"],
                 left_out=answers.left_out_names(row["left_out"]),
+                thought=row["thought"],
+                thinking=json.loads(row["conditions"]).get("thinking", ""),
             )
         )
     return by_run

@@ -237,6 +237,9 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE answer ADD COLUMN left_out TEXT NOT NULL DEFAULT '';   -- settings that the endpoint refused: names with commas
     ALTER TABLE judge ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';     -- JSON: how its endpoint is asked, as found out
     """,
+    """
+    ALTER TABLE grade ADD COLUMN left_out TEXT;      -- settings that the judge's endpoint refused: names with commas; NULL: unknown
+    """,
     # A judge's scale is part of its settings, so the table of grades knows no bounds. What a grade cost is kept with it.
     """
     CREATE TABLE grade_of_any_scale (
@@ -254,10 +257,12 @@ MIGRATIONS: tuple[str, ...] = (
         requests INTEGER,                      -- sent for this grade, also in vain; NULL is unknown
         prompt_tokens INTEGER,                 -- of all its requests, as the endpoint counted; NULL is unknown
         cached_tokens INTEGER,                 -- those of prompt_tokens that the endpoint had in its cache
-        completion_tokens INTEGER
+        completion_tokens INTEGER,
+        left_out TEXT                          -- settings that the judge's endpoint refused: names with commas; NULL is unknown
     );
-    INSERT INTO grade_of_any_scale (id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created)
-        SELECT id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created FROM grade;
+    INSERT INTO grade_of_any_scale
+        (id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created, left_out)
+        SELECT id, key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, created, left_out FROM grade;
     DROP TABLE grade;
     ALTER TABLE grade_of_any_scale RENAME TO grade;
     CREATE INDEX grade_by_answer ON grade (answer_id, task_id);

@@ -1,10 +1,17 @@
-"""Functions for SQL that tell thoughts from answers in texts of older versions, which stored both as one."""
+"""Thoughts in SQL: which answers have some, and functions that tell them from answers in texts of older versions.
+
+Older versions stored both as one text.
+"""
 
 import sqlite3
 from collections.abc import Callable
 from functools import lru_cache
 
 from qtui.thinking import Split, split
+
+_HIDDEN = "(answer.whole IS NULL AND coalesce(answer.thinking_tokens, 0) > 0)"
+HAS_THOUGHTS = f"(answer.thinking <> '' OR answer.thought_unfinished OR {_HIDDEN})"
+"""Whether a model thought before an answer. An endpoint may hide thoughts and only count their tokens; empty tags are none."""
 
 
 def add_functions(store: sqlite3.Connection) -> None:

@@ -37,6 +37,8 @@ BESIDE = (
     "options",
 )
 """Columns that usually belong to the question, in an order and a form that only the user knows."""
+_CHOICE = re.compile(r"(?:choice|option|opt|ans|answer|ending|選択肢)_?(?:\d|[a-h])")
+"""Columns with one choice of a question each; so are A and B, where both are there."""
 OWN = (*OWN_INPUTS, "output", "output_text", "reference", "eval_aspect", "criteria")
 """Names that qtui documents as its own, which need no explanation."""
 _KNOWN = frozenset((*OWN_INPUTS, INSTRUCTION, *OTHER_INPUTS, *CONVERSATIONS, *REFERENCES, *CRITERIA, *BESIDE))
@@ -72,6 +74,18 @@ def normal(name: str) -> str:
     """`Input Text`, `inputText`, `INPUT-TEXT` and `input_text` are one name."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unicodedata.normalize("NFKC", name).replace("\ufeff", "").strip())
     return re.sub(r"[\s_-]+", "_", words).strip("_").casefold()
+
+
+def beside(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that usually belong to the question, choices last."""
+    letters = {normal(name) for name in names if len(normal(name)) == 1}
+    are_choices = {"a", "b"} <= letters
+    choices = [
+        name
+        for name in names
+        if _CHOICE.fullmatch(normal(name)) or (are_choices and len(normal(name)) == 1 and normal(name) in "abcdefgh")
+    ]
+    return (*(name for known_name in BESIDE for name in names if normal(name) == known_name), *choices)
 
 
 def is_known(name: str) -> bool:

@@ -28,6 +28,13 @@ class Tasks:
     rows: tuple[tuple[tuple[Task, ...], str], ...]
     """The turns of a row, mostly one; `follows` counts from 1 within them."""
     notes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    """The names of all columns of the file."""
+
+    @property
+    def columns_seen(self) -> str:
+        """What a file without tasks has, for a message: a header, or nothing."""
+        return f", only a header ({listed(self.columns)})" if self.columns else ": it is empty"
 
     @property
     def tasks(self) -> tuple[tuple[Task, str], ...]:
@@ -83,15 +90,16 @@ class _Reader:
         self._own = column_names.known(table, column_names.OWN_INPUTS)
         self._others = column_names.known(table, column_names.OTHER_INPUTS)
         self._conversations = column_names.known(table, column_names.CONVERSATIONS)
-        self._beside = column_names.known(table, column_names.BESIDE)
+        self._beside = column_names.beside(table.columns)
         references = column_names.known(table, column_names.REFERENCES)
         self._references = _chosen(self._map.reference, [name for name in references if name not in mapped_inputs])
         self._criteria = _chosen(self._map.criteria, column_names.known(table, column_names.CRITERIA))
         self._check_repeated()
 
     def read(self) -> Tasks:
-        tasks = tuple((self._turns(record), record.where) for record in self._table.records)
-        return Tasks(tasks, (*self._table.notes, *(f"{self._table.path}: {note}." for note in self._notes(len(tasks)))))
+        rows = tuple((self._turns(record), record.where) for record in self._table.records)
+        notes = (*self._table.notes, *(f"{self._table.path}: {note}." for note in self._notes(len(rows))))
+        return Tasks(rows, notes, self._table.columns)
 
     def _check_repeated(self) -> None:
         used = (*self._map.names, *(name for name in self._table.columns if column_names.is_known(name)))
@@ -179,16 +187,15 @@ class _Reader:
     def _check_beside(self, record: Record, candidates: Sequence[_Text]) -> None:
         """A column that may belong to the question is an error beside a foreign input, and a note beside one of qtui's own."""
         used = {name for each in candidates for name in each.columns}
-        for name in self._beside:
-            if name in used or _is_empty(record.values.get(name)):
-                continue
+        unread = [name for name in self._beside if name not in used and not _is_empty(record.values.get(name))]
+        for name in unread:
             self._seen.unread[name] = self._seen.unread.get(name, 0) + 1
-            if not used & set(self._own) or used & set(self._instruction):
-                asked = sorted(used, key=self._table.columns.index)
-                raise UserError(
-                    f"{record.where}: {quoted(name)} may belong to the input {' and '.join(map(quoted, asked))}"
-                    f" (columns: {listed(self._table.columns)}). {column_names.advice(self._table, [*asked, name])}"
-                )
+        if unread and (not used & set(self._own) or used & set(self._instruction)):
+            asked = sorted(used, key=self._table.columns.index)
+            raise UserError(
+                f"{record.where}: {' and '.join(map(quoted, unread))} may belong to the input {' and '.join(map(quoted, asked))}"
+                f" (columns: {listed(self._table.columns)}). {column_names.advice(self._table, [*asked, *unread])}"
+            )
 
     # Reference and criteria
 
@@ -263,6 +270,20 @@ class _Reader:
         for name, tasks in self._seen.unread.items():
             how = f'[tasks] input = [{quoted(name)}, "…"] puts it into the prompt'
             yield f"{quoted(name)} is not read ({count(tasks, 'task')}); {how}"
+        if others := self._others_unread():
+            yield f"not read: {listed(others)}"
+
+    def _others_unread(self) -> list[str]:
+        """The further columns of a file that is not in qtui's own form: one of them may be what the user means."""
+        inputs = {name for names in self._seen.inputs for name in names}
+        if all(column_names.normal(name) in column_names.OWN for name in inputs):
+            return []
+        read = {*inputs, *self._references, *self._criteria, *self._seen.unread, *self._conversations}
+        others = [name for name in self._table.columns if name.strip() and name not in read]
+        return [name for name in others if name in self._table.unread or self._has_values(name)]
+
+    def _has_values(self, name: str) -> bool:
+        return any(not _is_empty(record.values.get(name)) for record in self._table.records)
 
     def _input_notes(self, number: int) -> Iterator[str]:
         for names, tasks in self._seen.inputs.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.errors import UserError
-from qtui.files import input_file, text_decoding
+from qtui.files import input_file, other_formats, text_decoding
 from qtui.files.text_decoding import Decoded
 from qtui.tasks.columns import ColumnMap, is_known
 from qtui.tasks.table import Record, Table, columns_of, listed, quoted, type_name
@@ -47,18 +47,23 @@ def json_list(path: Path, columns: ColumnMap) -> Table:
 
 def list_of_text(decoded: Decoded, path: Path) -> Table:
     """The objects of a text that is one list, or an object around one list, or JSON Lines."""
+    if not decoded.text.strip():
+        return Table(path, (), ())
     try:
         value = _loaded(decoded.text, str(path))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return lines_of_text(decoded, path)
-        raise UserError(f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}") from None
+        raise UserError(f"{path}:{error.lineno}: not JSON: {_words(error)}") from None
     records = tuple(_items(value, path))
     return Table(path, records, columns_of(records), decoded.note(path))
 
 
 def read_text(path: Path, encoding: str | None = None) -> Decoded:
-    return text_decoding.decode(read_bytes(path), path, encoding, ADVICE)
+    content = read_bytes(path)
+    if other_formats.is_web_page(content):
+        raise UserError(f"{path}: is a web page, not a task set. Does a download need a login, or another address?")
+    return text_decoding.decode(content, path, encoding, ADVICE)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -92,12 +97,16 @@ def _object(line: str, where: str) -> dict[str, Any]:
     try:
         value = _loaded(line, where)
     except json.JSONDecodeError as error:
-        is_list = line.strip() == "["
-        hint = ". If the file is one list of objects, its name must end in .json" if is_list else ""
-        raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}{hint}") from None
+        is_spread = line.strip() in ("[", "{")
+        hint = ". If the file is one list of objects, its name must end in .json" if is_spread else ""
+        raise UserError(f"{where}: not JSON: {_words(error)}{hint}") from None
     if not isinstance(value, dict):
         raise UserError(f"{where}: {type_name(value)}, not an object. Every line must be one {{…}}")
     return value
+
+
+def _words(error: json.JSONDecodeError) -> str:
+    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def _items(value: Any, path: Path) -> Iterator[Record]:

@@ -81,7 +81,7 @@ def _from_file(path: Path, name: str, columns: ColumnMap) -> TaskSet:
     read = _read(path, columns)
     tasks = _distinct([read])
     if not tasks:
-        raise UserError(f"{path}: has no tasks. Every line needs input, output and eval_aspect.")
+        raise UserError(f"{path}: has no tasks{read.columns_seen}. Every line needs input, output and eval_aspect.")
     return recognize(TaskSet(name, tuple(tasks), str(path), read.notes))
 
 

@@ -39,6 +39,8 @@ class Table:
     """How the file was read, where a reader could expect something else: its encoding, its separator."""
     can_be_mapped: bool = True
     """Whether an experiment names the file, which can say what its columns are; an importer has no such place."""
+    unread: tuple[str, ...] = ()
+    """Columns whose values were not read from the file, because nothing needs them."""
     repeated: frozenset[str] = frozenset()
     """Names that a header has more than once: only the last of these columns is in the records."""
 

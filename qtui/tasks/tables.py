@@ -9,7 +9,8 @@ from typing import Any
 from qtui.errors import UserError
 from qtui.files import input_file, text_decoding
 from qtui.files.text_decoding import Decoded
-from qtui.tasks.columns import ColumnMap, is_known, normal
+from qtui.format import count
+from qtui.tasks.columns import ColumnMap, beside, is_known, normal
 from qtui.tasks.jsonl import ADVICE, json_lines, json_list, lines_of_text, list_of_text, read_bytes, read_text
 from qtui.tasks.table import Record, Table, listed
 
@@ -42,13 +43,15 @@ def parquet_table(path: Path, columns: ColumnMap) -> Table:
     try:
         names = pyarrow.parquet.read_schema(path).names
         wanted = {normal(name) for name in columns.names}
+        wanted |= {normal(name) for name in beside(names)}
         used = [name for name in names if is_known(name) or name in columns.names or normal(name) in wanted]
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=used).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    unread = dict.fromkeys(names)  # a message about a row lists all columns
-    records = (Record(f"{path}: row {number}", unread | row) for number, row in enumerate(rows, start=1))
-    return Table(path, tuple(records), tuple(names), repeated=_repeated(names))
+    every = dict.fromkeys(names)  # a message about a row lists all columns
+    records = (Record(f"{path}: row {number}", every | row) for number, row in enumerate(rows, start=1))
+    unread = tuple(name for name in names if name not in used)
+    return Table(path, tuple(records), tuple(names), unread=unread, repeated=_repeated(names))
 
 
 READERS: dict[str, Callable[[Path, ColumnMap], Table]] = {
@@ -107,7 +110,7 @@ def _separator(text: str, path: Path, usual: str) -> str:
 def _records(rows: Iterator[Row], header: list[str], path: Path) -> Iterator[Record]:
     for line, cells in rows:
         if len(cells) != len(header):
-            raise UserError(f"{path}:{line}: {len(cells)} cells, but the header has {len(header)}")
+            raise UserError(f"{path}:{line}: {count(len(cells), 'cell')}, but the header has {len(header)}")
         if any(cell.strip() for cell in cells):
             yield Record(f"{path}:{line}", dict(zip(header, cells, strict=True)))
 

@@ -6,6 +6,7 @@ whose fence is never closed is not counted, because thoughts often end within a 
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -29,11 +30,11 @@ class Quoting:
     def is_quoted(self, start: int, end: int) -> bool:
         """Whether text[start:end] is in a code span or directly between quotation marks."""
         around = self.text[start - 1 : start] + self.text[end : end + 1]
-        return around in _QUOTES or _contains(self.spans, start)
+        return around in _QUOTES or is_within(self.spans, start)
 
     def is_in_block(self, start: int) -> bool:
         """Whether the position is in a fenced block."""
-        return _contains(self.blocks, start)
+        return is_within(self.blocks, start)
 
 
 def quoting(text: str, tags: tuple[str, ...] = ()) -> Quoting:
@@ -41,7 +42,7 @@ def quoting(text: str, tags: tuple[str, ...] = ()) -> Quoting:
     if "`" not in text and "~~~" not in text:
         return Quoting(text, (), ())
     blocks = tuple(_blocks(text, _fence(tags)))
-    spans = tuple(found.span() for found in _CODE_SPAN.finditer(text) if not _contains(blocks, found.start()))
+    spans = tuple(found.span() for found in _CODE_SPAN.finditer(text) if not is_within(blocks, found.start()))
     return Quoting(text, blocks, spans)
 
 
@@ -63,6 +64,7 @@ def _blocks(text: str, fences: re.Pattern[str]) -> list[Region]:
     return blocks
 
 
-def _contains(regions: tuple[Region, ...], place: int) -> bool:
+def is_within(regions: Sequence[Region], place: int) -> bool:
+    """Whether a position is in one of the regions, which are in order and apart."""
     before = bisect_right(regions, place, key=itemgetter(0)) - 1
     return before >= 0 and regions[before][0] <= place < regions[before][1]

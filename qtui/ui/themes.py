@@ -4,7 +4,6 @@ A broken file is skipped with one message; the program still starts. The current
 that a change in an editor shows at once.
 """
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from textual.theme import Theme
 from qtui import paths
 from qtui.config import nearest
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, toml_text
 from qtui.files.toml_location import line_of
 
 DEFAULT = "qtui-dark"
@@ -41,9 +40,9 @@ def load(path: Path) -> ThemeFile:
     try:
         changed = path.stat().st_mtime_ns
         text = input_file.read_text(path)
-        values = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: not a theme: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    values = toml_text.parse(text, path)
     for location, problem in _problems(values):
         line = line_of(text, location) if location else None
         raise UserError(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
@@ -81,9 +80,9 @@ def _problems(values: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
         if key not in KEYS:
             yield (key,), f'no key "{key}"{nearest(key, KEYS)}'
         elif key in COLOURS and not _is_colour(value):
-            yield (key,), f'"{key}" is a colour like "#1e2630", not {value!r}'
+            yield (key,), f'"{key}" is a colour like "#1e2630", not {toml_text.shown(value)}'
         elif key == "dark" and not isinstance(value, bool):
-            yield (key,), f'"dark" is true or false, not {value!r}'
+            yield (key,), f'"dark" is true or false, not {toml_text.shown(value)}'
         elif key == "variables":
             yield from _variable_problems(value)
 
@@ -95,7 +94,7 @@ def _variable_problems(variables: Any) -> Iterable[tuple[tuple[str, ...], str]]:
     for name, value in variables.items():
         is_style = name.endswith(("-style", "-alpha"))
         if not isinstance(value, str) or not (is_style or _is_colour(value)):
-            yield ("variables", name), f'"{name}" is a colour like "#1e2630", not {value!r}'
+            yield ("variables", name), f'"{name}" is a colour like "#1e2630", not {toml_text.shown(value)}'
 
 
 def _is_colour(value: Any) -> bool:

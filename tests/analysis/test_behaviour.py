@@ -51,10 +51,17 @@ def test_more_pairs_make_the_same_change_harder_to_claim() -> None:
     noisy = [text + "ん" * ((i % 3) - 1) if i % 3 else text[:-1] for i, text in enumerate(LONG)]
     others = [answer_rows(f"Q{k}", noisy, position=1 + k) for k in range(2, 22)]
     [one] = pair_behaviours(pairs_of(alone))
+    assert "adjusted" not in one.reasons[0]
     many = pair_behaviours(pairs_of(pd.concat([alone, *others], ignore_index=True)))
     assert one.name == "changed"
     assert many[0].name == "no change found"
     assert (one.p or 1) < (many[0].p or 0)
+
+
+def test_the_reason_says_over_how_many_pairs_its_p_value_is_adjusted() -> None:
+    shorter = [text[: len(text) // 2 + 12] for text in LONG]
+    frame = pd.concat([two_variants(LONG, shorter).answers, answer_rows("Q2", shorter, position=3)], ignore_index=True)
+    assert all(found.reasons[0].endswith(" adjusted over 2 pairs)") for found in pair_behaviours(pairs_of(frame)))
 
 
 def test_each_pair_has_one_primary_test_and_pairs_are_adjusted_by_hand() -> None:
@@ -83,7 +90,7 @@ def test_flags_alone_are_secondary_and_said() -> None:
     assert (found.name, found.p) == ("no change found", None)
     assert found.flags["latin_new"] == FlagChange(15, 0, p, p)
     assert found.reasons == (
-        f"secondary: answers with new Latin words: 15 gained, 0 lost (McNemar, {p_in_sentence(p)})",
+        f"secondary: answers with new Latin words: 15 gained, 0 lost (McNemar, {p_in_sentence(p)} adjusted)",
     )
 
 

@@ -72,6 +72,14 @@ def test_a_filter_that_could_only_not_be_switched_off_is_a_note() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["chat_template_kwargs", "reasoning_effort"])
+def test_thinking_that_one_endpoint_does_not_take_confounds(name: str) -> None:
+    found = compare(sampling(), sampling() | {"left_out": name})
+    assert found.confounded == (f"thinking as asked on one side only (the candidate's endpoint does not take {name})",)
+    both = compare(sampling() | {"left_out": name}, sampling() | {"left_out": name})
+    assert (both.confounded, len(both.notes)) == ((), 1)
+
+
 @pytest.mark.parametrize("left_out", ["", None, float("nan")])
 def test_nothing_that_was_refused_is_nothing(left_out: Any) -> None:
     assert compare(sampling(), sampling() | {"left_out": left_out}).notes == ()

@@ -220,6 +220,31 @@ def test_a_judge_whose_settings_changed_is_guarded() -> None:
     assert same.guards == ()
 
 
+def test_a_judge_that_was_asked_with_other_settings_for_some_answers_is_guarded() -> None:
+    refused = np.where(GRADED.grades["variant"] == "FP16", "temperature", "top_k")
+    row = row_of(Frames(GRADED.answers, GRADED.tasks, GRADED.grades.assign(left_out=refused), GRADED.conditions))
+    assert row.guards == ("different judges: the endpoint of j did not take temperature for some of the grades",)
+
+
+@pytest.mark.parametrize("refused", ["temperature", "temperature,top_k"])
+def test_what_a_judge_never_took_is_a_note_beside_its_scores(refused: str) -> None:
+    left_out = pd.Series([refused, None] * (len(GRADED.grades) // 2))  # an empty answer is graded without asking
+    row = row_of(Frames(GRADED.answers, GRADED.tasks, GRADED.grades.assign(left_out=left_out), GRADED.conditions))
+    names = refused.replace(",", ", ")
+    assert (row.guards, row.notes[-1:]) == (
+        (),
+        (f"not taken by the endpoint of j, whose own values applied: {names}",),
+    )
+
+
+def test_filters_that_a_judge_took_once_and_not_later_confound_nothing() -> None:
+    left_out = np.where(GRADED.grades["variant"] == "FP16", "top_k", "")
+    assert (
+        row_of(Frames(GRADED.answers, GRADED.tasks, GRADED.grades.assign(left_out=left_out), GRADED.conditions)).guards
+        == ()
+    )
+
+
 def test_a_grader_of_one_side_only_leaves_the_pair_ungraded() -> None:
     grades = grade_rows("FP16", [3] * 30)
     assert row_of(Frames(GRADED.answers, GRADED.tasks, grades, GRADED.conditions)).verdict == "ungraded"

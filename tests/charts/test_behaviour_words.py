@@ -1,6 +1,6 @@
 from qtui.charts.behaviour_words import behaviour_title, behaviour_word
 
-FLAGS = ("secondary: looping answers: 9 gained, 0 lost (McNemar, p 0.008)",)
+FLAGS = ("secondary: looping answers: 9 gained, 0 lost (McNemar, p 0.008 adjusted)",)
 
 
 def test_a_finding_of_flags_alone_is_not_hidden_behind_no_change() -> None:

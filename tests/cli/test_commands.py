@@ -182,6 +182,7 @@ def test_an_exported_answer_is_the_stored_one_in_every_form(store_path: Path, in
         "thinking",
         "thinking_tokens",
         "thought_unfinished",
+        "left_out",
     ]
     assert list(by_csv[0]) == list(by_lines[0]) == list(by_parquet[0]) == columns
     assert by_lines == by_parquet
@@ -310,7 +311,7 @@ def test_check_says_how_the_tasks_were_read_in_words_and_in_json(tmp_path: Path,
     assert all(f"  note: {note}\n" in said for note in notes)
 
 
-def test_check_shows_names_from_a_file_on_one_line_without_controls(tmp_path: Path, invoke: Invoke) -> None:
+def test_check_refuses_names_with_controls_and_line_breaks_without_showing_them(tmp_path: Path, invoke: Invoke) -> None:
     (tmp_path / "t.jsonl").write_text('{"input": "a"}\n')
     file = tmp_path / "e.toml"
     variant = 'engine = "openai"\nweights = "w"\nbase_url = "http://127.0.0.1:9/v1"'
@@ -318,5 +319,10 @@ def test_check_shows_names_from_a_file_on_one_line_without_controls(tmp_path: Pa
         'name = "e\\u001b[31m\\nf"\ntasks = "t.jsonl"\n'
         f'[[models]]\nname = "m\\u001b]0;x\\u0007"\n[[models.variants]]\nname = "v\\u0000"\n{variant}\n'
     )
-    told = done(invoke("run", str(file), "--check"))
-    assert told.splitlines() == ["e[31m f: 1 tasks, 1 answers", "  m]0;x v (openai, the baseline)"]
+    result = invoke("run", str(file), "--check")
+    assert result.exit_code != 0
+    assert [line.rpartition(": has a control character")[0] for line in str(result.exception).splitlines()] == [
+        f"{file}:1: name",
+        f"{file}:4: models[1].name",
+        f"{file}:6: models[1].variants[1].name",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qtui.exchange.export import DIVERGENCE_COLUMNS
-from qtui.records import AnswerDivergence, Parting, TokenChoice
+from qtui.records import AnswerDivergence, FirstDifference, TokenChoice
 from qtui.store import divergences, open_store, runs
 from tests.cli.conftest import Invoke
 from tests.filled_store import fill
@@ -21,7 +21,7 @@ def measured_elsewhere(store_path: Path, candidate: int = 1) -> None:
     pair = divergences.Pair(variants[0].id, variants[candidate].id)
     kl, logp = (np.array(values, "<f4").tobytes() for values in ([0, 0.25, 0], [-0.5, -0.25, -1]))
     for answer in divergences.missing(store, pair):
-        parting = Parting(1, 1, TokenChoice("\x1b[31m猫", 0.5, 0.25), TokenChoice("犬", 0.25, 0.5))
+        parting = FirstDifference(1, 1, TokenChoice("\x1b[31m猫", 0.5, 0.25), TokenChoice("犬", 0.25, 0.5))
         made = AnswerDivergence(f"{candidate} {answer.key}", kl, logp, logp, b"\3\2\3", parting)
         divergences.commit(store, pair, answer, divergences.Weights("b", "c"), made)
     store.close()
@@ -57,7 +57,7 @@ def test_what_was_measured_elsewhere_is_shown_without_a_model(imported: Path, in
     assert first["same_top"] == 2 / 3
     assert first["perplexity"]["ratio"] == 1.0
     assert [task["task"] for task in first["per_task"]] == list(range(1, 13))
-    assert first["per_task"][0]["answers"][0]["parting"]["token"] == 1
+    assert first["per_task"][0]["answers"][0]["first_difference"]["token"] == 1
 
 
 def test_only_what_is_known_where_that_is_asked_for(store_path: Path, invoke: Invoke) -> None:

@@ -74,7 +74,7 @@ def test_types_are_made_named_and_kept(store_path: Path, tmp_path: Path) -> None
     assert made.returncode == 0, made.stderr
     assert sorted(path.name for path in out.iterdir()) == ["demo-Q4_K_M.gguf", "demo-Q8_0.gguf"]
     types = json.loads(made.stdout)["types"]
-    assert [(each["type"], each["kept"], each["reason"]) for each in types] == [
+    assert [(each["type"], each["existed"], each["reason"]) for each in types] == [
         ("Q8_0", False, ""),
         ("Q4_K_M", False, ""),
     ]

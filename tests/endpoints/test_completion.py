@@ -139,4 +139,52 @@ def test_what_is_of_another_protocol_is_said_with_its_words(sent: bytes, api: An
     found = read(sent, api)
     assert isinstance(found, Failure)
     assert "not OpenAI's protocol" in found.words
-    assert not found.is_reply_of_model
+    assert found.is_reply_of_model == (b'"choices"' in sent), "one reply of a server that else speaks the protocol"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        None,
+        {"message": "hi"},
+        {"message": {"content": 4}},
+        {"message": {"content": True}},
+        {"message": {"content": {"grade": 4}}},
+        {"message": {"content": [None]}},
+        {"message": {"content": [{"type": "text", "text": "a"}, {"type": "image_url"}]}},
+        {"message": {"content": None, "refusal": {"reason": "no"}}},
+    ],
+)
+def test_an_odd_choice_is_no_answer_of_an_endpoint_that_speaks_the_protocol(choice: Any) -> None:
+    found = read(json.dumps({"choices": [choice]}).encode(), "chat")
+    assert isinstance(found, Failure)
+    assert (found.status, found.is_reply_of_model) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"choices": [{"message": {"cont', b'{"choices": [{"message": {"content": "caf\xe9"}}]}']
+)
+def test_a_reply_that_is_damaged_is_one_of_an_endpoint_that_speaks_the_protocol(body: bytes) -> None:
+    found = read(body, "chat")
+    assert isinstance(found, Failure)
+    assert found.is_reply_of_model
+
+
+def test_an_error_in_a_list_is_the_servers_own_words() -> None:
+    found = read(b'[{"error": {"message": "overloaded"}}]', "chat")
+    assert isinstance(found, Failure)
+    assert found.words == "sent an error: overloaded"
+
+
+def test_numbers_of_tokens_that_cannot_be_are_unknown() -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": -1, "completion_tokens_details": {"reasoning_tokens": 2**70}}
+    found = read(json.dumps({"choices": [{"message": {"content": "a"}}], "usage": usage}).encode(), "chat")
+    assert isinstance(found, Completion)
+    assert (found.prompt_tokens, found.completion_tokens, found.thinking_tokens) == (0, 0, None)
+
+
+@pytest.mark.parametrize("reason", [7, ["stop"], {"a": 1}, True])
+def test_a_finish_reason_that_is_no_text_is_not_taken_for_none(reason: Any) -> None:
+    found = read(json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": reason}]}).encode(), "chat")
+    assert isinstance(found, Completion)
+    assert (found.finish_reason, found.server_finish) == ("unknown", json.dumps(reason))

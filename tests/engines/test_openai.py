@@ -306,6 +306,37 @@ def test_a_temperature_that_a_model_does_not_take_is_left_out(endpoint: Endpoint
     assert [event.left_out for event in events(endpoint, requests()[:1])] == [("temperature",)]
 
 
+TEMPLATE, EFFORT = "chat_template_kwargs", "reasoning_effort"
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused", "left_out"),
+    [
+        ({"thinking": False}, (TEMPLATE,), (TEMPLATE,)),
+        ({"thinking": True}, (TEMPLATE,), (TEMPLATE,)),
+        ({"template_args": {"colour": 1}}, (TEMPLATE,), (TEMPLATE,)),
+        ({"thinking": "high"}, (TEMPLATE,), ()),
+        ({"thinking": "high"}, (EFFORT,), ()),
+        ({"thinking": "high"}, (TEMPLATE, EFFORT), (TEMPLATE, EFFORT)),
+        ({"thinking": "low", "template_args": {"colour": 1}}, (TEMPLATE,), (TEMPLATE,)),
+        ({"thinking": False}, (TEMPLATE, "seed"), (TEMPLATE, "seed")),
+        ({}, (TEMPLATE,), ()),
+    ],
+)
+def test_a_setting_of_thinking_that_is_refused_is_left_out_and_kept_unless_another_says_the_same(
+    endpoint: Endpoint, settings: dict[str, Any], refused: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    def reply(body: dict[str, Any], _: int) -> tuple[int, Any]:
+        name = next((name for name in refused if name in body), None)
+        words = f"Unrecognized request argument supplied: {name}"
+        return (400, {"error": {"message": words}}) if name else (200, completion("答え"))
+
+    endpoint.reply = reply
+    [event] = events(endpoint, requests()[:1], **settings)
+    assert (event.text, event.left_out) == ("答え", left_out)
+    assert not set(refused) & set(endpoint.bodies[-1])
+
+
 def test_an_answer_whose_settings_were_all_taken_has_left_nothing_out(endpoint: Endpoint) -> None:
     assert {event.left_out for event in events(endpoint, requests())} == {()}
 

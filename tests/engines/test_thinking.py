@@ -12,6 +12,7 @@ from qtui.engines.protocol.answering import Answered, Job, Planned, Progress, Re
 from qtui.engines.weights.finding import WeightsFinder
 from qtui.engines.weights.weights import open_weights
 from qtui.records import EngineName, PromptSource, Thoughts, VariantSpec
+from qtui.thinking.following import SWITCHES
 from tests.engines.conftest import job, variant
 from tests.engines.thinking_llama import ANSWER, CLOSING, OPENING, THOUGHT, thinking_llama
 from tests.loaded_engine import loaded_engine
@@ -151,6 +152,39 @@ def test_a_template_that_asks_for_the_date_gets_that_of_the_job(models: Path) ->
         ({"content": ANSWER, "reasoning": f"\n{THOUGHT}\n"}, Thoughts(THOUGHT)),
         ({"content": WHOLE}, Thoughts(THOUGHT, WHOLE)),
         ({"content": f"{THOUGHT}\n{CLOSING}\n\n{ANSWER}"}, Thoughts(THOUGHT, f"{THOUGHT}\n{CLOSING}\n\n{ANSWER}")),
+        ({"content": WHOLE, "reasoning_content": f"{THOUGHT}\n"}, Thoughts(THOUGHT)),
+        ({"content": WHOLE, "reasoning": "別の"}, Thoughts(f"別の\n\n{THOUGHT}")),
+        (
+            {
+                "content": [
+                    {"type": "thinking", "thinking": THOUGHT, "signature": "x"},
+                    {"type": "text", "text": ANSWER},
+                ]
+            },
+            Thoughts(THOUGHT),
+        ),
+        (
+            {
+                "content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": THOUGHT}]},
+                    {"type": "text", "text": ANSWER},
+                ]
+            },
+            Thoughts(THOUGHT),
+        ),
+        (
+            {
+                "content": f"<|channel|>analysis<|message|>{THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}"
+            },
+            Thoughts(
+                THOUGHT,
+                f"<|channel|>analysis<|message|>{THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
+            ),
+        ),
+        (
+            {"content": f"analysis{THOUGHT}assistantfinal{ANSWER}"},
+            Thoughts(THOUGHT, f"analysis{THOUGHT}assistantfinal{ANSWER}"),
+        ),
         ({"content": ANSWER, "reasoning_content": None}, None),
         ({"content": ANSWER, "reasoning_content": 7}, None),
     ],
@@ -171,12 +205,12 @@ def test_an_endpoint_that_was_cut_off_while_thinking_has_an_unfinished_thought()
     ("settings", "sent"),
     [
         ({}, {}),
-        ({"thinking": False}, {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
+        ({"thinking": False}, {"chat_template_kwargs": dict.fromkeys(SWITCHES, False)}),
         ({"thinking": True, "template_args": {"colour": 1}},
-         {"chat_template_kwargs": {"enable_thinking": True, "thinking": True, "colour": 1}}),
+         {"chat_template_kwargs": {**dict.fromkeys(SWITCHES, True), "colour": 1}}),
         ({"thinking": "high"},
          {"reasoning_effort": "high",
-          "chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "high"}}),
+          "chat_template_kwargs": {**dict.fromkeys(SWITCHES, True), "reasoning_effort": "high"}}),
     ],
 )  # fmt: skip
 def test_an_endpoint_is_told_how_to_think_and_only_if_the_variant_says(

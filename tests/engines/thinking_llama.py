@@ -5,7 +5,7 @@ of Qwen3 in small: it opens no thought by default, and an empty one where it is 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,16 @@ TEMPLATE = (
 
 def thinking_llama(folder: Path, *, are_tags_special: bool = False, template: str = TEMPLATE) -> Path:
     """A folder whose model writes `<think>THOUGHT</think>ANSWER`. In many models the tags are special tokens, in others not."""
-    tokenizer = _tokenizer(folder, are_tags_special, template)
+    tags = dict.fromkeys((OPENING, CLOSING), are_tags_special)
+    words = {THOUGHT: False, ANSWER: False, **tags}
+    tokenizer = save_tokenizer(folder, template, ("<s>", "</s>", USER, ASSISTANT, END), words, end=END)
     chain = [ASSISTANT, OPENING, THOUGHT, CLOSING, ANSWER, END]
     _write_model(folder, len(tokenizer), _next_tokens(tokenizer, chain), tokenizer.convert_tokens_to_ids(END))
     return folder
 
 
-def _tokenizer(folder: Path, are_tags_special: bool, template: str) -> Any:
+def save_tokenizer(folder: Path, template: str, specials: Sequence[str], words: Mapping[str, bool], *, end: str) -> Any:
+    """Write a byte-level tokenizer in which each of these texts is one token, and return it. `words`: text → is it special."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -44,16 +47,16 @@ def _tokenizer(folder: Path, are_tags_special: bool, template: str) -> Any:
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=500,
-        special_tokens=["<s>", "</s>", USER, ASSISTANT, END],
+        special_tokens=list(specials),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(CORPUS.splitlines(), trainer)
-    bpe.add_tokens([AddedToken(text, special=False, normalized=False) for text in (THOUGHT, ANSWER)])
-    tags = [AddedToken(text, special=are_tags_special, normalized=False) for text in (OPENING, CLOSING)]
-    (bpe.add_special_tokens if are_tags_special else bpe.add_tokens)(tags)
+    for text, is_special in words.items():
+        token = AddedToken(text, special=is_special, normalized=False)
+        (bpe.add_special_tokens if is_special else bpe.add_tokens)([token])
     made: Any = PreTrainedTokenizerFast
-    tokenizer = made(tokenizer_object=bpe, eos_token=END, chat_template=template)
+    tokenizer = made(tokenizer_object=bpe, eos_token=end, chat_template=template)
     tokenizer.save_pretrained(folder)
     return tokenizer
 

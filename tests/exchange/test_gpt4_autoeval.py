@@ -1,38 +1,14 @@
 """The study's repository into a store: what is paired with what, and what is refused before anything is stored."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from qtui.errors import UserError
 from qtui.exchange import gpt4_autoeval
 from qtui.exchange.folder_names import quantization, variant_name
 from qtui.store import Store, answers, grades, open_store, runs
-
-TASKS = [{"input_text": f"問{i}", "output_text": f"答{i}", "eval_aspect": ""} for i in (1, 2)]
-
-
-def put_lines(path: Path, *rows: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-
-
-def put_variant(folder: Path, *texts: str, tasks: list[dict[str, str]] = TASKS) -> Path:
-    put_lines(folder / "dataset.jsonl", *tasks)
-    put_lines(folder / "preds.jsonl", *({"pred": text} for text in texts))
-    return folder
-
-
-def put_grades(folder: Path, name: str, *values: object) -> None:
-    put_lines(folder / name, *({"grade": value, "reason": "理由"} for value in values))
-
-
-def refusal(top: Path, skip: tuple[str, ...] = ()) -> str:
-    with pytest.raises(UserError) as raised:
-        gpt4_autoeval.read(top, skip)
-    return str(raised.value)
+from tests.exchange.study_tree import TASKS, put_grades, put_lines, put_variant, refusal
 
 
 @pytest.fixture
@@ -218,7 +194,7 @@ def test_files_in_other_encodings_are_read_and_named(tmp_path: Path) -> None:
 
 def test_an_import_is_not_told_of_a_table_that_it_does_not_have(top: Path) -> None:
     put_lines(top / "org" / "pet-7b" / "dataset.jsonl", {"prompt": "a", "question": "b"})
-    said = refusal(top)
+    [said] = map(str, gpt4_autoeval.read(top).left_out)
     assert "(columns: prompt, question)" in said
     assert "[tasks]" not in said
 
@@ -226,18 +202,6 @@ def test_an_import_is_not_told_of_a_table_that_it_does_not_have(top: Path) -> No
 def test_every_type_of_the_library_keeps_its_name() -> None:
     for name in ("Q2_K", "Q3_K_L", "IQ1_S", "IQ2_XXS", "IQ4_XS", "TQ1_0", "Q5_1", "BF16"):
         assert quantization(name.lower()) == name
-
-
-def test_the_difference_of_the_task_sets_is_named(top: Path) -> None:
-    odd = put_variant(top / "test", "あ", "い", tasks=[TASKS[0], TASKS[0]])
-    assert refusal(top).startswith(f"{odd / 'dataset.jsonl'}: task 2 differs from that in ")
-    assert gpt4_autoeval.read(top, skip=("test",)).models == ("pet-7b",)
-
-
-def test_a_missing_dataset_is_named(top: Path) -> None:
-    file = top / "org" / "pet-7b" / "dataset.jsonl"
-    file.unlink()
-    assert refusal(top).startswith(f"{file}: no such file")
 
 
 def test_grades_without_answers_are_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_settings_and_date_are_part_of_the_plan_only_where_they_are_set() -> Non
         ("", "thinking_budget = 0", "thinking_budget: 0 is not valid"),
         ("", "thinking_budget = 9", "thinking_budget: servers have no common name for it"),
         ("", "template_args = {messages = 1}", "template_args: messages is set by qtui: remove it."),
-        ("", "template_args = {day = 2026-01-31}", "template_args: has a date or time"),
+        ("", "template_args = {day = 2026-01-31}", "template_args: has a date, a time, inf or nan"),
         ('thinking_tags = ["<a>", "<a>"]', "", "models[1].thinking_tags: needs two different texts"),
     ],
 )  # fmt: skip

@@ -149,7 +149,12 @@ def test_a_value_of_a_wrong_type_is_named_by_line_and_key_in_plain_words(header:
         ("[[models]]", "control", '"yes"', '"yes" is not valid: should be true or false.'),
         ("[[models.variants]]", "engine", '"vllm"', 'should be "transformers", "llama.cpp" or "openai".'),
         ("", "models", "{}", "a table is not valid: should be tables, each under [[models]]."),
-        ("", "tasks", "1", "1 is not valid: should be a table."),
+        (
+            "",
+            "tasks",
+            "1",
+            "1 is not valid: should be the name or the file of a task set in quotes, or a table [tasks].",
+        ),
     ],
 )
 def test_the_sentence_says_what_the_value_should_be(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from qtui.figures.divergence import DeltaP, Divergence, Kl, PairDivergence, Perplexity, SampleParting, TaskDivergence
+from qtui.figures.divergence import DeltaP, Divergence, Kl, PairDivergence, Perplexity, SampleDivergence, TaskDivergence
 from qtui.figures.json_form import to_json
-from qtui.records import Parting, TokenChoice
+from qtui.records import FirstDifference, TokenChoice
 from qtui.results.length_figures import length_rows
 from qtui.results.score_figures import score_rows
 from tests.filled_store import fill
@@ -77,16 +77,16 @@ def test_lengths(filled: tuple[Path, tuple[int, ...]]) -> None:
 
 def test_divergence() -> None:
     figures = Divergence(3, Kl(*[0.1] * 9), DeltaP(0.1, 0.2), 1.0, 1.0, Perplexity(*[1.0] * 5))
-    parting = Parting(1, 1, TokenChoice("猫", 0.5, 0.25), TokenChoice("犬", 0.25, 0.5))
+    parting = FirstDifference(1, 1, TokenChoice("猫", 0.5, 0.25), TokenChoice("犬", 0.25, 0.5))
     row = PairDivergence(
         run_id=1, experiment="pets", model="m", baseline="FP16", candidate="Q4", tasks=1, figures=figures, missing=0, notes=(),
-        per_task=(TaskDivergence(1, figures, (SampleParting(0, 3, parting),)),),
+        per_task=(TaskDivergence(1, figures, (SampleDivergence(0, 3, parting),)),),
     )  # fmt: skip
     [found] = to_json((row,))
     assert keys(found) == f"run experiment model baseline candidate tasks {FIGURE_KEYS} missing notes per_task"
     [task] = found["per_task"]
     assert keys(task) == f"task {FIGURE_KEYS} answers"
-    assert keys(task["answers"][0]) == "sample tokens parting"
+    assert keys(task["answers"][0]) == "sample tokens first_difference"
     assert keys(task["kl"]) == "mean se se_tasks median p90 p95 p99 p999 max"
     assert keys(task["delta_p"]) == "mean rms"
     assert keys(task["perplexity"]) == "baseline candidate ratio ln_ratio ln_ratio_se"

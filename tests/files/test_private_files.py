@@ -13,7 +13,7 @@ from qtui import paths
 from qtui.files import private_files
 from qtui.store import open_store
 from qtui.ui.dialogs import new_run
-from tests.exchange.test_gpt4_autoeval import put_variant
+from tests.exchange.study_tree import put_variant
 from tests.filled_store import fill
 
 UMASKS = [0o000, 0o022, 0o077]

@@ -1,5 +1,6 @@
 """Texts in the encodings that people's files have: read right and named, or refused, and never read as something else."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,48 @@ def test_a_named_encoding_is_used_and_checked() -> None:
             decode(b"a", FILE, name)
     with pytest.raises(UserError, match=r"own\.csv:2: is not cp932"):
         decode(b"a\n\xfc\xff", FILE, "cp932")
+
+
+JAPANESE = "input,output\n日本の首都はどこですか。,東京です。\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [
+        ("euc_jp", "it may be EUC-JP (euc_jp) or GB 18030 (gb18030)."),
+        ("euc_kr", "it may be EUC-KR (euc_kr) or Big5 (big5)."),
+    ],
+)
+def test_an_encoding_whose_bytes_are_text_in_others_too_is_named_with_them(encoding: str, named: str) -> None:
+    with pytest.raises(UserError, match=re.escape(named)):
+        decode(JAPANESE.encode(encoding), Path("t.csv"))
+
+
+def test_western_bytes_are_named_and_not_read() -> None:
+    with pytest.raises(UserError, match=re.escape("it may be Windows-1252 (cp1252).")):
+        decode("# caf\u00e9 au lait\n".encode("cp1252"), Path("e.toml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "is a zip archive or a workbook (.xlsx)"),
+        (b"\x1f\x8b\x08", "is compressed with gzip"),
+        (b"version https://git-lfs.github.com/spec/v1\noid x\n", "is a pointer of Git LFS"),
+        (b"PAR1\x15", "is a Parquet file"),
+        (b"%PDF-1.7", "is a PDF"),
+    ],
+)
+def test_a_file_that_is_no_text_is_called_what_it_is(content: bytes, said: str) -> None:
+    for encoding in (None, "utf-8"):
+        with pytest.raises(UserError, match=re.escape(said)):
+            decode(content, Path("t.jsonl"), encoding)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["klingon", "hex", "idna", "punycode", "undefined", "unicode_escape", "a\0b", "a\nb"]
+)
+def test_a_name_that_is_no_encoding_of_files_is_refused_in_one_line(encoding: str) -> None:
+    with pytest.raises(UserError, match="is no encoding") as raised:
+        decode(b"input\na\n", Path("t.csv"), encoding)
+    assert str(raised.value).isprintable()

@@ -115,13 +115,20 @@ def test_fingerprint_changes_with_model_and_template_and_not_with_concurrency() 
         "{cut off",
         '"text"',
         "[]",
-        '{"choices": [5]}',
-        '{"choices": [{"message": {"content": [1]}}]}',
     ],
 )
 async def test_a_server_of_another_protocol_stops_the_judge_and_is_named(body: str) -> None:
     with pytest.raises(UserError, match=r"judge openai:grader at http.*does not speak OpenAI's protocol"):
         await ask(lambda *_: Failure(200, body.encode()))
+
+
+@pytest.mark.parametrize(
+    "body", ['{"choices": [5]}', '{"choices": [{"message": {"content": [1]}}]}', '{"choices": [{"mes']
+)
+async def test_an_odd_reply_to_the_first_question_costs_its_grade_and_not_the_judge(body: str) -> None:
+    reply, _ = await ask(lambda *_: Failure(200, body.encode()))
+    assert reply.grade is None
+    assert "not OpenAI's protocol" in reply.reason
 
 
 async def test_a_broken_body_between_good_ones_is_asked_again() -> None:

@@ -122,7 +122,7 @@ def test_greedy_answers_are_what_the_baseline_finds_likeliest(demo: Demo) -> Non
     assert demo.divergence("--candidate", "F16")["F16"]["as_answered"] > 0.99
 
 
-def test_parting_is_where_the_candidates_own_answer_parts(demo: Demo, store: Store) -> None:
+def test_first_difference_is_where_the_candidates_own_answer_diverges(demo: Demo, store: Store) -> None:
     """Greedy on both sides: until there the candidate said the same, and there what was foretold.
 
     Not in every case: llama.cpp's sums depend on the batch, and where two tokens are nearly as likely that decides.
@@ -143,10 +143,10 @@ def test_parting_is_where_the_candidates_own_answer_parts(demo: Demo, store: Sto
         known = divergences.of_task(store, run_id, model="demo-ja", baseline="FP16", candidate="Q2_K", task_id=task_id)[
             0
         ]
-        if known.parting is None:
+        if known.first_difference is None:
             foretold.append(candidate[task_id] == text)
         else:
-            same, own = text[: known.parting.character], known.parting.candidate.text
+            same, own = text[: known.first_difference.character], known.first_difference.candidate.text
             foretold.append(candidate[task_id].startswith(same + own) and (own != "" or candidate[task_id] == same))
     assert sum(foretold) >= 0.9 * len(foretold)
 

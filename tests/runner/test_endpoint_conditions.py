@@ -1,5 +1,6 @@
 """What an endpoint does not take is kept with the answers, shown, and a condition; how a judge is asked is kept, too."""
 
+import json
 import subprocess
 import sys
 from contextlib import closing
@@ -67,6 +68,8 @@ def test_a_temperature_that_was_not_taken_is_kept_shown_and_confounds_in_every_r
         ] * 2
     loaded = frames.load(tmp_path / "s.sqlite", [1, 2])
     assert list(loaded.conditions["left_out"]) == ["", "temperature"] * 2
+    exported = qtui(tmp_path, "export", "answers", "--run", "1", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["left_out"] for line in exported] == [""] * 3 + ["temperature"] * 3
     assert "temperature 0.0 vs the endpoint's own" in " ".join(qtui(tmp_path, "scores").stdout.split())
 
 
@@ -113,3 +116,22 @@ def test_a_judge_whose_grades_are_of_an_older_qtui_is_asked_for_text_as_before(s
 def qtui_judge(store: Store, address: str, takes: str) -> "subprocess.CompletedProcess[str]":
     arguments = ("--model", "grader", "--base-url", address, "--takes", takes, "--concurrency", "1")
     return qtui(store.path.parent, "judge", "openai", *arguments)
+
+
+def test_what_a_judge_does_not_take_is_kept_with_its_grades_exported_and_said_beside_its_scores(store: Store) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def say(_: str, number: int) -> str | Failure:
+        return Failure(400, b"temperature is not supported") if "temperature" in bodies[number] else GOOD
+
+    with endpoint(say) as served:
+        bodies = served.bodies
+        assert qtui_judge(store, served.base_url, "1").returncode == 0
+    assert [(row[3], row["left_out"]) for row in grades.rows(store, [1])] == [
+        (1, "temperature"), (2, "temperature"), (1, "temperature"), (2, None)
+    ]  # fmt: skip
+    assert "endpoint of openai:grader, whose own values applied: temperature" in " ".join(
+        qtui(store.path.parent, "scores").stdout.split()
+    )
+    table = qtui(store.path.parent, "export", "grades", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["left_out"] for line in table] == ["temperature"] * 3 + [None]

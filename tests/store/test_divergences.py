@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from qtui.records import AnswerDivergence, Parting, TokenChoice
+from qtui.records import AnswerDivergence, FirstDifference, TokenChoice
 from qtui.store import Store, answers, divergences, open_store, runs
 from qtui.store.divergences import Pair, Place, Weights
 from qtui.variant_facts import VariantFacts
 from tests.filled_store import fill
 from tests.store.old_store import fill_old
 
-PARTING = Parting(1, 2, TokenChoice("は", 0.41, 0.12), TokenChoice("", 0.2, 0.3))
+FIRST_DIFFERENCE = FirstDifference(1, 2, TokenChoice("は", 0.41, 0.12), TokenChoice("", 0.2, 0.3))
 WEIGHTS = Weights("baseline's", "candidate's")
 
 
-def divergence(key: str, parting: Parting | None = PARTING) -> AnswerDivergence:
+def divergence(key: str, parting: FirstDifference | None = FIRST_DIFFERENCE) -> AnswerDivergence:
     return AnswerDivergence(key, b"\0" * 12, b"\1" * 12, b"\2" * 12, b"\3\2\3", parting)
 
 
@@ -71,9 +71,9 @@ def test_it_comes_back_as_it_went_in(store: Store, pair: Pair) -> None:
     divergences.commit(store, pair, divergences.missing(store, pair)[0], WEIGHTS, divergence("equal", None))
     row = divergences.rows(store, pair)[0]
     assert (row["kl"], row["baseline_logp"], row["candidate_logp"]) == (b"\0" * 12, b"\1" * 12, b"\2" * 12)
-    assert (row["flags"], divergences.parting(row["parting"])) == (b"\3\2\3", PARTING)
-    assert known(store, place) == known(store, other) == divergences.MeasuredAnswer(3, PARTING)
-    assert divergences.parting(divergences.rows(store, pair)[2]["parting"]) is None
+    assert (row["flags"], divergences.first_difference(row["parting"])) == (b"\3\2\3", FIRST_DIFFERENCE)
+    assert known(store, place) == known(store, other) == divergences.MeasuredAnswer(3, FIRST_DIFFERENCE)
+    assert divergences.first_difference(divergences.rows(store, pair)[2]["parting"]) is None
 
 
 def test_of_what_was_not_measured_nothing_is_known(store: Store, pair: Pair) -> None:

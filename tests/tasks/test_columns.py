@@ -271,3 +271,28 @@ def test_references_of_turns_are_a_list_with_a_text_for_each(tmp_path: Path, ref
 
     assert said.startswith('t.jsonl:1: "reference" is ')
     assert "the conversation has 2 questions" in said
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "q", "A": "1", "B": "2", "C": "3", "D": "4", "answer": "A"},
+        {"question": "q", "choice0": "1", "choice1": "2", "label": 1},
+        {"question": "q", "option_a": "1", "option_b": "2"},
+        {"question": "q", "optionA": "1", "optionB": "2"},
+        {"instruction": "q", "選択肢1": "1", "選択肢2": "2"},
+    ],
+)
+def test_a_question_is_not_asked_without_its_choices(tmp_path: Path, row: dict[str, Any]) -> None:
+    said = refusal(tmp_path, row)
+    choices = [name for name in row if name not in ("question", "instruction", "answer", "label")]
+    assert f"{' and '.join(f'{chr(34)}{name}{chr(34)}' for name in choices)} may belong to the input" in said
+
+
+def test_a_column_named_a_is_no_choice_without_a_b(tmp_path: Path) -> None:
+    assert of_row(tmp_path, {"question": "q", "a": "x"}) == ("q", "")
+
+
+def test_columns_of_a_foreign_set_that_are_not_read_are_said(tmp_path: Path) -> None:
+    read = loaded(tmp_path, "p.jsonl", lines({"prompt": "a", "chosen": "x", "rejected": "y", "id": None}))
+    assert read.notes[-1].endswith(": not read: chosen, rejected.")

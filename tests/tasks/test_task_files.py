@@ -114,8 +114,9 @@ def test_a_csv_that_may_be_shift_jis_says_how_to_save_it(tmp_path: Path) -> None
     path.write_bytes("input\n猫\n".encode("cp932"))
     said = refusal(path)
     assert said.startswith(
-        f"{path}:2: not UTF-8 (byte 1 of the line), and not clearly another encoding. Save the file as UTF-8"
+        f"{path}:2: not UTF-8 (byte 1 of the line), and not clearly another encoding: it may be CP932 (cp932)"
     )
+    assert "Save the file as UTF-8" in said
     assert '[tasks] encoding = "…"' in said
 
 
@@ -164,3 +165,20 @@ def test_a_folder_and_an_unknown_suffix_are_refused(tmp_path: Path) -> None:
 def test_the_file_of_the_study_is_recognised_by_its_content(shared: Path) -> None:
     found = load_task_set(str(shared / "data/gpt4-autoeval/assets/elyza_tasks_100/dataset.jsonl"))
     assert (found.name, len(found.tasks)) == ("ELYZA-tasks-100", 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.json", "", "has no tasks: it is empty."),
+        ("a.jsonl", "\n\n", "has no tasks: it is empty."),
+        ("a.csv", "input,output\n", "has no tasks, only a header (input, output)."),
+        ("a.csv", "<!DOCTYPE html><html><body>404</body></html>", "is a web page, not a task set."),
+        ("a.jsonl", '{"input": "a', "not JSON: Unterminated string starting at column 11"),
+        ("a.jsonl", '{\n "input": "a"\n}', "If the file is one list of objects, its name must end in .json"),
+    ],
+)
+def test_a_file_without_tasks_says_what_it_is(tmp_path: Path, name: str, content: str, told: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert told in refusal(path)

@@ -1,7 +1,7 @@
 """Thoughts and answer are told apart for every kind of tag that models write, and tags that a text is about stay in it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qtui.thinking import Split, Tags, split
@@ -47,6 +47,24 @@ def test_every_known_pair_of_tags_marks_a_thought(pair: Tags) -> None:
         pytest.param("</think>\n\nYes.", "", "Yes.", id="a closing tag alone"),
         pytest.param("<think>a</think>\n<answer>\nb\n</answer>", "a", "b", id="a wrapped answer"),
         pytest.param("<think>a</think>Yes\n\n", "a", "Yes\n\n", id="white space at the end stays"),
+        pytest.param("<think>a</think>\n\nMore.\n</think>\n\nYes.", "a\n\nMore.", "Yes.", id="a thought closed twice"),
+        pytest.param(
+            "<think>a</think>b</think>c</think>Yes.", "a\n\nb\n\nc", "Yes.", id="a thought closed three times"
+        ),
+        pytest.param("<think>a</think>Yes.</think>", "a", "Yes.", id="a closing tag after the answer"),
+        pytest.param("<Think>a</THINK>Yes.", "a", "Yes.", id="tags in capitals"),
+        pytest.param('<think duration="3">a</think >Yes.', "a", "Yes.", id="a tag with an attribute"),
+        pytest.param("\ufeff<think>a</think>Yes.", "a", "Yes.", id="a BOM before the thought"),
+        pytest.param("<Thought>\na\n</Thought>\n<Output>\nYes.\n</Output>", "a", "Yes.", id="Marco-o1"),
+        pytest.param("<think>a</think><|begin_of_box|>Yes.<|end_of_box|>", "a", "Yes.", id="a boxed answer"),
+        pytest.param("Here is my thought process:\na\n\nHere is my response:\nYes.", "a", "Yes.", id="Granite 3.2"),
+        pytest.param(
+            "Here are my reasoning steps:\na\n[BEGIN FINAL RESPONSE]\nYes.\n[END FINAL RESPONSE]",
+            "a",
+            "Yes.",
+            id="Apriel",
+        ),
+        pytest.param("<|START_RESPONSE|>Yes.<|END_RESPONSE|>", "", "Yes.", id="an answer in special tokens alone"),
     ],
 )
 def test_a_thought_is_no_part_of_the_answer(text: str, thinking: str, answer: str) -> None:
@@ -72,6 +90,8 @@ def test_a_thought_is_no_part_of_the_answer(text: str, thinking: str, answer: st
         "x <thinking of> y",
         "<answer>4</answer>",
         "analysis: final",
+        "<think about it>\nYes.",
+        "Here is my thought process:\nTwo and two.",
         "The token <|channel|>analysis<|message|> begins a message.",
     ],
 )
@@ -89,6 +109,8 @@ def test_a_text_about_tags_is_an_answer_unchanged(text: str) -> None:
         ("<think>a</think>Write `<think>b</think>` so.", "a", "Write `<think>b</think>` so."),
         ("<think>a</think>Use <think> and </think> for it.", "a", "Use <think> and </think> for it."),
         ("<think>a</think>```\n<think>b</think>\n```", "a", "```\n<think>b</think>\n```"),
+        ("<think>a</think>It ends with </think> there.", "a", "It ends with </think> there."),
+        ("<think>a</think>Write:\n```\nb\n</think>\n```\nDone.", "a", "Write:\n```\nb\n</think>\n```\nDone."),
     ],
 )
 def test_tags_that_a_thought_or_an_answer_quotes_end_nothing(text: str, thinking: str, answer: str) -> None:
@@ -110,6 +132,10 @@ def test_a_text_that_ends_inside_a_thought_is_unfinished(text: str, prompt: str,
     found = split(text, prompt=prompt)
     assert (found.thinking, found.is_unfinished) == (thinking, True)
     assert found.answer in ("", "One.\n")
+
+
+def test_a_thought_that_prompt_and_model_opened_is_one() -> None:
+    assert parts("<think>\na\n</think>\nYes.", prompt="<|im_start|>assistant\n<think>\n") == ("a", "Yes.", False)
 
 
 def test_a_prompt_that_closed_its_thought_or_is_about_tags_opens_none() -> None:
@@ -156,8 +182,36 @@ def test_harmony_channels_are_thoughts_but_for_the_final_one(
     assert parts(text, prompt=prompt) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Two.<|end|>{FINAL}Four.", ("Two.", "Four.", False)),
+        ("analysisWe need two.assistantfinalFour.", ("We need two.", "Four.", False)),
+        (
+            "analysis二つ。assistantcommentary to=f json{}assistantfinal四。",
+            ("二つ。\n\nto=f json{}", "四。", False),
+        ),
+        ("analysisWe need two", ("We need two", "", True)),
+        ("analysisWe need.assistantfinalIt writes assistantfinal.", ("We need.", "It writes assistantfinal.", False)),
+    ],
+)
+def test_harmony_is_known_without_its_first_header_and_without_its_special_tokens(
+    text: str, expected: tuple[str, str, bool]
+) -> None:
+    assert parts(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["Four.<|end|>", "analysis of two", "analysis\nTwo.", "analysis: assistantfinal", "analyses"]
+)
+def test_an_end_token_alone_and_a_first_word_are_no_thoughts(text: str) -> None:
+    assert split(text) == Split(text)
+
+
 @given(st.text(), st.text())
 def test_every_text_is_split_and_one_without_tags_stays_as_it_is(text: str, prompt: str) -> None:
+    tags = [tag.lower() for pair in KNOWN for tag in (pair.opening, pair.closing)]
+    assume(not any(tag in text.lower() or prompt.rstrip().endswith(tag) for tag in tags))
     assert split(text, prompt=prompt) == Split(text)
 
 

@@ -35,9 +35,9 @@ def test_the_themes_of_qtui_are_whole() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name = ", ": not a theme: Invalid value"),
+        ("name = ", ":1: is not valid TOML: Invalid value"),
         ('primary = "#112233"', ': a theme needs "name", a string'),
-        ('name = "x"\nprimary = "blau"', ':2: "primary" is a colour like "#1e2630", not \'blau\''),
+        ('name = "x"\nprimary = "blau"', ':2: "primary" is a colour like "#1e2630", not "blau"'),
         ('name = "x"\nprimary = "#123456"\nacent = "red"', ':3: no key "acent" (nearest: accent)'),
         ('name = "x"\nprimary = "#123456"\n[variables]\nborder = 3', ':4: "border" is a colour like "#1e2630", not 3'),
     ],
@@ -116,3 +116,14 @@ async def test_in_sixteen_colours_every_state_has_a_colour_of_its_own(
         }
         shown = {role: colour.downgrade(ColorSystem.STANDARD).number for role, colour in colours.items() if colour}
     assert shown == {"good": 10, "bad": 9, "notice": 11, "quiet": 7}
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "utf-16", "euc_jp"])
+def test_a_theme_that_is_not_utf8_is_named_with_its_line(encoding: str) -> None:
+    path = write("mine.toml", "")
+    path.write_bytes('name = "x"\n# 夜の色\n'.encode(encoding))
+    with pytest.raises(UserError) as raised:
+        themes.load(path)
+    line = 1 if encoding == "utf-16" else 2
+    assert str(raised.value).startswith(f"{path}:{line}: is not UTF-8 (byte ")
+    assert str(raised.value).endswith("Save the file as UTF-8.")

@@ -15,5 +15,10 @@ def sources(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
+def needs_transformers() -> None:
+    pytest.importorskip("transformers", reason='transformers is not installed: pip install "qtui[engines]"')
+
+
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("zoo")

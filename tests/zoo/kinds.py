@@ -163,16 +163,19 @@ KINDS: Sequence[Kind] = (
     Kind("Gemma 3", "Gemma3TextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA, {**HEADS, "query_pre_attn_scalar": 16}),
     Kind("Gemma 3n", "Gemma3nTextConfig", tokenizers.gemma_pieces, GEMMA, templates.GEMMA,
          {**HEADS, "num_kv_shared_layers": 0, "activation_sparsity_pattern": [0.95, 0.95],
-          "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+          "hidden_size_per_layer_input": 256, "laurel_rank": 64, "intermediate_size": 768,
           "layer_types": ["sliding_attention", "full_attention"]},
-         of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16}),
+         of_tokens=lambda tokens: {"vocab_size_per_layer_input": -(-tokens.size // 16) * 16},
+         note="llama.cpp's standard deviation divides by n − 1 and transformers' by n, which shows only in layers narrower than"
+              " real ones"),
     Kind("Gemma 4", "Gemma4TextConfig", tokenizers.merged_pieces, GEMMA_4, templates.GEMMA_4,
          {"head_dim": 16, "global_head_dim": 32, "hidden_size_per_layer_input": 16, "final_logit_softcapping": 30.0,
           "num_hidden_layers": 3, "num_kv_shared_layers": 1,
           "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}, rows=1,
          of_tokens=lambda tokens: {"vocab_size_per_layer_input": tokens.size}),
     Kind("Phi-3", "Phi3Config", _spm, Words(
-            "<s>", "<|endoftext|>", ends=("<|endoftext|>", "<|end|>", "<|assistant|>"), more=("<|user|>", "<|system|>")),
+            "<s>", "<|endoftext|>", ends=("<|endoftext|>", "<|end|>", "<|assistant|>"), more=("<|user|>", "<|system|>"),
+            plain=("</s>",)),
          templates.PHI_3, {"pad_token_id": 0}),
     Kind("Phi-4", "Phi3Config", tokenizers.byte_level(tokenizers.LLAMA_3, "dbrx", kind="GPT2Tokenizer"), Words(
             "<|endoftext|>", "<|im_end|>", ends=("<|im_end|>", "<|endoftext|>"), more=("<|im_start|>", "<|im_sep|>")),
@@ -212,8 +215,7 @@ KINDS: Sequence[Kind] = (
     Kind("Nemotron-H", "NemotronHConfig", _llama_3, Words(
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "attention", "mlp"], "ssm_state_size": 16, "mamba_num_heads": 8,
-          "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32},
-         note="llama.cpp's converter reads the settings with transformers 5, whose defaults make every one a model with experts"),
+          "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 32}),
     Kind("Nemotron 3 Nano", "NemotronHConfig", _llama_3, Words(
             "<s>", "<|im_end|>", "<unk>", ("<|im_end|>", "</s>"), ("<|im_start|>",)), templates.CHATML,
          {**HEADS, "layers_block_type": ["mamba", "moe", "attention"], "ssm_state_size": 16, "mamba_num_heads": 8,

@@ -23,6 +23,11 @@ are equal (or part where two logits are nearer than 0.01), their mean KL diverge
 gives the answers of one by one.
 
 What an engine lacks is said by its config.json, or by what the hub knows of a GGUF file, before weights are downloaded.
+
+llama.cpp fixes some settings in its code (the activation, whether experts' weights are scaled, parts of YaRN), and its converter
+does not write others. A checkpoint with another value would be another model as a GGUF file: it is refused by its config.json, with
+the setting, before weights are fetched or converted. Where the difference is only in long texts, or small, Runs says so. A GGUF
+file from elsewhere is judged by the settings of the original whose prompts it uses.
 """
 
 
@@ -79,9 +84,10 @@ def _row_of_outcome(kind: Kind, found: Outcome) -> dict[str, str]:
     hub, llama = found.transformers, found.llama_cpp
     ran = not hub.error and not llama.error and not found.conversion
     notes = [*found.faults, *([kind.note] if kind.note else [])]
-    if found.gguf_ends and set(found.gguf_ends) != set(hub.ends):
-        ends = ", ".join(f"`{text}`" for text in found.gguf_ends)
-        notes.append(f"a GGUF file alone, as a baseline, names other end tokens ({ends})")
+    if found.gguf_ends:
+        lacks, adds = set(hub.ends) - set(found.gguf_ends), set(found.gguf_ends) - set(hub.ends)
+        notes += [f"a GGUF file alone, as a baseline, lacks the end token `{text}`" for text in sorted(lacks)]
+        notes += [f"a GGUF file alone, as a baseline, adds the end token `{text}`" for text in sorted(adds)]
     return _row(
         found.name,
         f"`{found.architecture}`, `{found.model_type}`",

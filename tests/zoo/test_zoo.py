@@ -9,9 +9,10 @@ from tests.zoo.trial import put_through
 
 TRIED = (
     "Llama 3", "Mistral Small 3.1", "Qwen3.5", "Gemma 3", "Gemma 4", "gpt-oss", "DeepSeek V3 / R1", "LFM2", "Granite 4",
-    "Falcon-H1", "Mamba", "Nemotron 3 Nano",
+    "Falcon-H1", "Mamba", "Nemotron-H", "Nemotron 3 Nano",
 )  # fmt: skip
-"""One of each: dense, with images, delta net, sliding window, shared keys, harmony, MLA, convolution, four of recurrent state."""
+"""One of each: dense, with images, delta net, sliding window, shared keys, harmony, MLA, convolution, four of recurrent state, and
+one of these without experts."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in TRIED], ids=lambda kind: kind.slug)

@@ -123,7 +123,7 @@ def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
         for file in folder.iterdir():
             if file.name != "config.json":
                 (other / file.name).symlink_to(file.resolve())
-        config = {**read_json(folder / "config.json"), **changes}
+        config = original_settings.with_changes(read_json(folder / "config.json"), changes)
         fingerprint.write_atomically(other / "config.json", json.dumps(config).encode())
         yield other
 

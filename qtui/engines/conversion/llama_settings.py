@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines import architectures
-from qtui.engines.conversion import converter
+from qtui.engines.conversion import converter, unkept_settings
 from qtui.engines.conversion.converter import NeedsConverterError
 from qtui.engines.weights.checkpoint.output_head import is_tied
 from qtui.engines.weights.weights import Weights
@@ -38,7 +38,8 @@ def conversion_values(weights: Weights) -> list[Any]:
 def check_settings(weights: Weights, name: str, named_converter: Path | None = None) -> None:
     """Raises UserError if the config says that neither qtui nor llama.cpp's converter can convert the folder to GGUF.
 
-    Also raises it if the config lacks a key that the conversion needs, and if its tensors are quantized without its saying so.
+    Also raises it if the config lacks a key that the conversion needs, if its tensors are quantized without its saying so, and if
+    it has a setting that llama.cpp does not compute with.
     `name` is the model's, for errors; `named_converter` a folder with llama.cpp's sources. If the folder has no weights yet, the
     converter is fetched before them, to ask it.
     """
@@ -53,6 +54,7 @@ def check_settings(weights: Weights, name: str, named_converter: Path | None = N
         if script:
             architectures.check_converter(script, architecture_of(weights), name)
     weights.check_quantization(str(weights.path))
+    unkept_settings.check(weights.config, name)
 
 
 def check_architecture(weights: Weights) -> None:

@@ -12,7 +12,7 @@ from qtui.engines.divergence.scoring import FedTokens, Scorer
 from qtui.engines.divergence.token_divergence import Positions, joined
 from qtui.engines.protocol.answering import Prompt
 from qtui.engines.protocol.divergence import BaselineAnswer
-from qtui.records import AnswerDivergence, Parting, TokenChoice
+from qtui.records import AnswerDivergence, FirstDifference, TokenChoice
 
 SAME_TOP, AS_ANSWERED = 1, 2
 """See `AnswerDivergence.flags`."""
@@ -57,7 +57,7 @@ def divergence_record(key: str, tokens: Tokens, parts: Sequence[Positions], scor
         baseline_logp=_packed(whole.baseline_logp),
         candidate_logp=_packed(whole.candidate_logp),
         flags=flags.astype(np.uint8).tobytes(),
-        parting=None if same.all() else _parting(int(np.argmin(same)), tokens, whole, scorer),
+        first_difference=None if same.all() else _first_difference(int(np.argmin(same)), tokens, whole, scorer),
     )
 
 
@@ -66,13 +66,13 @@ def _packed(values: Any) -> bytes:
     return data
 
 
-def _parting(place: int, tokens: Tokens, whole: Positions, scorer: Scorer) -> Parting:
+def _first_difference(place: int, tokens: Tokens, whole: Positions, scorer: Scorer) -> FirstDifference:
     chances = whole.top_logp[place]
     choices = [
         TokenChoice(_text(int(token), scorer), math.exp(chance[0]), math.exp(chance[1]))
         for token, chance in zip(whole.tops[place], chances, strict=True)
     ]
-    return Parting(place, _characters(map(scorer.piece, tokens.answer[:place])), *choices)
+    return FirstDifference(place, _characters(map(scorer.piece, tokens.answer[:place])), *choices)
 
 
 def _text(token: int, scorer: Scorer) -> str:

@@ -6,6 +6,9 @@ Asked with bare tasks such a model answers, only worse and longer, and nobody se
 import re
 from collections.abc import Iterable
 
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.records import PromptSource, VariantSpec
+
 _NAME = re.compile(
     r"(?:^|[^a-z])(?:instruct|instruction|chat|sft|dpo|orpo|rlhf|rlvr|assistant|tulu|vicuna|zephyr|hermes|alpaca)(?:$|[^a-z])"
     r"|(?<=\db)[-_]it(?:$|[^a-z])",
@@ -25,6 +28,18 @@ _TURN_ENDS = frozenset(
     )
 )
 """End tokens that end a turn of a chat, and not a text."""
+
+
+def why_asked_bare(variant: VariantSpec, prompt: PromptSource, prompt_format: PromptFormat) -> str:
+    """Return what shows that the model is trained for chat, if nothing gives its prompts a template; else empty.
+
+    An experiment that names the prompt `plain` wants bare tasks.
+    """
+    if prompt_format.template or prompt.template is not None:
+        return ""
+    weights = prompt.weights or variant.weights
+    names = (variant.model, weights.rsplit("/", 1)[-1], prompt_format.source, prompt_format.model_name)
+    return why_chat(filter(None, names), prompt_format.named_end_tokens)
 
 
 def why_chat(names: Iterable[str], end_tokens: Iterable[str]) -> str:

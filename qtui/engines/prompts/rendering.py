@@ -4,14 +4,13 @@ Templates are Jinja, with the extensions of transformers. They run in a sandbox 
 Whether the template or the tokenizer adds the BOS, a prompt has exactly one or none.
 """
 
-import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from qtui.engines.protocol.answering import Prompt
+from qtui.engines.weights import chat_template
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
 from qtui.records import Turn
@@ -115,7 +114,7 @@ def variables_of(template: str, source: str) -> frozenset[str]:
     from jinja2 import meta
 
     try:
-        return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+        return frozenset(meta.find_undeclared_variables(chat_template.environment().parse(template)))
     except jinja2.TemplateSyntaxError as error:
         raise _broken(source, error) from None
 
@@ -130,7 +129,7 @@ def _compiled(
     import jinja2
 
     try:
-        compiled = _environment().from_string(template)
+        compiled = chat_template.environment().from_string(template)
     except jinja2.TemplateSyntaxError as error:
         raise _broken(form.source, error) from None
     now = datetime.fromisoformat(date) if date else None
@@ -159,33 +158,3 @@ def _compiled(
             raise UserError(f"the chat template of {form.source} rejects the prompt: {error}") from None
 
     return fill
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    """A Jinja environment as in transformers: trimmed blocks, loop controls, `raise_exception`, `strftime_now`, `tojson`."""
-    import jinja2
-    from jinja2.ext import Extension
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Generation(Extension):
-        """`{% generation %}` marks a model's text for training; here it is replaced by its content."""
-
-        tags = {"generation"}  # noqa: RUF012 - the base class says so
-
-        def parse(self, parser: Any) -> Any:
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    def raise_exception(message: str) -> None:
-        raise jinja2.TemplateError(message)
-
-    def tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
-        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = tojson
-    environment.globals["raise_exception"] = raise_exception
-    return environment

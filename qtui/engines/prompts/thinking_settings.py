@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtui.records import VariantSpec
+from qtui.engines.prompts import rendering
+from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.records import PromptSource, VariantSpec
+from qtui.thinking.following import BUDGET, EFFORT, NO_EFFORT, SWITCHES
 
-SWITCHES = ("enable_thinking", "thinking", "reasoning")
-"""Variables that are true or false: Qwen, GLM, SmolLM3, EXAONE; DeepSeek V3.1, Granite, Kimi; Command A."""
-EFFORT = "reasoning_effort"
-"""gpt-oss, LLM-jp-4, Mistral."""
-BUDGET = "thinking_budget"
-"""Seed-OSS; 0 means no thoughts."""
-_NO_EFFORT = re.compile(r"""["']none["']""")
+_NO_EFFORT = re.compile(rf"""["']{NO_EFFORT}["']""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +25,26 @@ class TemplateArguments:
     ignored: tuple[str, ...] = ()
 
 
-def template_arguments(
-    variant: VariantSpec, template: str | None, variables: frozenset[str], source: str
-) -> TemplateArguments:
-    """Return the variables for a template that reads `variables`; `source` is its name in sentences."""
+def template_arguments(variant: VariantSpec, prompt: PromptSource, prompt_format: PromptFormat) -> TemplateArguments:
+    """Return the variables for the template of the experiment, or else of the prompt's weights, which define `prompt_format`.
+
+    Raises UserError if the template is broken.
+    """
+    template = prompt_format.template if prompt.template is None else prompt.template
+    source = prompt_format.source if prompt.template is None else "the experiment"
+    variables = rendering.variables_of(template, source) if template else frozenset[str]()
+    return _arguments(variant, template, variables, source)
+
+
+def unknown_at_endpoint(variant: VariantSpec) -> tuple[str, ...]:
+    """Return what cannot be known of the settings of a chat endpoint, whose template is its own. Thoughts show in its answers."""
+    if not variant.template_args:
+        return ()
+    names = ", ".join(variant.template_args)
+    return (f"the endpoint gets template_args ({names}), and does not say whether its chat template reads them",)
+
+
+def _arguments(variant: VariantSpec, template: str | None, variables: frozenset[str], source: str) -> TemplateArguments:
     asked = asked_in_words(variant)
     if not asked:
         return TemplateArguments()
@@ -67,7 +80,7 @@ def _thinking_values(variant: VariantSpec, template: str, variables: frozenset[s
         if EFFORT in variables and isinstance(variant.thinking, str):
             values[EFFORT] = variant.thinking
         elif EFFORT in variables and variant.thinking is False and _NO_EFFORT.search(template):
-            values[EFFORT] = "none"
+            values[EFFORT] = NO_EFFORT
         if BUDGET in variables and variant.thinking is False:
             values[BUDGET] = 0
     if variant.thinking_budget is not None and BUDGET in variables:

@@ -7,7 +7,7 @@ abort in native code later. Format: ggml's docs/gguf.md, versions 2 and 3.
 import math
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -133,16 +133,20 @@ class GgufHeader:
 
     def ids_among(self, texts: Collection[str]) -> dict[str, int]:
         """Return the ids of those `texts` that are tokens of the vocabulary."""
+        return self.ids_where(lambda text: text in texts)
+
+    def ids_where(self, is_wanted: Callable[[str], bool]) -> dict[str, int]:
+        """Return the ids of the tokens of the vocabulary whose text is wanted."""
         tokens = self.values.get("tokenizer.ggml.tokens")
         if isinstance(tokens, list):
-            return {token: number for number, token in enumerate(tokens) if token in texts}
+            return {token: number for number, token in enumerate(tokens) if is_wanted(token)}
         if not isinstance(tokens, LongArray) or tokens.element != _STRING:
             return {}
         with self.path.open("rb") as file:
             file.seek(tokens.offset)
             reader = _Reader(file, self.path)
             named = ((reader.string(), number) for number in range(tokens.length))
-            return {token: number for token, number in named if token in texts}
+            return {token: number for token, number in named if is_wanted(token)}
 
     def token_types(self, ids: Collection[int]) -> dict[int, int]:
         """Return the types of tokens, as ggml numbers them; none that the file does not say."""

@@ -210,7 +210,7 @@ def experiment_files(folder: Path) -> list[Path]:
 def _is_experiment(path: Path) -> bool:
     try:
         return "[[models]]" in input_file.read_text(path)
-    except (OSError, UnicodeDecodeError, UserError):
+    except (OSError, UserError):
         return False
 
 
@@ -237,7 +237,7 @@ def _suggestions(name: str) -> list[str]:
 def _read(path: Path) -> str:
     try:
         return safe(input_file.read_text(path))
-    except (OSError, UnicodeDecodeError, UserError):
+    except (OSError, UserError):
         return ""
 
 

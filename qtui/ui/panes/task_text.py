@@ -88,12 +88,12 @@ def _earlier_sections(earlier: Earlier) -> list[tuple[str, str]]:
 
 def divergence_words(measured: MeasuredAnswer) -> Content:
     """`Diverges at token 17/43: 「は」 p 0.41 → 0.12, candidate 「が」 p 0.20 → 0.30`."""
-    parting = measured.parting
-    if parting is None:
+    first_difference = measured.first_difference
+    if first_difference is None:
         return Content.styled(f"The candidate predicts all {measured.tokens:,} tokens of the baseline's answer.", QUIET)
-    baseline, candidate = parting.baseline, parting.candidate
+    baseline, candidate = first_difference.baseline, first_difference.candidate
     return Content.assemble(
-        (f"Diverges at token {parting.token + 1}/{measured.tokens:,}", "bold"),
+        (f"Diverges at token {first_difference.token + 1}/{measured.tokens:,}", "bold"),
         f": {_token(baseline.text)} p {baseline.baseline_p:.2f} → {baseline.candidate_p:.2f}, candidate {_token(candidate.text)}",
         (f" p {candidate.baseline_p:.2f} → {candidate.candidate_p:.2f}", QUIET),
     )

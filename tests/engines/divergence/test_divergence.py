@@ -77,7 +77,7 @@ def test_model_against_itself_is_exactly_nothing(engine: str, spm: Path, log: Pa
     for divergence in found.values():
         assert not kl(divergence).any()
         assert divergence.baseline_logp == divergence.candidate_logp
-        assert divergence.parting is None
+        assert divergence.first_difference is None
 
 
 def test_two_gguf_files_are_compared_as_two_folders_are(spm: Path, spm_gguf: Path, log: Path) -> None:
@@ -202,7 +202,7 @@ def test_empty_answer_is_its_end_token_or_nothing(spm: Path, log: Path) -> None:
     ended = measured(comparison(spec, spec, [("問い", "")]), log)
     cut_off = measured(comparison(spec, spec, [("問い", ""), ("問い", "答え")], finish="length"), log)
     assert ended[0].tokens == 1
-    assert (cut_off[0].tokens, cut_off[0].parting) == (0, None)
+    assert (cut_off[0].tokens, cut_off[0].first_difference) == (0, None)
     assert cut_off[1].tokens > 0
 
 
@@ -213,20 +213,20 @@ def test_half_a_character_at_the_cut_is_not_taken_for_text(spm: Path, log: Path)
     assert cut[0].baseline_logp == whole[0].baseline_logp
 
 
-def test_parting_is_the_first_place_where_the_likeliest_tokens_differ(spm: Path, log: Path) -> None:
+def test_first_difference_is_the_first_place_where_the_likeliest_tokens_differ(spm: Path, log: Path) -> None:
     found = measured(comparison(variant("transformers", spm, "FP32"), variant("llama.cpp", spm, "Q2_K"), TEXTS), log)
-    partings = {index: each.parting for index, each in found.items() if each.parting}
-    assert partings, "random weights in two bits never find the same tokens likeliest throughout"
-    for index, parting in partings.items():
+    first_differences = {index: each.first_difference for index, each in found.items() if each.first_difference}
+    assert first_differences, "random weights in two bits never find the same tokens likeliest throughout"
+    for index, first_difference in first_differences.items():
         flags = found[index].flags
-        assert all(flag & 1 for flag in flags[: parting.token])
-        assert not flags[parting.token] & 1
-        assert 0 <= parting.character <= len(TEXTS[index][1])
-        assert parting.baseline.baseline_p >= parting.candidate.baseline_p
-        assert parting.candidate.candidate_p >= parting.baseline.candidate_p
-        if flags[parting.token] & 2:
-            chance = math.exp(logp(found[index])[0][parting.token])
-            assert parting.baseline.baseline_p == pytest.approx(chance, rel=1e-5)
+        assert all(flag & 1 for flag in flags[: first_difference.token])
+        assert not flags[first_difference.token] & 1
+        assert 0 <= first_difference.character <= len(TEXTS[index][1])
+        assert first_difference.baseline.baseline_p >= first_difference.candidate.baseline_p
+        assert first_difference.candidate.candidate_p >= first_difference.baseline.candidate_p
+        if flags[first_difference.token] & 2:
+            chance = math.exp(logp(found[index])[0][first_difference.token])
+            assert first_difference.baseline.baseline_p == pytest.approx(chance, rel=1e-5)
 
 
 def test_models_with_different_tokenizers_are_refused_by_task(spm: Path, bpe: Path, log: Path) -> None:

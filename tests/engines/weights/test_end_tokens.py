@@ -72,3 +72,45 @@ def test_elsewhere_the_same_text_ends_the_answer(file: File) -> None:
 def test_a_file_without_types_is_read_by_its_texts(file: File) -> None:
     tokens = {"</s>": CONTROL, "<|im_end|>": CONTROL}
     assert ends(file(tokens, eos="</s>", has_types=False)) == ("</s>", "<|im_end|>")
+
+
+CHAT = "{% for m in messages %}<|turn|>{{ m.role }}\n{{ m.content }}BEHIND{% endfor %}"
+OPENS = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}<|user|>{% elif m['role'] in ['tool', 'observation'] %}<|observation|>"
+    "{% else %}<|assistant|>{% endif %}\n{{ m['content'] }}{% endfor %}"
+)
+TURNS = {"<|user|>": CONTROL, "<|observation|>": CONTROL, "<|assistant|>": CONTROL, "<|endoftext|>": CONTROL}
+
+
+def test_the_token_behind_the_last_answer_of_the_template_is_an_end_token(file: File) -> None:
+    tokens = {"<eos>": CONTROL, "<|turn|>": CONTROL, "<|over|>": CONTROL}
+    assert ends(file(tokens, eos="<eos>", template=CHAT.replace("BEHIND", "<|over|>\n"))) == ("<eos>", "<|over|>")
+
+
+def test_a_section_that_ends_before_a_known_end_token_is_none(file: File) -> None:
+    """Command A: `<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`."""
+    tokens = {"<|turn_end|>": CONTROL, "<|turn|>": CONTROL, "<|over|>": CONTROL}
+    assert ends(file(tokens, eos="<|turn_end|>", template=CHAT.replace("BEHIND", "<|over|><|turn_end|>"))) == (
+        "<|turn_end|>",
+    )
+
+
+def test_a_model_that_ends_by_opening_the_users_turn_also_ends_by_opening_a_tools(file: File) -> None:
+    assert ends(file(TURNS, eos="<|user|>", template=OPENS)) == ("<|endoftext|>", "<|observation|>", "<|user|>")
+
+
+def test_a_model_that_ends_its_turn_itself_does_not_end_by_opening_another(file: File) -> None:
+    assert ends(file(TURNS, eos="<|endoftext|>", template=OPENS)) == ("<|endoftext|>",)
+
+
+@pytest.mark.parametrize("name", ["<|eom|>", "<|EOT|>", "[|endofturn|]"])
+def test_a_special_token_with_the_name_of_an_end_is_one(file: File, name: str) -> None:
+    assert ends(file({"<a>": CONTROL, name: CONTROL}, eos="<a>")) == tuple(sorted(("<a>", name)))
+    assert ends(file({"<a>": CONTROL, name: NORMAL}, eos="<a>")) == ("<a>",)
+
+
+@pytest.mark.parametrize(
+    "template", ["{% for", "{{ raise_exception('no') }}", "{{ messages[9].content }}", "{{ 1 / 0 }}"]
+)
+def test_a_template_that_cannot_be_rendered_shows_nothing(file: File, template: str) -> None:
+    assert ends(file({"<eos>": CONTROL}, eos="<eos>", template=template)) == ("<eos>",)

@@ -46,7 +46,7 @@ class ComparePane(TaskListPane):
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("compare"))
 
     position = getters.query_one("#position", Static)
-    parting = getters.query_one("#parting", Static)
+    first_difference = getters.query_one("#first-difference", Static)
     task_text = getters.query_one(TaskText)
     left = getters.query_one("#left", SidePanel)
     right = getters.query_one("#right", SidePanel)
@@ -74,7 +74,7 @@ class ComparePane(TaskListPane):
         with Horizontal(id="sides"):
             yield SidePanel(id="left")
             yield SidePanel(id="right")
-        yield Static(id="parting", markup=False)
+        yield Static(id="first-difference", markup=False)
         yield TextView(id="unified")
         yield FilterLine()
 
@@ -306,9 +306,9 @@ class ComparePane(TaskListPane):
     def _show_divergence(self) -> None:
         """Show the measured divergence, if there is one; not in blind mode, because it tells which side is the baseline."""
         measured = None if self._blind else self._divergences.get(self._sample)
-        self.set_class(measured is not None, "-parting")
+        self.set_class(measured is not None, "-first-difference")
         if measured is not None:
-            self.parting.update(divergence_words(measured))
+            self.first_difference.update(divergence_words(measured))
 
     def _show_unified(self, texts: list[str]) -> None:
         if self._differences is None:

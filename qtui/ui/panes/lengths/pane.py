@@ -33,7 +33,8 @@ from qtui.ui.widgets.drawing import Drawing, Paragraphs
 
 EMPTY = "No answers yet. Press 1, then n for a new run, or quit and try `qtui demo`."
 NO_THOUGHTS = "No answer has thoughts. Press t for the lengths of the answers."
-THOUGHTS = "THOUGHTS (t: answers) · "
+ALONE = "only one variant: there is nothing to compare its lengths with"
+THINKS_ALONE = "only one side has thoughts: there is nothing to compare their lengths with (t: answers)"
 WAITING = "Computing the lengths …"
 ORDERS = ("as in the experiment", "largest change first", "by name")
 
@@ -177,10 +178,9 @@ class LengthsPane(FiguresPane):
         if not self._stories:
             self.caption.update(NO_THOUGHTS if thinking else EMPTY)
         elif self._view == "violins":
-            prefix = THOUGHTS if thinking else ""
-            self.caption.update(prefix + legend(self._distributions, self.size.width - len(prefix)))
+            self.caption.update(legend(self._distributions, self.size.width))
         elif self._view == "detail" and self.has_class("-alone"):
-            self.caption.update("only one variant: there is nothing to compare its lengths with")
+            self.caption.update(THINKS_ALONE if thinking else ALONE)
         elif self._view == "detail":
             sides, points = (
                 f"above: baseline, below: candidate{self._beyond}",

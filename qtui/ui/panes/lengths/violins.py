@@ -38,7 +38,7 @@ class ViolinChart(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Highlighted(Message):
-        """The cursor is on another violin."""
+        """The user moved the cursor to another violin."""
 
         def __init__(self, chart: "ViolinChart", index: int) -> None:
             super().__init__()
@@ -58,10 +58,14 @@ class ViolinChart(ScrollView, can_focus=True):
         self._drawn_for = 0
 
     def show(self, violins: Sequence[Violin], axis: Axis, *, label_width: int, cursor: int | None = None) -> None:
-        """Show violins. Labels of the halves take `label_width` cells at the left; the cursor stays, or moves to `cursor`."""
+        """Show violins. Labels of the halves take `label_width` cells at the left; the cursor stays, or moves to `cursor`.
+
+        That is no choice of the user's, so it is not reported.
+        """
         self._violins, self._axis, self._label_width = violins, axis, label_width
         self._lay_out()
-        self.cursor = self.cursor if cursor is None else cursor
+        with self.prevent(self.Highlighted):
+            self.cursor = self.cursor if cursor is None else cursor
         self._keep_cursor_in_view()
 
     def render_line(self, y: int) -> Strip:

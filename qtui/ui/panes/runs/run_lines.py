@@ -13,6 +13,7 @@ from rich.text import Text
 
 from qtui import session_end
 from qtui.charts.role_words import followed
+from qtui.charts.variant_words import variant_notes
 from qtui.format import day, duration, left_out_notes, rough_duration, size
 from qtui.run_progress import NOTHING_TO_DO, JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.text import cut, safe, width, wrap
@@ -211,7 +212,7 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
         ),
         phase=phase if variant.state not in ("done", "failed", "cancelled") else "",
         reason=variant.reason,
-        notes=(*facts.notes, *left_out_notes(variant.left_out)),
+        notes=variant_notes(variant),
     )
 
 

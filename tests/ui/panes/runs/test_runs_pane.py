@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.style import Style
 
-from qtui.records import Answer, Task, TaskSet, content_hash
+from qtui.records import Answer, Task, TaskSet, Thoughts, content_hash
 from qtui.store import Store, leases, new_runs, runs
 from qtui.ui.app import QtuiApp
 from qtui.ui.panes.runs.pane import RunsPane
@@ -248,3 +248,16 @@ def test_run_that_is_over_says_nothing_of_a_job(store: Store) -> None:
     leases.release(store, run_id)
     lines = run_lines(runs.summaries(store, [run_id])[0], 100, dict.fromkeys(ROLES, Style()))
     assert "Slurm" not in "".join(line.plain for line in lines)
+
+
+def test_a_variant_whose_thoughts_do_not_fit_its_setting_says_so(store: Store) -> None:
+    run_id = begin(store)
+    [run] = runs.summaries(store, [run_id])
+    for variant, thinking in zip(run.variants, ("false", "true"), strict=True):
+        runs.set_variant(store, variant.id, conditions={"thinking": f'{{"thinking": {thinking}}}'})
+        given = Answer(variant.name, "答え", "stop", thoughts=Thoughts("考える") if variant.is_baseline else None)
+        stores.answer(store, run_id, variant.name, 1, given)
+    [run] = runs.summaries(store, [run_id])
+    text = "\n".join(line.plain for line in run_lines(run, 160, dict.fromkeys(ROLES, Style())))
+    assert "Note: thinking = false, but the model thought in 1 of 1 answers" in text
+    assert "Note: thinking = true, but none of 1 answers has thoughts: the model did not think, or" in text
