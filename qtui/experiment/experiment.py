@@ -206,17 +206,19 @@ def _resolve(
         if label in labels[:i]:
             problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
     models = tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models))
+    # A stored run has its scorers in the store, whatever has become of their files.
+    named = () if stored_tasks else experiment_scorers.specs(form.scorers, base, task_set, problems)
+    own, scorer_notes = ((), []) if stored_tasks else experiment_scorers.of_task_sets(named, task_set)
     return Experiment(
         name=form.name,
         origin=origin,
         text=text,
         task_set=task_set,
-        notes=(*experiment_tasks.notes(task_set, judges), *sampling_notes, *problems.notes),
+        notes=(*experiment_tasks.notes(task_set, judges), *sampling_notes, *scorer_notes, *problems.notes),
         sampling=sampling,
         models=models,
         judges=judges,
-        # A stored run has its scorers in the store, whatever has become of their files.
-        scorers=() if stored_tasks else experiment_scorers.specs(form.scorers, base, task_set, problems),
+        scorers=(*named, *own),
         date=form.date.isoformat() if form.date else "",
     )
 

@@ -1,7 +1,8 @@
 """The scorers of an experiment: their names, task sets and settings; of `qtui score`, those of a file of their own."""
 
+import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,36 @@ def specs(forms: "Sequence[ScorerForm]", base: Path, task_set: TaskSet, problems
                 known = ", ".join(filter(None, subsets)) or "the experiment has only one, without a name"
                 problems.add(("scorers", i, "subsets"), f'no task set is named "{subset}" (task sets: {known}).')
     return found
+
+
+def of_task_sets(named: Sequence[ScorerSpec], task_set: TaskSet) -> tuple[tuple[ScorerSpec, ...], list[str]]:
+    """Return the scorers that the task sets bring along, and sentences on those that cannot be used.
+
+    A set has none where the experiment names a scorer for its answers. Sets with the same scorer share it.
+    """
+    several = len({task.subset for task in task_set.tasks}) > 1
+    sets_of: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    notes = []
+    for facts in task_set.facts:
+        if not facts.scorer or any(not spec.subsets or facts.name in spec.subsets for spec in named):
+            continue
+        if problems := scorers.setting_problems(_of_set(facts.scorer, "", ())):
+            notes.append(f"The answers of {facts.name} are not scored by the set's own scorer: {problems[0][1]}")
+            continue
+        known = json.dumps(facts.scorer, sort_keys=True)
+        sets_of.setdefault(known, (facts.scorer, []))[1].append(facts.name)
+    labels = [spec.label for spec in named]
+    found = []
+    for scorer, names in sets_of.values():
+        is_repeated = [str(each["kind"]) for each, _ in sets_of.values()].count(str(scorer["kind"])) > 1
+        name = f"{scorer['kind']} ({', '.join(names)})" if is_repeated or scorer["kind"] in labels else ""
+        found.append(_of_set(scorer, name, tuple(names) if several else ()))
+    return tuple(found), notes
+
+
+def _of_set(scorer: Mapping[str, Any], name: str, subsets: tuple[str, ...]) -> ScorerSpec:
+    settings = {key: value for key, value in scorer.items() if key != "kind"}
+    return ScorerSpec(scorer["kind"], name, subsets=subsets, settings=settings)
 
 
 def load(path: Path, task_set: TaskSet) -> tuple[ScorerSpec, ...]:
