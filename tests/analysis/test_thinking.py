@@ -52,6 +52,7 @@ def thinkers(baseline: int, candidate: int) -> Pair:
     ]
     sides = [Variant(1, "m", name, name == "b", "candidate", frame) for name, frame in zip("bc", frames, strict=True)]
     joined = frames[0].merge(frames[1], on="task", suffixes=("_b", "_c"))
+    joined["unit"] = joined["task"]  # no conversations
     return Pair(sides[0], sides[1], joined)
 
 
