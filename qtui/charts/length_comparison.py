@@ -14,16 +14,24 @@ WIDTH = _NAME + 2 * _VALUE
 
 
 def figure_lines(
-    baseline: VariantLengths | None, candidate: VariantLengths | None, pair: PairLengths | None
+    baseline: VariantLengths | None,
+    candidate: VariantLengths | None,
+    pair: PairLengths | None,
+    notes: Sequence[str] = (),
 ) -> list[Line]:
-    """Lines of at most `WIDTH` cells; a missing variant has an empty column."""
+    """Lines of at most `WIDTH` cells; a missing variant has an empty column. Last come the notes of the table."""
     sides = (baseline, candidate)
     names = ["" if v is None else safe(v.variant) for v in sides]
     lines: list[Line] = [_row("characters", names, "strong")]
     for name, values in _summary(sides):
         lines.append(_row(name, values))
     lines += [[], *_flags(sides)]
-    return [*lines, [], *_comparison(pair)] if pair is not None else lines
+    if pair is None:
+        return lines
+    lines += [[], *_comparison(pair), []]
+    for note in notes:
+        lines += [[(line, "faint")] for line in wrap(safe(note), WIDTH)]
+    return lines
 
 
 def _summary(sides: Sequence[VariantLengths | None]) -> list[tuple[str, list[str]]]:

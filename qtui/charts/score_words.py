@@ -1,6 +1,6 @@
 """A row of scores in words: a short verdict for a column, the judge by what it measures, and all details in full sentences."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.lines import Line, Role
@@ -60,8 +60,13 @@ def published_for(row: ScoreRow, published: Iterable[PublishedScore]) -> Publish
     return next((p for p in published if p.model == row.model and p.difference is not None), None)
 
 
-def detail_lines(row: ScoreRow, published: PublishedScore | None, *, with_experiment: bool = False) -> list[Line]:
-    """All about one row, first the verdict and its limits. The lines may be longer than the screen: the caller wraps them."""
+def detail_lines(
+    row: ScoreRow, published: PublishedScore | None, notes: Sequence[str] = (), *, with_experiment: bool = False
+) -> list[Line]:
+    """All about one row, first the verdict and its limits, last the notes of its table: how claims and tests are adjusted.
+
+    The lines may be longer than the screen: the caller wraps them.
+    """
     experiment = f"  ({safe(row.experiment)})" if with_experiment else ""
     lines: list[Line] = [
         [
@@ -81,6 +86,10 @@ def detail_lines(row: ScoreRow, published: PublishedScore | None, *, with_experi
         study = f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)}"
         between = f"unpaired 90 % interval {span(published.interval90)}"
         lines.append(_named(SOURCE, f"{study}, difference {signed(published.difference)}, {between}"))
+    if notes:
+        lines.append([])
+    for note in notes:
+        lines.append([(safe(note), "faint")])
     return lines
 
 

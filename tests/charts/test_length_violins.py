@@ -120,7 +120,9 @@ def test_names_of_models_cannot_drive_the_terminal() -> None:
 
 
 def test_the_figures_keep_to_their_width() -> None:
-    lines = figure_lines(SEVERAL.variants[0], SEVERAL.variants[1], pair("Q4_K_M", behaviour="changed"))
+    note = "flags are secondary (McNemar on short answers), Benjamini–Hochberg-adjusted over all flags of a run"
+    lines = figure_lines(SEVERAL.variants[0], SEVERAL.variants[1], pair("Q4_K_M", behaviour="changed"), (note,))
+    assert " ".join(plain(line) for line in lines[-3:]).endswith("over all flags of a run")
     assert max(width(line) for line in lines) <= WIDTH
     assert any("−68 … −21" in plain(line) for line in lines)
 

@@ -89,3 +89,8 @@ def test_published_figures_belong_to_the_study_s_two_variants_only() -> None:
     assert published_for(replace(own, candidate="Q2_K"), [STUDY]) is None
     assert published_for(replace(own, model="calm3"), [STUDY]) is None
     assert "2.26 → 2.58, difference +0.32, unpaired 90 % interval +0.03 … +0.61" in details(own, STUDY)[-1]
+
+
+def test_the_notes_of_the_table_come_last() -> None:
+    lines = [plain(line) for line in detail_lines(graded(), None, ("claims are Holm-adjusted",))]
+    assert lines[-2:] == ["", "claims are Holm-adjusted"]

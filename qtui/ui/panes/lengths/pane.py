@@ -68,6 +68,7 @@ class LengthsPane(FiguresPane):
         self._view = "violins"
         self._distributions: Distributions | None = None
         self._stories: list[Story] = []
+        self._notes: tuple[str, ...] = ()
         self._beyond = ""
         """The number of answers that the histogram leaves out, in words."""
 
@@ -96,7 +97,7 @@ class LengthsPane(FiguresPane):
         ordered = _ordered(stories(rows), self._order)
         if ordered != self._stories:
             self.requests.forget()
-        self._stories = ordered
+        self._stories, self._notes = ordered, rows.notes
         self._show_violins()
         if self._view == "detail":
             await self._show_detail()
@@ -204,7 +205,7 @@ class LengthsPane(FiguresPane):
         if not self._stories or self._distributions is None:
             return
         story, common = self._stories[self.chart.cursor], self._distributions.axis
-        self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair))
+        self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair, self._notes))
         pair_text = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
         part = "  thoughts" if self._part == "thinking" else ""
         self.query_one("#length-title", Static).update(safe(f"{story.model}{pair_text}  ({story.experiment}){part}"))

@@ -298,7 +298,8 @@ class ScoresPane(FiguresPane):
 
     def _show_details(self, row: ScoreRow) -> None:
         published = published_for(row, self._published)
-        self.details.show(detail_lines(row, published, with_experiment=row.model in self._repeated))
+        notes = self._score_table.notes
+        self.details.show(detail_lines(row, published, notes, with_experiment=row.model in self._repeated))
 
     async def _show_flips(self) -> None:
         row = self._selected
