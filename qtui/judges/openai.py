@@ -4,9 +4,11 @@
 *ungraded*, never given a low grade.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from qtui.endpoints.completion import Completion
+from qtui.endpoints.openai_dialect import Dialect
 from qtui.judges import prompt, reading
 from qtui.judges.asking import Asker, check_key
 from qtui.judges.protocol import Question, Reply, empty_reply, fingerprint, template
@@ -43,7 +45,21 @@ class OpenAIJudge:
 
     def read(self, completion: Completion) -> Reply:
         """Return the grade in a completion, or why there is none."""
-        return reading.read(completion, self._spec.scale)
+        reply = reading.read(completion, self._spec.scale)
+        return replace(reply, reason=redact(reply.reason)) if reply.grade is not None else reply
+
+    def note_readable(self) -> None:
+        """Note that a reply to a request that was sent otherwise could be read."""
+        self._asker.prove_form()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of `body`, for `learn_refusal`."""
+        return self._asker.dialect
+
+    def learn_refusal(self, words: str, used: Dialect) -> bool:
+        """See `Asker.learn_refusal`."""
+        return self._asker.learn_refusal(words, used)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
@@ -57,7 +73,7 @@ class OpenAIJudge:
         asked = await self._asker.ask(prompt.messages(self._spec, question), read)
         if asked.problem:
             return Reply(None, asked.problem, asked.seconds, asked.is_refused, asked.usage)
-        return Reply(replies[-1].grade, redact(replies[-1].reason), asked.seconds, usage=asked.usage)
+        return Reply(replies[-1].grade, replies[-1].reason, asked.seconds, usage=asked.usage)
 
     async def close(self) -> None:
         await self._asker.close()

@@ -53,6 +53,16 @@ def judges_of(store: Store, run_id: int) -> list[JudgeSpec]:
     ]
 
 
+def with_advice(judge: StoredJudge, reason: str, *, has_graded: bool) -> str:
+    """Return why a judge failed, with what to do if a user added it."""
+    if not judge.settings.get(judges.ADDED):
+        return reason
+    advice = f"{removal_command(judge.label)} removes it from the run."
+    if not has_graded:
+        advice = f"It is not asked again unless you add it again with `qtui judge`; {advice}"
+    return f"{reason.removesuffix('.')}. {advice}"
+
+
 def removal_command(label: str) -> str:
     return f"`qtui judge remove {shlex.quote(label)}`"
 

@@ -92,12 +92,7 @@ class _Grader:
 
     def _record_failure(self, reason: str) -> None:
         """Record the failure, with advice if a user added the judge, and whether it fails the run."""
-        self.failure = reason
-        if self._stored.settings.get(judges.ADDED):
-            advice = f"{added_judges.removal_command(self.label)} removes it from the run."
-            if not self._has_graded:
-                advice = f"It is not asked again unless you add it again with `qtui judge`; {advice}"
-            self.failure = f"{reason.removesuffix('.')}. {advice}"
+        self.failure = added_judges.with_advice(self._stored, reason, has_graded=self._has_graded)
         self.fails_the_run = self._has_graded or not self._stored.settings.get(judges.ADDED)
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
 
