@@ -134,10 +134,11 @@ class JudgeForm(_Form):
     @field_validator("temperature", mode="before")
     @classmethod
     def _number_or_false(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 2
-        if value is not False and not is_number:
+        if value is False or isinstance(value, str):
+            return value
+        if not isinstance(value, int | float) or value is True or not 0 <= value <= 2:
             raise ValueError("a number from 0 to 2, or false to send none")
-        return value
+        return float(value)  # 0 equals false
 
 
 class ExperimentForm(_Form):

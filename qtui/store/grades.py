@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
-from qtui.records import Grade, content_hash
+from qtui.records import Grade, Usage, content_hash
 from qtui.store import judges
 from qtui.store.connection import Store
 
@@ -103,6 +103,19 @@ def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
         rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
         values |= {row["key"]: row["grade"] for row in rows}
     return values
+
+
+def usage(store: Store, run_id: int, judge: str, fingerprint: str) -> Usage:
+    """Return what all grades of a judge in a run used; a count that any of them does not know is unknown."""
+    sums = ", ".join(
+        f"CASE WHEN count(*) = count({name}) THEN coalesce(sum({name}), 0) END" for name in Usage.__dataclass_fields__
+    )
+    row = store.execute(
+        f"SELECT {sums} FROM grade WHERE id IN (SELECT grade.id FROM grade JOIN variant_answer va USING (answer_id, task_id)"
+        " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ? AND grade.judge = ? AND grade.fingerprint = ?)",
+        (run_id, judge, fingerprint),
+    ).fetchone()
+    return Usage(*row)
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:

@@ -27,9 +27,10 @@ async def replies(
     with endpoint(say) as served:
         judge = create_judge(spec(served.base_url, **changes))
         try:
-            asked = [judge.grade(Question(f"q{number}", "r", "c", f"d{number}"), 1) for number in range(questions)]
-            found = await asyncio.gather(*asked) if at_once else [await each for each in asked]
-            return list(found), served.bodies
+            asked = [Question(f"q{number}", "r", "c", f"d{number}") for number in range(questions)]
+            if at_once:
+                return list(await asyncio.gather(*(judge.grade(each, 1) for each in asked))), served.bodies
+            return [await judge.grade(each, 1) for each in asked], served.bodies
         finally:
             await judge.close()
 
@@ -126,8 +127,8 @@ async def test_every_request_is_counted_and_unknown_stays_unknown(said: list[Any
 
 
 async def test_half_replies_and_resets_are_asked_again() -> None:
-    half = Broken(b'{"choices": [{"index": 0, "message": {"role": "assi')
-    (reply,), bodies = await replies(lambda _, number: [half, Broken(), GOOD][number])
+    said: list[Any] = [Broken(b'{"choices": [{"index": 0, "message": {"role": "assi'), Broken(), GOOD]
+    (reply,), bodies = await replies(lambda _, number: said[number])
     assert (reply.grade, len(bodies)) == (4, 3)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qtui.records import Answer, Grade, Task, TaskSet
+from qtui.records import Answer, Grade, Task, TaskSet, Usage
 from qtui.store import Store, answers, grades, leases, new_runs, notes, open_store, runs
 from qtui.store.errors import LeaseHeldError
 from tests.store.old_store import fill_old
@@ -124,6 +124,18 @@ def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: St
     for given in (None, 4, 2, None):
         grades.commit(store, [(place, Grade("g", "j", 1, given, "", "f"))])
     assert [row["grade"] for row in grades.rows(store, [run])] == [4]
+
+
+def test_what_grades_used_adds_up_over_retries_and_unknown_stays_unknown(store: Store) -> None:
+    run = new_runs.add(store, new_run(judges=(new_runs.NewJudge("j", 1, "f", {}),)))
+    link = places(store, run)[0]
+    place = grades.Place(answers.commit(store, link, Answer("1", "x", "stop")), link.task_id)
+    assert grades.usage(store, run, "j", "f") == Usage(0, 0, 0, 0)
+    grades.commit(store, [(place, Grade("g", "j", 1, None, "", "f", usage=Usage(3, 300, 0, 30)))])
+    grades.commit(store, [(place, Grade("g", "j", 1, 4, "", "f", usage=Usage(1, 100, 64, 10)))])
+    assert grades.usage(store, run, "j", "f") == Usage(4, 400, 64, 40)
+    grades.commit(store, [(place, Grade("h", "j", 2, 4, "", "f", usage=Usage(1, 100, None, 10)))])
+    assert grades.usage(store, run, "j", "f") == Usage(5, 500, None, 50)
 
 
 def test_grades_of_a_judge_before_its_prompt_changed_do_not_count(store: Store) -> None:
