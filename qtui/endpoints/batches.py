@@ -77,6 +77,10 @@ class BatchRefusedError(UserError):
         super().__init__(f"{where}: {message}")
 
 
+class UnknownOutcomeError(UserError):
+    """Nobody can say whether a batch was created, because the endpoint refuses to list its batches."""
+
+
 class UnreachableError(UserError):
     """The endpoint did not reply now; it may later."""
 
@@ -137,18 +141,14 @@ class BatchEndpoint:
                 return self._seen(self._parsed(received, "POST /batches"), "POST /batches")
             if received.headers is not None and received.status < 500 and received.status not in (408, 409, 429):
                 raise self._refusal("POST /batches", received)
+            # A request without a reply may still be on its way, so the list is read a moment later.
+            await self._pause(2.0**number)
             if received.loss != "unreachable" and (found := await self.find_batch(mark, file_id)):
                 return found
-            if number == TRIES:
-                break
-            await self._pause(2.0**number)
         raise self._refusal("POST /batches", received)
 
     async def find_batch(self, mark: str, file_id: str) -> Seen | None:
-        """Return the batch with this mark or of this file; None if there is none.
-
-        Raises BatchRefusedError if the endpoint has no list of batches: then nobody knows.
-        """
+        """Return the batch with this mark or of this file; None if there is none. Raises UnknownOutcomeError if nobody can say."""
         async for entry in self._list(self._client.batches.with_raw_response.list, "GET /batches", is_needed=True):
             metadata = entry.get("metadata")
             has_mark = isinstance(metadata, dict) and metadata.get(MARK) == mark
@@ -180,9 +180,9 @@ class BatchEndpoint:
         for _ in range(MOST_PAGES):
             try:
                 value = await self._ask(what, get, limit=100, **after)
-            except BatchRefusedError:
+            except BatchRefusedError as error:
                 if is_needed:
-                    raise
+                    raise UnknownOutcomeError(str(error)) from None
                 return
             data = value.get("data")
             entries = [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []

@@ -148,7 +148,8 @@ class _BatchGrader:
             if not held and not self._missing():
                 return
             if self._how.leaves and held:
-                self.left = _left(held, len(self._missing()))
+                unsubmitted = [question for question in self._missing() if not batch_questions.is_empty(question)]
+                self.left = _left(held, len(unsubmitted))
                 return
             await self._wait()
 

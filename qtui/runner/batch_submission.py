@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from qtui.endpoints import batches as protocol
 from qtui.endpoints import endpoint
-from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Seen
-from qtui.errors import UserError
+from qtui.endpoints.batches import BatchEndpoint, Seen, UnknownOutcomeError
 from qtui.judges import Question
 from qtui.judges.openai import OpenAIJudge
 from qtui.store import Store, batches
@@ -17,10 +16,6 @@ from qtui.store.batches import Planned, StoredBatch
 
 GRACE_SECONDS = 5.0
 """After this time a batch whose creation was under way when its runner was killed is on the endpoint's list, or was not created."""
-
-
-class UnknownOutcomeError(UserError):
-    """Nobody can say whether a batch was created."""
 
 
 def connect(batch: StoredBatch, pause: Callable[[float], Awaitable[None]]) -> BatchEndpoint:
@@ -43,7 +38,10 @@ async def submit(
         batch = batches.advance(store, batch, "submitting")
     elif seen := await find(batch, at, pause):
         return batches.submitted(store, batch, seen.id)
-    seen = await at.submit(batch.file_id, batch.mark)
+    try:
+        seen = await at.submit(batch.file_id, batch.mark)
+    except UnknownOutcomeError as error:
+        raise _unknown(batch, error) from None
     return batches.submitted(store, batch, seen.id)
 
 
@@ -55,12 +53,17 @@ async def find(batch: StoredBatch, at: BatchEndpoint, pause: Callable[[float], A
         # The request may still have been on its way when the earlier runner ended.
         await pause(GRACE_SECONDS)
         return await at.find_batch(batch.mark, batch.file_id)
-    except BatchRefusedError as error:
-        run = f" {batch.run_id}" if batch.run_id is not None else " RUN"
-        raise UnknownOutcomeError(
-            f"{str(error).removesuffix('.')}. So nobody can say whether the batch of the file {batch.file_id} was created before"
-            f" its runner was stopped, and it is not created again. `qtui cancel{run} --batch` gives it up; then start again."
-        ) from None
+    except UnknownOutcomeError as error:
+        raise _unknown(batch, error) from None
+
+
+def _unknown(batch: StoredBatch, error: UnknownOutcomeError) -> UnknownOutcomeError:
+    run = batch.run_id if batch.run_id is not None else "RUN"
+    return UnknownOutcomeError(
+        f"{str(error).removesuffix('.')}. So nobody can say whether the batch of the file {batch.file_id} was created when the"
+        f" connection broke or the runner was stopped, and it is not created again. `qtui cancel {run} --batch` gives it up; then"
+        " start again."
+    )
 
 
 async def _upload(store: Store, batch: StoredBatch, at: BatchEndpoint, judge: OpenAIJudge) -> StoredBatch:

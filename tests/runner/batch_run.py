@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from qtui.endpoints.batches import Limits
@@ -11,7 +11,7 @@ from qtui.records import Answer, JudgeSpec, Task, TaskSet, content_hash
 from qtui.run_progress import JudgeProgress
 from qtui.runner.batch_grading import BatchesEnd, HowToWait, grade_in_batches
 from qtui.runner.control import Control
-from qtui.store import Store, new_runs, open_store, runs
+from qtui.store import Store, grades, new_runs, open_store, runs
 from tests import stores
 
 TASKS = TaskSet("pets", tuple(Task(f"動物を{i}匹挙げて", f"猫{i}") for i in range(1, 5)))
@@ -34,7 +34,7 @@ def new_run(path: Path, judge: JudgeSpec, experiment: str = "pets") -> tuple[Sto
 
 
 def _answer(variant: str, number: int) -> Answer:
-    text = {1: "猫", 2: "" if variant == "Q2_K" else "犬"}.get(number, f"{variant}の猫{number}\ud800")
+    text = {1: "猫", 2: "" if variant == "Q2_K" else "犬"}.get(number, f"{variant}の猫{number}\u2028")
     return Answer(content_hash(variant, number), text, "stop")
 
 
@@ -51,7 +51,7 @@ class Pauses:
         await asyncio.sleep(0)
 
 
-async def grade(
+async def grade_run(
     store: Store,
     run_id: int,
     judge: JudgeSpec,
@@ -67,18 +67,11 @@ async def grade(
     return await grade_in_batches(store, run_id, [judge], control or Control(), finished=finished, how=how)
 
 
-def grades_of(store: Store) -> dict[str, tuple[int | None, str]]:
-    """Grade and reason by key."""
-    from qtui.store import grades
-
-    keys = [row["key"] for row in store.execute("SELECT key FROM grade")]
-    reasons = {row["key"]: row["reason"] for row in store.execute("SELECT key, reason FROM grade")}
-    return {key: (value, reasons[key]) for key, value in grades.values_by_key(store, keys).items()}
+def grades_of(store: Store, run_id: int) -> dict[tuple[str, int], tuple[int | None, str]]:
+    """Grade and reason by variant and task, of the first take."""
+    rows = grades.rows(store, [run_id])
+    return {(row["name"], row["position"]): (row["grade"], row["reason"]) for row in rows if row["take"] == 1}
 
 
 def judge_of(store: Store) -> JudgeProgress:
     return runs.summaries(store)[0].judges[-1]
-
-
-def asked_directly(judge: JudgeSpec) -> JudgeSpec:
-    return replace(judge, batch=False)
