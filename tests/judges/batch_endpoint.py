@@ -52,8 +52,8 @@ class Script:
     """Status and body of a request that is asked directly; None has no such route."""
     refuse: Callable[[str, str, int], tuple[int, Any] | None] = lambda _method, _path, _number: None
     """Status and body in place of what a request (its number from 0) would have done."""
-    watch: Callable[[str, str, str], None] = lambda _when, _method, _path: None
-    """Called before a request is handled, and after that before it is replied to: `before` or `after`."""
+    watch: Callable[[str, str, str], bool] = lambda _when, _method, _path: True
+    """Called before a request is handled, and after that before it is replied to (`before`, `after`). False drops the request."""
     breaks: Callable[[str, str], bool] = lambda _method, _path: False
     """Whether the connection breaks after a request was handled, in place of its reply."""
     has_lists: bool = True
@@ -106,15 +106,16 @@ def batch_server(file: Path, script: Script | None = None) -> Iterator[BatchServ
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             path = urlsplit(self.path).path.removeprefix("/v1")
             query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            served.script.watch("before", method, path)
+            if not served.script.watch("before", method, path):
+                self.close_connection = True
+                return
             with lock:
                 number = len(served.requests)
                 served.requests.append(f"{method} {path}")
                 served.keys.append(self.headers.get("Authorization", ""))
                 refusal = served.script.refuse(method, path, number)
                 status, body = refusal or _reply(served, method, path, query, content, self.headers)
-            served.script.watch("after", method, path)
-            if served.script.breaks(method, path):
+            if not served.script.watch("after", method, path) or served.script.breaks(method, path):
                 self.close_connection = True
                 return
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
