@@ -264,6 +264,8 @@ class _BatchGrader:
 
     async def _plan(self) -> bool:
         """Write batches for the questions that nobody has asked. Return whether there is anything new to do."""
+        if runs.requested(self._store, self._stored.run_id) == "cancel":
+            return False  # the user may have cancelled the batches, too: their questions are not submitted again
         missing = self._missing()
         asked = [question for question in missing if not batch_questions.is_empty(question)]
         if self._has_graded or not (asked or self._open()):

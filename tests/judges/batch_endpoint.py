@@ -1,4 +1,4 @@
-"""An endpoint with OpenAI's Batch API on 127.0.0.1, scripted by a test, that keeps files and batches in a file and can be started again."""
+"""An endpoint with OpenAI's Batch API on 127.0.0.1, scripted by a test. It keeps its state in a file and can be started again."""
 
 import json
 import re
@@ -70,7 +70,7 @@ class BatchServer:
 
     @property
     def state(self) -> dict[str, Any]:
-        empty = {"files": {}, "batches": {}, "asked": {}, "direct": []}
+        empty: dict[str, Any] = {"files": {}, "batches": {}, "asked": {}, "direct": []}
         return json.loads(self.file.read_text()) if self.file.exists() else empty
 
     @property
@@ -114,7 +114,7 @@ def batch_server(file: Path, script: Script | None = None) -> Iterator[BatchServ
                 served.requests.append(f"{method} {path}")
                 served.keys.append(self.headers.get("Authorization", ""))
                 refusal = served.script.refuse(method, path, number)
-                status, body = refusal or _reply(served, method, path, query, content, self.headers)
+                status, body = refusal or _reply(served, (method, path), query, content, self.headers)
             if not served.script.watch("after", method, path) or served.script.breaks(method, path):
                 self.close_connection = True
                 return
@@ -145,8 +145,9 @@ def batch_server(file: Path, script: Script | None = None) -> Iterator[BatchServ
 
 
 def _reply(
-    served: BatchServer, method: str, path: str, query: dict[str, str], content: bytes, headers: Any
+    served: BatchServer, route: tuple[str, str], query: dict[str, str], content: bytes, headers: Any
 ) -> tuple[int, Any]:
+    method, path = route
     state, script = served.state, served.script
     nothing = (404, {"error": {"message": f"no route {method} {path}"}})
     if path == "/chat/completions":
@@ -230,7 +231,8 @@ def _end(state: dict[str, Any], script: Script, batch: dict[str, Any], work: Wor
         return
     requests = [json.loads(line) for line in state["files"][batch["input_file_id"]]["content"].splitlines()]
     worked_on = len(requests) if work.replied is None else work.replied
-    output, errors = [], []
+    output: list[str] = []
+    errors: list[str] = []
     for number, request in enumerate(requests):
         key = request["custom_id"]
         if number >= worked_on:

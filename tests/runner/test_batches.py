@@ -62,9 +62,7 @@ async def test_every_take_is_asked(tmp_path: Path, served: BatchServer) -> None:
     assert len(grades.rows(store, [run_id])) == 16
 
 
-async def test_request_of_a_batch_is_the_one_that_is_sent_directly(
-    run: tuple[Store, int], served: BatchServer
-) -> None:
+async def test_request_of_a_batch_is_the_one_that_is_sent_directly(run: tuple[Store, int], served: BatchServer) -> None:
     judge = spec(served.base_url, system="厳しく。", reasoning_effort="low", temperature=None)
     store, run_id = new_run(run[0].path.with_name("other.sqlite"), judge)
     direct: list[dict[str, Any]] = []
@@ -103,12 +101,12 @@ async def test_first_question_is_asked_directly_and_shows_what_the_endpoint_take
     assert all("max_completion_tokens" in body and "max_tokens" not in body for body in served.bodies())
 
 
-async def test_what_the_endpoint_takes_is_known_to_a_later_process(
-    run: tuple[Store, int], served: BatchServer
-) -> None:
+async def test_what_the_endpoint_takes_is_known_to_a_later_process(run: tuple[Store, int], served: BatchServer) -> None:
     served.script = Script(
         direct=lambda body: (
-            (400, {"error": {"message": "min_p: unknown parameter"}}) if "min_p" in body else (200, said()["response"]["body"])
+            (400, {"error": {"message": "min_p: unknown parameter"}})
+            if "min_p" in body
+            else (200, said()["response"]["body"])
         )
     )
     await grade_run(*run, spec(served.base_url))
@@ -254,7 +252,9 @@ async def test_limit_of_waiting_tokens_is_waited_for_and_met_with_smaller_batche
     assert sorted(served.asked.values()) == [1] * QUESTIONS
 
 
-async def test_more_questions_than_a_batch_takes_are_several_batches(run: tuple[Store, int], served: BatchServer) -> None:
+async def test_more_questions_than_a_batch_takes_are_several_batches(
+    run: tuple[Store, int], served: BatchServer
+) -> None:
     await grade_run(*run, spec(served.base_url), limits=Limits(requests=4))
     assert_graded(run)
     assert [batch["request_counts"]["total"] for batch in served.batches] == [4, 2]
@@ -409,9 +409,16 @@ async def test_files_of_other_programs_lines_are_left_alone(run: tuple[Store, in
     [upload] = [each for each in state["files"].values() if each["purpose"] == "batch"]
     import json
 
-    lines = [json.dumps({"custom_id": json.loads(line)["custom_id"], **said()}) for line in upload["content"].splitlines()]
+    lines = [
+        json.dumps({"custom_id": json.loads(line)["custom_id"], **said()}) for line in upload["content"].splitlines()
+    ]
     noise = ["", "{not json", "[]", '{"custom_id": 7}', json.dumps({"custom_id": "other", **said()}), lines[0]]
-    state["files"]["out"] = {"id": "out", "filename": "out", "purpose": "batch_output", "content": "\r\n".join(noise + lines)}
+    state["files"]["out"] = {
+        "id": "out",
+        "filename": "out",
+        "purpose": "batch_output",
+        "content": "\r\n".join(noise + lines),
+    }
     batch |= {"status": "completed", "output_file_id": "out"}
     served.file.write_text(json.dumps(state))
     await grade_run(*run, spec(served.base_url))
