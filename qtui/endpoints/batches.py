@@ -230,7 +230,7 @@ class BatchEndpoint:
         if status in _NO_API:
             return (
                 f"does not know what was asked for ({what}: {status}: {said}). Is the key in {self._key_name} that of the"
-                " account which submitted the batch?"
+                " account which submitted the batch? `qtui cancel RUN --batch` gives the batch up."
             )
         if status in (401, 403):
             return f"the key in {self._key_name} may not use the Batch API ({what}: {status}): {said}."

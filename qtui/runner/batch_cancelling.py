@@ -2,7 +2,7 @@
 
 import asyncio
 
-from qtui.endpoints.batches import BatchRefusedError, Seen, UnknownOutcomeError
+from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Seen, UnknownOutcomeError
 from qtui.errors import UserError
 from qtui.runner import batch_submission
 from qtui.store import Store, batches
@@ -37,7 +37,7 @@ async def _cancel(store: Store, batch: StoredBatch) -> str:
             batch_id = batches.submitted(store, batch, found.id).batch_id
         return _said(store, batch, await at.cancel(batch_id))
     except (BatchRefusedError, UnknownOutcomeError) as error:
-        return await _given_up(store, batch, error)
+        return await _given_up(store, batch, at, error)
     finally:
         await at.close()
 
@@ -50,10 +50,25 @@ def _said(store: Store, batch: StoredBatch, seen: Seen) -> str:
     )
 
 
-async def _given_up(store: Store, batch: StoredBatch, error: UserError) -> str:
-    """Close a batch that its endpoint does not know, or that nobody can find; say why another refusal did not cancel it."""
-    is_unknown = isinstance(error, UnknownOutcomeError)
-    if is_unknown or (isinstance(error, BatchRefusedError) and error.failure.status in (404, 410)):
+async def _given_up(store: Store, batch: StoredBatch, at: BatchEndpoint, error: UserError) -> str:
+    """Close a batch that its endpoint does not know, or whose files are gone; say why another refusal did not cancel it."""
+    if isinstance(error, UnknownOutcomeError) or _is_gone(error) or await _are_files_gone(batch, at):
         batches.discard(store, batch, f"given up: {error}")
         return f"{error} The batch is given up; its questions can be asked again."
     return f"{error} If the batch is over, it cannot be cancelled any more; `qtui resume {batch.run_id}` fetches what it did."
+
+
+def _is_gone(error: UserError) -> bool:
+    return isinstance(error, BatchRefusedError) and error.failure.status in (404, 410)
+
+
+async def _are_files_gone(batch: StoredBatch, at: BatchEndpoint) -> bool:
+    """Return whether a batch is over and its endpoint has deleted what it replied, as OpenAI does after 30 days."""
+    try:
+        seen = await at.look(batch.batch_id)
+        for file_id in (seen.output_file, seen.error_file):
+            if file_id:
+                await at.content(file_id)
+    except UserError as error:
+        return _is_gone(error)
+    return False

@@ -9,6 +9,7 @@ Another runner of the same store may handle a batch with questions of this run; 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -110,7 +111,9 @@ class _BatchGrader:
         self._most_requests = how.limits.requests
         self._one_at_a_time = False
         self._seconds = FIRST_PAUSE
-        self._unseen = self._in_vain = self._full = 0
+        self._unseen: Counter[int] = Counter()
+        """Looks in a row without a reply, by batch."""
+        self._in_vain = self._full = 0
         runs.set_judge(store, stored.id, "waiting")
 
     async def grade(self, finished: asyncio.Event) -> None:
@@ -204,10 +207,10 @@ class _BatchGrader:
             if seen.is_over:
                 await self._close(batch, seen, at)
                 self._seconds = FIRST_PAUSE
-            self._unseen = 0
+            self._unseen[batch.id] = 0
         except UnreachableError:
-            self._unseen += 1
-            if self._unseen >= MOST_UNSEEN:
+            self._unseen[batch.id] += 1
+            if self._unseen[batch.id] >= MOST_UNSEEN:
                 raise
 
     async def _close(self, batch: StoredBatch, seen: Seen, at: BatchEndpoint) -> None:

@@ -102,6 +102,19 @@ def test_cancel_with_batch_gives_up_one_that_the_endpoint_does_not_know(store: S
     assert judge_of(store).graded == 4
 
 
+def test_cancel_with_batch_gives_up_one_whose_files_are_gone(store: Store, served: BatchServer) -> None:
+    ask(store, served, "--detach-batch")
+    state = served.state
+    state["batches"]["batch_0"] |= {"status": "completed", "output_file_id": "gone"}
+    served.file.write_text(json.dumps(state))
+    served.script = Script(
+        refuse=lambda _, path, __: (409, {"error": {"message": "is over"}}) if path.endswith("/cancel") else None
+    )
+    assert "(GET /files/gone/content: 404" in qtui(store.path, "resume", "1").stderr
+    assert "The batch is given up" in qtui(store.path, "cancel", "1", "--batch").stderr
+    assert [batch.state for batch in judge_of(store).batches] == ["returned"]
+
+
 def test_check_says_how_many_requests_there_are_and_the_price_that_is_known(tmp_path: Path) -> None:
     file = tmp_path / "experiment.toml"
     file.write_text(EXPERIMENT)
