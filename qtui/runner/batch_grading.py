@@ -223,7 +223,7 @@ class _BatchGrader:
         batch = batches.one(self._store, batch)
         grading = self._grading(batch)
         found = results(grading, Over(seen.status, tuple(files), batch.is_cancelled))
-        self._store_results(batch, found, _note(seen, found, len(grading.questions)))
+        self._store_results(batch, found, _note(found, len(grading.questions)))
         if found.stops:
             raise UserError(batch_failure.stopped(self._where(batch), found.stops, self._spec))
 
@@ -382,8 +382,8 @@ def _left(held: Sequence[StoredBatch], unsubmitted: int) -> str:
     return f"{requests} questions are in {'a batch' if len(held) == 1 else f'{len(held)} batches'} ({names}){more}"
 
 
-def _note(seen: Seen, found: Results, questions: int) -> str:
+def _note(found: Results, questions: int) -> str:
     """Why a batch did not grade everything it held; empty if it did."""
     if not found.again:
         return ""
-    return f"{seen.status}: {found.again} of {questions} questions have no grade from it"
+    return f"{found.again} of {questions} questions have no grade from it"
