@@ -275,6 +275,8 @@ class JudgeSpec:
     system: str | None = None
     """Text of a system message before the prompt; may have slots too. None sends none."""
     reasoning_effort: str | None = None
+    batch: bool = False
+    """Whether its questions are sent as batches, which are replied to within a day. Decides no grade: no part of a fingerprint."""
 
     @property
     def label(self) -> str:
@@ -337,6 +339,10 @@ class JudgeFacts:
     """What binds its replies to their form; None before the first grade."""
     left_out: tuple[str, ...] = ()
     """Settings that the endpoint refused, so that its own were in force."""
+    refused: tuple[str, ...] = ()
+    """Names of settings that it refused, those included that it takes under another name."""
+    limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Under which name it takes the limit of a reply's tokens."""
 
 
 @dataclass(frozen=True, slots=True)

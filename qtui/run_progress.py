@@ -52,6 +52,29 @@ class VariantProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """A batch of a judge's questions at its endpoint. Times are seconds since the epoch."""
+
+    batch_id: str
+    """The endpoint's id; empty before it is submitted."""
+    state: str
+    """planned, uploading, uploaded, submitting, submitted, fetched, or returned: not worked on, see `reason`."""
+    status: str
+    """The endpoint's own word for its state, when it was last seen."""
+    reason: str
+    requests: int
+    completed: int
+    failed: int
+    submitted: float | None
+    seen: float | None
+    """When the endpoint last said how the batch is."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in ("fetched", "returned")
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeProgress:
     id: int
     run_id: int
@@ -71,6 +94,8 @@ class JudgeProgress:
     """Ids of the variants that have a grade of the judge; *ungraded* is none."""
     left_out: tuple[str, ...] = ()
     """Settings of the judge that its endpoint refused, so that its own were in force."""
+    batches: tuple[BatchProgress, ...] = ()
+    """The oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +125,7 @@ class Attempt:
     ended: float | None
     """None while the runner works, and after it was killed until the run is resumed."""
     outcome: str
-    """done, failed, cancelled, interrupted or NOTHING_TO_DO; empty before the end."""
+    """done, failed, cancelled, waiting, interrupted or NOTHING_TO_DO; empty before the end."""
     paused_seconds: float
     """Total length of the pauses that have ended."""
     paused_since: float | None
@@ -122,7 +147,10 @@ class RunSummary:
     origin: str
     """The experiment's file, or the folder that was imported."""
     state: str
-    """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner."""
+    """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner.
+
+    waiting before its first runner, and while batches of its judges are under way without a runner.
+    """
     reason: str
     task_set: str
     tasks: int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, runs_options, store_option
+from qtui.cli.options import chosen_runs, detach_batch_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -121,8 +121,12 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
 )
 @click.option("--reasoning-effort", type=click.Choice(EFFORTS), help="How hard a judge thinks that can.")
 @click.option(
+    "--batch", is_flag=True, help="Ask in batches, which are replied to within a day (OpenAI: for half the price)."
+)
+@click.option(
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
+@detach_batch_option
 @runs_options
 @store_option
 def openai(
@@ -132,11 +136,12 @@ def openai(
     experiment: str | None,
     run_id: int | None,
     store: Path,
+    leaves_batches: bool,
     **settings: Any,
 ) -> int:
     """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store)
+    return _grade(spec, chosen_runs(store, experiment, run_id), store, leaves_batches=leaves_batches)
 
 
 @judge.command()
@@ -158,10 +163,10 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path) -> int:
+def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, *, leaves_batches: bool = False) -> int:
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store)
+    start.judge(run_ids, spec, store, leaves_batches=leaves_batches)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

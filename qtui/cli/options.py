@@ -47,6 +47,15 @@ def cpu_option(command: Command) -> Command:
     )(command)
 
 
+def detach_batch_option(command: Command) -> Command:
+    return click.option(
+        "--detach-batch",
+        "leaves_batches",
+        is_flag=True,
+        help="End when the batches of judges are submitted; the same command, without it, fetches them later.",
+    )(command)
+
+
 def confirm_cpu(reasons: Sequence[str], question: str) -> None:
     """Show why a GPU would be idle and ask at the terminal whether to compute on the CPU. Raises click.Abort for no."""
     from qtui.text import safe

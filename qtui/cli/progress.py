@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from qtui.charts.variant_words import variant_notes
-from qtui.format import duration, left_out_notes
+from qtui.format import count, duration, left_out_notes
 from qtui.run_progress import JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.store import Store, leases, runs
 from qtui.text import safe
@@ -42,7 +42,7 @@ def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
     while True:
         is_held = leases.holder(store, run_id) is not None
         run = runs.summaries(store, [run_id])[0]
-        has_ended = run.state in ("done", "failed", "cancelled")
+        has_ended = run.state in ("done", "failed", "cancelled", "waiting")
         if not (has_ended and is_held):
             yield run
         if has_ended and not is_held:
@@ -210,7 +210,9 @@ def seconds_left(variant: VariantProgress) -> float | None:
 
 def _judge_status(judge: JudgeProgress) -> str:
     ungraded = f" · {judge.ungraded} ungraded" if judge.ungraded else ""
-    return (f"failed: {judge.reason}" if judge.state == "failed" else judge.state) + ungraded
+    under_way = [batch for batch in judge.batches if batch.is_open]
+    state = "waiting for " + count(len(under_way), "batch").replace("batchs", "batches") if under_way else judge.state
+    return (f"failed: {judge.reason}" if judge.state == "failed" else state) + ungraded
 
 
 def _scorer_status(scorer: ScorerProgress) -> str:

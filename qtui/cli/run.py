@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from qtui import session_end
-from qtui.cli.options import confirm_cpu, cpu_option, json_option, store_option
+from qtui.charts import batch_words
+from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -38,11 +39,20 @@ FAILED, CANCELLED_STATUS = 1, 130
 @click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
 # For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
 @click.option("--without-resolution", is_flag=True, hidden=True)
+@detach_batch_option
 @cpu_option
 @json_option
 @store_option
 def run(
-    file: Path, *, detach: bool, check: bool, without_resolution: bool, allows_cpu: bool, as_json: bool, store: Path
+    file: Path,
+    *,
+    detach: bool,
+    check: bool,
+    without_resolution: bool,
+    leaves_batches: bool,
+    allows_cpu: bool,
+    as_json: bool,
+    store: Path,
 ) -> int:
     """Run an experiment (a TOML file), or resume its run.
 
@@ -63,7 +73,9 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(file, store, allows_cpu=cpu, on_note=say), allows_cpu, detach and as_json
+        lambda cpu: start(file, store, allows_cpu=cpu, leaves_batches=leaves_batches, on_note=say),
+        allows_cpu,
+        detach and as_json,
     )
     return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
 
@@ -71,10 +83,11 @@ def run(
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
+@detach_batch_option
 @cpu_option
 @json_option
 @store_option
-def resume(run_id: int, *, detach: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
+def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
@@ -82,16 +95,42 @@ def resume(run_id: int, *, detach: bool, allows_cpu: bool, as_json: bool, store:
     from qtui.runner.start import resume as resume_run
 
     commands = Commands.of_run("resume", str(run_id), store=store)
-    started = start_or_attach(lambda cpu: resume_run(run_id, store, allows_cpu=cpu), allows_cpu, detach and as_json)
+    started = start_or_attach(
+        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches),
+        allows_cpu,
+        detach and as_json,
+    )
     return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
+@click.option("--batch", "cancels_batches", is_flag=True, help="Cancel batches of its judges at their endpoints, too.")
 @store_option
-def cancel(run_id: int, store: Path) -> None:
-    """Cancel a run that is running. Its answers and grades are kept; `qtui resume` resumes it."""
-    _request(store, run_id, "cancel", "cancelling")
+def cancel(run_id: int, *, cancels_batches: bool, store: Path) -> None:
+    """Cancel a run that is running. Its answers and grades are kept; `qtui resume` resumes it.
+
+    Batches of its judges go on at their endpoints, and what they do is paid; a resumed run fetches it. With --batch they are
+    cancelled there; what they have done by then is kept. With --batch the run need not be running.
+    """
+    if not cancels_batches:
+        _request(store, run_id, "cancel", "cancelling")
+        with closing(open_store(store, create=False, must_write=False)) as opened:
+            for line in batch_words.after_cancel(runs.summaries(opened, [run_id])[0]):
+                click.echo(safe(line), err=True)
+        return
+    from qtui.runner.batch_cancelling import cancel_batches
+
+    with closing(open_store(store, create=False)) as opened:
+        summaries = runs.summaries(opened, [run_id])
+        if not summaries:
+            raise UserError(f"{store}: has no run {run_id}. `qtui runs` lists the runs.")
+        if summaries[0].active:
+            runs.request(opened, run_id, "cancel")
+            click.echo(f"cancelling run {run_id}", err=True)
+        lines = cancel_batches(opened, run_id)
+    for line in lines or [f"run {run_id} has no batch under way"]:
+        click.echo(safe(line), err=True)
 
 
 @click.command()
@@ -189,6 +228,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     shown = _planned(experiment, store) if store is not None else ()
+    notes = (*notes, *batch_words.notes(experiment.judges, answers))
     if as_json:
         plan = {
             "experiment": experiment.name,
@@ -275,8 +315,8 @@ def _print_id(started: Started, as_json: bool) -> None:
 
 
 def status(run: RunSummary) -> int:
-    """The exit status for how a run ended."""
-    if run.state == "done":
+    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should."""
+    if run.state == "done" or (run.state == "waiting" and run.started is not None):
         return 0
     return CANCELLED_STATUS if run.state == "cancelled" else 1
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from qtui.charts.batch_words import batch_lines
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.run_progress import RunSummary
@@ -54,6 +55,7 @@ def runs(*, as_json: bool, store: Path) -> None:
         reasons = [run.reason, *(f"{v.model} {v.name}: {v.reason}" for v in run.variants if v.reason)]
         # An added judge that gave no grade fails without making its run fail.
         reasons += [f"judge {j.label}: {j.reason}" for j in run.judges if j.reason not in run.reason]
+        reasons += [f"judge {j.label}: {line}" for j in run.judges for line in batch_lines(j, time.time())]
         for reason in filter(None, reasons):
             page.line(f"run {run.id}: {safe(reason)}")
 

@@ -19,7 +19,8 @@ ReplyForm = Literal["json_schema", "json_object", "text"]
 PENALTY_NAMES = ("repetition_penalty", "repeat_penalty")
 _OFF: dict[str, float] = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
 _FORMS: tuple[ReplyForm, ...] = ("json_schema", "json_object", "text")
-_LIMITS = ("max_tokens", "max_completion_tokens")
+LimitName = Literal["max_tokens", "max_completion_tokens"]
+_LIMITS: tuple[LimitName, ...] = ("max_tokens", "max_completion_tokens")
 
 _UNSUPPORTED = re.compile(
     "|".join(
@@ -56,7 +57,7 @@ class Dialect:
 
     switches_filters_off: bool
     """Whether unused filters are switched off by name. OpenAI's server refuses unknown names."""
-    limit_name: str = "max_tokens"
+    limit_name: LimitName = "max_tokens"
     refused: frozenset[str] = frozenset()
     """Names that the server has refused; they are not sent."""
     reply_form: ReplyForm = "text"

@@ -119,6 +119,11 @@ def send_blocking(request: Callable[[], Received], limiter: RateLimiter, stopped
         time.sleep(pause)
 
 
+def is_about_account(words: str) -> bool:
+    """Return whether a server's words say that the account has no money or quota left."""
+    return _ABOUT_ACCOUNT.search(words) is not None
+
+
 async def _enter(limiter: RateLimiter) -> Ticket:
     ticket = limiter.enter()
     while isinstance(ticket, float):

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
+from qtui.secrets.redaction import redact_message
+
 LONGEST = 2000
 """Characters of a server's words that are kept."""
+SHOWN_CHARACTERS = 300
 
 _REASONS = (
     "error", "errors", "message", "messages", "msg", "detail", "details", "description", "title", "reason", "metadata", "raw",
@@ -37,6 +40,12 @@ def words(body: bytes | str) -> str:
     text = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else body
     said = _of_text(text.removeprefix("\ufeff").strip(), depth=0)
     return " ".join(said.encode(errors="replace").decode().split())[:LONGEST]
+
+
+def shown(said: str) -> str:
+    """Return the start of a server's words for a message. Secrets are removed before they are cut: half a key looks like none."""
+    clean = redact_message(said).strip()
+    return clean if len(clean) <= SHOWN_CHARACTERS else clean[:SHOWN_CHARACTERS] + "…"
 
 
 def of_value(value: Any) -> str:

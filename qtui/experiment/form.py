@@ -120,6 +120,7 @@ class JudgeForm(_Form):
     temperature: float | Literal[False] = 0.0
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     max_tokens: int = Field(1024, ge=16, le=MOST)
+    batch: bool = False
 
     @field_validator("scale", mode="before")
     @classmethod

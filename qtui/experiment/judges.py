@@ -33,6 +33,8 @@ def spec(form: "JudgeForm", index: int, base: Path, problems: Problems, *, is_fr
         problems.add((*place, "base_url"), problem)
     if form.kind == "openai" and not form.model:
         problems.add((*place, "model"), "an openai judge needs the name of its model.")
+    if form.batch and form.kind != "openai":
+        problems.add((*place, "batch"), f"a {form.kind} judge asks no endpoint, so that there are no batches.")
     if form.slots is not None and (form.prompt is None or form.prompt in OWN_PROMPTS):
         problems.add((*place, "slots"), "says what the placeholders of a file are, but prompt names no file.")
     template = None

@@ -13,7 +13,7 @@ prompt's words. The first questions find out which; a refusal costs no grade, an
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qtui.endpoints import completion, endpoint, failures, openai_dialect, rate_limits, sending
@@ -60,7 +60,8 @@ class Asker:
         self._schema = schema
         self._client = _client(spec)
         self._limiter = rate_limits.limiter(spec.base_url, spec.api_key_env, spec.model)
-        self._dialect = SharedDialect(openai_dialect.initial_dialect(spec.base_url, known.reply_form or "json_schema"))
+        dialect = openai_dialect.initial_dialect(spec.base_url, known.reply_form or "json_schema")
+        self._dialect = SharedDialect(replace(dialect, refused=frozenset(known.refused), limit_name=known.limit_name))
         self._known = known
         self._history = History()
         self._form_is_proven = known.reply_form is not None
@@ -70,12 +71,31 @@ class Asker:
     def facts(self) -> JudgeFacts:
         """How the endpoint is asked, as far as found out."""
         dialect = self._dialect.now
-        left_out = {*self._known.left_out, *self._left_out(dialect)}
-        return JudgeFacts(dialect.reply_form if self._form_is_proven else None, tuple(sorted(left_out)))
+        left_out = {*self._known.left_out, *self.left_out(dialect)}
+        form = dialect.reply_form if self._form_is_proven else None
+        return JudgeFacts(form, tuple(sorted(left_out)), tuple(sorted(dialect.refused)), dialect.limit_name)
 
     def body(self, messages: Messages) -> dict[str, Any]:
         """Return the JSON of one request, in the dialect that is known now."""
         return {"model": self._spec.model, "messages": list(messages), **self._settings(self._dialect.now)}
+
+    def prove_form(self) -> None:
+        """Note that a reply in the present form was readable, for whoever sends the requests otherwise."""
+        self._form_is_proven = True
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that `body` uses now."""
+        return self._dialect.now
+
+    def learn_refusal(self, words: str, used: Dialect) -> bool:
+        """Learn from the words in which a request in a dialect, sent otherwise, was refused. Return whether to ask in another."""
+        return self._dialect.after_refusal(used, words, self._settings(used)) is not None
+
+    def left_out(self, dialect: Dialect) -> tuple[str, ...]:
+        """Return the settings that a dialect does not send, although they are wanted."""
+        left_out = dialect.left_out(self._sampling, has_seed=False)
+        return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
 
     async def ask(self, messages: Messages, read: Read) -> Asked:
         """Ask until `read` can read the reply. Raises UserError if further questions would fail too."""
@@ -90,7 +110,7 @@ class Asker:
                 why = read(outcome)
                 if why is None:
                     self._form_is_proven = True
-                    return Asked("", usage, time.perf_counter() - began, left_out=self._left_out(used))
+                    return Asked("", usage, time.perf_counter() - began, left_out=self.left_out(used))
                 self._dialect.learn(self._looser(used) or used)
             elif outcome.status != failures.OK or outcome.scope is Scope.ENDPOINT:
                 break
@@ -187,11 +207,6 @@ class Asker:
     def _looser(self, used: Dialect) -> Dialect | None:
         """Return the dialect with the next form of reply; None if there is none, or if a reply in the present one was readable."""
         return None if self._form_is_proven else used.with_next_form()
-
-    def _left_out(self, dialect: Dialect) -> tuple[str, ...]:
-        """Return the settings that a dialect does not send, although they are wanted."""
-        left_out = dialect.left_out(self._sampling, has_seed=False)
-        return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
 
     @property
     def _sampling(self) -> Sampling:

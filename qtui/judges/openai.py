@@ -4,9 +4,11 @@
 *ungraded*, never given a low grade.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from qtui.endpoints.completion import Completion
+from qtui.endpoints.openai_dialect import Dialect
 from qtui.judges import prompt, reading
 from qtui.judges.asking import Asker, check_key
 from qtui.judges.protocol import Question, Reply, empty_reply, fingerprint, template
@@ -44,7 +46,25 @@ class OpenAIJudge:
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade in a completion that replies to this question, or why there is none."""
         sent = "\n\n".join(message["content"] for message in prompt.messages(self._spec, question))
-        return reading.read(completion, self._spec.scale, prompt=sent, answer=question.answer)
+        reply = reading.read(completion, self._spec.scale, prompt=sent, answer=question.answer)
+        return replace(reply, reason=redact(reply.reason)) if reply.grade is not None else reply
+
+    def note_readable(self) -> None:
+        """Note that a reply to a request that was sent otherwise could be read."""
+        self._asker.prove_form()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of `body`, for `learn_refusal` and `left_out`."""
+        return self._asker.dialect
+
+    def left_out(self, used: Dialect) -> tuple[str, ...]:
+        """See `Asker.left_out`."""
+        return self._asker.left_out(used)
+
+    def learn_refusal(self, words: str, used: Dialect) -> bool:
+        """See `Asker.learn_refusal`."""
+        return self._asker.learn_refusal(words, used)
 
     async def grade(self, question: Question, take: int) -> Reply:
         if not question.answer.strip():
@@ -58,7 +78,7 @@ class OpenAIJudge:
         asked = await self._asker.ask(prompt.messages(self._spec, question), read)
         if asked.problem:
             return Reply(None, asked.problem, asked.seconds, is_refused=asked.is_refused, usage=asked.usage)
-        return Reply(replies[-1].grade, redact(replies[-1].reason), asked.seconds, asked.left_out, usage=asked.usage)
+        return Reply(replies[-1].grade, replies[-1].reason, asked.seconds, asked.left_out, usage=asked.usage)
 
     async def close(self) -> None:
         await self._asker.close()

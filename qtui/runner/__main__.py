@@ -15,6 +15,7 @@ from qtui.errors import UserError
 from qtui.format import memory_size
 from qtui.processes import log, log_end
 from qtui.runner import LEASE_IS_HELD
+from qtui.runner.batch_grading import HowToWait
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
 from qtui.store import Store, open_store, runs
@@ -25,16 +26,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m qtui.runner", description=__doc__)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--run", type=int, required=True)
+    parser.add_argument("--detach-batch", action="store_true", help="end when the batches of judges are submitted")
     arguments = parser.parse_args()
     with redaction.guarded_streams():
-        return _run(arguments.store, arguments.run)
+        return _run(arguments.store, arguments.run, HowToWait(leaves=arguments.detach_batch))
 
 
-def _run(path: Path, run_id: int) -> int:
+def _run(path: Path, run_id: int, how: HowToWait) -> int:
     log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
     store = open_store(path, create=False)
     try:
-        finished = asyncio.run(_execute(store, run_id))
+        finished = asyncio.run(_execute(store, run_id, how))
     except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD
@@ -45,7 +47,7 @@ def _run(path: Path, run_id: int) -> int:
         return 1
     except Exception as error:
         return _fail(store, run_id, error)
-    return 0 if finished == "done" else 1
+    return 0 if finished in ("done", "waiting") else 1
 
 
 def _fail(store: Store, run_id: int, error: Exception) -> int:
@@ -56,7 +58,7 @@ def _fail(store: Store, run_id: int, error: Exception) -> int:
     return 1
 
 
-async def _execute(store: Store, run_id: int) -> str:
+async def _execute(store: Store, run_id: int, how: HowToWait) -> str:
     def end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End the process on MemoryError: asyncio would otherwise retry a failed callback of the loop for ever."""
         loop.default_exception_handler(context)
@@ -67,7 +69,7 @@ async def _execute(store: Store, run_id: int) -> str:
             os._exit(1)
 
     asyncio.get_running_loop().set_exception_handler(end_without_memory)
-    return await execute(store, run_id)
+    return await execute(store, run_id, how)
 
 
 def _in_words(error: Exception) -> str:

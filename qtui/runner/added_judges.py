@@ -14,7 +14,7 @@ from qtui.errors import UserError
 from qtui.experiment import judges as experiment_judges
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec
-from qtui.store import Store, judges, leases, runs
+from qtui.store import Store, batches, judges, leases, runs
 from qtui.store.judges import StoredJudge
 
 ADDRESS_FIELDS = ("base_url", "api_key_env")
@@ -45,12 +45,27 @@ def add(store: Store, run_id: int, spec: JudgeSpec) -> None:
 
 
 def judges_of(store: Store, run_id: int) -> list[JudgeSpec]:
-    """The added judges that the next runner asks."""
+    """The added judges that the next runner asks, or whose batches it fetches."""
     return [
         msgspec.convert({key: value for key, value in judge.settings.items() if key != judges.ADDED}, JudgeSpec)
         for judge in judges.of_run(store, run_id)
-        if judge.settings.get(judges.ADDED) and not (judge.state == "failed" and not judges.has_graded(store, judge))
+        if judge.settings.get(judges.ADDED) and (judge.state != "failed" or _is_asked_again(store, judge))
     ]
+
+
+def _is_asked_again(store: Store, judge: StoredJudge) -> bool:
+    """Return whether a judge that failed is asked again without being added again."""
+    return judges.has_graded(store, judge) or bool(batches.open_of_judge(store, judge.label, judge.fingerprint))
+
+
+def with_advice(judge: StoredJudge, reason: str, *, has_graded: bool) -> str:
+    """Return why a judge failed, with what to do if a user added it."""
+    if not judge.settings.get(judges.ADDED):
+        return reason
+    advice = f"{removal_command(judge.label)} removes it from the run."
+    if not has_graded:
+        advice = f"It is not asked again unless you add it again with `qtui judge`; {advice}"
+    return f"{reason.removesuffix('.')}. {advice}"
 
 
 def removal_command(label: str) -> str:

@@ -20,6 +20,7 @@ from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
+from qtui.runner.batch_grading import WAITS, HowToWait, grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.runner.scoring import score_run
@@ -31,11 +32,11 @@ from qtui.store.reserve import Reserve
 REQUEST_POLL_SECONDS = 0.4
 
 
-async def execute(store: Store, run_id: int) -> str:
+async def execute(store: Store, run_id: int, how: HowToWait = WAITS) -> str:
     """Compute the missing answers and grades of a run, or the grades alone if the answers were imported.
 
-    Returns the final state: done, failed or cancelled. Raises UserError if another runner has the run, its experiment can no longer
-    be read, or the disk is full at the start.
+    `how` says what becomes of batches. Returns the final state: done, failed, cancelled, or waiting for batches that are left.
+    Raises UserError if another runner has the run, its experiment can no longer be read, or the disk is full at the start.
     """
     run = runs.summaries(store, [run_id])[0]
     experiment = None
@@ -44,7 +45,7 @@ async def execute(store: Store, run_id: int) -> str:
     with Reserve(store.path) as reserve:
         _take_lease(store, run_id)
         try:
-            return await _run(store, run_id, experiment)
+            return await _run(store, run_id, experiment, how)
         except (NoSpaceError, OSError) as error:
             reserve.give_back()
             runs.set_state(store, run_id, "failed", str(_full_disk(error)))
@@ -61,12 +62,12 @@ def _take_lease(store: Store, run_id: int) -> None:
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
 
 
-async def _run(store: Store, run_id: int, experiment: Experiment | None) -> str:
+async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToWait) -> str:
     runs.begin(store, run_id)
     control = Control()
     async with _watching(store, run_id, control):
-        failed = await _work(store, run_id, experiment, control)
-    return _end(store, run_id, control, failed)
+        failed, left = await _work(store, run_id, experiment, control, how)
+    return _end(store, run_id, control, failed, left)
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -78,25 +79,31 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
     raise error
 
 
-async def _work(store: Store, run_id: int, experiment: Experiment | None, control: Control) -> list[str]:
-    """Answer and grade. Returns one text per variant and judge that failed."""
+async def _work(
+    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToWait
+) -> tuple[list[str], tuple[str, ...]]:
+    """Answer, grade and score. Returns a text for each variant, judge and scorer that failed, and for each judge that left batches."""
     answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
     judges = _distinct([*(experiment.judges if experiment else ()), *added_judges.judges_of(store, run_id)])
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
-    grading = asyncio.create_task(grade_run(store, run_id, judges, control, answered=answered, finished=finished))
+    direct = [judge for judge in judges if not judge.batch]
+    grading = asyncio.gather(
+        grade_run(store, run_id, direct, control, answered=answered, finished=finished),
+        grade_in_batches(store, run_id, judges, control, finished=finished, how=how),
+    )
     scoring = asyncio.create_task(score_run(store, run_id, control, answered=unscored, finished=finished))
     arrivals = _Arrivals(answered, unscored)
     try:
         failed = await _answer(store, run_id, experiment, control, arrivals) if experiment else []
     except BaseException:
-        for task in (grading, scoring):
-            task.cancel()
+        grading.cancel()
+        scoring.cancel()
         await asyncio.gather(grading, scoring, return_exceptions=True)
         raise
     finished.set()
     arrivals.set()
-    failures = await asyncio.gather(grading, scoring)
-    return [*failed, *failures[0], *failures[1]]
+    (of_judges, of_batches), unscored_ones = await asyncio.gather(grading, scoring)
+    return [*failed, *of_judges, *of_batches.failed, *unscored_ones], of_batches.left
 
 
 class _Arrivals(asyncio.Event):
@@ -139,11 +146,13 @@ async def _answer(
     return failed
 
 
-def _end(store: Store, run_id: int, control: Control, failed: list[str]) -> str:
+def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str]) -> str:
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
         state, reason = "failed", "; ".join(failed)
+    elif left:
+        state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
     else:
         state, reason = "done", ""
     runs.set_state(store, run_id, state, reason)

@@ -9,13 +9,13 @@ answer is not *ungraded*, but is asked about again.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from qtui.errors import UserError
-from qtui.judges import Judge, Question, Reply, create_judge, fingerprint
+from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
+from qtui.runner.questions import group_same_answers, question_of
 from qtui.store import Store, answers, grades, judges, runs
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
@@ -92,12 +92,7 @@ class _Grader:
 
     def _record_failure(self, reason: str) -> None:
         """Record the failure, with advice if a user added the judge, and whether it fails the run."""
-        self.failure = reason
-        if self._stored.settings.get(judges.ADDED):
-            advice = f"{added_judges.removal_command(self.label)} removes it from the run."
-            if not self._has_graded:
-                advice = f"It is not asked again unless you add it again with `qtui judge`; {advice}"
-            self.failure = f"{reason.removesuffix('.')}. {advice}"
+        self.failure = added_judges.with_advice(self._stored, reason, has_graded=self._has_graded)
         self.fails_the_run = self._has_graded or not self._stored.settings.get(judges.ADDED)
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
 
@@ -108,7 +103,7 @@ class _Grader:
         # The judge is created only when grades are missing: otherwise its API key and its server are not needed.
         judge = self._judge = self._judge or create_judge(self._spec, self._facts)
         runs.set_judge(self._store, self._stored.id, "grading")
-        questions = _group_same_answers(missing)
+        questions = group_same_answers(missing)
         connections = min(judge.concurrency, len(questions))
         try:
             async with asyncio.TaskGroup() as group:
@@ -128,9 +123,7 @@ class _Grader:
                 return
             same_answers = questions.pop(0)
             first = same_answers[0]
-            task = first.task
-            question = Question(task.input, task.reference, task.criteria, first.text, first.earlier)
-            reply = await judge.grade(question, take)
+            reply = await judge.grade(question_of(first), take)
             self._store_facts(judge)
             self._store_reply(judge, take, same_answers, reply)
 
@@ -181,12 +174,3 @@ class _Grader:
 def _most_severe(errors: ExceptionGroup[UserError]) -> Exception:
     """Return an error of the store, which ends the run, if there is one; else an error of the judge, which ends only the judge."""
     return next((error for error in errors.exceptions if isinstance(error, StoreError)), errors.exceptions[0])
-
-
-def _group_same_answers(missing: Sequence[answers.PendingAnswer]) -> list[Same]:
-    """Return the answers grouped by task, text and the turns before."""
-
-    def task_and_texts(item: answers.PendingAnswer) -> tuple[int, str, list[tuple[str, str]]]:
-        return item.task_id, item.text, [(turn.input, turn.answer) for turn in item.earlier]
-
-    return [list(group) for _, group in groupby(sorted(missing, key=task_and_texts), key=task_and_texts)]

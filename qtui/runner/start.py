@@ -58,11 +58,18 @@ def _nothing(note: str) -> None:
     """What becomes of the notes of an experiment where nobody reads them."""
 
 
-def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Callable[[str], None] = _nothing) -> int:
+def start(
+    path: Path,
+    store_path: Path,
+    *,
+    allows_cpu: bool = False,
+    leaves_batches: bool = False,
+    on_note: Callable[[str], None] = _nothing,
+) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    `on_note` gets each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts
-    ignore.
+    With `leaves_batches`, the runner ends when the batches of judges are submitted, and a later one fetches them. `on_note` gets
+    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
@@ -84,13 +91,13 @@ def start(path: Path, store_path: Path, *, allows_cpu: bool = False, on_note: Ca
             if is_new:
                 runs.delete(store, run_id)
             raise
-        _launch(store, run_id)
+        _launch(store, run_id, leaves_batches)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
+def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, leaves_batches: bool = False) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
@@ -104,13 +111,13 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False) -> int:
             )
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        _launch(store, run_id)
+        _launch(store, run_id, leaves_batches)
     finally:
         store.close()
     return run_id
 
 
-def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
+def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, leaves_batches: bool = False) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
     Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
@@ -123,7 +130,7 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path) -> None:
             _refuse_running(store, run_id)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
-            _launch(store, run_id)
+            _launch(store, run_id, leaves_batches)
     finally:
         store.close()
 
@@ -206,14 +213,18 @@ def log_file(run_id: int) -> Path:
     return paths.run_log(run_id)
 
 
-def _launch(store: Store, run_id: int) -> None:
+def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
     with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
-            child_process.command("qtui.runner", "--store", str(store.path), "--run", str(run_id)),
+            child_process.command(
+                "qtui.runner",
+                *("--store", str(store.path), "--run", str(run_id)),
+                *(["--detach-batch"] if leaves_batches else []),
+            ),
             env=child_process.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,

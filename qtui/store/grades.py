@@ -52,20 +52,25 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     Nothing replaces a grade.
     """
     with store.writing():
-        for place, grade in graded:
-            store.execute(
-                "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, left_out, created,"
-                " requests, prompt_tokens, cached_tokens, completion_tokens)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
-                " reason = excluded.reason, seconds = excluded.seconds, left_out = excluded.left_out, created = excluded.created,"
-                " requests = grade.requests + excluded.requests, prompt_tokens = grade.prompt_tokens + excluded.prompt_tokens,"
-                " cached_tokens = grade.cached_tokens + excluded.cached_tokens,"
-                " completion_tokens = grade.completion_tokens + excluded.completion_tokens"
-                " WHERE grade.grade IS NULL",
-                (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
-                 grade.reason, grade.seconds, None if grade.left_out is None else ",".join(grade.left_out), time.time(),
-                 *astuple(grade.usage)),
-            )  # fmt: skip
+        put(store, graded)
+
+
+def put(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
+    """Write grades as `commit` does. Part of the caller's transaction."""
+    for place, grade in graded:
+        store.execute(
+            "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, left_out, created,"
+            " requests, prompt_tokens, cached_tokens, completion_tokens)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET grade = excluded.grade,"
+            " reason = excluded.reason, seconds = excluded.seconds, left_out = excluded.left_out, created = excluded.created,"
+            " requests = grade.requests + excluded.requests, prompt_tokens = grade.prompt_tokens + excluded.prompt_tokens,"
+            " cached_tokens = grade.cached_tokens + excluded.cached_tokens,"
+            " completion_tokens = grade.completion_tokens + excluded.completion_tokens"
+            " WHERE grade.grade IS NULL",
+            (grade.key, place.answer_id, place.task_id, grade.judge, grade.fingerprint, grade.take, grade.grade,
+             grade.reason, grade.seconds, None if grade.left_out is None else ",".join(grade.left_out), time.time(),
+             *astuple(grade.usage)),
+        )  # fmt: skip
 
 
 def commit_human(store: Store, place: Place, grade: int | None, comment: str = "") -> None:

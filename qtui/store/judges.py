@@ -14,6 +14,7 @@ import msgspec
 from qtui.records import FIVE_POINTS, JudgeFacts, Scale
 from qtui.run_progress import JudgeProgress
 from qtui.secrets import url_secrets
+from qtui.store import batch_progress
 from qtui.store.connection import Store
 
 ADDED = "added"
@@ -170,6 +171,7 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
         tuple(run_ids or ()),
     )
     by_run: dict[int, list[JudgeProgress]] = {}
+    batches = batch_progress.progress(store, run_ids)
     for row in rows:
         by_run.setdefault(row["run_id"], []).append(
             JudgeProgress(
@@ -186,6 +188,7 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
                 last_graded=row["last_graded"],
                 graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
                 left_out=_facts(row["facts"]).left_out,
+                batches=tuple(batches.get((row["run_id"], row["label"], row["fingerprint"]), ())),
             )
         )
     return by_run

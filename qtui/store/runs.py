@@ -45,9 +45,17 @@ def begin(store: Store, run_id: int) -> None:
 
 
 def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
-    """Set the state of a run. When it ends, its unfinished variants and judges are cancelled with it."""
+    """Set the state of a run. When it ends, its unfinished variants and judges are cancelled with it.
+
+    `waiting` ends only the attempt: batches of its judges are under way, and a later runner fetches them.
+    """
     now = time.time()
     ended = now if state in ("done", "failed", "cancelled") else None
+    if state == "waiting":
+        with store.writing():
+            store.execute("UPDATE run SET state = ?, reason = ? WHERE id = ?", (state, reason, run_id))
+            attempts.end(store, run_id, state, now)
+        return
     with store.writing():
         store.execute("UPDATE run SET state = ?, reason = ?, ended = ? WHERE id = ?", (state, reason, ended, run_id))
         if state == "paused":

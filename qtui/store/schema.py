@@ -301,4 +301,49 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE run ADD COLUMN task_set_facts TEXT NOT NULL DEFAULT '[]';   -- JSON: a list of TaskSetFacts
     """,
+    # A batch of questions at an endpoint. Its row is written before each step that cannot be repeated, so that whoever opens the
+    # store next, days later or on another machine, knows which questions are under way and where their replies are.
+    """
+    CREATE TABLE batch (
+        id INTEGER PRIMARY KEY,
+        mark TEXT NOT NULL UNIQUE,             -- in the file's name and the batch's metadata at the endpoint
+        run_id INTEGER REFERENCES run(id) ON DELETE SET NULL,   -- whose runner handles it
+        judge TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        base_url TEXT,                         -- as in the judge's settings; NULL is OpenAI's server
+        api_key_env TEXT NOT NULL,
+        state TEXT NOT NULL,                   -- planned, uploading, uploaded, submitting, submitted, fetched, returned
+        status TEXT NOT NULL DEFAULT '',       -- the endpoint's word, when it was last seen
+        reason TEXT NOT NULL DEFAULT '',       -- why it was not worked on whole
+        file_id TEXT NOT NULL DEFAULT '',
+        batch_id TEXT NOT NULL DEFAULT '',     -- the endpoint's
+        requests INTEGER NOT NULL,
+        completed INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        created REAL NOT NULL,
+        submitted REAL,
+        seen REAL,                             -- when the endpoint last said how it is
+        is_cancelled INTEGER NOT NULL DEFAULT 0   -- by the user of qtui
+    );
+    CREATE INDEX batch_by_judge ON batch (judge, fingerprint, state);
+    CREATE INDEX batch_by_run ON batch (run_id);
+    CREATE TABLE batch_question (
+        id INTEGER PRIMARY KEY,
+        batch INTEGER NOT NULL REFERENCES batch(id) ON DELETE CASCADE,
+        key TEXT NOT NULL,                     -- of the grade; the custom_id of its request
+        asked TEXT NOT NULL,                   -- the key that is asked: another one if an equal answer has the same grade
+        answer_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        take INTEGER NOT NULL,
+        outcome TEXT NOT NULL DEFAULT '',      -- '' while open, graded, ungraded, again (a reply in vain), returned (not worked on)
+        reason TEXT NOT NULL DEFAULT '',
+        requests INTEGER,                      -- as in the table grade
+        prompt_tokens INTEGER,
+        cached_tokens INTEGER,
+        completion_tokens INTEGER,
+        UNIQUE (batch, key)
+    );
+    CREATE INDEX batch_question_by_key ON batch_question (key);
+    CREATE INDEX batch_question_by_answer ON batch_question (answer_id, task_id);
+    """,
 )

@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from qtui import session_end
+from qtui.charts.batch_words import batch_lines
 from qtui.charts.role_words import followed
 from qtui.charts.variant_words import variant_notes
 from qtui.format import day, duration, left_out_notes, rough_duration, size
@@ -55,6 +56,8 @@ class Line:
     """The columns of FIGURES: answers, speed, time left, memory, empty answers, answers cut off at the token limit."""
     phase: str
     reason: str
+    batches: tuple[str, ...] = ()
+    """How the batches of a judge are."""
     notes: tuple[str, ...] = ()
     """Problems that do not stop the run, each with its remedy."""
 
@@ -91,7 +94,11 @@ def run_lines(
         lines += [
             Text(),
             *_table(
-                "grades", [_judge(j, _state(run, j)) for j in run.judges], ["Judges"] * len(run.judges), cells, styles
+                "grades",
+                [_judge(j, _state(run, j), now) for j in run.judges],
+                ["Judges"] * len(run.judges),
+                cells,
+                styles,
             ),
         ]
     if run.scorers:
@@ -130,7 +137,8 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         words = session_end.in_words(run.ends, run.ends_at, now)
         yield from (_styled(line, styles["notice"]) for line in wrap(safe(f"{words[0].upper()}{words[1:]}."), cells))
     if run.reason:
-        yield from (_styled(line, styles["bad"]) for line in wrap(safe(run.reason), cells))
+        style = styles["notice" if run.state == "waiting" else "bad"]
+        yield from (_styled(line, style) for line in wrap(safe(run.reason), cells))
     if run.state == "interrupted":
         yield from (_styled(line, styles["notice"]) for line in wrap("Nothing is lost; press r to resume.", cells))
         if run.ends:
@@ -230,7 +238,7 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     return (variant.expected - variant.answered) * (now - began) / new_answers
 
 
-def _judge(judge: JudgeProgress, state: str) -> Line:
+def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
     ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
@@ -240,6 +248,7 @@ def _judge(judge: JudgeProgress, state: str) -> Line:
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
         phase=ungraded,
         reason=judge.reason,
+        batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
     )
 
@@ -287,7 +296,8 @@ def _drawn(
             text.append(name + " " * (wide - width(name)))
     yield text
     notes = [(f"Note: {note}", "notice") for note in line.notes]
-    for message, style in ((line.phase, "quiet"), (line.reason, "bad"), *notes):
+    batches = [(batch, "quiet") for batch in line.batches]
+    for message, style in ((line.phase, "quiet"), *batches, (line.reason, "bad"), *notes):
         if message:
             yield from (_styled("     " + part, styles[style]) for part in wrap(safe(message), max(10, cells - 6)))
 
