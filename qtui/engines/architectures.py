@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from qtui.engines import available
+from qtui.engines.weights import library_source
 from qtui.engines.weights.weights import Weights
 from qtui.errors import UserError
 
@@ -88,16 +89,9 @@ def _pairs(table: str) -> frozenset[str]:
     """The first texts of the pairs in a table of transformers' automatic classes."""
     for folder in available.package_folders("transformers"):
         file = folder / "models" / "auto" / "modeling_auto.py"
-        try:
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-        except (OSError, SyntaxError, UnicodeDecodeError):
-            return frozenset()
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == table for to in node.targets):
-                tuples = [each for each in ast.walk(node.value) if isinstance(each, ast.Tuple) and each.elts]
-                return frozenset(
-                    str(each.elts[0].value) for each in tuples if isinstance(each.elts[0], ast.Constant)
-                )  # fmt: skip
+        value = library_source.assigned_value(file, table)
+        tuples = [each for each in ast.walk(value) if isinstance(each, ast.Tuple) and each.elts] if value else []
+        return frozenset(str(each.elts[0].value) for each in tuples if isinstance(each.elts[0], ast.Constant))
     return frozenset()
 
 

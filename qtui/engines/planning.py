@@ -292,12 +292,14 @@ def check_settings(variant: VariantSpec, weights: Weights) -> None:
         architectures.check_transformers(weights, variant.weights, trusts_code=variant.trust_remote_code)
         accelerator = available.accelerator("transformers")
         quantized_checkpoint.check_method(weights.quantization, variant.weights, accelerator)
+        weights.check_for_transformers()
     elif variant.engine == "llama.cpp":
         _check_imatrix(variant)
         llama_settings.check_settings(weights, variant.weights)
     else:
         raise AssertionError(f"{variant.engine} has no weights")
     weights.check_quantization(variant.weights)
+    weights.check_config()
 
 
 def _check_imatrix(variant: VariantSpec) -> None:

@@ -54,6 +54,7 @@ def check_settings(weights: Weights, name: str, named_converter: Path | None = N
         if script:
             architectures.check_converter(script, architecture_of(weights), name)
     weights.check_quantization(str(weights.path))
+    weights.check_config()
     unkept_settings.check(weights.config, name)
 
 

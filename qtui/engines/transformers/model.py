@@ -102,4 +102,6 @@ def _quiet_bar(report: Report) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, LookupError):  # its text is the bare key
+        return f"{type(error).__name__}: {error}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

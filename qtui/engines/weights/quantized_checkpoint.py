@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.device import gpus
+from qtui.engines.weights import library_source
 from qtui.engines.weights.checkpoint.stored_format import StoredFormat
 from qtui.errors import UserError
 
@@ -182,23 +183,13 @@ def library_methods() -> frozenset[str]:
     except (ImportError, ValueError):
         return frozenset()
     for folder in (spec.submodule_search_locations if spec else None) or ():
-        try:
-            tree = ast.parse((Path(folder) / "quantizers" / "auto.py").read_text(encoding="utf-8"))
-        except (OSError, ValueError, SyntaxError):
-            continue
-        return _keys_of(tree, "AUTO_QUANTIZATION_CONFIG_MAPPING")
-    return frozenset()
-
-
-def _keys_of(tree: ast.Module, name: str) -> frozenset[str]:
-    """The texts that are keys of a dictionary; bitsandbytes has two there, one per number of bits."""
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            assert isinstance(node, ast.Assign)
-            keys = node.value.keys if isinstance(node.value, ast.Dict) else []
-            names = {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
-            return frozenset(names | ({"bitsandbytes"} if names else set()))
+        value = library_source.assigned_value(
+            Path(folder) / "quantizers" / "auto.py", "AUTO_QUANTIZATION_CONFIG_MAPPING"
+        )
+        keys = value.keys if isinstance(value, ast.Dict) else []
+        names = {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+        # bitsandbytes has two names there, one per number of bits.
+        return frozenset(names | ({"bitsandbytes"} if names else set()))
     return frozenset()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
 from qtui.engines.weights import fingerprint, gguf_file, prompt_format, quantized_checkpoint
-from qtui.engines.weights.checkpoint import folder_files, output_head, stored_format
+from qtui.engines.weights.checkpoint import config_fit, folder_files, output_head, stored_format
 from qtui.engines.weights.checkpoint.folder_files import TensorFiles
 from qtui.engines.weights.checkpoint.output_head import OutputHead
 from qtui.engines.weights.checkpoint.safetensors_header import Header, StoredTensor
@@ -98,6 +98,16 @@ class Weights:
     def stored_format(self) -> StoredFormat | None:
         """How quantized weights of a folder are stored, as its files show; None if they are plain floating point, or not known."""
         return stored_format.find(self.stored_tensors)
+
+    def check_for_transformers(self) -> None:
+        """Raise UserError if transformers would not find a folder's weights, which are there, or would read others."""
+        if self.is_folder and self.listed_tensors is None:
+            folder_files.check_for_transformers(self.path, self.config)
+
+    def check_config(self) -> None:
+        """Raise UserError if a folder's config counts other layers or tokens than its files have."""
+        if self.is_folder:
+            config_fit.check(self.path / "config.json", self.config, self.stored_tensors)
 
     def check_quantization(self, name: str) -> None:
         """Raise UserError if a folder's files show a quantization that its config does not name. `name` is the model's."""

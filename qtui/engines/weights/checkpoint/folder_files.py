@@ -8,6 +8,7 @@ from typing import Any
 from qtui.engines.weights import file_faults
 from qtui.engines.weights.checkpoint import safetensors_header, weight_files
 from qtui.engines.weights.checkpoint.safetensors_header import Header, StoredTensor
+from qtui.engines.weights.checkpoint.weight_files import WeightFiles
 from qtui.errors import UserError
 
 _SETTINGS = (
@@ -27,6 +28,7 @@ _SETTINGS = (
 )
 """Files beside the weights that decide what a model answers. READMEs and training scripts do not."""
 
+_ADAPTER = "adapter_config.json"
 _SHOWN_NAMES = 5
 _MOST_POINTER_BYTES = 4096
 """What stands in the place of a large file (a Git LFS pointer, an error page, nothing) is smaller."""
@@ -65,23 +67,65 @@ def check_settings(folder: Path) -> None:
         if file.is_file() and file.suffix != ".json" and file.stat().st_size < _MOST_POINTER_BYTES:
             file_faults.check_file(file)
     if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so this is not a model folder")
+        raise UserError(f"{folder}: no config.json, so this is not a model folder{_what_it_is(folder)}")
+
+
+def _what_it_is(folder: Path) -> str:
+    """What a folder without a config holds, as the end of a sentence; empty if that says nothing."""
+    names = [file.name for file in folder.iterdir()]
+    marks = (".gguf", "adapter_", "consolidated")
+    if any(name.endswith((".safetensors", ".bin")) and not name.startswith(marks[1:]) for name in names):
+        return "; download it again"
+    return f": it {weight_files.why_none(names)}" if any(mark in name for name in names for mark in marks) else ""
 
 
 def tensor_files(folder: Path, config: dict[str, Any]) -> TensorFiles:
     """Return the files with the tensors. Raises UserError if there are none, or if some are missing, with their names."""
-    named = config.get("transformers_weights")
-    chosen = weight_files.choose(
-        [file.name for file in folder.iterdir()],
-        lambda name: _text(folder / name),
-        source=str(folder),
-        named=named if isinstance(named, str) else None,
-    )
+    chosen = _chosen(folder, config)
     files = tuple(folder / name for name in chosen.names)
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise UserError(_missing(folder, missing, chosen.index, len(files)))
     return TensorFiles(files, chosen.note)
+
+
+def check_for_transformers(folder: Path, config: dict[str, Any]) -> None:
+    """Raise UserError if transformers would not find the weights, would not read their index, or would read others with peft.
+
+    A folder that has no weights yet is not checked.
+    """
+    import importlib.util
+    import json
+
+    names = [file.name for file in folder.iterdir()]
+    if not any(name.endswith((".safetensors", ".bin")) for name in names):
+        return
+    chosen = _chosen(folder, config)
+    if fault := weight_files.fault_for_transformers(chosen, named=_named(config)):
+        raise UserError(f"{folder}: {fault}")
+    if chosen.index and not isinstance(json.loads(_text(folder / chosen.index)).get("metadata"), dict):
+        raise UserError(
+            f'{folder / chosen.index}: has no "metadata", which transformers needs; add "metadata": {{}} or download it again'
+        )
+    if _ADAPTER in names and importlib.util.find_spec("peft"):
+        raise UserError(
+            f"{folder}: has {_ADAPTER} beside its weights, of which transformers would load another model with peft; remove "
+            f"{_ADAPTER} if the adapter is merged into the weights"
+        )
+
+
+def _chosen(folder: Path, config: dict[str, Any]) -> WeightFiles:
+    return weight_files.choose(
+        [file.name for file in folder.iterdir()],
+        lambda name: _text(folder / name),
+        source=str(folder),
+        named=_named(config),
+    )
+
+
+def _named(config: dict[str, Any]) -> str | None:
+    named = config.get("transformers_weights")
+    return named if isinstance(named, str) else None
 
 
 def read_headers(files: tuple[Path, ...]) -> dict[Path, Header]:

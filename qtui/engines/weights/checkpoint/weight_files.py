@@ -54,6 +54,20 @@ def needs_index(names: Collection[str], named: str | None = None) -> str:
     return decisive if decisive.endswith(_IS_INDEX) else ""
 
 
+def fault_for_transformers(chosen: WeightFiles, *, named: str | None = None) -> str:
+    """Return why transformers would not find these weights, which only have other names, and what to do; empty if it finds them."""
+    if chosen.index or named or chosen.names[0] in _ORDER:
+        return ""
+    if len(chosen.names) == 1:
+        return (
+            f"transformers reads only {WHOLE}, and the weights here are {chosen.names[0]}: rename this file to {WHOLE}"
+        )
+    return (
+        f"transformers reads several files only if {INDEX} names them, and there is none beside {chosen.names[0]}; download the "
+        "index, too"
+    )
+
+
 def _note(decisive: str, names: Collection[str]) -> str:
     index = decisive + _IS_INDEX
     if index not in names:
@@ -63,13 +77,18 @@ def _note(decisive: str, names: Collection[str]) -> str:
 
 def _named_by_index(index: str, text: str, source: str) -> tuple[str, ...]:
     try:
-        named = json.loads(text)["weight_map"]
-        files = {str(name) for name in named.values()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{source}/{index}: names no files (no weight_map); download it again") from None
-    if not files:
+        content = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{source}/{index}: cannot be read as JSON ({error}); download it again") from None
+    named = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(named, dict):
+        raise UserError(f"{source}/{index}: names no files (no weight_map); download it again")
+    if not named:
         raise UserError(f"{source}/{index}: names no files (an empty weight_map); download it again")
-    return tuple(sorted(_inside(name, source) for name in files))
+    odd = next((tensor for tensor, name in named.items() if not isinstance(name, str)), None)
+    if odd is not None:
+        raise UserError(f"{source}/{index}: names no file for the tensor {odd} but {named[odd]!r}; download it again")
+    return tuple(sorted(_inside(name, source) for name in set(named.values())))
 
 
 def _inside(name: str, source: str) -> str:
@@ -77,6 +96,10 @@ def _inside(name: str, source: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not name.strip():
         raise UserError(f"{source}: names the weight file {name!r}, which is not inside the model's folder")
+    if not name.isprintable():
+        raise UserError(
+            f"{source}: names the weight file {name!r}, which is no usual file name; download the index again"
+        )
     return name
 
 
@@ -87,7 +110,7 @@ def _without_index(names: Collection[str], source: str) -> WeightFiles:
         found = sorted(name for name in flat if name.endswith(suffix) and not name.startswith(_OWN_FORMAT))
         if found:
             return WeightFiles(_complete(found, source))
-    raise UserError(f"{source}: {_why_none(names)}")
+    raise UserError(f"{source}: {why_none(names)}")
 
 
 def _complete(found: list[str], source: str) -> tuple[str, ...]:
@@ -108,7 +131,8 @@ def _complete(found: list[str], source: str) -> tuple[str, ...]:
     )
 
 
-def _why_none(names: Collection[str]) -> str:
+def why_none(names: Collection[str]) -> str:
+    """Return what a folder without weights in the format of transformers has in their place, and what to do."""
     if any(name.startswith(_ADAPTER) for name in names):
         return (
             "has no *.safetensors file but an adapter (LoRA): merge it into its base model, and name the merged folder"
