@@ -82,7 +82,7 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 async def _work(
     store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToWait
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Answer, grade and score. Returns a text for each variant, judge and scorer that failed, and for each judge that left batches."""
+    """Answer, grade and score. Returns a text per variant, judge and scorer that failed, and one per judge that left batches."""
     answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
     judges = _distinct([*(experiment.judges if experiment else ()), *added_judges.judges_of(store, run_id)])
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
