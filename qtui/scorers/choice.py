@@ -162,10 +162,15 @@ def _by_log_likelihood(
         return unscored("a log-likelihood or a length of a choice is no number above 0")
     best = max(range(len(values)), key=lambda i: values[i])
     taken = f"took {quoted(choices[best])!r} ({values[best]:.3f})"
-    return Score(
-        float(best == right),
-        taken + ("" if best == right else f", expected {quoted(choices[right])!r} ({values[right]:.3f})"),
-    )
+    others = [
+        f"{quoted(choice)!r} ({value:.3f})"
+        for i, (choice, value) in enumerate(zip(choices, values, strict=True))
+        if i not in (best, right)
+    ]
+    if best == right:
+        return Score(1.0, "; ".join([taken, *others]))
+    expected = f"{taken}, expected {quoted(choices[right])!r} ({values[right]:.3f})"
+    return Score(0.0, "; ".join([expected, *others]))
 
 
 def _per_length(choice: ChoiceScore, length: str) -> float:
