@@ -315,6 +315,8 @@ class ChoiceScore:
     """Natural logarithm, summed over the tokens of the choice."""
     tokens: int
     characters: int
+    text: str = ""
+    """The choice or label whose likelihood it is, without what stands before it; empty if it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +364,8 @@ class Answer:
     """None if the text is all that the model wrote."""
     left_out: tuple[str, ...] = ()
     """Settings of the sampling that an endpoint refused, so that its own were in force."""
+    choice_scores: tuple[ChoiceScore, ...] | None = None
+    """Of a task whose choices were scored: one per choice, in their order. `text` is then the likeliest choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,19 @@ def load_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], r
     return llama_cpp_loading.load_engine(variant, weights, verified, requests, report)
 
 
+def load_choice_engine(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Engine:
+    """Return the engine that scores the choices of the requests instead of generating. Raises UserError as `load_engine` does."""
+    compute.hide_unused_gpus(plan.compute)
+    report(LOADING)
+    if plan.weights is None:
+        from qtui.engines.choices import endpoint
+
+        return endpoint.load_engine(variant, requests)
+    from qtui.engines.choices.engine import ChoiceEngine
+
+    return ChoiceEngine(load_scorer(variant, plan, requests, report), variant.context)
+
+
 def load_scorer(variant: VariantSpec, plan: Plan, requests: Sequence[Request], report: Report) -> Scorer:
     """Return the model that scores answers to the requests, completely loaded. Raises UserError with the reason if it cannot be.
 

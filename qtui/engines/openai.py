@@ -23,7 +23,7 @@ from qtui.endpoints.openai_dialect import Dialect, SharedDialect
 from qtui.endpoints.rate_limits import RateLimiter
 from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
-from qtui.engines.protocol.answering import Answered, Progress, Request, Unanswered
+from qtui.engines.protocol.answering import Answered, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
 from qtui.records import Thoughts, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
@@ -166,38 +166,48 @@ class OpenAIEngine:
 
     def _send(self, request: Request, settings: dict[str, Any]) -> Completion | Failure:
         """Send a request until there is a reply. Raises UserError if the endpoint cannot be reached."""
-        prompt, client = request.prompt, self.client
-        create: Any = client.chat.completions.with_raw_response.create
-        content: dict[str, Any]
-        if self.variant.api == "completions":
-            create, content = client.completions.with_raw_response.create, {"prompt": prompt.text}
-        else:
-            system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-            earlier = [
-                message
-                for turn in prompt.earlier
-                for message in ({"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer})
-            ]
-            content = {"messages": [*system, *earlier, {"role": "user", "content": prompt.text}]}
+        prompt, is_plain = request.prompt, self.variant.api == "completions"
+        content: dict[str, Any] = {"prompt": prompt.text} if is_plain else {"messages": messages(prompt)}
         # Settings are sent as they are, also those that the library does not know.
         content |= {"model": self.variant.weights, "extra_body": settings}
-        sent = sending.send_blocking(
+        sent = self.send(content, is_plain=is_plain)
+        return sent.failure() or completion.read(sent.received.body, self.variant.api)
+
+    def send(self, content: dict[str, Any], *, is_plain: bool) -> sending.Sent:
+        """Send a request with this content, to plain completions or chat, until there is a reply or none can be expected."""
+        api: Any = self.client.completions if is_plain else self.client.chat.completions
+        create = api.with_raw_response.create
+        return sending.send_blocking(
             lambda: sending.receive_blocking(create, **content), self.limiter, stopped=self.is_given_up.is_set
         )
-        return sent.failure() or completion.read(sent.received.body, self.variant.api)
+
+    def explained(self, failure: Failure) -> str:
+        """Return what a failure means that every request would meet."""
+        names = {"key_name": self.key_name, "model": self.variant.weights}
+        return failures.explanation(failure, _shown(failure.words), **names, tries=sending.TRIES)
 
     def _unanswered(self, request: Request, failure: Failure) -> Unanswered:
         """Return why one request has no answer. Raises UserError if the other requests would have none either."""
         said = _shown(failure.words)
         if self.history.ends_with(failure):
             self.is_given_up.set()
-            names = {"key_name": self.key_name, "model": self.variant.weights}
-            raise UserError(f"{self.where}: {failures.explanation(failure, said, **names, tries=sending.TRIES)}")
+            raise UserError(f"{self.where}: {self.explained(failure)}")
         if failure.status == failures.OK:
             return Unanswered(request.index, f"{self.where} {said}")
         if failure.status == failures.LOST:
             return Unanswered(request.index, f"{self.where}: {said}")
         return Unanswered(request.index, f"{self.where} refused the request ({failure.status}): {said}")
+
+
+def messages(prompt: Prompt) -> list[dict[str, str]]:
+    """Return the messages of a chat: the system message, the turns before, and the question."""
+    system = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    earlier = [
+        message
+        for turn in prompt.earlier
+        for message in ({"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer})
+    ]
+    return [*system, *earlier, {"role": "user", "content": prompt.text}]
 
 
 def _shown(words: str) -> str:

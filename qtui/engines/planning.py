@@ -14,7 +14,7 @@ from qtui.engines import architectures, available, compute
 from qtui.engines.conversion import conversion_notes, llama_settings, original_settings
 from qtui.engines.decoding import slot_count
 from qtui.engines.device_choice import Compute
-from qtui.engines.prompts import chat_signs, rendering, thinking_settings
+from qtui.engines.prompts import chat_signs, choice_prompts, rendering, thinking_settings
 from qtui.engines.protocol.answering import Job, Loading, Planned, Prompt
 from qtui.engines.quantizing import imatrix_source, quantization_types
 from qtui.engines.weights import precision, quantized_checkpoint
@@ -71,7 +71,9 @@ def plan(job: Job, finder: WeightsFinder) -> Plan:
     job_values = _shared_key_values(variant, weights, fingerprint, version, device_choice.accelerator)
     thinking_values = _thinking_key_values(variant, job.prompt)
     keys = [
-        content_hash(
+        content_hash(*job_values, prompt_values(prompt))
+        if prompt.choices
+        else content_hash(
             *job_values, *thinking_values, prompt_values(prompt), job.sampling.for_sample(item.sample).conditions()
         )
         for item, prompt in zip(job.items, prompts, strict=True)
@@ -151,7 +153,10 @@ def _weight_notes(variant: VariantSpec, weights: Weights | None, device: str) ->
 def prompt_values(prompt: Prompt) -> list[Any]:
     """Return the parts of a prompt that decide an answer, as values of a key."""
     values = [prompt.text, prompt.bos, prompt.space_after_special, prompt.end_token_texts, prompt.system]
-    return [*values, [[turn.input, turn.answer] for turn in prompt.earlier]] if prompt.earlier else values
+    if prompt.earlier:
+        values.append([[turn.input, turn.answer] for turn in prompt.earlier])
+    # Nothing is drawn where choices are scored, so a key has no sampling then.
+    return [*values, ["choice", prompt.choices, prompt.continuations]] if prompt.choices else values
 
 
 def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None:
@@ -178,6 +183,7 @@ def _render_endpoint_prompts(job: Job, finder: WeightsFinder) -> tuple[list[Prom
         )
         tags = job.prompt.thinking_tags
         notes = thinking_settings.unknown_at_endpoint(job.variant) or None
+        prompts = choice_prompts.with_choices(prompts, job.items, PromptFormat(source=""), is_chat=True)
         return [msgspec.structs.replace(prompt, thinking_tags=tags) for prompt in prompts], VariantFacts(
             prompt_notes=notes
         )
@@ -237,9 +243,11 @@ def _render_with(job: Job, prompt_format: PromptFormat) -> tuple[list[Prompt], V
         date=job.date,
     )
     prompts = [msgspec.structs.replace(prompt, thinking_tags=job.prompt.thinking_tags) for prompt in prompts]
-    return prompts, VariantFacts(
-        prompt_notes=arguments.ignored if thinking_settings.asked_in_words(job.variant) else None
-    )
+    is_chat = bool(prompt_format.template if job.prompt.template is None else job.prompt.template)
+    prompts = choice_prompts.with_choices(prompts, job.items, prompt_format, is_chat=is_chat)
+    ignored = arguments.ignored if thinking_settings.asked_in_words(job.variant) else ()
+    notes = (*ignored, *choice_prompts.notes(prompts))
+    return prompts, VariantFacts(prompt_notes=notes if thinking_settings.asked_in_words(job.variant) else notes or None)
 
 
 def _thinking_key_values(variant: VariantSpec, prompt: PromptSource) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qtui import catalog
 from qtui.endpoints import endpoint
 from qtui.errors import UserError
-from qtui.experiment import imatrix, weights_name
+from qtui.experiment import choice_scoring, imatrix, weights_name
 from qtui.experiment import (
     judges as experiment_judges,
 )
@@ -75,6 +75,8 @@ class Experiment:
     models: tuple[ModelPlan, ...]
     judges: tuple[JudgeSpec, ...]
     scorers: tuple[ScorerSpec, ...] = ()
+    scored_choices: tuple[choice_scoring.ScoredChoices, ...] = ()
+    """What engines score for scorers by log-likelihood, instead of generating an answer."""
     date: str = ""
     """The date that templates are told, as 2026-01-31; empty if the file names none."""
     notes: tuple[str, ...] = ()
@@ -84,13 +86,17 @@ class Experiment:
 
     @property
     def plan(self) -> str:
-        """Hash of everything that decides the answers, without judges and scorers: others grade and score the same run."""
+        """Hash of everything that decides the answers, without judges and scorers: others grade and score the same run.
+
+        Only which choices the engines score is part of it.
+        """
         models = [
             [m.name, _without_defaults(asdict(m.prompt), PROMPT_DEFAULTS), [_decisive(v) for v in m.variants], m.stop]
             for m in self.models
         ]
         date = [self.date] if self.date else []
-        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models, *date)
+        choices = [["choices", *(asdict(each) for each in self.scored_choices)]] if self.scored_choices else []
+        return content_hash("plan", self.task_set.hash, asdict(self.sampling), models, *date, *choices)
 
     @property
     def variants(self) -> tuple[VariantSpec, ...]:
@@ -206,19 +212,24 @@ def _resolve(
         if label in labels[:i]:
             problems.add(("judges", i), f"repeats the judge {label}. To grade more often, set takes.")
     models = tuple(_model(model, i, base, sampling, problems) for i, model in enumerate(form.models))
-    # A stored run has its scorers in the store, whatever has become of their files.
-    named = () if stored_tasks else experiment_scorers.specs(form.scorers, base, task_set, problems)
-    own, scorer_notes = ((), []) if stored_tasks else experiment_scorers.of_task_sets(named, task_set)
+    # A stored run has its scorers in the store, whatever has become of their files; only what engines score is still read here.
+    scorer_problems = Problems(text, origin) if stored_tasks else problems
+    named = experiment_scorers.specs(form.scorers, base, task_set, scorer_problems)
+    own, scorer_notes = experiment_scorers.of_task_sets(named, task_set)
+    specs = (*named, *own)
+    choice_scoring.check(named, task_set, scorer_problems)
+    scorer_notes += choice_scoring.notes(specs, has_judges=bool(judges))
     return Experiment(
         name=form.name,
         origin=origin,
         text=text,
         task_set=task_set,
         notes=(*experiment_tasks.notes(task_set, judges), *sampling_notes, *scorer_notes, *problems.notes),
+        scored_choices=choice_scoring.of_scorers(specs),
         sampling=sampling,
         models=models,
         judges=judges,
-        scorers=(*named, *own),
+        scorers=() if stored_tasks else specs,
         date=form.date.isoformat() if form.date else "",
     )
 

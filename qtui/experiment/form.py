@@ -155,6 +155,8 @@ class ScorerForm(_Form):
     by: str | None = None
     length: str | None = None
     labels: tuple[str, ...] | None = None
+    continuation: str | None = None
+    before: str | None = None
     style: str | None = None
     tolerance: float | None = Field(None, ge=0)
     tokenizer: str | None = None

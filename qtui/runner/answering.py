@@ -26,7 +26,7 @@ from qtui.engines.protocol.answering import (
     Unanswered,
 )
 from qtui.experiment.experiment import Experiment
-from qtui.records import Answer, PromptSource, VariantSpec
+from qtui.records import Answer, PromptSource, VariantSpec, content_hash
 from qtui.runner import activity, turns
 from qtui.runner.control import Control, first_of
 from qtui.runner.worker_process import WorkerProcess
@@ -63,6 +63,8 @@ class VariantRun:
     progress_written: float = 0.0
     before: VariantFacts = field(default_factory=VariantFacts)
     """What was measured in the turns before."""
+    prompt_hashes: list[str] = field(default_factory=list)
+    """Of the jobs with first turns so far: one, or two if only some tasks have their choices scored."""
 
     @property
     def places(self) -> list[answers.Link]:
@@ -84,10 +86,13 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
     every_turn = turns.turns(tasks)
     for number, positions in enumerate(every_turn, start=1):
         texts = {} if number == 1 else answers.texts(variant.store, variant.variant_id)
-        turn = turns.items(tasks, positions, variant.experiment.sampling.samples, texts)
+        turn = turns.items(
+            tasks, positions, variant.experiment.sampling.samples, texts, variant.experiment.scored_choices
+        )
         variant.unanswered |= dict.fromkeys(turn.unanswerable, turns.NO_EARLIER_ANSWER)
-        variant.items, variant.keys, variant.outcome = turn.items, [], None
-        reason = await _answer_turn(variant, control, answered) if turn.items or number == 1 else ""
+        for items in turns.by_sort(turn.items) if turn.items or number == 1 else ():
+            variant.items, variant.keys, variant.outcome = items, [], None
+            reason = reason or await _answer_turn(variant, control, answered)
         if control.cancelled.is_set() and number < len(every_turn):
             reason = reason or control.reason
         if reason:
@@ -153,8 +158,12 @@ def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Plann
     linked = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
     variant.answered += len(linked)
     is_first_turn = not any(item.earlier for item in variant.items)
+    if is_first_turn:
+        variant.prompt_hashes.append(planned.prompt_hash)
+    hashes = variant.prompt_hashes
+    prompt = hashes[0] if len(hashes) == 1 else content_hash("prompts", hashes)
     conditions = {
-        **({"prompt": planned.prompt_hash} if is_first_turn else {}),
+        **({"prompt": prompt} if is_first_turn else {}),
         "sampling": variant.experiment.sampling_for(variant.spec).conditions(),
         "task_set": variant.experiment.task_set.hash,
         **thinking_condition(variant.spec),
@@ -183,6 +192,7 @@ def _to_answer(variant: VariantRun, message: Answered) -> Answer:
         prompt_ids_hash=message.prompt_ids_hash,
         thoughts=message.thoughts,
         left_out=message.left_out,
+        choice_scores=message.choice_scores,
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qtui.engines.protocol.answering import Item
+from qtui.experiment import choice_scoring
+from qtui.experiment.choice_scoring import ScoredChoices
 from qtui.records import Task, Turn
 
 NO_EARLIER_ANSWER = "the turn before it has no answer"
@@ -49,15 +51,31 @@ def earlier(tasks: Sequence[Task], position: int, sample: int, answers: Mapping[
     return tuple(reversed(found))
 
 
-def items(tasks: Sequence[Task], positions: Sequence[int], samples: int, answers: Mapping[Place, str]) -> TurnItems:
-    """Return the items of the tasks at these positions. `answers` are those of the variant so far."""
+def items(
+    tasks: Sequence[Task],
+    positions: Sequence[int],
+    samples: int,
+    answers: Mapping[Place, str],
+    scored: Sequence[ScoredChoices] = (),
+) -> TurnItems:
+    """Return the items of the tasks at these positions. `answers` are those of the variant so far.
+
+    `scored` says of which tasks the choices are scored instead of generating an answer.
+    """
     found: list[Item] = []
     unanswerable: list[Place] = []
     for position in positions:
+        choices, before_choice = choice_scoring.of_task(tasks[position - 1], scored)
         for sample in range(samples):
             before = earlier(tasks, position, sample, answers)
             if before is None:
                 unanswerable.append((position, sample))
             else:
-                found.append(Item(position, sample, tasks[position - 1].input, before))
+                found.append(Item(position, sample, tasks[position - 1].input, before, choices, before_choice))
     return TurnItems(found, unanswerable)
+
+
+def by_sort(items: Sequence[Item]) -> list[list[Item]]:
+    """Return the items as jobs: those with generated answers, then those whose choices are scored. Without items one empty job."""
+    generated, scored = [each for each in items if not each.choices], [each for each in items if each.choices]
+    return [job for job in (generated, scored) if job] or [[]]

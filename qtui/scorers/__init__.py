@@ -4,7 +4,7 @@ A scorer knows no store and no model. It may hang (a regular expression of a use
 its own: `qtui.scorers.process`.
 """
 
-from qtui.scorers.kinds import KINDS, fingerprint, score, setting_problems
+from qtui.scorers.kinds import KINDS, complete_settings, fingerprint, score, setting_problems
 from qtui.scorers.protocol import Question, ScorerError
 
-__all__ = ["KINDS", "Question", "ScorerError", "fingerprint", "score", "setting_problems"]
+__all__ = ["KINDS", "Question", "ScorerError", "complete_settings", "fingerprint", "score", "setting_problems"]

@@ -6,7 +6,8 @@ reason says so.
 
 `by = "log_likelihood"` takes the choice that the model found likeliest as the continuation of the prompt, as lm-evaluation-harness
 does: `length = "none"` by the sum over tokens (`acc`), `"characters"` per character (`acc_norm`), `"tokens"` per token. The
-first of equals counts. It needs an engine that scores given continuations.
+first of equals counts. It needs an engine that scores given continuations. `continuation` says what is scored: the `text` of each
+choice, or its `label`. `before` stands between prompt and choice; `auto` is a space, and nothing after a chat template.
 
 `labels` are those that the prompt shows: `letters` (A, B, …), `numbers` (1, 2, …), `numbers_from_0`, or a list of texts.
 """
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from qtui.records import ChoiceScore, Score
 from qtui.scorers.protocol import Question, Settings, quoted, unscored
 
+CONTINUATIONS = ("text", "label")
 WAYS = ("generation", "log_likelihood")
 LENGTHS = ("none", "characters", "tokens")
 LABELS = ("letters", "numbers", "numbers_from_0")
@@ -39,7 +41,7 @@ def score(question: Question, settings: Settings) -> Score:
             f"the task says that choice {expected.right_choice} of {len(expected.choices)} is right (from 0)"
         )
     if settings["by"] == "log_likelihood":
-        return _by_log_likelihood(question.choice_scores, settings["length"], expected.choices, expected.right_choice)
+        return _by_log_likelihood(question.choice_scores, settings, expected.choices, expected.right_choice)
     labels = labels_of(settings["labels"], len(expected.choices))
     if labels is None:
         return unscored(f"the scorer has too few labels for {len(expected.choices)} choices")
@@ -60,6 +62,11 @@ def labels_of(setting: str | Sequence[str], choices: int) -> tuple[str, ...] | N
         first = 1 if setting == "numbers" else 0
         return tuple(str(first + i) for i in range(choices))
     return tuple(setting[:choices]) if len(setting) >= choices else None
+
+
+def texts_to_score(choices: Sequence[str], settings: Settings) -> tuple[str, ...] | None:
+    """Return the text per choice whose likelihood counts; None if there are too few labels."""
+    return labels_of(settings["labels"], len(choices)) if settings["continuation"] == "label" else tuple(choices)
 
 
 def named_choices(answer: str, choices: Sequence[str], labels: Sequence[str]) -> list[int]:
@@ -138,22 +145,32 @@ def _texts_in(text: str, choices: Sequence[str]) -> list[int]:
     return sorted(found)
 
 
-def _by_log_likelihood(scores: Sequence[ChoiceScore] | None, length: str, choices: Sequence[str], right: int) -> Score:
+def _by_log_likelihood(
+    scores: Sequence[ChoiceScore] | None, settings: Settings, choices: Sequence[str], right: int
+) -> Score:
     if scores is None:
         return unscored(
             "the engine gave no log-likelihood of the choices; score by generation, or use an engine that does"
         )
     if len(scores) != len(choices):
         return unscored(f"the engine gave {len(scores)} log-likelihoods for {len(choices)} choices")
-    values = [_per_length(each, length) for each in scores]
+    wanted = texts_to_score(choices, settings) or ()
+    if any(each.text and each.text != text for each, text in zip(scores, wanted, strict=False)):
+        return unscored("the engine scored other texts than these choices; start a run with this scorer")
+    values = [_per_length(each, settings["length"]) for each in scores]
     if any(math.isnan(value) for value in values):
         return unscored("a log-likelihood or a length of a choice is no number above 0")
     best = max(range(len(values)), key=lambda i: values[i])
     taken = f"took {quoted(choices[best])!r} ({values[best]:.3f})"
-    return Score(
-        float(best == right),
-        taken + ("" if best == right else f", expected {quoted(choices[right])!r} ({values[right]:.3f})"),
-    )
+    others = [
+        f"{quoted(choice)!r} ({value:.3f})"
+        for i, (choice, value) in enumerate(zip(choices, values, strict=True))
+        if i not in (best, right)
+    ]
+    if best == right:
+        return Score(1.0, "; ".join([taken, *others]))
+    expected = f"{taken}, expected {quoted(choices[right])!r} ({values[right]:.3f})"
+    return Score(0.0, "; ".join([expected, *others]))
 
 
 def _per_length(choice: ChoiceScore, length: str) -> float:

@@ -38,8 +38,8 @@ KINDS: dict[ScorerKind, Kind] = {
     "exact_match": Kind("exact_match", {"normalize": "whitespace"}, _NORMALIZE),
     "choice": Kind(
         "choice",
-        {"by": "generation", "length": "none", "labels": "letters"},
-        {"by": choice.WAYS, "length": choice.LENGTHS},
+        {"by": "generation", "length": "none", "labels": "letters", "continuation": "text", "before": "auto"},
+        {"by": choice.WAYS, "length": choice.LENGTHS, "continuation": choice.CONTINUATIONS},
     ),
     "last_number": Kind("last_number", {"style": "flexible", "tolerance": 0.0}, {"style": last_number.STYLES}),
     "f1_characters": Kind("f1_characters", {"normalize": "nfkc"}, _NORMALIZE),

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from qtui.records import Answer, Task, Thoughts, Turn
 from qtui.store import conversations, tasks
 from qtui.store.connection import Store
@@ -179,11 +181,12 @@ def _put(store: Store, link: Link, answer: Answer) -> int:
     thoughts = answer.thoughts or Thoughts("")
     store.execute(
         "INSERT INTO answer (key, text, finish_reason, prompt_tokens, prompt_ids_hash, completion_tokens, seconds, left_out,"
-        " thinking, whole, thinking_tokens, thought_unfinished, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " thinking, whole, thinking_tokens, thought_unfinished, created, choice_scores)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (key) DO NOTHING",
         (answer.key, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash, answer.completion_tokens,
          answer.seconds, ",".join(answer.left_out), thoughts.text, thoughts.whole, thoughts.tokens, thoughts.is_unfinished,
-         time.time()),
+         time.time(), None if answer.choice_scores is None else msgspec.json.encode(answer.choice_scores).decode()),
     )  # fmt: skip
     answer_id = int(store.execute("SELECT id FROM answer WHERE key = ?", (answer.key,)).fetchone()["id"])
     _link(store, link, answer_id)

@@ -69,3 +69,16 @@ def test_without_log_likelihoods_for_every_choice_it_is_unscored(scores: tuple[C
 def test_a_task_without_choices_is_unscored() -> None:
     assert ask("choice", "B").score is None
     assert ask("choice", "B", expected=Expected(choices=("x",), right_choice=4)).score is None
+
+
+def test_the_reason_has_the_likelihood_of_every_choice() -> None:
+    scores = (ChoiceScore(-4.0, 2, 2), ChoiceScore(-6.0, 3, 6), ChoiceScore(-9.0, 3, 4), ChoiceScore(-9.5, 9, 5))
+    reason = ask("choice", "", expected=ANIMALS, choice_scores=scores, by="log_likelihood").reason
+    assert [value in reason for value in ("-4.000", "-6.000", "-9.000", "-9.500")] == [True] * 4
+
+
+def test_likelihoods_of_other_texts_are_not_scored() -> None:
+    scores = tuple(ChoiceScore(-1.0 - i, 1, 1, label) for i, label in enumerate("ABCD"))
+    assert ask("choice", "", expected=ANIMALS, choice_scores=scores, by="log_likelihood").score is None
+    by_label = {"by": "log_likelihood", "continuation": "label"}
+    assert ask("choice", "", expected=ANIMALS, choice_scores=scores, **by_label).score is not None

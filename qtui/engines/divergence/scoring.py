@@ -55,6 +55,16 @@ class Scorer(Protocol):
         """What became known while loading."""
         ...
 
+    @property
+    def trained_context(self) -> int | None:
+        """The most tokens of a text that the model was trained with; None if its files do not say."""
+        ...
+
+    @property
+    def can_spread(self) -> bool:
+        """Whether `spread` is possible for this model."""
+        ...
+
     def twin(self) -> "Scorer":
         """Return a scorer with the same weights in memory and a separate cache."""
         ...
@@ -79,6 +89,10 @@ class Scorer(Protocol):
         """Begin a group of this many rows and clear the last one."""
         ...
 
+    def spread(self, rows: int) -> None:
+        """Make what was fed to row 0 the beginning of this many rows, row 0 among them; all others are empty before."""
+        ...
+
     def feed(self, pieces: Sequence[Piece]) -> "NDArray[Any]":
         """Return logits, float32, shape (sum of `scored`, size), in the order of the pieces; valid until the next call."""
         ...
@@ -101,9 +115,11 @@ def groups(lengths: Sequence[int]) -> list[list[int]]:
     return grouped
 
 
-def chunks(group: Sequence[FedTokens]) -> Iterator[list[Piece]]:
-    """Yield all tokens of a group in chunks of at most `CHUNK`. When a row is finished, the others get more tokens per chunk."""
-    start = 0
+def chunks(group: Sequence[FedTokens], start: int = 0) -> Iterator[list[Piece]]:
+    """Yield the tokens of a group, from column `start` on, in chunks of at most `CHUNK`.
+
+    When a row is finished, the others get more tokens per chunk.
+    """
     while unfinished := [row for row, fed in enumerate(group) if len(fed.ids) > start]:
         end = start + max(1, CHUNK // len(unfinished))
         yield [_piece(row, group[row], start, end) for row in unfinished]

@@ -44,6 +44,14 @@ class LlamaCppScorer:
         self.loaded_facts = loaded_facts
         self._context: Any = None
 
+    @property
+    def trained_context(self) -> int | None:
+        return self.model.trained_context or None
+
+    @property
+    def can_spread(self) -> bool:
+        return self.model.can_share
+
     def twin(self) -> "LlamaCppScorer":
         return LlamaCppScorer(self.variant, self.model, self.end_ids, self.loaded_facts)
 
@@ -77,6 +85,10 @@ class LlamaCppScorer:
 
     def begin(self, rows: int) -> None:  # noqa: ARG002 - sequences need no announcement here
         llama_cpp.llama_memory_clear(self._memory, True)
+
+    def spread(self, rows: int) -> None:
+        for row in range(1, rows):
+            llama_cpp.llama_memory_seq_cp(self._memory, 0, row, -1, -1)
 
     def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:
         self._batch.n_tokens = 0

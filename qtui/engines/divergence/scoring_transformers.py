@@ -46,6 +46,15 @@ class TransformersScorer:
     def loaded_facts(self) -> VariantFacts:
         return self.engine.loaded_facts
 
+    @property
+    def trained_context(self) -> int | None:
+        trained = getattr(self.engine.model.config.get_text_config(), "max_position_embeddings", None)
+        return trained if isinstance(trained, int) else None
+
+    @property
+    def can_spread(self) -> bool:
+        return True
+
     def twin(self) -> "TransformersScorer":
         return TransformersScorer(self.engine, self.end_ids)
 
@@ -65,6 +74,13 @@ class TransformersScorer:
         self._rows = list(range(rows))
         self._cache = cache_use.new_cache(self.engine.model) if self.engine.cache_use.extends else None
         self._fed: list[list[int]] = [[] for _ in self._rows]
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
+    def spread(self, rows: int) -> None:
+        if self._cache is not None:
+            cache_use.keep_rows(self._cache, torch.zeros(rows, dtype=torch.long, device=self.engine.device))
+        self._fed = [list(self._fed[0]) for _ in range(rows)]
+        self._rows = list(range(rows))
 
     @torch.inference_mode()  # type: ignore[untyped-decorator, unused-ignore]
     def feed(self, pieces: Sequence[Piece]) -> NDArray[Any]:

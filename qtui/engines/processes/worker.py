@@ -27,7 +27,9 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     requests = [
         Request(index, plan.prompts[index], job.sampling.for_sample(job.items[index].sample)) for index in missing
     ]
-    engine = loading.load_engine(job.variant, plan, requests, send)
+    has_choices = bool(requests[0].prompt.choices)
+    load = loading.load_choice_engine if has_choices else loading.load_engine
+    engine = load(job.variant, plan, requests, send)
     send(Loaded(engine.loaded_facts))
     for answered in engine.answer(requests):
         send(answered)

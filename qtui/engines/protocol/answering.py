@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from qtui.records import FinishReason, PromptSource, Sampling, Thoughts, Turn, VariantSpec
+from qtui.records import ChoiceScore, FinishReason, PromptSource, Sampling, Thoughts, Turn, VariantSpec
 from qtui.variant_facts import VariantFacts
 
 
@@ -32,6 +32,10 @@ class Item(msgspec.Struct, frozen=True):
     input: str
     earlier: tuple[Turn, ...] = ()
     """The turns before this one in its conversation, with this variant's own answers."""
+    choices: tuple[str, ...] = ()
+    """Texts whose likelihood after the prompt is the answer; empty if the answer is generated. A job has items of one sort."""
+    before_choice: str | None = None
+    """What stands between prompt and choice; None is a space, and nothing after a chat template."""
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
@@ -97,6 +101,8 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
     """None if `text` is all that the model wrote. `completion_tokens` counts thoughts too."""
     left_out: tuple[str, ...] = ()
     """Settings of the sampling that an endpoint refused, so that its own were in force."""
+    choice_scores: tuple[ChoiceScore, ...] | None = None
+    """Of an item with choices: one per choice. `text` is then the likeliest one, `completion_tokens` are the tokens of its text."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):
@@ -152,6 +158,10 @@ class Prompt(msgspec.Struct, frozen=True):
     """Tags of thoughts that the experiment names, besides the known ones."""
     earlier: tuple[Turn, ...] = ()
     """The turns before `text`, for endpoints that apply their template themselves."""
+    choices: tuple[str, ...] = ()
+    """As in `Item`."""
+    continuations: tuple[str, ...] = ()
+    """Per choice what follows `text`: what stands before the choice, and the choice in the tokenizer's form of Unicode."""
 
 
 class Request(msgspec.Struct, frozen=True):
