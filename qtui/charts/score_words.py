@@ -121,7 +121,7 @@ def _figures(row: ScoreRow) -> list[Line]:
             f"{row.flips_down} fell below grade {row.pass_grade:g}, {row.flips_up} rose to {row.pass_grade:g} or more{noise}",
         ),
         _named("resolution", _resolution(row)),
-        *_instrument(row),
+        *_samples(row),
         *_histogram(row),
     ]
     return [*lines, *_causes(row)]
@@ -131,17 +131,14 @@ def _resolution(row: ScoreRow) -> str:
     if not row.sd:
         # With a spread of 0 the formula would claim that any difference is detected.
         return "unknown: the difference is the same in every task"
-    detectable = f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power"
-    return detectable + (
-        f"; {row.tasks_needed} tasks would always decide at ±{row.margin:g}" if row.tasks_needed else ""
-    )
+    needed = f"; {row.tasks_needed} tasks would always decide at ±{row.margin:g}" if row.tasks_needed else ""
+    if row.resolution is None:
+        return f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power{needed}"
+    return safe(row.resolution.sentence) + ("" if row.resolution.always_decides else needed)
 
 
-def _instrument(row: ScoreRow) -> list[Line]:
-    lines = [_named("could have shown", safe(row.resolution.sentence))] if row.resolution else []
-    if row.sample_spread:
-        lines.append(_named("between samples", safe(row.sample_spread.sentence)))
-    return lines
+def _samples(row: ScoreRow) -> list[Line]:
+    return [_named("between samples", safe(row.sample_spread.sentence))] if row.sample_spread else []
 
 
 def _histogram(row: ScoreRow) -> list[Line]:
