@@ -16,3 +16,14 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redaction.redact_message(message))
+
+
+def words_of(error: BaseException) -> str:
+    """Return what a library's exception says, in one line: its first sentence, not cut where a line ends in a colon."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if isinstance(error, LookupError):  # its text is the bare key
+        return f"{type(error).__name__}: {lines[0]}"
+    count = next((i for i, line in enumerate(lines, start=1) if not line.endswith(":")), len(lines))
+    return " ".join(lines[:count])

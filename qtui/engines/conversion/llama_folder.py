@@ -130,6 +130,11 @@ def _mapped_tensors(weights: Weights) -> Iterator[tuple[str, str, npt.NDArray[An
         if mapped is None:
             raise NeedsConverterError(f"{folder}: tensor {name} is not of a Llama; {USE_LLAMA_CPP}")
         turned = next((count for part, count in rotated.items() if f".{part}." in name), None)
+        if turned and array.shape[0] % (2 * turned):
+            raise UserError(
+                f"{folder}: {stored_name} has {array.shape[0]} rows, which the {turned} heads of config.json do not divide "
+                "(num_attention_heads, num_key_value_heads); download the model again"
+            )
         yield mapped, kind, _interleaved(array, turned) if turned else array
 
 

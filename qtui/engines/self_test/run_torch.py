@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, Devices, Outcome, SelfTestJob
+from qtui.errors import words_of
 
 SIZE = 256
 _TOLERANCE = {"float32": 2e-3, "float16": 5e-3, "bfloat16": 2e-2}
@@ -72,15 +73,11 @@ def _outcome(case: CaseName) -> Outcome:
     try:
         computed = (left.to(case.device) @ right.to(case.device)).cpu().double()
     except RuntimeError as error:  # torch raises CUDA's errors as this
-        return Outcome(case, "unusable", None, _first_line(error))
+        return Outcome(case, "unusable", None, words_of(error))
     difference = float((computed - correct).pow(2).mean().sqrt() / correct.pow(2).mean().sqrt())
     if not difference <= _TOLERANCE[case.type]:
         return Outcome(case, "wrong", difference, f"a product has an error of {difference:.1%} of its size")
     return Outcome(case, "right", difference)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from qtui.engines.protocol.answering import Loading, Report
 from qtui.engines.transformers import remote_code
 from qtui.engines.weights import precision, quantized_checkpoint
 from qtui.engines.weights.weights import Weights
-from qtui.errors import UserError
+from qtui.errors import UserError, words_of
 from qtui.records import VariantSpec
 
 
@@ -37,7 +37,7 @@ def load(variant: VariantSpec, weights: Weights, accelerator: str, report: Repor
         raise
     except Exception as error:
         # Loaders of quantized checkpoints, and damaged files, raise almost any exception; the reason is in its text.
-        raise UserError(f"{path}: transformers cannot load it: {_first_line(error)}") from error
+        raise UserError(f"{path}: transformers cannot load it: {words_of(error)}") from error
     model, info = loaded
     missing = sorted(info["missing_keys"])
     if missing:
@@ -99,9 +99,3 @@ def _quiet_bar(report: Report) -> Any:
         return Bar(*args, **{**settings, "disable": True})
 
     return hook
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, LookupError):  # its text is the bare key
-        return f"{type(error).__name__}: {error}"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

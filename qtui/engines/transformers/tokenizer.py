@@ -14,7 +14,7 @@ from qtui.engines.protocol.answering import Prompt
 from qtui.engines.weights import special_tokens
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
-from qtui.errors import UserError
+from qtui.errors import UserError, words_of
 
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 
@@ -31,9 +31,7 @@ class HubTokenizer:
             )
             """The tokenizer of the transformers library."""
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise UserError(
-                f"{folder}: its tokenizer cannot be read ({_first_line(error)}); download it again"
-            ) from None
+            raise UserError(f"{folder}: its tokenizer cannot be read ({words_of(error)}); download it again") from None
         if self._format.is_unigram and self._format.is_sentencepiece_llama:
             _use_likeliest_pieces(self.library, folder)
         self._decoder = _decoder(self.library)
@@ -205,7 +203,3 @@ def _byte_level_alphabet() -> dict[int, str]:
     printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printing]
     return {byte: chr(byte) for byte in printing} | {byte: chr(0x100 + n) for n, byte in enumerate(others)}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

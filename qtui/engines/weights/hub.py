@@ -15,7 +15,7 @@ from qtui.engines.weights.checkpoint import weight_files
 from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
 from qtui.engines.weights.hub_library import hub_library
 from qtui.engines.weights.json_file import read_json
-from qtui.errors import UserError
+from qtui.errors import UserError, words_of
 
 Progress = Callable[[float], None]
 Check = Callable[[Path, tuple[StoredTensor, ...]], object]
@@ -173,7 +173,7 @@ def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
     except e.HfHubHTTPError as error:
         raise UserError(f"{source}: {_refusal(error)}") from None
     except OSError as error:
-        raise UserError(f"{source}: the download failed ({_first_line(error)}); try again, it resumes") from None
+        raise UserError(f"{source}: the download failed ({words_of(error)}); try again, it resumes") from None
 
 
 def _refusal(error: Any) -> str:
@@ -197,11 +197,7 @@ def _is_offline() -> bool:
 def _why_not_fetched(error: Exception) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         return "HF_HUB_OFFLINE forbids downloads"
-    return f"the hub cannot be reached ({_first_line(error.__cause__ or error)})"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"the hub cannot be reached ({words_of(error.__cause__ or error)})"
 
 
 def _reporting(progress: Progress, total: int) -> Any:

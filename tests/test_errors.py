@@ -1,0 +1,21 @@
+"""A library's exception in one line."""
+
+import pytest
+
+from qtui.errors import words_of
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("cannot open\nsecond line"), "cannot open"),
+        (ValueError("Validation error for field 'rms_norm_eps':\n    TypeError: no number"),
+         "Validation error for field 'rms_norm_eps': TypeError: no number"),
+        (KeyError("metadata"), "KeyError: 'metadata'"),
+        (ValueError(""), "ValueError"),
+        (ValueError("in this file:\n\nline 3:\n  a comma is missing"), "in this file: line 3: a comma is missing"),
+        (ValueError("nothing follows:"), "nothing follows:"),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_is_said_whole(error: Exception, said: str) -> None:
+    assert words_of(error) == said
