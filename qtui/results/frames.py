@@ -44,16 +44,26 @@ class Frames:
     """Run id → name of its experiment."""
 
 
-def load(store_path: Path, run_ids: Sequence[int], *, with_grades: bool = True, part: Part = "answer") -> Frames:
+def load(
+    store_path: Path,
+    run_ids: Sequence[int],
+    *,
+    with_grades: bool = True,
+    with_choices: bool = False,
+    part: Part = "answer",
+) -> Frames:
     """Read the runs. Raises UserError if the store or a run is missing.
 
-    With `part` "thinking" the texts are the thoughts, of those answers that have some.
+    With `part` "thinking" the texts are the thoughts, of those answers that have some. Answers that are choices by log-likelihood
+    were not written by the model: they have no length and no behaviour, and only scorers want them.
     """
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
         tasks = _frame(store, names, answers.task_rows, answers.TASK_COLUMNS)
+        every = _frame(store, names, answers.rows, answers.COLUMNS)
+        kept = every if with_choices else every[every["is_choice"] == 0].reset_index(drop=True)
         return Frames(
-            answers=_without_own_prompts(_part(_frame(store, names, answers.rows, answers.COLUMNS), part), tasks),
+            answers=_without_own_prompts(_part(kept, part), tasks),
             tasks=tasks,
             grades=_grades(store, names if with_grades else {}),
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),

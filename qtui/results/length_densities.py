@@ -71,6 +71,8 @@ def _answers(store_path: Path, run_ids: tuple[int, ...], part: Part) -> Iterator
         for run_id in run_ids:
             for row in answers.rows(store, [run_id]):
                 answer = {"run_id": run_id, **dict(zip(answers.COLUMNS, row, strict=True))}
+                if answer["is_choice"]:
+                    continue  # nothing was written
                 if part == "answer":
                     yield answer
                 elif answer["thinking"]:

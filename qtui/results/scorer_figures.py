@@ -22,7 +22,7 @@ def scorer_rows(store_path: Path, run_ids: tuple[int, ...]) -> ScorerTable:
     from qtui.analysis.scorers.table import ScorerOfRun, scorer_table
     from qtui.results.frames import flags, load
 
-    frames = load(store_path, run_ids, with_grades=False)
+    frames = load(store_path, run_ids, with_grades=False, with_choices=True)
     scorers = [ScorerOfRun(each.run_id, each.label, each.spec.kind, each.spec.margin) for each in current]
     found = pd.DataFrame(rows, columns=list(scores.COLUMNS))
     table = scorer_table(

@@ -18,7 +18,7 @@ from qtui.store.thoughts import HAS_THOUGHTS
 COLUMNS = (
     "experiment", "model", "variant", "is_baseline", "role", "position", "task", "sample", "text", "finish_reason",
     "prompt_tokens", "prompt_ids_hash", "completion_tokens", "seconds", "thinking", "thinking_tokens", "thought_unfinished",
-    "left_out", "has_thoughts",
+    "left_out", "has_thoughts", "is_choice",
 )  # fmt: skip
 TASK_COLUMNS = ("experiment", "task", "input", "reference", "criteria", "subset", "category", "follows")
 KEYS_PER_QUERY = 500
@@ -86,13 +86,24 @@ def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
         "SELECT run.experiment, variant.model, variant.name, variant.is_baseline, variant.role, variant.position,"
         " task.position, va.sample, answer.text, answer.finish_reason, answer.prompt_tokens, answer.prompt_ids_hash,"
         " answer.completion_tokens, answer.seconds, answer.thinking, answer.thinking_tokens, answer.thought_unfinished,"
-        f" answer.left_out, {HAS_THOUGHTS} AS has_thoughts"
+        f" answer.left_out, {HAS_THOUGHTS} AS has_thoughts, answer.choice_scores IS NOT NULL AS is_choice"
         " FROM variant_answer va JOIN variant ON variant.id = va.variant_id JOIN run ON run.id = variant.run_id"
         " JOIN task ON task.id = va.task_id JOIN answer ON answer.id = va.answer_id"
         f" WHERE run.id IN ({','.join('?' * len(run_ids))})"
         " ORDER BY run.id, variant.position, task.position, va.sample",
         tuple(run_ids),
     ).fetchall()
+
+
+def count_choices(store: Store, run_ids: Sequence[int]) -> int:
+    """Return how many answers of the runs are choices by log-likelihood."""
+    places = ",".join("?" * len(run_ids))
+    row = store.execute(
+        "SELECT count(*) FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
+        f" WHERE variant.run_id IN ({places}) AND answer.choice_scores IS NOT NULL",
+        tuple(run_ids),
+    ).fetchone()
+    return int(row[0])
 
 
 def task_rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:
