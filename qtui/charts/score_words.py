@@ -131,10 +131,10 @@ def _resolution(row: ScoreRow) -> str:
     if not row.sd:
         # With a spread of 0 the formula would claim that any difference is detected.
         return "unknown: the difference is the same in every task"
-    needed = f"; {row.tasks_needed} tasks would always decide at ±{row.margin:g}" if row.tasks_needed else ""
+    needed = f"{row.tasks_needed} tasks would always decide at ±{row.margin:g}; " if row.tasks_needed else ""
     if row.resolution is None:
-        return f"a true difference of {number(row.mde80, 2)} would be detected with 80 % power{needed}"
-    return safe(row.resolution.sentence) + ("" if row.resolution.always_decides else needed)
+        return f"{needed}a true difference of {number(row.mde80, 2)} would be detected with 80 % power"
+    return ("" if row.resolution.always_decides else needed) + safe(row.resolution.sentence)
 
 
 def _samples(row: ScoreRow) -> list[Line]:
