@@ -90,9 +90,9 @@ class TaskListPane(FiguresPane):
             return
         pair = self._queue.next(scope, queue)
         if pair is None:
-            self.notify(NOTHING_LEFT, timeout=3)
+            self.notify(NOTHING_LEFT, timeout=8)
             return
-        self.notify(reasons(pair, len(queue), is_blind=self.is_blind), timeout=4, markup=False)
+        self.notify(reasons(pair, len(queue), is_blind=self.is_blind), timeout=8, markup=False)
         self.go_to_pair(pair.task, pair.sample)
 
     @property
