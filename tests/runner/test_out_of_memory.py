@@ -14,13 +14,13 @@ from tests.filled_store import fill
 PATIENCE_SECONDS = 60
 
 IN_THE_WORK = """
-async def execute(store, run_id):
+async def execute(store, run_id, how):
     raise ExceptionGroup("of a task group", [MemoryError()])
 """
 IN_THE_LOOP = """
 import asyncio
 
-async def execute(store, run_id):
+async def execute(store, run_id, how):
     def fail():
         asyncio.get_running_loop().call_soon(fail)
         raise MemoryError
