@@ -62,6 +62,11 @@ class Numbers:
         answer: T = await self._cached((function, arguments), rested=False)
         return answer
 
+    async def ask_anew(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Like `ask`, but never an earlier answer: for what must know what a person did a moment ago."""
+        self._answers.pop((function, arguments), None)
+        return await self.ask(function, *arguments)
+
     async def ask_at_leisure(self, function: Callable[..., T], *arguments: Any) -> T:
         """Like `ask`, but an answer stays valid for a while after the store has changed; see `due`."""
         answer: T = await self._cached((function, arguments), rested=True)

@@ -84,7 +84,7 @@ class TaskListPane(FiguresPane):
 
         numbers, config = self.workbench.numbers, self.workbench.config
         try:
-            queue = await numbers.ask(pairs_to_grade, self.workbench.store_path, names, config.margin)
+            queue = await numbers.ask_anew(pairs_to_grade, self.workbench.store_path, names, config.margin)
         except UserError as problem:
             await self.show_problem(problem)
             return
