@@ -9,6 +9,10 @@ NOTHING_TO_DO = "nothing to do"
 """Outcome of a later attempt without new answers or grades, because everything was done."""
 
 
+DAMAGED = "damaged"
+"""State of a run in a list whose rows in the store are damaged; its reason says which, and nothing else is known of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class VariantProgress:
     """One variant of a run as stored, with counts of its answers."""
@@ -149,7 +153,7 @@ class RunSummary:
     state: str
     """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner.
 
-    waiting before its first runner, and while batches of its judges are under way without a runner.
+    In a list also DAMAGED. waiting before its first runner, and while batches of its judges are under way without a runner.
     """
     reason: str
     task_set: str

@@ -155,12 +155,21 @@ def _harmless(text: str) -> str:
 
 
 def _explain(error: Exception) -> str:
-    """The message for an unexpected error. Errors of the operating system are shown; any other is a defect and is logged."""
+    """The message for an unexpected error: of the operating system, of a damaged store; any other is a defect and is logged."""
     if isinstance(error, MemoryError):
         return _out_of_memory()
+    if damaged := _damage(error):
+        return damaged
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log_traceback()}"
+
+
+def _damage(error: Exception) -> str:
+    """The damage of a store that the command read, if that is the cause; empty if it is not."""
+    from qtui.store import damage
+
+    return str(damage.cause_of(error) or "")
 
 
 def _out_of_memory() -> str:

@@ -33,7 +33,14 @@ MODEL_COLUMNS = (
     Column("GGUF", spare=True),
     Column("License", spare=True),
 )
-STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted": "red", "cancelled": "yellow"}
+STYLES = {
+    "running": "green",
+    "paused": "yellow",
+    "failed": "red",
+    "interrupted": "red",
+    "damaged": "red",
+    "cancelled": "yellow",
+}
 
 
 @click.command()
@@ -42,7 +49,7 @@ STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted"
 def runs(*, as_json: bool, store: Path) -> None:
     """List the runs in the store, the newest first, with their states."""
     with closing(open_store(store, create=False, must_write=False)) as opened:
-        summaries = stored.summaries(opened)
+        summaries = stored.listed(opened)
     if as_json:
         print_json({"runs": [_as_json(run) for run in summaries]})
         return

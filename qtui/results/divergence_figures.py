@@ -60,7 +60,7 @@ def _row(store: Store, run: RunSummary, baseline: VariantProgress, candidate: Va
     tokens = joined([_tokens(row) for row in rows])
     answers: dict[int, list[SampleDivergence]] = {}
     for row in rows:
-        parted = SampleDivergence(row["sample"], len(row["flags"]), divergences.first_difference(row["parting"]))
+        parted = SampleDivergence(row["sample"], len(row["flags"]), divergences.first_difference(store, row["parting"]))
         answers.setdefault(row["task"], []).append(parted)
     figures_by_task = dict(by_task(tokens))
     whole = figures(tokens)

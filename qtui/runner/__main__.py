@@ -18,8 +18,8 @@ from qtui.runner import LEASE_IS_HELD
 from qtui.runner.batch_grading import HowToWait
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
-from qtui.store import Store, open_store, runs
-from qtui.store.errors import LeaseHeldError, StoreConflictError
+from qtui.store import Store, damage, open_store, runs
+from qtui.store.errors import LeaseHeldError, StoreConflictError, StoreDamagedError
 
 
 def main() -> int:
@@ -34,13 +34,17 @@ def main() -> int:
 
 def _run(path: Path, run_id: int, how: HowToWait) -> int:
     log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
-    store = open_store(path, create=False)
+    try:
+        store = open_store(path, create=False)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     try:
         finished = asyncio.run(_execute(store, run_id, how))
     except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD
-    except StoreConflictError as error:
+    except (StoreConflictError, StoreDamagedError) as error:
         return _fail(store, run_id, error)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -54,7 +58,9 @@ def _fail(store: Store, run_id: int, error: Exception) -> int:
     """Write a defect into the log with its traceback, and its sentence into the store. Returns the exit status."""
     traceback.print_exc()
     reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
-    runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
+    with contextlib.suppress(StoreDamagedError):  # then the log alone has the reason
+        runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
+    sys.stderr.write(f"error: {redaction.redact_message(reason)}\n")
     return 1
 
 
@@ -76,6 +82,8 @@ def _in_words(error: Exception) -> str:
     """The error as a sentence for the user; of a group the first error."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
+    if damaged := damage.cause_of(error):
+        return str(damaged)
     if isinstance(error, MemoryError) or log_end.lacks_memory(str(error)):
         space = address_space()
         limit = f"; its address space is limited to {memory_size(space.limit)} (`ulimit -v`)" if space else ""

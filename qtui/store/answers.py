@@ -151,7 +151,9 @@ def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) 
         " ORDER BY variant.position, task.position, va.sample",
         (run_id, judge, fingerprint, take, judge, fingerprint, take),
     )
-    found = [PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(row)) for row in rows]
+    found = [
+        PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(store, row)) for row in rows
+    ]
     if all(each.task.follows is None for each in found):
         return found
     earlier = conversations.earlier_turns(store, run_id)

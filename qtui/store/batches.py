@@ -192,7 +192,7 @@ def questions(store: Store, batch: StoredBatch) -> list[Planned]:
     ).fetchall()
     earlier_turns = conversations.earlier_turns(store, batch.run_id) if batch.run_id is not None else {}
     return [
-        Planned(same[0]["take"], tuple((row["key"], _pending(row, earlier_turns)) for row in same))
+        Planned(same[0]["take"], tuple((row["key"], _pending(store, row, earlier_turns)) for row in same))
         for same in (list(group) for _, group in groupby(rows, key=lambda row: str(row["asked"])))
     ]
 
@@ -264,9 +264,11 @@ def _close(
     return True
 
 
-def _pending(row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer:
+def _pending(store: Store, row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer:
     before = earlier_turns.get((row["answer_id"], row["task_id"]), ())
-    return PendingAnswer(row["answer_id"], row["answer_key"], row["task_id"], row["text"], tasks.task(row), before)
+    return PendingAnswer(
+        row["answer_id"], row["answer_key"], row["task_id"], row["text"], tasks.task(store, row), before
+    )
 
 
 def _batch(row: sqlite3.Row) -> StoredBatch:

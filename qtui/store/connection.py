@@ -10,17 +10,19 @@ read-only, or as immutable if read-only access needs a file that is missing (the
 import contextlib
 import os
 import sqlite3
+import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from qtui import paths
+from qtui.errors import words_of
 from qtui.files import private_files
-from qtui.store import errors, thoughts
+from qtui.store import backups, damage, errors, expected_schema, thoughts
 from qtui.store.cursor import StoreCursor
-from qtui.store.errors import NoSpaceError, StoreBusyError, StoreError, UnwritableError
+from qtui.store.errors import NoSpaceError, StoreBusyError, StoreDamagedError, StoreError, UnwritableError
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -102,15 +104,13 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
     If it cannot be written and `must_write` is false, it is opened read-only. Raises StoreError if the file is missing and `create`
     is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
     """
-    path = (path or paths.default_store()).expanduser().absolute()
+    path = named_store(path)
     if not path.exists():
         if not create:
             raise StoreError(
                 f"{path}: no store there. Run `qtui demo` or `qtui import`, or name one with --store FILE."
             )
         _create_private(path)
-    elif path.is_dir():
-        raise StoreError(f"{path}: is a folder, not a store. Name a file with --store FILE.")
     else:
         for file in (path, *(path.with_name(path.name + suffix) for suffix in JOURNALS)):
             private_files.narrow(file)
@@ -119,6 +119,36 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
     if os.access(path, os.R_OK) and must_write:
         raise UnwritableError(path)
     return _open_for_reading(path)
+
+
+def named_store(path: Path | None = None) -> Path:
+    """Return the absolute path of a store that a user named. Raises StoreError if something else than a file is there."""
+    try:
+        path = (path or paths.default_store()).expanduser().absolute()
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        assert path is not None
+        return path
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{path}: cannot be opened: {words_of(error)}. Name a file with --store FILE.") from None
+    for is_kind, words in _NO_STORES.items():
+        if is_kind(mode):
+            raise StoreError(f"{path}: is {words}, not a store. Name a file with --store FILE.")
+    return path
+
+
+_NO_STORES: dict[Callable[[int], bool], str] = {
+    stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device", stat.S_ISBLK: "a device",
+}  # fmt: skip
+
+
+def upgrade_new(path: Path) -> None:
+    """Bring a store that this process has just made, and that nobody else knows, to the newest schema, without a backup."""
+    with closing(sqlite3.connect(path, factory=Store, isolation_level=None)) as store:
+        store.path, store.row_factory = path, sqlite3.Row
+        store.execute("PRAGMA foreign_keys = ON")
+        _migrate(store, saves=False)
 
 
 def file_system(path: Path) -> str:
@@ -210,6 +240,7 @@ def _connect(path: Path, only: str = "") -> Store:
     except sqlite3.Error as error:
         errors.raise_translated(error, path)
     store.path = path
+    damage.opened.add(path)
     store.row_factory = sqlite3.Row
     try:
         _check(store, read_only=bool(only))
@@ -222,20 +253,20 @@ def _connect(path: Path, only: str = "") -> Store:
 def _check(store: Store, *, read_only: bool) -> None:
     path = store.path
     store.execute("PRAGMA foreign_keys = ON")
-    store.execute("PRAGMA synchronous = NORMAL")
+    # What is committed is on the disk: a power cut takes nothing that a reader was told. EXTRA is FULL where the journal is a WAL,
+    # and makes the end of a rollback journal durable, too.
+    store.execute("PRAGMA synchronous = EXTRA")
+    store.execute("PRAGMA trusted_schema = OFF")
+    store.execute("PRAGMA cell_size_check = ON")
     store.execute(f"PRAGMA cache_size = -{MEMORY_PAGE_CACHE_KIB}")
     # In this order: another process may be creating the store, and its tables and version appear together.
     has_tables = store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
     version = store.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        if has_tables:
-            raise StoreError(f"{path}: is a database of another program. Name another file with --store FILE.")
-    elif store.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise StoreError(f"{path}: is a database of another program. Name another file with --store FILE.")
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui."
-        )
+    is_ours = store.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if version < 0 or (version == 0 and has_tables and is_ours):
+        raise StoreDamagedError(path, f"the header says that its tables have version {version}")
+    if version or has_tables:
+        check_version(path, version, is_ours=is_ours)
     if version < len(MIGRATIONS) and read_only:
         raise StoreError(
             f"{path}: was made by an older qtui and must be upgraded, but cannot be written. Copy it to a folder of your own"
@@ -245,6 +276,16 @@ def _check(store: Store, *, read_only: bool) -> None:
         journal = "DELETE" if file_system(path) in NETWORK_FILE_SYSTEMS else "WAL"
         _choose_journal(store, journal)
         _migrate(store)
+
+
+def check_version(path: Path, version: int, *, is_ours: bool) -> None:
+    """Raise StoreError for the database of another program, and for a store of a newer qtui."""
+    if not is_ours:
+        raise StoreError(f"{path}: is a database of another program. Name another file with --store FILE.")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: was made by a newer qtui (schema {version}, this one knows {len(MIGRATIONS)}). Update qtui."
+        )
 
 
 def _choose_journal(store: Store, journal: str) -> None:
@@ -261,11 +302,15 @@ def _choose_journal(store: Store, journal: str) -> None:
             return
 
 
-def _migrate(store: Store) -> None:
+def _migrate(store: Store, *, saves: bool = True) -> None:
     thoughts.add_functions(store)
     with store.writing():
         # Another process may have migrated while this one waited for the lock.
         version = store.execute("PRAGMA user_version").fetchone()[0]
+        if saves and 0 < version < len(MIGRATIONS):
+            if wrong := expected_schema.differences(store, version):
+                raise StoreDamagedError(store.path, wrong[0])
+            backups.save_before_migration(store.path, version)
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             for statement in _statements(script):
                 store.execute(statement)

@@ -10,8 +10,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from qtui.records import AnswerDivergence, FinishReason, FirstDifference, TokenChoice
+from qtui.records import AnswerDivergence, FinishReason, FirstDifference
+from qtui.store import damage, json_columns
 from qtui.store.connection import Store
+from qtui.store.errors import StoreDamagedError
 
 KEYS_PER_QUERY = 500
 
@@ -108,7 +110,7 @@ def commit(store: Store, pair: Pair, answer: BaselineAnswer, weights: Weights, m
 
 def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
     """Return the pair's current rows (task, sample, kl, baseline_logp, candidate_logp, flags, parting); `task` is 1-based."""
-    return store.execute(
+    found = store.execute(
         _CURRENT.format(
             "task.position AS task, vd.sample, divergence.kl, divergence.baseline_logp, divergence.candidate_logp,"
             " divergence.flags, divergence.parting"
@@ -116,6 +118,12 @@ def rows(store: Store, pair: Pair) -> list[sqlite3.Row]:
         + " ORDER BY task.position, vd.sample",
         _ids(pair),
     ).fetchall()
+    for row in found:
+        if any(len(row[name]) != len(row["flags"]) * 4 for name in ("kl", "baseline_logp", "candidate_logp")):
+            raise StoreDamagedError(
+                store.path, damage.first(store.path, ["kl"]) or "table divergence: lengths that differ"
+            )
+    return found
 
 
 def of_task(
@@ -134,16 +142,12 @@ def of_task(
         _CURRENT.format("vd.sample, divergence.tokens, divergence.parting") + " AND vd.task_id = :task",
         {**_ids(Pair(ids[baseline], ids[candidate])), "task": task_id},
     )
-    return {row["sample"]: MeasuredAnswer(row["tokens"], first_difference(row["parting"])) for row in rows}
+    return {row["sample"]: MeasuredAnswer(row["tokens"], first_difference(store, row["parting"])) for row in rows}
 
 
-def first_difference(text: str | None) -> FirstDifference | None:
-    """Decode the column `parting`."""
-    if text is None:
-        return None
-    values = json.loads(text)
-    sides = (TokenChoice(**values[name]) for name in ("baseline", "candidate"))
-    return FirstDifference(values["token"], values["character"], *sides)
+def first_difference(store: Store, text: str | None) -> FirstDifference | None:
+    """Decode the column `parting`. Raises StoreDamagedError."""
+    return None if text is None else json_columns.value(store, "divergence", "parting", text)
 
 
 # The current divergences of a pair: measured on the baseline's current answer, with the current weights of both sides.

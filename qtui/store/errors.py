@@ -4,6 +4,7 @@ Errors of SQLite that are defects of qtui (a wrong number of parameters, a close
 type and their traceback.
 """
 
+import shlex
 import sqlite3
 from pathlib import Path
 from typing import NoReturn
@@ -14,12 +15,10 @@ _CANNOT_GROW = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite
 """Result codes of a file that cannot grow (a quota, a file size limit): SQLite has a special code only for a full disk."""
 _PRIMARY = 0xFF
 """The bits of a result code without its extension."""
-_DAMAGE = {
-    sqlite3.SQLITE_NOTADB: "is not a store (not an SQLite file). Name another with --store FILE.",
-    sqlite3.SQLITE_CORRUPT: (
-        "is damaged. Make a copy and try `sqlite3 FILE .recover`, or start a new store with --store OTHER."
-    ),
-}
+_OF_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_FORMAT,
+)  # fmt: skip
+"""Result codes that damage may have: SQLite reports a missing table or JSON that is none as an error of the statement."""
 _DEFECTS = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -38,6 +37,16 @@ class NoSpaceError(StoreError):
     def __init__(self, path: Path, how: str = "no space left") -> None:
         super().__init__(
             f"{how} on {path.parent} (for {path.name}): free some space and run the same command again; finished work is kept"
+        )
+
+
+class StoreDamagedError(StoreError):
+    """A part of the store is not as qtui wrote it. `what` names it: a table and a row, or what SQLite says."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: the store is damaged ({what}). What is whole can still be read; `qtui repair {shlex.quote(str(path))}` saves"
+            " it into a new store."
         )
 
 
@@ -67,7 +76,10 @@ class LeaseHeldError(StoreError):
 
 
 def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
-    """Raise the StoreError for an error of SQLite, or the error itself if it is a defect of qtui."""
+    """Raise the StoreError for an error of SQLite, or the error itself if it is a defect of qtui.
+
+    `qtui.store.damage` names the damage of a store, for those errors that may come from it.
+    """
     translated = translate(error, path)
     if translated is None:
         raise error
@@ -92,4 +104,13 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
         return StoreConflictError(f"{path}: {error}")
     if primary == sqlite3.SQLITE_CANTOPEN:
         return StoreError(f"{path}: cannot be opened ({error}). Check its permissions and those of its folder.")
-    return StoreError(f"{path}: {_DAMAGE.get(primary, f'{error}. What was written is safe; try again.')}")
+    if primary == sqlite3.SQLITE_NOTADB:
+        return StoreError(f"{path}: is not a store (not an SQLite file). Name another with --store FILE.")
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return StoreDamagedError(path, f"SQLite: {error}")
+    return StoreError(f"{path}: {error}. What was written is safe; try again.")
+
+
+def may_be_damage(error: sqlite3.Error) -> bool:
+    """Return whether damage may have caused an error of SQLite, so that looking through the store is worth its time."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY in _OF_DAMAGE

@@ -46,6 +46,11 @@ def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int
     return content_hash("grade", answer_key, task_hash, judge, fingerprint, take)
 
 
+def human_key(place: Place) -> str:
+    """Return the key of a person's grade: there is one per answer and task, of this store's ids."""
+    return content_hash("human", place.answer_id, place.task_id)
+
+
 def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     """Write grades, durable on return. A grade replaces an earlier *ungraded* row, and adds what it used to what that had used.
 
@@ -75,7 +80,7 @@ def put(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 
 def commit_human(store: Store, place: Place, grade: int | None, comment: str = "") -> None:
     """Write a person's grade, replacing the earlier one; None removes it."""
-    grade_key = content_hash("human", place.answer_id, place.task_id)
+    grade_key = human_key(place)
     with store.writing():
         store.execute("DELETE FROM grade WHERE key = ?", (grade_key,))
         if grade is not None:

@@ -14,7 +14,7 @@ import msgspec
 from qtui.records import FIVE_POINTS, JudgeFacts, Scale
 from qtui.run_progress import JudgeProgress
 from qtui.secrets import url_secrets
-from qtui.store import batch_progress
+from qtui.store import batch_progress, json_columns
 from qtui.store.connection import Store
 
 ADDED = "added"
@@ -39,7 +39,10 @@ def of_run(store: Store, run_id: int) -> list[StoredJudge]:
         "SELECT id, run_id, label, takes, fingerprint, settings, state, reason FROM judge WHERE run_id = ? ORDER BY id",
         (run_id,),
     )
-    return [StoredJudge(**(dict(row) | {"settings": json.loads(row["settings"])})) for row in rows]
+    return [
+        StoredJudge(**(dict(row) | {"settings": json_columns.value(store, "judge", "settings", row["settings"])}))
+        for row in rows
+    ]
 
 
 def current(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
@@ -135,7 +138,7 @@ def facts(store: Store, judge: StoredJudge) -> JudgeFacts:
         "SELECT facts FROM judge WHERE label = ? AND fingerprint = ? AND facts != '{}' ORDER BY id = ? DESC, id DESC LIMIT 1",
         (judge.label, judge.fingerprint, judge.id),
     ).fetchone()
-    return _facts(row["facts"]) if row else JudgeFacts()
+    return _facts(store, row["facts"]) if row else JudgeFacts()
 
 
 def count_grades(store: Store, judge: StoredJudge) -> int:
@@ -187,15 +190,16 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
                 ungraded=row["ungraded"],
                 last_graded=row["last_graded"],
                 graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
-                left_out=_facts(row["facts"]).left_out,
+                left_out=_facts(store, row["facts"]).left_out,
                 batches=tuple(batches.get((row["run_id"], row["label"], row["fingerprint"]), ())),
             )
         )
     return by_run
 
 
-def _facts(stored: str) -> JudgeFacts:
-    return msgspec.json.decode(stored, type=JudgeFacts)
+def _facts(store: Store, stored: str) -> JudgeFacts:
+    found: JudgeFacts = json_columns.value(store, "judge", "facts", stored)
+    return found
 
 
 _GRADES_OF_JUDGE = (

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import psutil
 
+from qtui.store import json_columns
 from qtui.store.connection import Store
 from qtui.store.leases import is_held
 
@@ -100,18 +101,28 @@ def put(store: Store, model: str, type_: str, path: Path, facts: dict[str, Any])
 
 def files(store: Store) -> list[GgufFile]:
     """Return all files by model, the largest first."""
-    rows = store.execute("SELECT * FROM made ORDER BY model, json_extract(facts, '$.file_bytes') DESC, type")
+    rows = store.execute(
+        "SELECT * FROM made ORDER BY model, CASE WHEN json_valid(facts) THEN json_extract(facts, '$.file_bytes') END DESC, type"
+    )
     return [
-        GgufFile(r["model"], r["type"], r["host"], Path(r["path"]), r["changed"], json.loads(r["facts"])) for r in rows
+        GgufFile(
+            r["model"],
+            r["type"],
+            r["host"],
+            Path(r["path"]),
+            r["changed"],
+            json_columns.value(store, "made", "facts", r["facts"]),
+        )
+        for r in rows
     ]
 
 
 def jobs(store: Store) -> list[QuantizationJob]:
     """Return all jobs, running and ended, the newest first."""
-    return [_job(row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
+    return [_job(store, row) for row in store.execute("SELECT * FROM making ORDER BY id DESC")]
 
 
-def _job(row: sqlite3.Row) -> QuantizationJob:
+def _job(store: Store, row: sqlite3.Row) -> QuantizationJob:
     state = row["state"]
     if state == "running" and not is_held(row["host"], row["pid"], row["pid_started"], row["heartbeat"]):
         state = "interrupted"
@@ -119,7 +130,7 @@ def _job(row: sqlite3.Row) -> QuantizationJob:
         id=row["id"],
         kind=row["kind"],
         model=row["model"],
-        types=tuple(json.loads(row["types"])),
+        types=json_columns.value(store, "making", "types", row["types"]),
         state=state,
         phase=row["phase"],
         fraction=row["fraction"],

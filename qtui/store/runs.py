@@ -6,16 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from qtui import paths, variant_facts
-from qtui.records import Task, TaskSet, TaskSetFacts
-from qtui.run_progress import RunSummary, VariantProgress
+from qtui.records import Task, TaskSet
+from qtui.run_progress import DAMAGED, RunSummary, VariantProgress
 from qtui.secrets import url_secrets
-from qtui.store import answers, attempts, judges, leases, scores
+from qtui.store import answers, attempts, json_columns, judges, leases, run_rows, scores
 from qtui.store import tasks as task_rows
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
+from qtui.store.errors import StoreDamagedError
 from qtui.store.thoughts import HAS_THOUGHTS
 from qtui.variant_facts import VariantFacts
 
@@ -163,7 +162,28 @@ def delete(store: Store, run_id: int) -> None:
 
 
 def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummary]:
-    """Return all runs (or those of `run_ids`), the newest first."""
+    """Return all runs (or those of `run_ids`), the newest first. Raises StoreDamagedError if a row of one is damaged."""
+    run_rows.check(store, run_ids)
+    return _summaries(store, run_ids)
+
+
+def listed(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummary]:
+    """Return runs as `summaries` does, for a list of them: a damaged one has the state DAMAGED, and its reason says what is."""
+    try:
+        return summaries(store, run_ids)
+    except StoreDamagedError:
+        rows = store.execute("SELECT id FROM run ORDER BY created DESC, id DESC").fetchall()
+    return [_listed(store, row["id"]) for row in rows if run_ids is None or row["id"] in run_ids]
+
+
+def _listed(store: Store, run_id: int) -> RunSummary:
+    try:
+        return summaries(store, [run_id])[0]
+    except StoreDamagedError as error:
+        return RunSummary(run_id, f"run {run_id}", "run", "", DAMAGED, str(error), "", 0, 0.0, None, None, (), ())
+
+
+def _summaries(store: Store, run_ids: Sequence[int] | None) -> list[RunSummary]:
     where, values = _where_run_in("run.id", run_ids)
     rows = store.execute(
         "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
@@ -193,7 +213,7 @@ def summaries(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSum
             variants=tuple(variants.get(row["id"], ())),
             judges=tuple(judges_by_run.get(row["id"], ())),
             attempts=tuple(attempts_by_run.get(row["id"], ())),
-            ends=tuple(json.loads(row["ends"])),
+            ends=json_columns.value(store, "lease", "ends", row["ends"]),
             ends_at=row["ends_at"],
             scorers=tuple(scorers_by_run.get(row["id"], ())),
         )
@@ -233,7 +253,7 @@ def tasks(store: Store, run_id: int) -> list[tuple[int, Task]]:
         "SELECT task.* FROM task JOIN run ON run.task_set_id = task.task_set_id WHERE run.id = ? ORDER BY position",
         (run_id,),
     )
-    return [(row["id"], task_rows.task(row)) for row in rows]
+    return [(row["id"], task_rows.task(store, row)) for row in rows]
 
 
 def task_set(store: Store, run_id: int) -> TaskSet:
@@ -243,7 +263,7 @@ def task_set(store: Store, run_id: int) -> TaskSet:
         " JOIN run ON run.task_set_id = task_set.id WHERE run.id = ?",
         (run_id,),
     ).fetchone()
-    facts = msgspec.json.decode(row["task_set_facts"], type=tuple[TaskSetFacts, ...])
+    facts = json_columns.value(store, "run", "task_set_facts", row["task_set_facts"])
     return TaskSet(row["name"], tuple(task for _, task in tasks(store, run_id)), row["source"], facts=facts)
 
 
@@ -251,7 +271,9 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
     """Return (experiment, model, variant, engine, conditions JSON, facts JSON, state, reason, left_out) of each variant.
 
     For the guards. `left_out` are names with commas, as in the column of answers, possibly repeated; None if there are none.
+    Raises StoreDamagedError if a row of the runs is damaged, so that the JSON is of its form.
     """
+    run_rows.check(store, run_ids)
     where, values = _where_run_in("run.id", run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
@@ -266,7 +288,7 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
 def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
     """Return the conditions of a variant: prompt (a hash), sampling (JSON), task_set (a hash), each possibly `unknown`."""
     row = store.execute("SELECT conditions FROM variant WHERE id = ?", (variant_id,)).fetchone()
-    values: dict[str, Any] = json.loads(row["conditions"])
+    values: dict[str, Any] = json_columns.value(store, "variant", "conditions", row["conditions"])
     return values
 
 
@@ -306,12 +328,12 @@ def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, l
                 empty=row["empty"],
                 truncated=row["truncated"],
                 role=row["role"],
-                facts=variant_facts.from_json(row["facts"]),
+                facts=variant_facts.from_values(json_columns.value(store, "variant", "facts", row["facts"])),
                 last_answered=row["last_answered"],
                 broke_off=row["broke_off"],
                 left_out=answers.left_out_names(row["left_out"]),
                 thought=row["thought"],
-                thinking=json.loads(row["conditions"]).get("thinking", ""),
+                thinking=json_columns.value(store, "variant", "conditions", row["conditions"]).get("thinking", ""),
             )
         )
     return by_run

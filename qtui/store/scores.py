@@ -16,7 +16,7 @@ import msgspec
 
 from qtui.records import ChoiceScore, Score, ScorerSpec, Task, content_hash
 from qtui.run_progress import ScorerProgress
-from qtui.store import tasks
+from qtui.store import json_columns, tasks
 from qtui.store.connection import Store
 
 COLUMNS = ("experiment", "model", "variant", "task", "sample", "scorer", "score", "reason")
@@ -75,7 +75,7 @@ def current(store: Store, run_ids: Sequence[int] | None = None) -> list[StoredSc
     rows = store.execute(f"SELECT * FROM scorer {where} ORDER BY run_id, id", tuple(run_ids or ()))
     newest: dict[tuple[int, str], StoredScorer] = {}
     for row in rows:
-        spec = msgspec.json.decode(row["settings"], type=ScorerSpec)
+        spec = json_columns.value(store, "scorer", "settings", row["settings"])
         newest[row["run_id"], row["label"]] = StoredScorer(
             row["id"], row["run_id"], row["label"], row["fingerprint"], spec, row["state"], row["reason"]
         )
@@ -114,7 +114,7 @@ def pending(store: Store, scorer: StoredScorer) -> list[PendingScore]:
         " ORDER BY variant.position, task.position, va.sample",
         (scorer.run_id, scorer.label, scorer.fingerprint),
     )
-    return [_pending(row, scorer.fingerprint) for row in rows]
+    return [_pending(store, row, scorer.fingerprint) for row in rows]
 
 
 def commit(store: Store, scorer: StoredScorer, scored: Iterable[tuple[PendingScore, Score]]) -> None:
@@ -208,8 +208,8 @@ def _progress(store: Store, scorer: StoredScorer) -> ScorerProgress:
     )
 
 
-def _pending(row: sqlite3.Row, fingerprint: str) -> PendingScore:
-    task = tasks.task(row)
+def _pending(store: Store, row: sqlite3.Row, fingerprint: str) -> PendingScore:
+    task = tasks.task(store, row)
     scores = row["choice_scores"]
     return PendingScore(
         row["answer_id"],
@@ -217,7 +217,7 @@ def _pending(row: sqlite3.Row, fingerprint: str) -> PendingScore:
         key(row["key"], task.hash, fingerprint),
         task,
         row["text"],
-        None if scores is None else msgspec.json.decode(scores, type=tuple[ChoiceScore, ...]),
+        None if scores is None else json_columns.value(store, "answer", "choice_scores", scores),
     )
 
 

@@ -99,7 +99,7 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
     ).fetchall()
     return TaskSides(
         task_id,
-        tasks.task(task_row),
+        tasks.task(store, task_row),
         _note(store, run_id, model, task_id),
         tuple(
             Side(

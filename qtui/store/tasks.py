@@ -5,9 +5,9 @@ import sqlite3
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
-
-from qtui.records import NOTHING_EXPECTED, Expected, Task
+from qtui.records import NOTHING_EXPECTED, Task
+from qtui.store import json_columns
+from qtui.store.connection import Store
 
 COLUMNS = "task.input, task.reference, task.criteria, task.category, task.subset, task.follows, task.expected"
 """The columns that `task` reads."""
@@ -27,8 +27,8 @@ def values(task: Task) -> tuple[Any, ...]:
     )
 
 
-def task(row: sqlite3.Row) -> Task:
-    """Return the task of a row with `COLUMNS`."""
+def task(store: Store, row: sqlite3.Row) -> Task:
+    """Return the task of a row with `COLUMNS`. Raises StoreDamagedError."""
     return Task(
         row["input"],
         row["reference"],
@@ -36,5 +36,5 @@ def task(row: sqlite3.Row) -> Task:
         row["category"],
         row["subset"],
         row["follows"],
-        msgspec.json.decode(row["expected"], type=Expected),
+        json_columns.value(store, "task", "expected", row["expected"]),
     )

@@ -71,9 +71,9 @@ def test_it_comes_back_as_it_went_in(store: Store, pair: Pair) -> None:
     divergences.commit(store, pair, divergences.missing(store, pair)[0], WEIGHTS, divergence("equal", None))
     row = divergences.rows(store, pair)[0]
     assert (row["kl"], row["baseline_logp"], row["candidate_logp"]) == (b"\0" * 12, b"\1" * 12, b"\2" * 12)
-    assert (row["flags"], divergences.first_difference(row["parting"])) == (b"\3\2\3", FIRST_DIFFERENCE)
+    assert (row["flags"], divergences.first_difference(store, row["parting"])) == (b"\3\2\3", FIRST_DIFFERENCE)
     assert known(store, place) == known(store, other) == divergences.MeasuredAnswer(3, FIRST_DIFFERENCE)
-    assert divergences.first_difference(divergences.rows(store, pair)[2]["parting"]) is None
+    assert divergences.first_difference(store, divergences.rows(store, pair)[2]["parting"]) is None
 
 
 def test_of_what_was_not_measured_nothing_is_known(store: Store, pair: Pair) -> None:

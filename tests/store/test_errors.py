@@ -70,7 +70,7 @@ def test_damaged_file_is_a_store_error_that_says_how_to_rescue_it(tmp_path: Path
     content = bytearray((tmp_path / "s.sqlite").read_bytes())
     content[8 * 4096 :] = b"\xff" * (len(content) - 8 * 4096)
     (tmp_path / "s.sqlite").write_bytes(content)
-    with pytest.raises(StoreError, match=r"is damaged. Make a copy"):
+    with pytest.raises(StoreError, match=r"store is damaged \(its list of tables.*`qtui repair .*s.sqlite` saves"):
         open_store(tmp_path / "s.sqlite").execute("SELECT sum(length(name)) FROM task_set").fetchall()
 
 

@@ -19,7 +19,7 @@ def test_every_field_of_a_task_comes_back(tmp_path: Path) -> None:
 
     rows = store.execute(f"SELECT {tasks.COLUMNS} FROM task ORDER BY position").fetchall()
 
-    assert tuple(tasks.task(row) for row in rows) == TURNS
+    assert tuple(tasks.task(store, row) for row in rows) == TURNS
 
 
 def test_a_task_of_three_fields_keeps_the_hash_of_older_versions() -> None:

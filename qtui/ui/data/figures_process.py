@@ -200,6 +200,10 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     except UserError as error:
         return _Failure(str(error))
     except Exception as error:
+        from qtui.store import damage
+
+        if damaged := damage.cause_of(error):
+            return _Failure(str(damaged))
         return _Failure(f"{function.__module__}.{function.__name__}: {type(error).__name__}: {error}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from qtui.store import Store, open_store
+from qtui.store import Store, damage, open_store
 from qtui.store.errors import StoreError
 
 T = TypeVar("T")
@@ -75,7 +75,8 @@ class StoreReader:
                     raise store
                 value = question(store)
             except BaseException as error:
-                _call_in_loop(loop, _fail, future, error)
+                # What a question cannot make sense of may be damage, which this thread looks for.
+                _call_in_loop(loop, _fail, future, damage.cause_of(error) or error)
             else:
                 _call_in_loop(loop, _succeed, future, value)
 

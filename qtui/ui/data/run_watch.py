@@ -25,7 +25,7 @@ class RunWatch:
         """Return all runs, the newest first; active and new ones up to date, the others at most WHOLE_SECONDS old."""
         now = time.monotonic()
         if now - self._whole_at >= WHOLE_SECONDS:
-            self._runs = tuple(runs.summaries(store))
+            self._runs = tuple(runs.listed(store))
             # From the end of the read: otherwise a large store would be read without a pause.
             self._whole_at = time.monotonic()
         else:
@@ -40,5 +40,5 @@ def _renewed(store: Store, summaries: Sequence[RunSummary]) -> tuple[RunSummary,
         run_id for run_id, state in states if run_id not in by_id or state in AT_WORK or state != by_id[run_id].state
     ]
     if changed:
-        by_id |= {run.id: run for run in runs.summaries(store, changed)}
+        by_id |= {run.id: run for run in runs.listed(store, changed)}
     return tuple(by_id[run_id] for run_id, _ in states if run_id in by_id)

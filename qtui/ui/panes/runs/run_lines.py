@@ -21,12 +21,12 @@ from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 
 SIGNS = {
-    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "waiting": "·",
+    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "damaged": "!", "waiting": "·",
     "imported": "✓", "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
 }  # fmt: skip
 ROLES = {
-    "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet",
-    "paused": "notice",
+    "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "damaged": "bad", "cancelled": "quiet",
+    "waiting": "quiet", "paused": "notice",
 }  # fmt: skip
 """Colour role of each state; a state without one is in progress."""
 
