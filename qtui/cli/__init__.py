@@ -50,6 +50,10 @@ COMMANDS = {
         "qtui.cli.export:export", "Write answers, grades, scores, lengths or divergence for other programs."
     ),
     "runs": Entry("qtui.cli.runs:runs", "List the runs in the store and their states."),
+    "backup": Entry("qtui.cli.stores:backup", "Copy the store while it is in use."),
+    "verify": Entry("qtui.cli.stores:verify", "Check that a store is whole."),
+    "repair": Entry("qtui.cli.stores:repair", "Save what is whole in a damaged store into a new one."),
+    "merge": Entry("qtui.cli.stores:merge", "Add the runs, answers and grades of other stores to one."),
     "quantize": Entry("qtui.cli.quantize:quantize", "Quantize a model: GGUF files of other types."),
     "bench": Entry("qtui.cli.bench:bench", "Measure size, memory and speed of a model's types on this machine."),
     "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),

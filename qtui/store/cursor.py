@@ -66,6 +66,8 @@ class StoreCursor(sqlite3.Cursor):
         """Raise what an error of SQLite means: damage, if it may be damage and some is found."""
         is_suspect = errors.may_be_damage(error) and errors.translate(error, self._path) is not None
         if is_suspect and (what := damage.first(self._path)):
+            # What a statement misses says more than what the schema has instead of it.
+            what = str(error) if str(error).startswith("no such") else what
             raise StoreDamagedError(self._path, what) from error
         errors.raise_translated(error, self._path)
 

@@ -4,6 +4,7 @@ Reading checks little, so that it is fast. When SQLite or Python stumbles over w
 connection of its own that only reads: either a damaged row, page or table is named, or the failure has another cause.
 """
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -98,6 +99,14 @@ def first(path: Path, columns: Collection[str] | None = None) -> str:
 
     With `columns`, only rows of tables are looked at that have one of these.
     """
+    asked = path, tuple(sorted(columns or ())), _last_change(path)
+    if asked not in _found:  # a pane that is shown asks at every change of the store, and may ask again
+        _found.clear()
+        _found[asked] = _first(path, columns)
+    return _found[asked]
+
+
+def _first(path: Path, columns: Collection[str] | None) -> str:
     end = time.monotonic() + DIAGNOSIS_SECONDS
     try:
         with reading(path) as connection:
@@ -107,6 +116,20 @@ def first(path: Path, columns: Collection[str] | None = None) -> str:
         return ""  # gone, locked, or larger than the time
     except sqlite3.Error as error:
         return in_words(error)
+
+
+_found: dict[tuple[Path, tuple[str, ...], tuple[tuple[int, int], ...]], str] = {}
+"""The last diagnosis."""
+
+
+def _last_change(path: Path) -> tuple[tuple[int, int], ...]:
+    """Return time and size of the store's files."""
+    states = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            states.append((status.st_mtime_ns, status.st_size))
+    return tuple(states)
 
 
 def in_words(error: sqlite3.Error) -> str:

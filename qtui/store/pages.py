@@ -1,8 +1,8 @@
 """The pages of a store whose table of contents or trees may be damaged, for saving what they hold.
 
-SQLite reads rows itself, but only through the schema and the tree above them. Here one page after another is put before it as the whole
-of a table: a copy of the file gets a first page that names that table alone, without indexes and constraints. So a row can be read
-wherever its own page is whole. Formats: https://www.sqlite.org/fileformat2.html.
+SQLite reads rows itself, but only through the schema and the tree above them. Here one page after another is put before it as
+the whole of a table: a copy of the file gets a first page that names that table alone, without indexes and constraints. So a row
+can be read wherever its own page is whole. Formats: https://www.sqlite.org/fileformat2.html.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Saving what is whole in a damaged store into a new one, table by table and row by row. The damaged file is only read.
 
-A row is saved if it can be read and holds to the rules of its table (`row_rules`). A cell that breaks one gets the value of a new row, if
-its column has such a value; else the row is lost. Then rows are lost that refer to a lost one. Every loss is counted and said.
+A row is saved if it can be read and holds to the rules of its table (`row_rules`). A cell that breaks one gets the value of a new
+row, if its column has such a value; else the row is lost. Then rows are lost that refer to a lost one. Every loss is counted and
+said.
 """
 
 import sqlite3
@@ -16,8 +17,8 @@ from typing import Any
 from qtui.errors import NO_SPACE, words_of
 from qtui.files import private_files
 from qtui.records import TaskSet
-from qtui.store import connection as opening
 from qtui.store import backups, damage, errors, expected_schema, row_rules, stored_keys
+from qtui.store import connection as opening
 from qtui.store.errors import NoSpaceError, StoreError
 from qtui.store.expected_schema import Table
 from qtui.store.pages import Pages
@@ -70,7 +71,7 @@ class Repair:
 
 
 def repair(source: Path, target: Path) -> Repair:
-    """Save a store into a new one. Raises StoreError if `target` exists or cannot be written, or if nothing is there to be saved."""
+    """Save a store into a new one. Raises StoreError if `target` exists or cannot be written, or if nothing could be saved."""
     source = opening.named_store(source)
     target = target.expanduser().absolute()
     if not source.exists():
@@ -192,10 +193,10 @@ class _Saver:
         """Save a row, with substitutes for lost cells, unless one of these is needed."""
         saved, wrong = self.saved[table.name], dict(row_rules.broken(table, row))
         label = row_rules.key_label(table, row)
-        for column in wrong:
+        for column, what in wrong.items():
             if not _substitute(table, column, row):
                 saved.lost += 1
-                saved.note(f"{label}: {column} {wrong[column]}")
+                saved.note(f"{label}: {column} {what}")
                 return
         names = ", ".join(f'"{name}"' for name in row)
         try:

@@ -10,7 +10,7 @@ from qtui import paths, variant_facts
 from qtui.records import Task, TaskSet
 from qtui.run_progress import DAMAGED, RunSummary, VariantProgress
 from qtui.secrets import url_secrets
-from qtui.store import answers, attempts, json_columns, judges, leases, run_rows, scores
+from qtui.store import answers, attempts, expected_schema, json_columns, judges, leases, run_rows, scores
 from qtui.store import tasks as task_rows
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
@@ -172,6 +172,8 @@ def listed(store: Store, run_ids: Sequence[int] | None = None) -> list[RunSummar
     try:
         return summaries(store, run_ids)
     except StoreDamagedError:
+        if expected_schema.differences(store):
+            raise  # not of single runs
         rows = store.execute("SELECT id FROM run ORDER BY created DESC, id DESC").fetchall()
     return [_listed(store, row["id"]) for row in rows if run_ids is None or row["id"] in run_ids]
 

@@ -1,6 +1,7 @@
 """Whether a store is whole: its pages, its tables, what refers to what, every row, and every key that follows from content.
 
-Nothing is changed or migrated. What is wrong is a *problem*; rows that no run shows (of a run that was deleted) are none, and counted.
+Nothing is changed or migrated. What is wrong is a *problem*; rows that no run shows (of a run that was deleted) are none, and are
+counted.
 """
 
 import sqlite3
@@ -91,7 +92,7 @@ class _Verifier:
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         is_ours = self._connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         opening.check_version(self._path, version, is_ours=is_ours)
-        if not 0 < version:
+        if version <= 0:
             self._add([Problem("schema", "", "", f"the header says that its tables have version {version}")])
             return len(MIGRATIONS)
         return version
