@@ -15,6 +15,7 @@ from qtui.charts.variant_words import variant_notes
 from qtui.format import count, duration, left_out_notes
 from qtui.run_progress import JudgeProgress, RunSummary, ScorerProgress, VariantProgress
 from qtui.store import Store, leases, runs
+from qtui.store.errors import StoreError
 from qtui.text import safe
 
 POLL_SECONDS = 0.3
@@ -27,9 +28,14 @@ DEAD_AFTER_SECONDS = 1.5
 def watch(store: Store, run_id: int, *, from_start: bool = True) -> RunSummary:
     """Show the run's progress until it ends, and return its last summary. `from_start` is false if it was already running."""
     console = Console(stderr=True, emoji=False)  # `openai:loop: …` is not an emoji
-    if console.is_terminal:
-        return _with_bars(store, run_id, console)
-    return _with_lines(store, run_id, console, from_start)
+    last = (
+        _with_bars(store, run_id, console) if console.is_terminal else _with_lines(store, run_id, console, from_start)
+    )
+    if not store.is_in_place() and last.state != "failed":
+        raise StoreError(
+            f"{store.path}: the store was deleted, moved or replaced. What run {run_id} wrote is no longer there."
+        )
+    return last
 
 
 def _states(store: Store, run_id: int) -> Iterable[RunSummary]:

@@ -23,6 +23,7 @@ from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.batch_grading import WAITS, HowToWait, grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.runner.lost_store import save_if_lost
 from qtui.runner.scoring import score_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
@@ -67,7 +68,8 @@ async def _run(store: Store, run_id: int, experiment: Experiment | None, how: Ho
     control = Control()
     async with _watching(store, run_id, control):
         failed, left = await _work(store, run_id, experiment, control, how)
-    return _end(store, run_id, control, failed, left)
+    state = _end(store, run_id, control, failed, left)
+    return "failed" if save_if_lost(store, run_id) else state
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -183,6 +185,8 @@ async def _beat(store: Store, run_id: int, control: Control) -> None:
         with contextlib.suppress(NoSpaceError):
             if not leases.beat(store, run_id):
                 control.cancel("another runner took the run over")
+        if not store.is_in_place() and not control.cancelled.is_set():
+            control.cancel("its store was deleted, moved or replaced")
         await asyncio.sleep(leases.HEARTBEAT_SECONDS)
 
 

@@ -40,6 +40,8 @@ class Store(sqlite3.Connection):
     """A connection to a store, one per thread, with rows as `sqlite3.Row`. Errors of SQLite are raised as StoreError."""
 
     path: Path
+    file: tuple[int, int] | None = None
+    """Device and inode of the file that was opened."""
     frozen_at: tuple[int, int] | None = None
     """Modification time and size at opening, for a store opened as immutable."""
 
@@ -80,6 +82,10 @@ class Store(sqlite3.Connection):
             return self.frozen_at
         version = self.execute("PRAGMA data_version").fetchone()[0]
         return int(version), self.total_changes
+
+    def is_in_place(self) -> bool:
+        """Return whether the file at the path is still the one that was opened: not deleted, moved or replaced."""
+        return self.file is None or self.file == file_at(self.path)
 
     def is_outdated(self) -> bool:
         """Return whether a store opened as immutable has changed: its rows may be wrong, and it must be opened again."""
@@ -217,6 +223,15 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Return (device, inode) of the file at `path`; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def last_change(path: Path) -> tuple[int, int]:
     """Return the store's modification time in ns and its bytes including the write-ahead log; (0, 0) if it is gone."""
     try:
@@ -247,6 +262,7 @@ def _connect(path: Path, only: str = "") -> Store:
     except BaseException:
         store.close()
         raise
+    store.file = file_at(path)
     return store
 
 

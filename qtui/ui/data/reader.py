@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from qtui.store import Store, damage, open_store
+from qtui.store.connection import file_at
 from qtui.store.errors import StoreError
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ class StoreReader:
 
         Without this check a deleted file would still answer, and accept changes that are lost.
         """
-        file = _file_at(self.path)
+        file = file_at(self.path)
         if file is None:
             return StoreGoneError(self.path)
         if file != self._file and self._store is not None and not _has_empty_journal(self._store):
@@ -107,14 +108,14 @@ class StoreReader:
     def _open(self, *, create: bool) -> None:
         if self._store is not None:
             self._store.close()
-        self._store, self._file = None, _file_at(self.path)
+        self._store, self._file = None, file_at(self.path)
         try:
             self._store = open_store(self.path, create=create, must_write=False)
         except StoreError as problem:
             self._problem = problem
         else:
             self.opened += 1
-            self._file = _file_at(self.path)
+            self._file = file_at(self.path)
 
 
 def _has_empty_journal(former: Store) -> bool:
@@ -123,15 +124,6 @@ def _has_empty_journal(former: Store) -> bool:
     SQLite finds the log by its name: it would apply a leftover log to the new store.
     """
     return former.empty_journal()
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    """Return (device, inode) of the file at `path`; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
