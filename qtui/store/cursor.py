@@ -23,13 +23,13 @@ class StoreCursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         try:
             return super().execute(sql, parameters)
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             self._refuse(error)
 
     def executemany(self, sql: str, seq_of_parameters: Any, /) -> Self:
         try:
             return super().executemany(sql, seq_of_parameters)
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             self._refuse(error)
 
     def fetchone(self) -> Any:
@@ -38,7 +38,7 @@ class StoreCursor(sqlite3.Cursor):
             if row is not None:
                 self._check([row])
             return row
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             self._refuse(error)
 
     def fetchall(self) -> list[Any]:
@@ -46,7 +46,7 @@ class StoreCursor(sqlite3.Cursor):
             rows = super().fetchall()
             self._check(rows)
             return rows
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             self._refuse(error)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a cursor returns itself, which reads row by row
@@ -62,7 +62,7 @@ class StoreCursor(sqlite3.Cursor):
                 raise StoreDamagedError(self._path, what)
             _FITTING[names] = _FITTING.get(names, frozenset()) | {types}
 
-    def _refuse(self, error: sqlite3.Error) -> NoReturn:
+    def _refuse(self, error: Exception) -> NoReturn:
         """Raise what an error of SQLite means: damage, if it may be damage and some is found."""
         is_suspect = errors.may_be_damage(error) and errors.translate(error, self._path) is not None
         if is_suspect and (what := damage.first(self._path)):

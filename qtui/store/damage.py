@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtui.store import expected_schema, row_rules
+from qtui.store import errors, expected_schema, row_rules
 from qtui.store.errors import StoreDamagedError, StoreError
 from qtui.store.expected_schema import Table
 from qtui.store.schema import MIGRATIONS
@@ -79,7 +79,7 @@ def _opened(uri: str) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         connection.close()
         raise
-    except sqlite3.Error:
+    except errors.SQLITE:
         pass  # a damaged schema: what can still be asked is asked
     return connection
 
@@ -114,7 +114,7 @@ def _first(path: Path, columns: Collection[str] | None) -> str:
             return next(_damages(connection, columns, end), "")
     except sqlite3.OperationalError:
         return ""  # gone, locked, or larger than the time
-    except sqlite3.Error as error:
+    except errors.SQLITE as error:
         return in_words(error)
 
 
@@ -132,9 +132,9 @@ def _last_change(path: Path) -> tuple[tuple[int, int], ...]:
     return tuple(states)
 
 
-def in_words(error: sqlite3.Error) -> str:
+def in_words(error: Exception) -> str:
     """Return what SQLite says of damage, without its code."""
-    return f"SQLite: {error}"
+    return "SQLite: database disk image is malformed" if isinstance(error, UnicodeDecodeError) else f"SQLite: {error}"
 
 
 def _damages(connection: sqlite3.Connection, columns: Collection[str] | None, end: float) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _damages(connection: sqlite3.Connection, columns: Collection[str] | None, en
         wrong = expected_schema.differences(connection, version)
     except sqlite3.OperationalError:
         raise
-    except sqlite3.Error as error:
+    except errors.SQLITE as error:
         wrong = [f"its list of tables cannot be read, {in_words(error)}"]
     yield from wrong
     for table in expected_schema.tables(version).values():
@@ -163,7 +163,7 @@ def _damages_of_table(connection: sqlite3.Connection, table: Table, end: float) 
                 return
     except sqlite3.OperationalError:
         raise
-    except sqlite3.Error as error:
+    except errors.SQLITE as error:
         yield f"table {table.name} cannot be read whole, {in_words(error)}"
 
 

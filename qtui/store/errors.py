@@ -19,6 +19,8 @@ _OF_DAMAGE = (
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_FORMAT,
 )  # fmt: skip
 """Result codes that damage may have: SQLite reports a missing table or JSON that is none as an error of the statement."""
+SQLITE = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement on a damaged store may raise: Python cannot decode a message of SQLite that quotes what is damaged."""
 _DEFECTS = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -75,7 +77,7 @@ class LeaseHeldError(StoreError):
         super().__init__(f"Run {run_id} is already running ({holder}).")
 
 
-def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
+def raise_translated(error: Exception, path: Path) -> NoReturn:
     """Raise the StoreError for an error of SQLite, or the error itself if it is a defect of qtui.
 
     `qtui.store.damage` names the damage of a store, for those errors that may come from it.
@@ -86,10 +88,12 @@ def raise_translated(error: sqlite3.Error, path: Path) -> NoReturn:
     raise translated from error
 
 
-def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
+def translate(error: Exception, path: Path) -> StoreError | None:
     """Return the StoreError for an error of SQLite, or None if that error is a defect of qtui."""
     if isinstance(error, _DEFECTS):
         return None
+    if isinstance(error, UnicodeDecodeError):
+        return StoreDamagedError(path, "SQLite's message about it is no text")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     primary = code & _PRIMARY
     if primary == sqlite3.SQLITE_FULL:
@@ -111,6 +115,6 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
     return StoreError(f"{path}: {error}. What was written is safe; try again.")
 
 
-def may_be_damage(error: sqlite3.Error) -> bool:
+def may_be_damage(error: Exception) -> bool:
     """Return whether damage may have caused an error of SQLite, so that looking through the store is worth its time."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY in _OF_DAMAGE

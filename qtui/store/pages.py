@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from qtui.store import row_rules
+from qtui.store import errors, row_rules
 from qtui.store.expected_schema import Table
 
 HEADER = 100
@@ -59,7 +59,7 @@ class Pages:
                 by = ", ".join(f"{part}{order}" for part in table.key)
                 for row in self._select(table, page, f"ORDER BY {by}"):
                     found.setdefault(tuple(row[part] for part in table.key), row)
-            except sqlite3.Error:
+            except errors.SQLITE:
                 continue
             return list(found.values())
         return [*found.values(), *self._single_rows(table, page, found)]
@@ -112,7 +112,7 @@ class Pages:
         for number in set(range(ids[0], min(ids[-1], ids[0] + self.size))) - set(ids):
             try:
                 yield from self._select(table, page, f"WHERE {table.key[0]} = {number}")
-            except sqlite3.Error:
+            except errors.SQLITE:
                 continue
 
     def _first_page(self, table: Table, root: int) -> bytes:

@@ -88,7 +88,7 @@ def repair(source: Path, target: Path) -> Repair:
                     f"{source}: nothing in it could be saved. If it is a store, its tables are empty or all lost."
                 )
             backups.put_in_place(new, target)
-    except sqlite3.Error as error:
+    except errors.SQLITE as error:
         errors.raise_translated(error, target)
     except OSError as error:
         if error.errno in NO_SPACE:
@@ -129,7 +129,7 @@ def _contents(source: Path) -> tuple[int, dict[str, list[int]]]:
             for name, root in connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'"):
                 if isinstance(root, int):
                     roots.setdefault(str(name), []).append(root)
-    except sqlite3.Error:
+    except errors.SQLITE:
         pass
     with closing(sqlite3.connect(":memory:")) as fresh:
         expected_schema.create(fresh, version)
@@ -162,7 +162,7 @@ class _Saver:
         """Yield the rows of a table: at one go if its tree is whole, else leaf by leaf."""
         try:
             rows = list(self._pages.rows(table, root))
-        except sqlite3.Error:
+        except errors.SQLITE:
             self.saved[table.name].is_partly_unreadable = True
             for leaf in leaves:
                 yield from self._pages.rows_of_leaf(table, leaf)

@@ -53,7 +53,7 @@ def verify(path: Path) -> Verification:
     try:
         with damage.reading(path) as connection:
             return _Verifier(path, connection).verify()
-    except sqlite3.Error as error:
+    except errors.SQLITE as error:
         errors.raise_translated(error, path)
 
 
@@ -107,7 +107,7 @@ class _Verifier:
     def _pages(self) -> None:
         try:
             rows = self._connection.execute(f"PRAGMA integrity_check({MOST_MESSAGES})").fetchall()
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             rows = [(damage.in_words(error),)]
         self._add([Problem("pages", "", "", " ".join(str(row[0]).split())) for row in rows if row[0] != "ok"])
 
@@ -116,7 +116,7 @@ class _Verifier:
             self._add(
                 [Problem("schema", "", "", line) for line in expected_schema.differences(self._connection, version)]
             )
-        except sqlite3.Error as error:
+        except errors.SQLITE as error:
             self._add([Problem("schema", "", "", f"its list of tables cannot be read, {damage.in_words(error)}")])
 
     def _table(self, table: Table) -> int:
@@ -131,7 +131,7 @@ class _Verifier:
                     found = row_rules.as_mapping(row)
                     for column, wrong in row_rules.broken(table, found):
                         yield Problem("row", table.name, row_rules.key_label(table, found), f"{column} {wrong}")
-            except sqlite3.Error as error:
+            except errors.SQLITE as error:
                 yield Problem("pages", table.name, "", f"cannot be read whole, {damage.in_words(error)}")
 
         self._add(problems())
@@ -143,7 +143,7 @@ class _Verifier:
                 for row in self._connection.execute("PRAGMA foreign_key_check"):
                     name = f"row {row[1]}" if row[1] is not None else ""
                     yield Problem("reference", row[0], name, f"refers to a row of {row[2]} that does not exist")
-            except sqlite3.Error as error:
+            except errors.SQLITE as error:
                 yield Problem("reference", "", "", f"cannot be followed, {damage.in_words(error)}")
 
         self._add(problems())
@@ -153,7 +153,7 @@ class _Verifier:
         for table, condition in UNUSED.items():
             try:
                 row = self._connection.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()
-            except sqlite3.Error:
+            except errors.SQLITE:
                 continue  # a problem of the schema or of pages, which is listed
             if row[0]:
                 found[table] = int(row[0])

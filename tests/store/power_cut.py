@@ -1,8 +1,8 @@
 """Cutting the power while a store is written: what the disk then has, by what the program had written and synced.
 
 `power_cut.c` is preloaded into a program that writes as the runner does, and writes down every write, length, sync and removal of
-the store's files. From this record any moment can be made again: what was synced before it is on the disk; of the rest each write is
-there, missing, or cut at any byte, as disks do it. Then the store is opened, as after the machine's restart.
+the store's files. From this record any moment can be made again: what was synced before it is on the disk; of the rest each write
+is there, missing, or cut at any byte, as disks do it. Then the store is opened, as after the machine's restart.
 
     python -m tests.store.power_cut --cuts 1000 --seed 1
 """
