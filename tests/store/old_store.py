@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from qtui.store import thoughts
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.filled_store import fill
 
@@ -14,6 +15,7 @@ def fill_old(path: Path, migrations: int, grade_of: Mapping[str, Sequence[int | 
     newest = path.with_suffix(".newest")
     run_id = fill(newest, grade_of=grade_of)
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        thoughts.add_functions(old)
         for script in MIGRATIONS[:migrations]:
             old.executescript(script)
         old.execute(f"PRAGMA user_version = {migrations}")
