@@ -6,6 +6,7 @@ known here, so tokens are estimated (`cost_estimate`). Requests that are repeate
 read, are left out.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from qtui.experiment import choice_scoring
 from qtui.experiment.experiment import Experiment
 from qtui.figures.costs import PlannedCost
 from qtui.figures.rounding import rounded
-from qtui.judges import Question, fingerprint
+from qtui.judges import Question, fingerprint, openai
 from qtui.judges.prompt import messages
 from qtui.prices import Price, Prices
 from qtui.records import JudgeSpec, Task, VariantSpec
@@ -149,7 +150,9 @@ def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> 
 
 
 def _size(spec: JudgeSpec, question: Question) -> Range:
-    return token_estimate.estimated_messages(messages(spec, question))
+    # Some endpoints count the JSON schema of the reply as input, others do not.
+    schema = token_estimate.estimated(json.dumps(openai.schema(spec.scale)))
+    return token_estimate.estimated_messages(messages(spec, question)) + Range(0.0, schema.high)
 
 
 def _questions_to_come(
