@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, detach_batch_option, runs_options, store_option
+from qtui.cli import costs
+from qtui.cli.options import budget_option, chosen_runs, detach_batch_option, json_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -127,7 +128,10 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
 @detach_batch_option
+@budget_option
+@click.option("--check", is_flag=True, help="Only show what would be asked, and what it would cost.")
 @runs_options
+@json_option
 @store_option
 def openai(
     *,
@@ -137,11 +141,22 @@ def openai(
     run_id: int | None,
     store: Path,
     leaves_batches: bool,
+    budget: float | None,
+    check: bool,
+    as_json: bool,
     **settings: Any,
 ) -> int:
     """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store, leaves_batches=leaves_batches)
+    run_ids = chosen_runs(store, experiment, run_id)
+    if check:
+        costs.print_planned_judge(store, run_ids, spec, as_json=as_json)
+        return 0
+    if as_json:
+        raise UserError(
+            "--json is for --check: grading prints nothing. `qtui scores --json` prints the grades' figures."
+        )
+    return _grade(spec, run_ids, store, leaves_batches=leaves_batches, budget=budget)
 
 
 @judge.command()
@@ -163,10 +178,17 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, *, leaves_batches: bool = False) -> int:
+def _grade(
+    spec: JudgeSpec,
+    run_ids: tuple[int, ...],
+    store: Path,
+    *,
+    leaves_batches: bool = False,
+    budget: float | None = None,
+) -> int:
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store, leaves_batches=leaves_batches)
+    start.judge(run_ids, spec, store, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

@@ -52,6 +52,7 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "costs",
 )
 """Figures that earlier versions did not have."""
 
