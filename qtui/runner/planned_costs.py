@@ -9,6 +9,7 @@ read, are left out.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from qtui.endpoints import endpoint, token_estimate
@@ -21,7 +22,7 @@ from qtui.figures.rounding import rounded
 from qtui.judges import Question, fingerprint, openai
 from qtui.judges.prompt import messages
 from qtui.prices import Price, Prices
-from qtui.records import JudgeSpec, Task, VariantSpec
+from qtui.records import JudgeSpec, Scale, Task, VariantSpec
 from qtui.results.cost_reasons import no_batch_price, no_price
 from qtui.runner import added_judges, cost_estimate, turns
 from qtui.runner.cost_estimate import Earlier, Sizes
@@ -85,8 +86,8 @@ def _judge(
     takes = spec.takes
     if store is not None and run_id is not None:
         takes = max([takes, *(each.takes for each in judges.of_run(store, run_id) if _is(each, spec))])
-        for question in _known_questions(store, run_id, spec, takes):
-            sizes.add(_size(spec, question), is_certain=True)
+        for size in _known_questions(store, run_id, spec, takes):
+            sizes.add(size, is_certain=True)
     if experiment is not None:
         for size in _questions_to_come(store, run_id, experiment, spec):
             for _ in range(takes):
@@ -139,20 +140,28 @@ def _is(stored: StoredJudge, spec: JudgeSpec) -> bool:
     return (stored.label, stored.fingerprint) == (spec.label, fingerprint(spec))
 
 
-def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Question]:
-    """Yield what the judge will be asked about the answers that are there, from the queue that the runner takes it from."""
+def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Range]:
+    """Yield the size of what the judge will be asked about the answers that are there, from the queue that the runner asks from."""
     judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), {}, "waiting", "")
     queue = QuestionQueue(store, judge, takes)
     queue.refill(whole=True)
+    sizes: dict[tuple[int, int], Range] = {}
     while asked := queue.pop():
-        if asked.answers[0].text.strip():
-            yield question_of(asked.answers[0])
+        item = asked.answers[0]
+        place = item.answer_id, item.task_id
+        if item.text.strip():
+            size = sizes[place] = sizes.get(place) or _size(spec, question_of(item))
+            yield size
 
 
 def _size(spec: JudgeSpec, question: Question) -> Range:
-    # Some endpoints count the JSON schema of the reply as input, others do not.
-    schema = token_estimate.estimated(json.dumps(openai.schema(spec.scale)))
-    return token_estimate.estimated_messages(messages(spec, question)) + Range(0.0, schema.high)
+    return token_estimate.estimated_messages(messages(spec, question)) + _reply_form(spec.scale)
+
+
+@cache
+def _reply_form(scale: Scale) -> Range:
+    """Some endpoints count the JSON schema of the reply as input, others do not."""
+    return Range(0.0, token_estimate.estimated(json.dumps(openai.schema(scale))).high)
 
 
 def _questions_to_come(
