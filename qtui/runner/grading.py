@@ -15,13 +15,13 @@ from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
-from qtui.runner.questions import group_same_answers, question_of
-from qtui.store import Store, answers, grades, judges, runs
+from qtui.runner.questions import Pending, group_same_answers, key_of, pending, place_of, question_of
+from qtui.store import Store, grades, judges, runs
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
 
-Same = list[answers.PendingAnswer]
-"""Answers to one task with the same text, and the same turns before, which share one grade."""
+Same = list[Pending]
+"""Answers to one task with the same text, and the same turns before, which share one grade; or such pairs of answers."""
 _Row = tuple[grades.Place, Grade]
 
 
@@ -97,7 +97,7 @@ class _Grader:
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
 
     async def _grade_take(self, take: int) -> None:
-        missing = answers.pending(self._store, self._stored.run_id, self.label, self._stored.fingerprint, take)
+        missing = pending(self._store, self._stored, take)
         if not missing:
             return
         # The judge is created only when grades are missing: otherwise its API key and its server are not needed.
@@ -155,9 +155,8 @@ class _Grader:
         rows: list[_Row] = []
         for item in same_answers:
             usage = NOTHING_USED if rows else reply.usage
-            key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, take)
             grade = Grade(
-                key,
+                key_of(item, self._stored, take),
                 self.label,
                 take,
                 reply.grade,
@@ -167,7 +166,7 @@ class _Grader:
                 usage,
                 reply.left_out,
             )
-            rows.append((grades.Place(item.answer_id, item.task_id), grade))
+            rows.append((place_of(item), grade))
         return rows
 
 
