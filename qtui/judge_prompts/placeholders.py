@@ -194,7 +194,8 @@ def _in_own_form(text: str, found: Sequence[_Placeholder], slot_set: SlotSet) ->
     for each in found:
         between = text[end : each.start]
         parts.append(_single_braces(between) if is_format else between)
-        parts.append(f"{{{slot_set.slots[each.slot]}}}" if each.slot in slot_set.slots else each.shown)
+        slot = slot_set.slots.get(each.slot or "")
+        parts.append(f"{{{slot}}}" if slot else each.shown)
         end = each.end
     parts.append(_single_braces(text[end:]) if is_format else text[end:])
     return "".join(parts)

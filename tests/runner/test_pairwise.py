@@ -156,7 +156,9 @@ async def test_what_preferences_used_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 async def test_after_other_settings_only_the_newest_preferences_are_shown(tmp_path: Path, seed: int) -> None:
     better = random.Random(seed).choice("AB")
-    with endpoint(lambda prompt, _: json.dumps({"reason": "", "better": better if "厳" in prompt else "tie"})) as served:
+    with endpoint(
+        lambda prompt, _: json.dumps({"reason": "", "better": better if "厳" in prompt else "tie"})
+    ) as served:
         first, second = spec(served.base_url), spec(served.base_url, prompt=f"厳しく {spec('').prompt}")
         store, run_id = new_run(tmp_path / "s.sqlite", first, ANSWERS)
         await compare(store, run_id, first)
