@@ -42,8 +42,8 @@ def read_template(
     problems = [*_unknown(found, named, text, slot_set), *_repeated(found, slot_set), *_missing(found, text, slot_set)]
     if problems:
         raise UserError("\n".join(problems))
-    if _is_own_form(found, slot_set):
-        return text
+    if not is_pairwise and _is_own_form(found, slot_set):
+        return text  # two answers have the same names elsewhere, where braces may be doubled
     return _in_own_form(text, found, slot_set)
 
 

@@ -7,9 +7,9 @@ from qtui.endpoints.batches import Limits
 from qtui.judges import Reply
 from qtui.judges.protocol import unasked_reply
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
-from qtui.runner import questions as asked_about
-from qtui.runner.questions import place_of, question_of
-from qtui.store import Store
+from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
+from qtui.runner.queues import queue_of
+from qtui.store import Store, grades
 from qtui.store.batches import Planned
 from qtui.store.grades import Place
 from qtui.store.judges import StoredJudge
@@ -18,11 +18,16 @@ Row = tuple[Place, Grade]
 
 
 def missing(store: Store, judge: StoredJudge, takes: int) -> list[Planned]:
-    """Return the questions without a grade that no open batch holds; equal answers to a task are one question."""
+    """Return the questions without a grade that no open batch holds, the most informative first (see `question_queue`).
+
+    Answers equal to one that has a grade get it, and are in no question.
+    """
+    queue = queue_of(store, judge, takes)
+    if shared := queue.refill(whole=True):
+        grades.commit(store, shared_rows(store, judge, shared))
     return [
-        Planned(take, tuple((asked_about.key_of(item, judge, take), item) for item in same))
-        for take in range(1, takes + 1)
-        for same in asked_about.group_same_answers(asked_about.pending(store, judge, take))
+        Planned(asked.take, tuple((grade_key(judge, item, asked.take), item) for item in asked.answers))
+        for asked in iter(queue.pop, None)
     ]
 
 

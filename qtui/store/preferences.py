@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
-from qtui.records import Choice, Grade, Usage, content_hash
+from qtui.records import NOTHING_USED, Choice, Grade, Usage, content_hash
 from qtui.store import conversations, judges, tasks
 from qtui.store.answers import PendingAnswer
 from qtui.store.connection import Store
@@ -22,6 +22,12 @@ KEYS_PER_QUERY = 500
 _WORDS = {choice: choice.name.lower() for choice in Choice}
 
 
+PairKey = tuple[int, int, int]
+"""(id of the first answer, of the second one, of the task)."""
+Takes = dict[int, bool | None]
+"""Take that the judge was asked for → whether it has a choice; False is *unjudged*, None is asked by an open batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingPair:
     """Two answers to one task, in this order, that a judge has not been asked about yet."""
@@ -32,6 +38,14 @@ class PendingPair:
     @property
     def task_id(self) -> int:
         return self.first.task_id
+
+    @property
+    def key(self) -> PairKey:
+        return self.first.answer_id, self.second.answer_id, self.first.task_id
+
+
+Pending = PendingAnswer | PendingPair
+"""What is graded: an answer, or two answers in the order in which they are compared."""
 
 
 def key(answer_keys: tuple[str, str], task_hash: str, judge: str, fingerprint: str, take: int) -> str:
@@ -61,25 +75,31 @@ def put(store: Store, places: tuple[int, int, int], preference: Grade) -> None:
     )  # fmt: skip
 
 
-def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingPair]:
-    """Return the run's ordered pairs without a row of this judge and take. An *unjudged* row counts: the judge was asked.
+def takes(store: Store, run_id: int, judge: str, fingerprint: str, *, after: int = 0) -> dict[PairKey, Takes]:
+    """Return for which takes the judge was asked about the run's ordered pairs; only those with an answer above the id `after`."""
+    names = {"run": run_id, "judge": judge, "fingerprint": fingerprint, "after": after}
+    found: dict[PairKey, Takes] = {}
+    for row in store.execute(
+        "SELECT question.answer_id, question.second_id, question.task_id, question.take FROM batch"
+        " JOIN batch_question question ON question.batch = batch.id WHERE batch.judge = :judge"
+        " AND batch.fingerprint = :fingerprint AND batch.state NOT IN ('fetched', 'returned')"
+        " AND max(question.answer_id, question.second_id) > :after",
+        names,
+    ):
+        found.setdefault((row["answer_id"], row["second_id"], row["task_id"]), {})[row["take"]] = None
+    for row in store.execute(
+        "SELECT DISTINCT preference.first_id, preference.second_id, preference.task_id, preference.take,"
+        f" preference.choice IS NOT NULL AS has_choice FROM variant_answer va JOIN preference ON {_OF_EITHER}"
+        " WHERE va.variant_id IN (SELECT id FROM variant WHERE run_id = :run) AND preference.judge = :judge"
+        "  AND preference.fingerprint = :fingerprint AND max(preference.first_id, preference.second_id) > :after",
+        names,
+    ):
+        found.setdefault((row["first_id"], row["second_id"], row["task_id"]), {})[row["take"]] = bool(row["has_choice"])
+    return found
 
-    Both orders of a pair stand together. Those that an open batch of the judge asks about are left out, too.
-    """
-    rows = store.execute(
-        "SELECT DISTINCT first.id AS first_id, first.key AS first_key, first.text AS first_text, second.id AS second_id,"
-        f" second.key AS second_key, second.text AS second_text, task.id AS task_id, {tasks.COLUMNS}"
-        f" FROM {ordered_pairs(1)} pair JOIN answer first ON first.id = pair.first_id"
-        " JOIN answer second ON second.id = pair.second_id JOIN task ON task.id = pair.task_id"
-        f" WHERE NOT EXISTS (SELECT 1 FROM preference WHERE {OF_JUDGE} AND preference.judge = ? AND preference.fingerprint = ?"
-        "  AND preference.take = ?) AND NOT EXISTS"
-        " (SELECT 1 FROM batch JOIN batch_question question ON question.batch = batch.id WHERE batch.judge = ?"
-        "  AND batch.fingerprint = ? AND batch.state NOT IN ('fetched', 'returned') AND question.answer_id = pair.first_id"
-        "  AND question.second_id = pair.second_id AND question.task_id = pair.task_id AND question.take = ?)"
-        " ORDER BY pair.position, task.position, pair.sample, pair.is_swapped",
-        (run_id, judge, fingerprint, take, judge, fingerprint, take),
-    ).fetchall()
-    return _with_earlier(store, run_id, [pair(row) for row in rows])
+
+_OF_EITHER = "preference.first_id = va.answer_id AND preference.task_id = va.task_id"
+"""Every pair is stored in both orders at the latest when it is whole; what was asked in one order alone has a first answer, too."""
 
 
 def pair(row: sqlite3.Row) -> PendingPair:
@@ -100,44 +120,23 @@ def with_turns(item: PendingPair, earlier: conversations.Earlier) -> PendingPair
     return PendingPair(first, second)
 
 
-def _with_earlier(store: Store, run_id: int, pairs: Sequence[PendingPair]) -> list[PendingPair]:
-    if all(each.first.task.follows is None for each in pairs):
-        return list(pairs)
-    earlier = conversations.earlier_turns(store, run_id)
-    return [with_turns(each, earlier) for each in pairs]
-
-
-def known(store: Store, judge: judges.StoredJudge, take: int) -> list[tuple[PendingPair, Grade]]:
-    """Return the run's pairs that have a choice of this judge in this take, with it, in any order.
-
-    An equal pair of texts that is answered later (another variant's) shares it.
-    """
-    of_judge = judge.run_id, judge.label, judge.fingerprint
-    rows = store.execute(
-        "SELECT DISTINCT first.id AS first_id, first.key AS first_key, first.text AS first_text, second.id AS second_id,"
-        f" second.key AS second_key, second.text AS second_text, task.id AS task_id, {tasks.COLUMNS},"
-        " preference.key AS preference_key, preference.choice, preference.reason, preference.left_out"
-        f" FROM {ordered_pairs(1)} pair JOIN preference ON {OF_JUDGE} JOIN answer first ON first.id = pair.first_id"
-        " JOIN answer second ON second.id = pair.second_id JOIN task ON task.id = pair.task_id"
-        " WHERE preference.judge = ? AND preference.fingerprint = ? AND preference.take = ? AND preference.choice IS NOT NULL",
-        (*of_judge, take),
-    ).fetchall()
-    pairs = _with_earlier(store, judge.run_id, [pair(row) for row in rows])
-    return [
-        (
-            each,
-            Grade(
-                key=row["preference_key"],
-                judge=judge.label,
-                take=take,
-                grade=Choice[row["choice"].upper()],
-                reason=row["reason"],
-                fingerprint=judge.fingerprint,
-                left_out=None if row["left_out"] is None else tuple(filter(None, row["left_out"].split(","))),
-            ),
+def of_keys(store: Store, keys: Sequence[str]) -> dict[str, Grade]:
+    """Return the preferences with these keys, without *unjudged*; what they used is not part of them."""
+    found: dict[str, Grade] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        rows = store.execute(
+            "SELECT key, judge, take, choice, reason, fingerprint, seconds, left_out FROM preference"
+            f" WHERE choice IS NOT NULL AND key IN ({','.join('?' * len(part))})",
+            part,
         )
-        for each, row in zip(pairs, rows, strict=True)
-    ]
+        for row in rows:
+            left_out = None if row["left_out"] is None else tuple(filter(None, row["left_out"].split(",")))
+            found[row["key"]] = Grade(
+                row["key"], row["judge"], row["take"], Choice[row["choice"].upper()], row["reason"], row["fingerprint"],
+                row["seconds"], NOTHING_USED, left_out,
+            )  # fmt: skip
+    return found
 
 
 def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
