@@ -18,9 +18,8 @@ from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
-from qtui.runner.question_queue import Asked
 from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
-from qtui.runner.queues import queue_of
+from qtui.runner.queues import Asked, queue_of
 from qtui.store import Store, grades, judges, runs
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge

@@ -12,13 +12,30 @@ from itertools import count
 
 from qtui.judges.protocol import unasked_reply
 from qtui.records import JudgeSpec
-from qtui.runner.question_queue import Asked, Shared
-from qtui.runner.questions import Pending, question_of
+from qtui.runner.questions import question_of
 from qtui.store import Store, judged_places, preferences
 from qtui.store.answers import PendingAnswer
 from qtui.store.judged_places import JudgedPlace
 from qtui.store.judges import StoredJudge
 from qtui.store.preferences import PairKey, PendingPair
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPairs:
+    """As `question_queue.Asked`: `answers` are pairs, which share the choice."""
+
+    take: int
+    answers: list[PendingPair]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPairs:
+    """As `question_queue.Shared`: `answers` are pairs without a preference for a take, `graded` an equal pair that has one."""
+
+    take: int
+    graded: PendingPair
+    answers: tuple[PendingPair, ...]
+
 
 _PLAIN = JudgeSpec("openai", pairwise=True)
 """Enough of a judge's settings to tell which pairs it is not asked about."""
@@ -34,7 +51,7 @@ class _Group:
     """Pairs without a preference, by take."""
     judged: dict[int, PendingPair] = field(default_factory=dict)
     """A pair with a preference, by take."""
-    asked: dict[int, Asked] = field(default_factory=dict)
+    asked: dict[int, AskedPairs] = field(default_factory=dict)
     """What is being asked, by take."""
 
 
@@ -59,7 +76,7 @@ class PairQueue:
         self._again = again
         self._closed: set[tuple[PairKey, int]] = set()
         """(pair, take) of what was asked already, also if the store has no preference of it."""
-        self._in_progress: dict[tuple[object, int], Asked] = {}
+        self._in_progress: dict[tuple[object, int], AskedPairs] = {}
         self._groups: dict[object, _Group] = {}
         self._sides: dict[tuple[str, int, int], _Sides] = {}
         self._heap: list[tuple[tuple[int, ...], int, _Group]] = []
@@ -68,7 +85,7 @@ class PairQueue:
         """The greatest id of an answer that was read."""
         self._state = (0, 0)
 
-    def refill(self, *, whole: bool = False) -> list[Shared]:
+    def refill(self, *, whole: bool = False) -> list[SharedPairs]:
         """Read what has arrived. Return which pairs can have the preference of an equal one at once."""
         state = judged_places.state(self._store, self._judge.run_id)
         if state == self._state and not whole:
@@ -84,25 +101,25 @@ class PairQueue:
         self._state = state
         return self._add(places, after)
 
-    def pop(self) -> Asked | None:
+    def pop(self) -> AskedPairs | None:
         """Return the next question, or None if there is none now."""
         while self._heap:
             (take, *_), _, group = heapq.heappop(self._heap)
             pairs = group.missing.pop(take, None)
             if pairs:
-                asked = group.asked[take] = Asked(take, list(pairs.values()))
+                asked = group.asked[take] = AskedPairs(take, list(pairs.values()))
                 self._closed |= {(key, take) for key in pairs}
                 self._in_progress[_content(asked.answers[0]), take] = asked
                 return asked
         return None
 
-    def close(self, asked: Asked, *, has_grade: bool) -> None:
+    def close(self, asked: AskedPairs, *, has_grade: bool) -> None:
         """Note that a question was replied to; equal pairs that arrive later share its choice, if it has one."""
         first = asked.answers[0]
         self._in_progress.pop((_content(first), asked.take), None)
         if group := self._groups.get(_content(first)):
             group.asked.pop(asked.take, None)
-            if has_grade and isinstance(first, PendingPair):
+            if has_grade:
                 group.judged[asked.take] = first
 
     def __len__(self) -> int:
@@ -113,7 +130,7 @@ class PairQueue:
         judge = self._judge
         return judged_places.read(self._store, judge.run_id, judge.label, judge.fingerprint, after=after)
 
-    def _add(self, places: Sequence[JudgedPlace], after: int) -> list[Shared]:
+    def _add(self, places: Sequence[JudgedPlace], after: int) -> list[SharedPairs]:
         judge = self._judge
         takes = preferences.takes(self._store, judge.run_id, judge.label, judge.fingerprint, after=after)
         changed: dict[_Group, None] = {}
@@ -167,21 +184,19 @@ class PairQueue:
             else:
                 group.missing.setdefault(take, {})[pair.key] = pair
 
-    def _share(self, group: _Group) -> list[Shared]:
+    def _share(self, group: _Group) -> list[SharedPairs]:
         """Take from a group the pairs that have the preference of an equal one."""
         shared = []
         for take in [take for take in group.missing if take in group.judged]:
             pairs = group.missing.pop(take)
             self._closed |= {(key, take) for key in pairs}
-            shared.append(Shared(take, group.judged[take], tuple(pairs.values())))
+            shared.append(SharedPairs(take, group.judged[take], tuple(pairs.values())))
         return shared
 
 
-def _content(item: Pending) -> tuple[object, ...]:
+def _content(pair: PendingPair) -> tuple[object, ...]:
     """Return what a judge is shown: the same for equal pairs of texts about a task after the same turns."""
-    if isinstance(item, PendingPair):
-        return (*_content_of(item.first), *_content_of(item.second))
-    return _content_of(item)
+    return (*_content_of(pair.first), *_content_of(pair.second))
 
 
 def _content_of(item: PendingAnswer) -> tuple[object, ...]:

@@ -20,7 +20,6 @@ from qtui.store import Store, judged_places
 from qtui.store.answers import PendingAnswer
 from qtui.store.judged_places import JudgedPlace
 from qtui.store.judges import StoredJudge
-from qtui.store.preferences import Pending
 
 _Key = tuple[int, int]
 """(id of the answer, id of the task)."""
@@ -44,7 +43,7 @@ class Asked:
     """
 
     take: int
-    answers: list[Pending]
+    answers: list[PendingAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Shared:
     """Answers that have no grade for a take, and an equal answer that has one."""
 
     take: int
-    graded: Pending
-    answers: tuple[Pending, ...]
+    graded: PendingAnswer
+    answers: tuple[PendingAnswer, ...]
 
 
 @dataclass(slots=True, eq=False)

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from qtui.judges import Question
 from qtui.judges.protocol import SecondAnswer
 from qtui.records import Grade
-from qtui.runner.question_queue import Shared
 from qtui.store import Store, grades, preferences
 from qtui.store.grades import Place
 from qtui.store.judges import StoredJudge
 from qtui.store.preferences import Pending, PendingPair
+
+if TYPE_CHECKING:
+    from qtui.runner.queues import Shared
 
 
 def question_of(item: Pending) -> Question:
@@ -37,7 +40,7 @@ def place_of(item: Pending) -> Place:
     return Place(item.answer_id, item.task_id)
 
 
-def shared_rows(store: Store, judge: StoredJudge, shared: Sequence[Shared]) -> list[tuple[grades.Place, Grade]]:
+def shared_rows(store: Store, judge: StoredJudge, shared: Sequence["Shared"]) -> list[tuple[grades.Place, Grade]]:
     """Return the grades of answers that have those of equal answers. They used nothing."""
     sources = [grade_key(judge, each.graded, each.take) for each in shared]
     known = grades.of_keys(store, sources)
