@@ -252,13 +252,12 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
 
 def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
-    ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
         state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
-        phase=ungraded,
+        phase=judge.ungraded_words,
         reason=judge.reason,
         batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
