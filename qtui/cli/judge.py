@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, detach_batch_option, runs_options, store_option
+from qtui.cli import costs
+from qtui.cli.options import budget_option, chosen_runs, detach_batch_option, json_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -140,7 +141,10 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
 @detach_batch_option
+@budget_option
+@click.option("--check", is_flag=True, help="Only show what would be asked, and what it would cost.")
 @runs_options
+@json_option
 @store_option
 def openai(
     *,
@@ -150,6 +154,9 @@ def openai(
     run_id: int | None,
     store: Path,
     leaves_batches: bool,
+    budget: float | None,
+    check: bool,
+    as_json: bool,
     margin: float | None,
     **settings: Any,
 ) -> int:
@@ -157,7 +164,15 @@ def openai(
     _check_pairwise(margin, is_pairwise=settings["pairwise"])
     template = _template(prompt, slots, settings["scale"], is_pairwise=settings["pairwise"])
     spec = JudgeSpec(kind="openai", prompt=template, margin=WIN_RATE_MARGIN if margin is None else margin, **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store, leaves_batches=leaves_batches)
+    run_ids = chosen_runs(store, experiment, run_id)
+    if check:
+        costs.print_planned_judge(store, run_ids, spec, as_json=as_json)
+        return 0
+    if as_json:
+        raise UserError(
+            "--json is for --check: grading prints nothing. `qtui scores --json` prints the grades' figures."
+        )
+    return _grade(spec, run_ids, store, leaves_batches=leaves_batches, budget=budget)
 
 
 @judge.command()
@@ -180,10 +195,17 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, *, leaves_batches: bool = False) -> int:
+def _grade(
+    spec: JudgeSpec,
+    run_ids: tuple[int, ...],
+    store: Path,
+    *,
+    leaves_batches: bool = False,
+    budget: float | None = None,
+) -> int:
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store, leaves_batches=leaves_batches)
+    start.judge(run_ids, spec, store, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

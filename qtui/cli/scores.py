@@ -1,5 +1,6 @@
 """`qtui scores` and `qtui check`: grades of candidates against those of the baseline, as a report and as a gate."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.charts.score_words import contributions
+from qtui.cli import costs
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.cli.preferences_page import print_preferences
@@ -23,6 +25,7 @@ from qtui.results.preference_figures import preference_rows
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_group_rows, score_rows
 from qtui.results.scorer_figures import scorer_rows
+from qtui.store import open_store
 from qtui.text import safe
 
 NOT_MET = 3
@@ -77,7 +80,16 @@ def scores(
     table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
     compared = preference_rows(store, run_ids)
     if as_json:
-        print_json(to_json(table) | {"scorers": to_json(scored.rows), "preferences": to_json(compared.rows)})
+        with closing(open_store(store, create=False, must_write=False)) as opened:
+            spent = [cost for each in run_ids for cost in costs.spent_costs(opened, each)]
+        print_json(
+            to_json(table)
+            | {
+                "scorers": to_json(scored.rows),
+                "preferences": to_json(compared.rows),
+                "costs": costs.spent_json(spent),
+            }
+        )
         return
     others = (scored.rows, compared.rows)
     if not any(others) or any(row.judge for row in table.pairs):

@@ -7,6 +7,7 @@ answer is *ungraded*, never given a low grade, and a comparison *unjudged*, neve
 from dataclasses import replace
 from typing import Any
 
+from qtui.endpoints.budget import Bound
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.openai_dialect import Dialect
 from qtui.judges import prompt, reading
@@ -44,6 +45,10 @@ class OpenAIJudge:
     def body(self, question: Question) -> dict[str, Any]:
         """Return the JSON of a request with this question, for whoever sends it otherwise."""
         return self._asker.body(prompt.messages(self._spec, question))
+
+    def bound(self, question: Question) -> Bound | None:
+        """See `Asker.bound`."""
+        return self._asker.bound(prompt.messages(self._spec, question))
 
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade or choice in a completion that replies to this question, or why there is none."""

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 
 from qtui.endpoints import endpoint
 from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Limits, Seen, UnreachableError
+from qtui.endpoints.budget import BudgetSpentError
 from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
 from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
+from qtui.runner.batch_budget import BatchBudget
 from qtui.runner.batch_failure import Refusal
 from qtui.runner.batch_results import Grading, Over, Results, results, without_lines
 from qtui.runner.control import Control, first_of
@@ -103,6 +105,7 @@ class _BatchGrader:
         self._how = how
         self._judge: OpenAIJudge | None = None
         self._endpoints: dict[tuple[str | None, str], BatchEndpoint] = {}
+        self._budget = BatchBudget(spec.base_url)
         self._facts = judges.facts(store, stored)
         self._has_graded = judges.has_graded(store, stored)
         self._has_probed = False
@@ -119,16 +122,20 @@ class _BatchGrader:
     async def grade(self, finished: asyncio.Event) -> None:
         """Grade when all answers are there. Raises StoreError."""
         await first_of(finished, self._control.cancelled)
+        is_stopped = False
         try:
             await self._grade()
         except StoreError:
             raise
+        except BudgetSpentError:
+            is_stopped = True
         except UserError as error:
             self._record_failure(str(error))
         finally:
             await self._disconnect()
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else "done"
+            is_left = bool(self.left) or is_stopped
+            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if is_left else "done"
             runs.set_judge(self._store, self._stored.id, state)
 
     async def _disconnect(self) -> None:
@@ -235,6 +242,7 @@ class _BatchGrader:
     def _store_results(self, batch: StoredBatch, found: Results, note: str) -> None:
         self._store_facts()
         batches.fetched(self._store, batch, found.outcomes, found.grades, note)
+        self._budget.settle(found.outcomes)
         self._has_graded = self._has_graded or any(grade.grade is not None for _, grade in found.grades)
 
     async def _close_failed(self, batch: StoredBatch, seen: Seen) -> None:
@@ -246,6 +254,7 @@ class _BatchGrader:
             self._store_results(batch, found, refusal.words)
         else:
             batches.returned(self._store, batch, found.outcomes, refusal.words)
+            self._budget.settle(found.outcomes)
         if refusal.kind == "full":
             await self._wait_for_room(batch, refusal.words)
             return
@@ -282,6 +291,8 @@ class _BatchGrader:
             return True
         limits = replace(self._how.limits, requests=self._most_requests)
         judge = self._get_judge()
+        under_way = batches.open_keys(self._store, self.label, self._stored.fingerprint)
+        asked = self._budget.affordable(judge, asked, under_way)
         parts = batch_questions.parts(asked, limits, lambda each: batch_submission.question_line(judge, each))
         address = (self._spec.base_url, self._spec.api_key_env)
         name = (self.label, self._stored.fingerprint)
@@ -299,6 +310,8 @@ class _BatchGrader:
         """Ask one question in a request of its own, to learn the endpoint's settings. If it fails, the batch says why."""
         try:
             reply = await self._get_judge().grade(question_of(question.same[0][1]), question.take)
+        except BudgetSpentError:
+            raise
         except UserError:
             return
         self._store_facts()

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from qtui.endpoints.budget import BudgetSpentError
 from qtui.errors import UserError
 from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
@@ -89,16 +90,20 @@ class _Grader:
 
     async def grade(self, finished: asyncio.Event) -> None:
         """Grade what the store has and what arrives, until `finished` is set and everything is asked. Raises StoreError."""
+        is_stopped = False
         try:
             await self._grade(finished)
         except StoreError:
             raise
+        except BudgetSpentError:
+            is_stopped = True
         except UserError as error:
             self._record_failure(str(error))
         finally:
             await self._stop()
         if not self.failure:
-            runs.set_judge(self._store, self._stored.id, "cancelled" if self._control.cancelled.is_set() else "done")
+            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if is_stopped else "done"
+            runs.set_judge(self._store, self._stored.id, state)
 
     async def _grade(self, finished: asyncio.Event) -> None:
         has_read_all = False

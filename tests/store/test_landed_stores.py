@@ -53,6 +53,7 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "costs",
 )
 """Figures that earlier versions did not have."""
 
