@@ -19,13 +19,14 @@ from qtui.figures.costs import PlannedCost
 from qtui.figures.rounding import rounded
 from qtui.judges import Question, fingerprint
 from qtui.judges.prompt import messages
+from qtui.judges.protocol import SecondAnswer, unasked_reply
 from qtui.prices import Price, Prices
 from qtui.records import JudgeSpec, Task, VariantSpec
 from qtui.results.cost_reasons import no_batch_price, no_price
 from qtui.runner import added_judges, cost_estimate, turns
 from qtui.runner.cost_estimate import Earlier, Sizes
-from qtui.runner.question_queue import QuestionQueue
 from qtui.runner.questions import question_of
+from qtui.runner.queues import queue_of
 from qtui.store import Store, answers, judges, open_store, runs, spending
 from qtui.store.judges import StoredJudge
 
@@ -140,12 +141,14 @@ def _is(stored: StoredJudge, spec: JudgeSpec) -> bool:
 
 def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Question]:
     """Yield what the judge will be asked about the answers that are there, from the queue that the runner takes it from."""
-    judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), {}, "waiting", "")
-    queue = QuestionQueue(store, judge, takes)
+    settings = {"pairwise": spec.pairwise}
+    judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), settings, "waiting", "")
+    queue = queue_of(store, judge, takes)
     queue.refill(whole=True)
     while asked := queue.pop():
-        if asked.answers[0].text.strip():
-            yield question_of(asked.answers[0])
+        question = question_of(asked.answers[0])
+        if unasked_reply(spec, question) is None:
+            yield question
 
 
 def _size(spec: JudgeSpec, question: Question) -> Range:
@@ -155,7 +158,10 @@ def _size(spec: JudgeSpec, question: Question) -> Range:
 def _questions_to_come(
     store: Store | None, run_id: int | None, experiment: Experiment, spec: JudgeSpec
 ) -> Iterator[Range]:
-    """Yield the size of a judge's prompt for each answer that the run does not have yet."""
+    """Yield the size of a judge's prompt for each answer that the run does not have yet; of a pairwise judge, for each order."""
+    if spec.pairwise:
+        yield from _pairs_to_come(store, run_id, experiment, spec)
+        return
     sizes: dict[int, Range] = {}
     for variant, texts in _answered(store, run_id, experiment):
         most = experiment.sampling_for(variant).max_tokens
@@ -166,6 +172,26 @@ def _questions_to_come(
                 sizes[position] = _size(spec, bare)
             turns_to_come = 1 + _depth(experiment.task_set.tasks, position)
             yield sizes[position] + Range(0.0, float(most * turns_to_come))
+
+
+def _pairs_to_come(store: Store | None, run_id: int | None, experiment: Experiment, spec: JudgeSpec) -> Iterator[Range]:
+    """Yield the size of the prompt for each order of a pair of which the run does not have both answers yet."""
+    tasks = experiment.task_set.tasks
+    answered = list(_answered(store, run_id, experiment))
+    baselines = {variant.model: (variant, texts) for variant, texts in answered if variant.is_baseline}
+    for variant, texts in answered:
+        baseline, baseline_texts = baselines[variant.model]
+        if variant is baseline:
+            continue
+        most = sum(experiment.sampling_for(side).max_tokens for side in (baseline, variant))
+        for position, _ in _missing(experiment, {place: texts[place] for place in texts if place in baseline_texts}):
+            task, depth = tasks[position - 1], _depth(tasks, position)
+            conversation = _conversation(tasks, task)
+            bare = Question(conversation, task.reference, task.criteria, "", second=SecondAnswer(""))
+            size = _size(spec, bare) + Range(0.0, float(most * (1 + depth)))
+            if depth:  # each answer stands in its whole conversation
+                size += token_estimate.estimated(conversation).times(2)
+            yield from (size, size)
 
 
 def _answered(

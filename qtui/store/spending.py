@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from qtui.records import NOTHING_USED, Task, Usage
 from qtui.store import tasks
 from qtui.store.connection import Store
+from qtui.store.ordered_pairs import OF_JUDGE, ordered_pairs
 
 _SUMS = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in Usage.__dataclass_fields__)
 _IS_UNKNOWN = "{0}requests IS NULL OR {0}prompt_tokens IS NULL OR {0}completion_tokens IS NULL"
@@ -54,7 +55,7 @@ class JudgeUsed:
 
 
 def of_judges(store: Store, run_id: int) -> dict[tuple[str, str], JudgeUsed]:
-    """Return what the grades of a run's answers used, by label and fingerprint of the judge."""
+    """Return what the grades of a run's answers, and preferences between them, used, by label and fingerprint of the judge."""
     graded = _by_judge(
         store.execute(
             f"SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
@@ -62,7 +63,7 @@ def of_judges(store: Store, run_id: int) -> dict[tuple[str, str], JudgeUsed]:
             f" FROM {_PLACES} JOIN grade USING (answer_id, task_id) GROUP BY judge, fingerprint",
             (run_id,),
         )
-    )
+    ) | _of_preferences(store, run_id)
     # A grade counts what batches replied in vain before it; a question without a grade so far has it in its batches alone.
     closed, still_open = (_of_batches(store, run_id, has_grade=has_grade) for has_grade in (True, False))
     found: dict[tuple[str, str], JudgeUsed] = {}
@@ -112,6 +113,17 @@ def earlier_questions(store: Store, judge: str, fingerprint: str, most: int) -> 
         (judge, fingerprint, most),
     )
     return [(tasks.task(row), row["text"], _usage(row)) for row in rows]
+
+
+def _of_preferences(store: Store, run_id: int) -> dict[tuple[str, str], Used]:
+    return _by_judge(
+        store.execute(
+            f"SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
+            f" sum(cached_tokens IS NULL) AS cache_unknown, {_SUMS} FROM preference WHERE id IN (SELECT preference.id"
+            f" FROM {ordered_pairs(1)} pair JOIN preference ON {OF_JUDGE}) GROUP BY judge, fingerprint",
+            (run_id,),
+        )
+    )
 
 
 def _of_batches(store: Store, run_id: int, *, has_grade: bool) -> dict[tuple[str, str], Used]:
