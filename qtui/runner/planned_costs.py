@@ -172,11 +172,7 @@ def _questions_to_come(
     """Yield the size of a judge's prompt for each question about an answer that the run does not have yet."""
     tasks = experiment.task_set.tasks
     known = {(variant.model, variant.name): texts for variant, texts in _answered(store, run_id, experiment)}
-    second = SecondAnswer("") if spec.pairwise else None
-    bare = [
-        _size(spec, Question(_conversation(tasks, task), task.reference, task.criteria, "", second=second))
-        for task in tasks
-    ]
+    bare = [_bare_size(spec, tasks, task) for task in tasks]
     turns_of = [1 + _depth(tasks, position) for position in range(1, len(tasks) + 1)]
     for sides in _sides(experiment, spec):
         most = sum(experiment.sampling_for(variant).max_tokens for variant in sides)
@@ -185,6 +181,14 @@ def _questions_to_come(
             size = bare[position - 1] + Range(0.0, float(most * turns_of[position - 1]))
             # A pair is asked about in both orders.
             yield from [size] * len(sides)
+
+
+def _bare_size(spec: JudgeSpec, tasks: Sequence[Task], task: Task) -> Range:
+    """The size of a question without the answers. Of two answers that are compared, each stands in its whole conversation."""
+    conversation = _conversation(tasks, task)
+    second = SecondAnswer("") if spec.pairwise else None
+    size = _size(spec, Question(conversation, task.reference, task.criteria, "", second=second))
+    return size + token_estimate.estimated(conversation).times(2) if second and task.follows is not None else size
 
 
 def _sides(experiment: Experiment, spec: JudgeSpec) -> list[tuple[VariantSpec, ...]]:

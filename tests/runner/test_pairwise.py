@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Task, Usage
-from qtui.store import grades, judges, runs
+from qtui.store import grades, judges, runs, spending
 from tests import stores
 from tests.judges.endpoint import Failure, Said, endpoint
 from tests.runner.pairwise_run import always, choices, compare, longest, new_run, shown, spec
@@ -151,6 +151,8 @@ async def test_what_preferences_used_is_counted(tmp_path: Path) -> None:
         await compare(store, run_id, judge)
     [stored] = judges.of_run(store, run_id)
     assert grades.usage(store, run_id, stored.label, stored.fingerprint) == Usage(4, 200, 80, 20)
+    used = spending.of_judges(store, run_id)[stored.label, stored.fingerprint]
+    assert (used.whole.known, used.whole.items, used.whole.unknown) == (Usage(4, 200, 80, 20), 10, 0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -93,6 +93,25 @@ def test_answers_that_the_run_has_are_exact(experiment: Experiment, store: Store
     assert costs["openai:grader"].run_id == run_id
 
 
+def test_judge_that_compares_asks_twice_for_each_pair_that_differs(tmp_path: Path, store: Store) -> None:
+    text = EXPERIMENT.replace('model = "grader"', 'model = "grader"\npairwise = true')
+    lines = "".join(json.dumps(task, ensure_ascii=False) + "\n" for task in TASKS)
+    (tmp_path / "tasks.jsonl").write_text(lines, encoding="utf-8")
+    experiment = experiments.parse(text, tmp_path / "costs.toml")
+    [before] = [
+        each for each in planned_costs.of_experiment(experiment, tmp_path / "none", NO_PRICES) if each.asker == "judge"
+    ]
+    assert (before.name, before.requests) == ("openai:grader pairwise", (0, 16))
+    run_id = start.add(store, experiment)
+    texts = {"FP16": ("三毛", "柴", "富士"), "Q4": ("三毛", " ", "阿蘇")}
+    for variant, of_variant in texts.items():
+        for number, answer in enumerate(of_variant, start=1):
+            stores.answer(store, run_id, variant, number, Answer(content_hash(variant, number), answer, "stop"))
+    costs = by_name(planned_costs.of_experiment(experiment, store.path, NO_PRICES))
+    # Equal answers to task 1 and an empty one to task 2 need no judge: 2 orders and 2 takes of task 3; the last turns are to come.
+    assert costs["openai:grader pairwise"].requests == (4, 8)
+
+
 def test_later_turn_has_the_turns_before_it_in_its_prompt(experiment: Experiment, tmp_path: Path) -> None:
     [cost, *_] = planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", NO_PRICES)
     alone = sum(token_estimate.estimated_messages([{"content": turn}]).high for turn in TURNS)
