@@ -1,14 +1,14 @@
 """`qtui judge`: grade stored answers, of runs and imports, by another judge, or remove such a judge."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, detach_batch_option, runs_options, store_option
+from qtui.cli.options import chosen_runs, grading_options, requests_option, retry_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -16,23 +16,52 @@ from qtui.files import input_file
 from qtui.judge_prompts import OWN_PROMPTS, SLOTS, TEXT, own_template, read_template
 from qtui.records import FIVE_POINTS, JudgeSpec, Scale
 from qtui.run_progress import JudgeProgress, RunSummary
-from qtui.store import open_store
+from qtui.store import open_store, runs
 from qtui.text import safe
 
 if TYPE_CHECKING:
     from qtui.runner.added_judges import Removed
+    from qtui.runner.how_to_grade import HowToGrade
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-@click.group()
-def judge() -> None:
+@click.group(invoke_without_command=True)
+@retry_option
+@requests_option
+@runs_options
+@store_option
+@click.pass_context
+def judge(
+    context: click.Context,
+    retry: str | None,
+    requests: int | None,
+    experiment: str | None,
+    run_id: int | None,
+    store: Path,
+) -> int | None:
     """Grade stored answers by another judge.
 
     The judge grades all answers that it has not graded yet, of runs and imports. Ctrl-C cancels; grades are kept. A judge that
     fails before its first grade is not used again until you name it again.
+
+    Without a command, --retry ungraded asks all judges of the runs again about what is ungraded; nothing else is asked again.
     """
+    if context.invoked_subcommand is not None:
+        if given := [
+            name for name in ("retry", "requests", "experiment", "run_id") if context.params[name] is not None
+        ]:
+            options = ", ".join(f"--{'run' if name == 'run_id' else name}" for name in given)
+            raise click.UsageError(f"Write {options} after {context.invoked_subcommand}.")
+        return None
+    if retry is None:
+        raise click.exceptions.NoArgsIsHelpError(context)
+    from qtui.runner.how_to_grade import HowToGrade
+
+    return _grade_again(
+        chosen_runs(store, experiment, run_id), store, HowToGrade(asks_again=True, most_requests=requests)
+    )
 
 
 def _takes_option(command: Command) -> Command:
@@ -83,7 +112,11 @@ def _scale_option(command: Command) -> Command:
 @store_option
 def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | None, store: Path) -> int:
     """Grade by overlap with the task's reference answer. Needs no network."""
-    return _grade(JudgeSpec("reference", takes=takes, scale=scale), chosen_runs(store, experiment, run_id), store)
+    from qtui.runner.how_to_grade import AS_USUAL
+
+    return _grade(
+        JudgeSpec("reference", takes=takes, scale=scale), chosen_runs(store, experiment, run_id), store, AS_USUAL
+    )
 
 
 @judge.command()
@@ -126,7 +159,7 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
 @click.option(
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
-@detach_batch_option
+@grading_options
 @runs_options
 @store_option
 def openai(
@@ -136,12 +169,12 @@ def openai(
     experiment: str | None,
     run_id: int | None,
     store: Path,
-    leaves_batches: bool,
+    how: "HowToGrade",
     **settings: Any,
 ) -> int:
     """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store, leaves_batches=leaves_batches)
+    return _grade(spec, chosen_runs(store, experiment, run_id), store, how)
 
 
 @judge.command()
@@ -163,10 +196,36 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, *, leaves_batches: bool = False) -> int:
+def _grade_again(run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> int:
+    """Ask the judges of runs again about what is ungraded."""
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store, leaves_batches=leaves_batches)
+    with closing(open_store(store, create=False)) as opened:
+        found = [run for run in runs.summaries(opened, run_ids) if any(judge.ungraded for judge in run.judges)]
+    if not found:
+        click.echo("Nothing is ungraded.", err=True)
+        return 0
+    _check_one_run([run.id for run in found], how)
+    for run in found:
+        start.resume(run.id, store, how=how)
+    with closing(open_store(store, create=False)) as opened:
+        return max(status(follow(opened, run.id)) for run in found)
+
+
+def _check_one_run(run_ids: Sequence[int], how: "HowToGrade") -> None:
+    """Raises UserError if requests are limited for several runs, each of which has a runner of its own that counts."""
+    if how.most_requests is not None and len(run_ids) > 1:
+        named = ", ".join(map(str, sorted(run_ids)))
+        raise UserError(
+            f"--requests counts for one run, and these are {len(run_ids)}: {named}. Choose one with --run ID."
+        )
+
+
+def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> int:
+    from qtui.runner import start
+
+    _check_one_run(run_ids, how)
+    start.judge(run_ids, spec, store, how=how)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

@@ -1,8 +1,9 @@
 """Options and questions that several commands share."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -47,12 +48,51 @@ def cpu_option(command: Command) -> Command:
     )(command)
 
 
-def detach_batch_option(command: Command) -> Command:
-    return click.option(
+def grading_options(command: Command) -> Command:
+    """Options that say how judges are asked; the command gets them as one value, `how`."""
+
+    @functools.wraps(command)
+    def with_how(
+        *arguments: Any,
+        leaves_batches: bool,
+        retry: str | None,
+        requests: int | None,
+        until: str | None,
+        **others: Any,
+    ) -> Any:
+        from qtui.runner.how_to_grade import HowToGrade
+
+        how = HowToGrade(leaves_batches, retry is not None, requests, until is not None)
+        return command(*arguments, how=how, **others)
+
+    detach_batch = click.option(
         "--detach-batch",
         "leaves_batches",
         is_flag=True,
         help="End when the batches of judges are submitted; the same command, without it, fetches them later.",
+    )
+    until = click.option(
+        "--until",
+        type=click.Choice(["decided"]),
+        help="Grade tasks in random order until the verdict at the margin of config.toml is reached.",
+    )
+    return detach_batch(retry_option(requests_option(until(cast(Command, with_how)))))
+
+
+def retry_option(command: Command) -> Command:
+    return click.option(
+        "--retry",
+        type=click.Choice(["ungraded"]),
+        help="Ask again, once, what is ungraded: no reply of the judge could be read.",
+    )(command)
+
+
+def requests_option(command: Command) -> Command:
+    return click.option(
+        "--requests",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Stop when so many requests were sent to judges, those in vain included; the same command goes on.",
     )(command)
 
 

@@ -16,7 +16,7 @@ import click
 
 from qtui import session_end
 from qtui.charts import batch_words
-from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -29,8 +29,9 @@ from qtui.text import safe
 if TYPE_CHECKING:
     from qtui.experiment.experiment import Experiment
     from qtui.figures.planned import PlannedResolution
+    from qtui.runner.how_to_grade import HowToGrade
 
-FAILED, CANCELLED_STATUS = 1, 130
+FAILED, STOPPED_STATUS, CANCELLED_STATUS = 1, 4, 130
 
 
 @click.command()
@@ -39,7 +40,7 @@ FAILED, CANCELLED_STATUS = 1, 130
 @click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
 # For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
 @click.option("--without-resolution", is_flag=True, hidden=True)
-@detach_batch_option
+@grading_options
 @cpu_option
 @json_option
 @store_option
@@ -49,7 +50,7 @@ def run(
     detach: bool,
     check: bool,
     without_resolution: bool,
-    leaves_batches: bool,
+    how: "HowToGrade",
     allows_cpu: bool,
     as_json: bool,
     store: Path,
@@ -73,21 +74,24 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(file, store, allows_cpu=cpu, leaves_batches=leaves_batches, on_note=say),
+        lambda cpu: start(file, store, allows_cpu=cpu, how=how, on_note=say),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
-@detach_batch_option
+@grading_options
 @cpu_option
 @json_option
 @store_option
-def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
+def resume(run_id: int, *, detach: bool, how: "HowToGrade", allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
@@ -96,11 +100,14 @@ def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool,
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(
-        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches),
+        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, how=how),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
@@ -178,6 +185,15 @@ def start_or_attach(
             raise
         confirm_cpu(error.reasons, "Run on the CPU anyway?")
         return start_or_attach(start, True)
+
+
+def _say_what_does_not_apply(started: Started, how: "HowToGrade") -> None:
+    """Say that a run which another command started goes about its judges as that command chose."""
+    if options := how.arguments() if started.notice else []:
+        click.echo(
+            f"{' '.join(options)} does not apply: the command that started the run chose how its judges are asked.",
+            err=True,
+        )
 
 
 def follow(store: Store, run_id: int) -> RunSummary:
@@ -318,7 +334,7 @@ def status(run: RunSummary) -> int:
     """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should."""
     if run.state == "done" or (run.state == "waiting" and run.started is not None):
         return 0
-    return CANCELLED_STATUS if run.state == "cancelled" else 1
+    return {"cancelled": CANCELLED_STATUS, "stopped": STOPPED_STATUS}.get(run.state, FAILED)
 
 
 def _request(store_path: Path, run_id: int, request: str, progress: str) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qtui.endpoints import completion, endpoint, failures, openai_dialect, rate_limits, sending
+from qtui.endpoints import allowance, completion, endpoint, failures, openai_dialect, rate_limits, sending
+from qtui.endpoints.allowance import Outgoing
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.failures import Failure, History, Scope
 from qtui.endpoints.openai_dialect import Dialect, SharedDialect
@@ -98,7 +99,7 @@ class Asker:
         return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
 
     async def ask(self, messages: Messages, read: Read) -> Asked:
-        """Ask until `read` can read the reply. Raises UserError if further questions would fail too."""
+        """Ask until `read` can read the reply. Raises UserError if further questions would fail too, SpentError if none may be."""
         began = time.perf_counter()
         usage = NOTHING_USED
         outcome: Completion | Failure | None = None
@@ -170,7 +171,8 @@ class Asker:
         create = self._client.chat.completions.with_raw_response.create
         # Settings are sent as they are, also those that the library does not know.
         content = {"model": self._spec.model, "messages": messages, "extra_body": settings}
-        sent = await sending.send(lambda: sending.receive(create, **content), self._limiter)
+        request = allowance.allowed(lambda: sending.receive(create, **content), self.outgoing(messages))
+        sent = await sending.send(request, self._limiter)
         try:
             failure = sent.failure()
         except UserError as error:
@@ -180,6 +182,11 @@ class Asker:
             return failure, in_vain + Usage(1, 0, 0, 0)
         body = sent.received.body
         return completion.read(body, "chat"), in_vain + completion.usage(body)
+
+    def outgoing(self, messages: Messages, *, in_batch: bool = False) -> Outgoing:
+        """Return a request with these messages, for an allowance."""
+        spec = self._spec
+        return Outgoing(spec.model, spec.base_url, messages, self._schema, spec.max_tokens, in_batch)
 
     def _settings(self, dialect: Dialect) -> dict[str, Any]:
         """The settings of a request, by name."""

@@ -7,6 +7,7 @@
 from dataclasses import replace
 from typing import Any
 
+from qtui.endpoints.allowance import Outgoing
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.openai_dialect import Dialect
 from qtui.judges import prompt, reading
@@ -42,6 +43,10 @@ class OpenAIJudge:
     def body(self, question: Question) -> dict[str, Any]:
         """Return the JSON of a request with this question, for whoever sends it otherwise."""
         return self._asker.body(prompt.messages(self._spec, question))
+
+    def outgoing(self, question: Question) -> Outgoing:
+        """Return a request of a batch with this question, for an allowance."""
+        return self._asker.outgoing(prompt.messages(self._spec, question), in_batch=True)
 
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade in a completion that replies to this question, or why there is none."""

@@ -13,16 +13,18 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qtui import session_end
-from qtui.endpoints import endpoint
+from qtui.endpoints import allowance, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
+from qtui.format import count
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
-from qtui.runner.batch_grading import WAITS, HowToWait, grade_in_batches
+from qtui.runner.batch_grading import HowToWait, grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.runner.scoring import score_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
@@ -32,10 +34,10 @@ from qtui.store.reserve import Reserve
 REQUEST_POLL_SECONDS = 0.4
 
 
-async def execute(store: Store, run_id: int, how: HowToWait = WAITS) -> str:
+async def execute(store: Store, run_id: int, how: HowToGrade = AS_USUAL) -> str:
     """Compute the missing answers and grades of a run, or the grades alone if the answers were imported.
 
-    `how` says what becomes of batches. Returns the final state: done, failed, cancelled, or waiting for batches that are left.
+    Returns the final state: done, failed, cancelled, stopped at a limit of `how`, or waiting for batches that are left.
     Raises UserError if another runner has the run, its experiment can no longer be read, or the disk is full at the start.
     """
     run = runs.summaries(store, [run_id])[0]
@@ -62,12 +64,25 @@ def _take_lease(store: Store, run_id: int) -> None:
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
 
 
-async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToWait) -> str:
+async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
     runs.begin(store, run_id)
     control = Control()
+    limit = how.allowance()
     async with _watching(store, run_id, control):
-        failed, left = await _work(store, run_id, experiment, control, how)
-    return _end(store, run_id, control, failed, left)
+        with allowance.spending(limit):
+            failed, left = await _work(store, run_id, experiment, control, how)
+    missing = _missing(store, run_id, how) if limit else None
+    stopped = "" if limit is None or missing is None else f"{limit.spent()}; {missing}; the same command goes on"
+    return _end(store, run_id, control, failed, left, stopped=stopped)
+
+
+def _missing(store: Store, run_id: int, how: HowToGrade) -> str | None:
+    """What judges that were stopped at a limit did not grade, in words; None if none was."""
+    stopped = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state == "stopped"]
+    missing = sum(judge.expected - judge.graded - judge.ungraded for judge in stopped)
+    ungraded = sum(judge.ungraded for judge in stopped) if how.asks_again else 0
+    counted = f"{count(missing, 'grade')} {'is' if missing == 1 else 'are'} missing"
+    return counted + (f", {ungraded} ungraded" if ungraded else "") if stopped else None
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -80,7 +95,7 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 
 
 async def _work(
-    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToWait
+    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToGrade
 ) -> tuple[list[str], tuple[str, ...]]:
     """Answer, grade and score. Returns a text per variant, judge and scorer that failed, and one per judge that left batches."""
     answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -88,8 +103,24 @@ async def _work(
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
     direct = [judge for judge in judges if not judge.batch]
     grading = asyncio.gather(
-        grade_run(store, run_id, direct, control, answered=answered, finished=finished),
-        grade_in_batches(store, run_id, judges, control, finished=finished, how=how),
+        grade_run(
+            store,
+            run_id,
+            direct,
+            control,
+            answered=answered,
+            finished=finished,
+            again=how.asks_again,
+            until_margin=how.until_margin(),
+        ),
+        grade_in_batches(
+            store,
+            run_id,
+            judges,
+            control,
+            finished=finished,
+            how=HowToWait(leaves=how.leaves_batches, again=how.asks_again),
+        ),
     )
     scoring = asyncio.create_task(score_run(store, run_id, control, answered=unscored, finished=finished))
     arrivals = _Arrivals(answered, unscored)
@@ -146,11 +177,13 @@ async def _answer(
     return failed
 
 
-def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str]) -> str:
+def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str], *, stopped: str) -> str:
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
-        state, reason = "failed", "; ".join(failed)
+        state, reason = "failed", "; ".join([*failed, *([stopped] if stopped else [])])
+    elif stopped:
+        state, reason = "stopped", f"{stopped}."
     elif left:
         state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
     else:

@@ -22,6 +22,7 @@ from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -63,19 +64,20 @@ def start(
     store_path: Path,
     *,
     allows_cpu: bool = False,
-    leaves_batches: bool = False,
+    how: HowToGrade = AS_USUAL,
     on_note: Callable[[str], None] = _nothing,
 ) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    With `leaves_batches`, the runner ends when the batches of judges are submitted, and a later one fetches them. `on_note` gets
-    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore.
+    `how` is what the command chose for its judges. `on_note` gets each sentence on how the experiment's files were read
+    (`Experiment.notes`), and on settings that its prompts ignore.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
     would be idle.
     """
     experiment = experiments.load(path, needs_judge_keys=False)
+    _check_until(experiment.judges, how)
     for note in experiment.notes:
         on_note(note)
     store = open_store(store_path)
@@ -91,13 +93,13 @@ def start(
             if is_new:
                 runs.delete(store, run_id)
             raise
-        _launch(store, run_id, leaves_batches)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, leaves_batches: bool = False) -> int:
+def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, how: HowToGrade = AS_USUAL) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
@@ -109,28 +111,30 @@ def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, leaves_ba
             experiment = experiments.parse(
                 definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
             )
+            _check_until(experiment.judges, how)
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        _launch(store, run_id, leaves_batches)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, leaves_batches: bool = False) -> None:
+def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, how: HowToGrade = AS_USUAL) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
     Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
     running, the judge is added to none of them.
     """
     check_judge(spec)
+    _check_until([spec], how)
     store = open_store(store_path, create=False)
     try:
         for run_id in run_ids:
             _refuse_running(store, run_id)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
-            _launch(store, run_id, leaves_batches)
+            _launch(store, run_id, how)
     finally:
         store.close()
 
@@ -168,6 +172,12 @@ def add(store: Store, experiment: Experiment) -> int:
             scorers=[(scorer, scorers.fingerprint(scorer)) for scorer in experiment.scorers],
         ),
     )
+
+
+def _check_until(judges: Sequence[JudgeSpec], how: HowToGrade) -> None:
+    """Raises UserError if judges would have to stop when the verdict is reached, and cannot: a batch is asked whole."""
+    if how.until_decided and (labels := [judge.label for judge in judges if judge.batch]):
+        raise UserError(f"--until decided needs judges that are asked directly; {', '.join(labels)} asks in batches.")
 
 
 def idle_gpus(experiment: Experiment) -> list[str]:
@@ -213,7 +223,7 @@ def log_file(run_id: int) -> Path:
     return paths.run_log(run_id)
 
 
-def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
+def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
@@ -223,7 +233,7 @@ def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
             child_process.command(
                 "qtui.runner",
                 *("--store", str(store.path), "--run", str(run_id)),
-                *(["--detach-batch"] if leaves_batches else []),
+                *how.arguments(),
             ),
             env=child_process.environment(),
             stdin=subprocess.DEVNULL,
@@ -252,7 +262,7 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() == LEASE_IS_HELD:
             raise AlreadyRunningError(run_id, holder)
         if child.poll() is not None:
-            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
+            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled", "stopped"):
                 return
             reason = _exit_reason(child, log).rstrip(".")
             raise UserError(f"the runner of run {run_id} did not start: {reason}. Log: {log}")

@@ -346,4 +346,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX batch_question_by_key ON batch_question (key);
     CREATE INDEX batch_question_by_answer ON batch_question (answer_id, task_id);
     """,
+    # Whoever stops when a figure says enough needs figures that hold at any time.
+    """
+    ALTER TABLE judge ADD COLUMN may_stop_early INTEGER NOT NULL DEFAULT 0;   -- it was asked until its verdicts were reached
+    """,
 )

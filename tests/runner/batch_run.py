@@ -60,10 +60,11 @@ async def grade_run(
     leaves: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - the record is frozen
     control: Control | None = None,
+    again: bool = False,
 ) -> BatchesEnd:
     finished = asyncio.Event()
     finished.set()
-    how = HowToWait(leaves, limits, pauses or Pauses())
+    how = HowToWait(leaves, limits, pauses or Pauses(), again)
     return await grade_in_batches(store, run_id, [judge], control or Control(), finished=finished, how=how)
 
 

@@ -52,6 +52,7 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "stopped_early",
 )
 """Figures that earlier versions did not have."""
 

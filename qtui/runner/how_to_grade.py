@@ -1,0 +1,54 @@
+"""How a command grades: what it chose beyond the experiment. Handed to the runner's process as arguments."""
+
+import argparse
+from dataclasses import dataclass
+
+from qtui import config
+from qtui.endpoints.allowance import Allowance, RequestLimit
+
+AGAIN, DECIDED = "ungraded", "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class HowToGrade:
+    leaves_batches: bool = False
+    """Whether the runner ends when the batches of judges are submitted, and a later one fetches them."""
+    asks_again: bool = False
+    """Whether what is *ungraded* is asked again, once."""
+    most_requests: int | None = None
+    """The most requests to judges; None is any number."""
+    until_decided: bool = False
+    """Whether a pair is graded until its verdict at the margin of config.toml is reached."""
+
+    def arguments(self) -> list[str]:
+        """Return the arguments of the runner's process."""
+        return [
+            *(["--detach-batch"] if self.leaves_batches else []),
+            *(["--retry", AGAIN] if self.asks_again else []),
+            *(["--requests", str(self.most_requests)] if self.most_requests is not None else []),
+            *(["--until", DECIDED] if self.until_decided else []),
+        ]
+
+    def until_margin(self) -> float | None:
+        """Return the margin of the verdicts that are enough, in grades of 1–5; None if everything is graded."""
+        return config.load().margin if self.until_decided else None
+
+    def allowance(self) -> Allowance | None:
+        """Return a new allowance for the runner's requests; None if it may send any number."""
+        return None if self.most_requests is None else RequestLimit(self.most_requests)
+
+
+AS_USUAL = HowToGrade()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `HowToGrade.arguments` to the parser of the runner's process."""
+    parser.add_argument("--detach-batch", action="store_true", help="end when the batches of judges are submitted")
+    parser.add_argument("--retry", choices=[AGAIN], help="ask again what is ungraded")
+    parser.add_argument("--until", choices=[DECIDED], help="grade a pair until its verdict is reached")
+    parser.add_argument("--requests", type=int, help="send at most so many requests to judges")
+
+
+def from_arguments(arguments: argparse.Namespace) -> HowToGrade:
+    """Return what the parsed arguments say."""
+    return HowToGrade(arguments.detach_batch, arguments.retry == AGAIN, arguments.requests, arguments.until == DECIDED)
