@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, grading_options, requests_option, retry_option, runs_options, store_option
+from qtui.cli import costs
+from qtui.cli.options import chosen_runs, grading_options, json_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -28,18 +29,12 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @click.group(invoke_without_command=True)
-@retry_option
-@requests_option
+@grading_options
 @runs_options
 @store_option
 @click.pass_context
 def judge(
-    context: click.Context,
-    retry: str | None,
-    requests: int | None,
-    experiment: str | None,
-    run_id: int | None,
-    store: Path,
+    context: click.Context, *, how: "HowToGrade", experiment: str | None, run_id: int | None, store: Path
 ) -> int | None:
     """Grade stored answers by another judge.
 
@@ -49,19 +44,17 @@ def judge(
     Without a command, --retry ungraded asks all judges of the runs again about what is ungraded; nothing else is asked again.
     """
     if context.invoked_subcommand is not None:
-        if given := [
-            name for name in ("retry", "requests", "experiment", "run_id") if context.params[name] is not None
-        ]:
-            options = ", ".join(f"--{'run' if name == 'run_id' else name}" for name in given)
-            raise click.UsageError(f"Write {options} after {context.invoked_subcommand}.")
+        options = [
+            *how.arguments(),
+            *(["--run"] if run_id is not None else []),
+            *(["--experiment"] if experiment else []),
+        ]
+        if options:
+            raise click.UsageError(f"Write {options[0]} after {context.invoked_subcommand}.")
         return None
-    if retry is None:
+    if not how.asks_again:
         raise click.exceptions.NoArgsIsHelpError(context)
-    from qtui.runner.how_to_grade import HowToGrade
-
-    return _grade_again(
-        chosen_runs(store, experiment, run_id), store, HowToGrade(asks_again=True, most_requests=requests)
-    )
+    return _grade_again(chosen_runs(store, experiment, run_id), store, how)
 
 
 def _takes_option(command: Command) -> Command:
@@ -160,7 +153,9 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
 @grading_options
+@click.option("--check", is_flag=True, help="Only show what would be asked, and what it would cost.")
 @runs_options
+@json_option
 @store_option
 def openai(
     *,
@@ -170,11 +165,21 @@ def openai(
     run_id: int | None,
     store: Path,
     how: "HowToGrade",
+    check: bool,
+    as_json: bool,
     **settings: Any,
 ) -> int:
     """Grade by a chat model behind an OpenAI-compatible endpoint."""
     spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store, how)
+    run_ids = chosen_runs(store, experiment, run_id)
+    if check:
+        costs.print_planned_judge(store, run_ids, spec, as_json=as_json)
+        return 0
+    if as_json:
+        raise UserError(
+            "--json is for --check: grading prints nothing. `qtui scores --json` prints the grades' figures."
+        )
+    return _grade(spec, run_ids, store, how)
 
 
 @judge.command()
@@ -207,25 +212,26 @@ def _grade_again(run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> in
         return 0
     _check_one_run([run.id for run in found], how)
     for run in found:
-        start.resume(run.id, store, how=how)
+        start.resume(run.id, store, how=how, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         return max(status(follow(opened, run.id)) for run in found)
 
 
 def _check_one_run(run_ids: Sequence[int], how: "HowToGrade") -> None:
-    """Raises UserError if requests are limited for several runs, each of which has a runner of its own that counts."""
-    if how.most_requests is not None and len(run_ids) > 1:
+    """Raises UserError if requests or their cost are limited for several runs: each has a runner of its own, which counts."""
+    limits = [
+        name for name, limit in (("--requests", how.most_requests), ("--budget", how.budget)) if limit is not None
+    ]
+    if limits and len(run_ids) > 1:
         named = ", ".join(map(str, sorted(run_ids)))
-        raise UserError(
-            f"--requests counts for one run, and these are {len(run_ids)}: {named}. Choose one with --run ID."
-        )
+        raise UserError(f"{limits[0]} is for one run, and these would be graded: {named}. Choose one with --run.")
 
 
 def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> int:
     from qtui.runner import start
 
     _check_one_run(run_ids, how)
-    start.judge(run_ids, spec, store, how=how)
+    start.judge(run_ids, spec, store, how=how, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

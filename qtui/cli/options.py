@@ -1,6 +1,7 @@
 """Options and questions that several commands share."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -58,11 +59,12 @@ def grading_options(command: Command) -> Command:
         retry: str | None,
         requests: int | None,
         until: str | None,
+        budget: float | None,
         **others: Any,
     ) -> Any:
         from qtui.runner.how_to_grade import HowToGrade
 
-        how = HowToGrade(leaves_batches, retry is not None, requests, until is not None)
+        how = HowToGrade(leaves_batches, retry is not None, requests, until is not None, budget)
         return command(*arguments, how=how, **others)
 
     detach_batch = click.option(
@@ -76,10 +78,10 @@ def grading_options(command: Command) -> Command:
         type=click.Choice(["decided"]),
         help="Grade tasks in random order until the verdict at the margin of config.toml is reached.",
     )
-    return detach_batch(retry_option(requests_option(until(cast(Command, with_how)))))
+    return detach_batch(_retry(_requests(_budget(until(cast(Command, with_how))))))
 
 
-def retry_option(command: Command) -> Command:
+def _retry(command: Command) -> Command:
     return click.option(
         "--retry",
         type=click.Choice(["ungraded"]),
@@ -87,12 +89,28 @@ def retry_option(command: Command) -> Command:
     )(command)
 
 
-def requests_option(command: Command) -> Command:
+def _requests(command: Command) -> Command:
     return click.option(
         "--requests",
         metavar="N",
         type=click.IntRange(min=1),
         help="Stop when so many requests were sent to judges, those in vain included; the same command goes on.",
+    )(command)
+
+
+def _read_budget(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def _budget(command: Command) -> Command:
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_read_budget,
+        metavar="MONEY",
+        help="Stop before the requests of this command cost more, e.g. 5.00, in the currency of [prices] in config.toml.",
     )(command)
 
 

@@ -16,6 +16,7 @@ import click
 
 from qtui import session_end
 from qtui.charts import batch_words
+from qtui.cli import costs
 from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
@@ -62,7 +63,7 @@ def run(
     If the run is already running, the command attaches to it and exits with its status. Ctrl-C then only detaches.
     """
     if check:
-        return _check(file, as_json, None if without_resolution else store)
+        return _check(file, as_json, store, shows_resolution=not without_resolution)
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
@@ -74,7 +75,7 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(file, store, allows_cpu=cpu, how=how, on_note=say),
+        lambda cpu: start(file, store, allows_cpu=cpu, how=how, on_note=say, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
@@ -100,7 +101,7 @@ def resume(run_id: int, *, detach: bool, how: "HowToGrade", allows_cpu: bool, as
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(
-        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, how=how),
+        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, how=how, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
@@ -227,12 +228,16 @@ def _print_session_end(store: Store, run_id: int) -> None:
 def _watch(store: Store, started: Started) -> RunSummary:
     from qtui.cli.progress import watch
 
-    return watch(store, started.run_id, from_start=started.is_ours)
+    run = watch(store, started.run_id, from_start=started.is_ours)
+    costs.say_spent(store, started.run_id)
+    return run
 
 
-def _check(file: Path, as_json: bool, store: Path | None) -> int:
+def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) -> int:
+    from qtui import config
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
+    from qtui.runner import planned_costs
     from qtui.runner.prompt_check import prompt_notes
     from qtui.runner.start import idle_gpus
     from qtui.runner.weights_check import check_weights
@@ -243,7 +248,8 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
-    shown = _planned(experiment, store) if store is not None else ()
+    shown = _planned(experiment, store) if shows_resolution else ()
+    planned = planned_costs.of_experiment(experiment, store, config.load().prices)
     notes = (*notes, *batch_words.notes(experiment.judges, answers))
     if as_json:
         plan = {
@@ -257,6 +263,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
             "judges": [judge.label for judge in experiment.judges],
             "scorers": [scorer.label for scorer in experiment.scorers],
             "notes": list(notes),
+            "costs": costs.planned_json(planned),
             "idle_gpus": idle,
             "resolution": to_json(shown),
         }
@@ -273,6 +280,8 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     for each in shown:
         by = f"{each.judge}: " if len(shown) > 1 else ""
         click.echo(_line(f"  {by}{each.sentence}"))
+    for line in costs.planned_lines(planned):
+        click.echo(_line(f"  cost: {line}"))
     for note in (*notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
@@ -331,8 +340,13 @@ def _print_id(started: Started, as_json: bool) -> None:
 
 
 def status(run: RunSummary) -> int:
-    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should."""
-    if run.state == "done" or (run.state == "waiting" and run.started is not None):
+    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should.
+
+    One that a limit of the command stopped, such as a budget, has a status of its own: grades are missing.
+    """
+    if run.state == "done":
+        return 0
+    if run.state == "waiting" and run.started is not None:
         return 0
     return {"cancelled": CANCELLED_STATUS, "stopped": STOPPED_STATUS}.get(run.state, FAILED)
 

@@ -1,5 +1,6 @@
 """`qtui scores` and `qtui check`: grades of candidates against those of the baseline, as a report and as a gate."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.charts.score_words import contributions
+from qtui.cli import costs
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.cli.scorers_page import print_scorers
@@ -20,6 +22,7 @@ from qtui.format import count, number, signed, span
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_group_rows, score_rows
 from qtui.results.scorer_figures import scorer_rows
+from qtui.store import open_store
 from qtui.text import safe
 
 NOT_MET = 3
@@ -73,7 +76,9 @@ def scores(
         return
     table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
     if as_json:
-        print_json(to_json(table) | {"scorers": to_json(scored.rows)})
+        with closing(open_store(store, create=False, must_write=False)) as opened:
+            spent = [cost for each in run_ids for cost in costs.spent_costs(opened, each)]
+        print_json(to_json(table) | {"scorers": to_json(scored.rows), "costs": costs.spent_json(spent)})
         return
     if not scored.rows or any(row.judge for row in table.pairs):
         print_scores(table)

@@ -14,7 +14,7 @@ from qtui.endpoints import completion
 from qtui.endpoints.sending import Received
 from qtui.errors import UserError
 from qtui.format import count
-from qtui.records import Usage
+from qtui.records import NOTHING_USED, Usage
 
 LOST = Usage(1)
 """One request was sent, and nobody knows what it used."""
@@ -57,6 +57,11 @@ class Allowance(Protocol):
         """Note what a reserved request used. No requests: it was not sent. Counts that are None are unknown."""
         ...
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether a request was not sent for it."""
+        ...
+
     def spent(self) -> SpentError:
         """Return why nothing more may be sent."""
         ...
@@ -66,6 +71,7 @@ class RequestLimit:
     """An allowance for a number of requests."""
 
     def __init__(self, most: int) -> None:
+        self.is_spent = False
         self._most = most
         self._sent = 0
 
@@ -74,7 +80,9 @@ class RequestLimit:
             raise self.spent()
 
     def room(self, requests: Sequence[Outgoing]) -> int:
-        return min(len(requests), self._most - self._sent)
+        room = min(len(requests), self._most - self._sent)
+        self.is_spent = self.is_spent or room < len(requests)
+        return room
 
     def reserve_all(self, requests: Sequence[Outgoing]) -> bool:
         fits = self.room(requests) == len(requests)
@@ -121,6 +129,9 @@ def allowed(request: Callable[[], Awaitable[Received]], outgoing: Outgoing) -> C
             if received.headers is not None:
                 used = completion.usage(received.body) if received.is_ok else Usage(1, 0, 0, 0)
             return received
+        except SpentError:  # of another limit
+            used = NOTHING_USED
+            raise
         finally:
             allowance.settle(outgoing, used)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from qtui.endpoints.allowance import Outgoing
+from qtui.endpoints.budget import Bound
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.openai_dialect import Dialect
 from qtui.judges import prompt, reading
@@ -47,6 +48,10 @@ class OpenAIJudge:
     def outgoing(self, question: Question) -> Outgoing:
         """Return a request of a batch with this question, for an allowance."""
         return self._asker.outgoing(prompt.messages(self._spec, question), in_batch=True)
+
+    def bound(self, question: Question) -> Bound | None:
+        """See `Asker.bound`."""
+        return self._asker.bound(prompt.messages(self._spec, question))
 
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade in a completion that replies to this question, or why there is none."""

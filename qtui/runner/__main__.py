@@ -11,6 +11,7 @@ from typing import Any
 
 from qtui import paths
 from qtui.device.memory import address_space
+from qtui.endpoints.budget import spending
 from qtui.errors import UserError
 from qtui.format import memory_size
 from qtui.processes import log, log_end
@@ -36,7 +37,8 @@ def _run(path: Path, run_id: int, how: HowToGrade) -> int:
     log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
     store = open_store(path, create=False)
     try:
-        finished = asyncio.run(_execute(store, run_id, how))
+        with spending(how.purse()):
+            finished = asyncio.run(_execute(store, run_id, how))
     except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD

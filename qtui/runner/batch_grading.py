@@ -10,11 +10,12 @@ Another runner of the same store may handle a batch with questions of this run; 
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qtui.endpoints import endpoint
-from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Limits, Seen, UnreachableError
+from qtui.endpoints.allowance import SpentError
+from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Seen, UnreachableError
 from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
@@ -22,9 +23,11 @@ from qtui.judges.protocol import empty_reply
 from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
 from qtui.runner.batch_allowance import BatchAllowance
+from qtui.runner.batch_budget import BatchBudget
 from qtui.runner.batch_failure import Refusal
 from qtui.runner.batch_results import Grading, Over, Results, results, without_lines
 from qtui.runner.control import Control, first_of
+from qtui.runner.how_to_wait import WAITS, HowToWait
 from qtui.runner.question_queue import Closed
 from qtui.runner.questions import question_of
 from qtui.store import Store, batches, grades, judges, leases, runs
@@ -39,22 +42,6 @@ MOST_FAILED = 3
 """Batches in a row that fail as a whole, after which the judge is given up."""
 MOST_FULL = 30
 """The same for batches that are refused because too many tokens are waiting at the endpoint."""
-
-
-@dataclass(frozen=True, slots=True)
-class HowToWait:
-    """How a runner goes about its batches."""
-
-    leaves: bool = False
-    """Whether it ends when all batches are submitted, and lets a later one fetch them."""
-    limits: Limits = Limits()  # noqa: RUF009 - the record is frozen
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits some seconds."""
-    again: bool = False
-    """Whether what is *ungraded* is asked again, once: in as many batches as any question."""
-
-
-WAITS = HowToWait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +97,7 @@ class _BatchGrader:
         self._how = how
         self._judge: OpenAIJudge | None = None
         self._endpoints: dict[tuple[str | None, str], BatchEndpoint] = {}
+        self._budget = BatchBudget(spec.base_url)
         self._facts = judges.facts(store, stored)
         self._has_graded = judges.has_graded(store, stored)
         self._has_probed = False
@@ -250,6 +238,7 @@ class _BatchGrader:
         self._store_facts()
         batches.fetched(self._store, batch, found.outcomes, found.grades, note)
         self._allowance.settle(batch, {each.key: each.usage for each in found.outcomes})
+        self._budget.settle(found.outcomes)
         over = {each.key for each in found.outcomes if each.outcome in ("graded", "ungraded")}
         asked = [question for question in batches.questions(self._store, batch) if question.key in over]
         self._closed |= batch_questions.closed(asked)
@@ -265,6 +254,7 @@ class _BatchGrader:
         else:
             batches.returned(self._store, batch, found.outcomes, refusal.words)
             self._allowance.settle(batch, {})
+            self._budget.settle(found.outcomes)
         if refusal.kind == "full":
             await self._wait_for_room(batch, refusal.words)
             return
@@ -306,6 +296,12 @@ class _BatchGrader:
             return True
         limits = replace(self._how.limits, requests=self._most_requests)
         judge = self._get_judge()
+        under_way = batches.open_keys(self._store, self.label, self._stored.fingerprint)
+        try:
+            asked = self._budget.affordable(judge, asked, under_way)
+        except SpentError:
+            self.is_stopped = True
+            return False
         parts = batch_questions.parts(asked, limits, lambda each: batch_submission.question_line(judge, each))
         address = (self._spec.base_url, self._spec.api_key_env)
         name = (self.label, self._stored.fingerprint)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qtui import session_end
-from qtui.endpoints import allowance, endpoint
+from qtui.endpoints import allowance, budget, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.format import count
@@ -21,10 +21,11 @@ from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
-from qtui.runner.batch_grading import HowToWait, grade_in_batches
+from qtui.runner.batch_grading import grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
+from qtui.runner.how_to_wait import HowToWait
 from qtui.runner.scoring import score_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
@@ -67,22 +68,25 @@ def _take_lease(store: Store, run_id: int) -> None:
 async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
     runs.begin(store, run_id)
     control = Control()
-    limit = how.allowance()
-    async with _watching(store, run_id, control):
-        with allowance.spending(limit):
+    with allowance.spending(how.allowance()):
+        async with _watching(store, run_id, control):
             failed, left = await _work(store, run_id, experiment, control, how)
-    missing = _missing(store, run_id, how) if limit else None
-    stopped = "" if limit is None or missing is None else f"{limit.spent()}; {missing}; the same command goes on"
+        stopped = _why_stopped(store, run_id, how)
     return _end(store, run_id, control, failed, left, stopped=stopped)
 
 
-def _missing(store: Store, run_id: int, how: HowToGrade) -> str | None:
-    """What judges that were stopped at a limit did not grade, in words; None if none was."""
-    stopped = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state == "stopped"]
-    missing = sum(judge.expected - judge.graded - judge.ungraded for judge in stopped)
+def _why_stopped(store: Store, run_id: int, how: HowToGrade) -> str:
+    """Why judges ask no more although grades are missing, with how many; empty if nothing stopped them."""
+    limit, purse = allowance.current(), budget.current()
+    why = [str(limit.spent())] if limit is not None and limit.is_spent else []
+    why += [purse.in_words] if purse is not None and purse.is_spent else []
+    stopped = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state in ("stopped", "waiting")]
+    if not why or not stopped:
+        return ""
+    missing = sum(max(0, judge.expected - judge.graded - judge.ungraded) for judge in stopped)
     ungraded = sum(judge.ungraded for judge in stopped) if how.asks_again else 0
-    counted = f"{count(missing, 'grade')} {'is' if missing == 1 else 'are'} missing"
-    return counted + (f", {ungraded} ungraded" if ungraded else "") if stopped else None
+    again = f", {ungraded} ungraded" if ungraded else ""
+    return f"{'; '.join(why)}; {count(missing, 'grade')} missing{again}; the same command goes on"
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -178,14 +182,15 @@ async def _answer(
 
 
 def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str], *, stopped: str) -> str:
+    reasons = [stopped] if stopped else []
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
-        state, reason = "failed", "; ".join([*failed, *([stopped] if stopped else [])])
-    elif stopped:
+        state, reason = "failed", "; ".join([*failed, *reasons])
+    elif stopped and not left:
         state, reason = "stopped", f"{stopped}."
     elif left:
-        state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
+        state, reason = "waiting", f"{'; '.join([*reasons, *left])}. `qtui resume {run_id}` fetches the grades."
     else:
         state, reason = "done", ""
     runs.set_state(store, run_id, state, reason)

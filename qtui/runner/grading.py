@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from qtui.endpoints import allowance
+from qtui.endpoints import allowance, budget
 from qtui.endpoints.allowance import SpentError
 from qtui.errors import UserError
 from qtui.judges import Judge, Reply, create_judge, fingerprint
@@ -120,7 +120,7 @@ class _Grader:
             runs.set_judge(self._store, self._stored.id, state, early)
 
     async def _grade(self, finished: asyncio.Event) -> None:
-        if allowance.current() or self.until_margin is not None:
+        if allowance.current() or budget.current() or self.until_margin is not None:
             # Else all of it might go to answers of the baseline: a pair counts only whole.
             await first_of(finished, self._control.cancelled)
         if self.until_margin is not None and not self._ends:

@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import paths, scorers
+from qtui import config, paths, scorers
 from qtui.engines import available
 from qtui.errors import UserError
 from qtui.experiment import experiment as experiments
 from qtui.experiment.experiment import Experiment
+from qtui.figures.costs import PlannedCost
 from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
+from qtui.runner import LEASE_IS_HELD, added_judges, planned_costs, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
 from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.store import Store, leases, new_runs, open_store, runs
@@ -59,6 +60,14 @@ def _nothing(note: str) -> None:
     """What becomes of the notes of an experiment where nobody reads them."""
 
 
+OnCosts = Callable[[Sequence[PlannedCost]], None]
+"""Gets what the judges of a run, and its variants behind endpoints, will cost, before anything is asked."""
+
+
+def _no_costs(costs: Sequence[PlannedCost]) -> None:
+    """What becomes of costs where nobody reads them."""
+
+
 def start(
     path: Path,
     store_path: Path,
@@ -66,6 +75,7 @@ def start(
     allows_cpu: bool = False,
     how: HowToGrade = AS_USUAL,
     on_note: Callable[[str], None] = _nothing,
+    on_costs: OnCosts = _no_costs,
 ) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
@@ -89,38 +99,55 @@ def start(
         try:
             _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
+            costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+            how = how.checked(costs)
         except UserError:
             if is_new:
                 runs.delete(store, run_id)
             raise
+        on_costs(costs)
         _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, how: HowToGrade = AS_USUAL) -> int:
+def resume(
+    run_id: int,
+    store_path: Path,
+    *,
+    allows_cpu: bool = False,
+    how: HowToGrade = AS_USUAL,
+    on_costs: OnCosts = _no_costs,
+) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
         summaries = runs.summaries(store, [run_id])
         if not summaries:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
-        if summaries[0].source == "run":
-            definition = runs.definition(store, run_id)
-            experiment = experiments.parse(
-                definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
-            )
+        experiment = _stored_experiment(store, run_id)
+        if experiment is not None:
             _check_until(experiment.judges, how)
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
+        costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+        how = how.checked(costs)
+        on_costs(costs)
         _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, how: HowToGrade = AS_USUAL) -> None:
+def judge(
+    run_ids: Sequence[int],
+    spec: JudgeSpec,
+    store_path: Path,
+    *,
+    how: HowToGrade = AS_USUAL,
+    on_costs: OnCosts = _no_costs,
+) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
     Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
@@ -132,11 +159,42 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, how: How
     try:
         for run_id in run_ids:
             _refuse_running(store, run_id)
+        prices = config.load().prices
+        costs = [cost for run_id in run_ids for cost in planned_costs.of_judge(store, run_id, spec, prices)]
+        how = _checked_for_judge(store, run_ids, how, costs)
+        on_costs(costs)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
             _launch(store, run_id, how)
     finally:
         store.close()
+
+
+def _checked_for_judge(
+    store: Store, run_ids: Sequence[int], how: HowToGrade, costs: Sequence[PlannedCost]
+) -> HowToGrade:
+    """How a new judge is asked, with the currency of its budget. The runner asks what else is missing in the run, too."""
+    if how.budget is None:
+        return how
+    if len(run_ids) > 1:
+        names = ", ".join(map(str, run_ids))
+        raise UserError(f"--budget is for one run, and these would be graded: {names}. Choose one with --run.")
+    others = [
+        cost
+        for run_id in run_ids
+        for cost in planned_costs.of_run(store, run_id, _stored_experiment(store, run_id), config.load().prices)
+    ]
+    return how.checked([*costs, *others])
+
+
+def _stored_experiment(store: Store, run_id: int) -> Experiment | None:
+    """The experiment of a run, with the tasks that it was started with; None if its answers were imported."""
+    run = runs.summaries(store, [run_id])[0]
+    if run.source != "run":
+        return None
+    return experiments.parse(
+        runs.definition(store, run_id), Path(run.origin), stored_tasks=runs.task_set(store, run_id)
+    )
 
 
 def add(store: Store, experiment: Experiment) -> int:

@@ -177,6 +177,6 @@ def test_the_run_says_that_it_was_stopped_and_what_is_missing(tmp_path: Path) ->
         assert asyncio.run(execute(store, run_id, HowToGrade(most_requests=4))) == "stopped"
         found = runs.summaries(store)[0]
         assert found.state == "stopped"
-        assert found.reason == "stopped at 4 requests; 4 grades are missing; the same command goes on."
+        assert found.reason == "stopped at 4 requests; 4 grades missing; the same command goes on."
         assert asyncio.run(execute(store, run_id)) == "done"
         assert len(at.prompts) == QUESTIONS

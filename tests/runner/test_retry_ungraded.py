@@ -87,7 +87,7 @@ def test_the_command_asks_the_judges_of_the_run_again(tmp_path: Path) -> None:
         grade[0] = '{"grade": 2}'
         done = qtui(store, "judge", "--retry", "ungraded", "--requests", "2")
         assert done.returncode == 4
-        assert "stopped at 2 requests; 0 grades are missing, 2 ungraded; the same command goes on." in done.stderr
+        assert "stopped at 2 requests; 0 grades missing, 2 ungraded; the same command goes on." in done.stderr
         done = qtui(store, "judge", "--retry", "ungraded")
         assert done.returncode == 0
     assert {grade for *_, grade in graded(store, run_id)} == {2}

@@ -71,9 +71,15 @@ def role(state: str) -> str:
 
 
 def run_lines(
-    run: RunSummary, cells: int, styles: Mapping[str, Style], *, now: float | None = None, note: str = ""
+    run: RunSummary,
+    cells: int,
+    styles: Mapping[str, Style],
+    *,
+    now: float | None = None,
+    note: str = "",
+    costs: Sequence[str] = (),
 ) -> list[Text]:
-    """Return lines of at most `cells` cells, with `note` beside the run's state.
+    """Return lines of at most `cells` cells, with `note` beside the run's state. `costs` are sentences on what it used.
 
     `styles`: strong, quiet, good, bad, notice, active, bar, rest.
     """
@@ -104,6 +110,11 @@ def run_lines(
     if run.scorers:
         scored = [_scorer(scorer, scorer.state) for scorer in run.scorers]
         lines += [Text(), *_table("scores", scored, ["Scorers"] * len(scored), cells, styles)]
+    if costs:
+        lines += [Text(), _styled("Costs", styles["strong"])]
+        lines += [
+            _styled("  " + line, styles["quiet"]) for each in costs for line in wrap(safe(each), max(10, cells - 3))
+        ]
     return lines
 
 
