@@ -57,8 +57,8 @@ def _with_sequence(row: ScoreRow, pair: PairSequence, margin: float) -> ScoreRow
     sentence = f"{claim}; stopped early, after {pair.n} of {len(pair.units)} tasks in random order"
     is_guarded = row.verdict not in (row.rule, "ungraded")
     note = (
-        f"judging stopped early: the verdict is that of a {BOUND}, {100 * (1 - ALPHA):.0f} % at all looks together; the 90 % and 95 %"
-        " intervals and p values hold only for a number of tasks fixed before, and are not valid here"
+        f"judging stopped early: the verdict is that of a {BOUND}, {100 * (1 - ALPHA):.0f} % at all looks together; the 90 % and"
+        " 95 % intervals and p values hold only for a number of tasks fixed before, and are not valid here"
     )
     stopped = StoppedEarly(
         bound=BOUND, level=1 - ALPHA, n=pair.n, units=len(pair.units), interval=pair.interval, sentence=sentence
