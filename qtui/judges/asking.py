@@ -134,7 +134,8 @@ class Asker:
             return self._unanswered(outcome, usage, seconds)
         # Whole, so that a person can see what the judge meant.
         last = f"last reply ({redact(why or '')}): {redact(reading.whole_text(outcome))}"
-        return Asked(f"no readable grade in {REPLY_TRIES} replies; {last}", usage, seconds)
+        noun = "choice" if self._spec.pairwise else "grade"
+        return Asked(f"no readable {noun} in {REPLY_TRIES} replies; {last}", usage, seconds)
 
     async def close(self) -> None:
         await self._client.close()

@@ -19,7 +19,6 @@ from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Seen, Unrea
 from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
-from qtui.judges.protocol import empty_reply
 from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
 from qtui.runner.batch_allowance import BatchAllowance
@@ -152,7 +151,7 @@ class _BatchGrader:
             if not held and (self.is_stopped or not self._missing()):
                 return
             if self._how.leaves and held:
-                unsubmitted = [question for question in self._missing() if not batch_questions.is_empty(question)]
+                unsubmitted = [question for question in self._missing() if self._is_asked(question)]
                 self.left = batch_questions.left(held, len(unsubmitted))
                 return
             await self._wait()
@@ -280,9 +279,9 @@ class _BatchGrader:
             return False  # the user may have cancelled the batches, too: their questions are not submitted again
         missing = self._missing()
         self.is_stopped = False
-        asked = [question for question in missing if not batch_questions.is_empty(question)]
+        asked = [question for question in missing if self._is_asked(question)]
         if self._has_graded or not (asked or self._open()):
-            self._commit_empty([question for question in missing if batch_questions.is_empty(question)])
+            self._commit_unasked(missing)
         if not asked or (self._one_at_a_time and self._open()):
             return False
         asked = self._allowance.affordable(asked)
@@ -329,9 +328,13 @@ class _BatchGrader:
             self._has_graded = True
             self._commit(question, reply)
 
-    def _commit_empty(self, questions: Sequence[Planned]) -> None:
+    def _is_asked(self, question: Planned) -> bool:
+        return batch_questions.unasked(question, self._spec) is None
+
+    def _commit_unasked(self, questions: Sequence[Planned]) -> None:
         for each in questions:
-            self._commit(each, empty_reply(self._spec.scale))
+            if reply := batch_questions.unasked(each, self._spec):
+                self._commit(each, reply)
 
     def _commit(self, question: Planned, reply: Reply) -> None:
         grade = Grade(

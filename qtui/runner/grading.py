@@ -12,6 +12,7 @@ fault, the answer is not *ungraded*, but is asked about again by the next runner
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from qtui.endpoints import allowance, budget
 from qtui.endpoints.allowance import SpentError
@@ -20,12 +21,17 @@ from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control, first_of
-from qtui.runner.question_queue import Asked, QuestionQueue
-from qtui.runner.questions import question_of, shared_rows
+from qtui.runner.question_queue import QuestionQueue
+from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
+from qtui.runner.queues import Asked, queue_of
 from qtui.store import Store, grades, judges, runs
 from qtui.store.answers import PendingAnswer
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
+from qtui.store.preferences import Pending
+
+if TYPE_CHECKING:
+    from qtui.runner.deciding import Deciding
 
 _Row = tuple[grades.Place, Grade]
 
@@ -94,7 +100,8 @@ class _Grader:
         self._control = control
         self._judge: Judge | None = None
         self._takes = max(spec.takes, stored.takes)
-        self._queue = QuestionQueue(store, stored, self._takes, again=again)
+        self._queue = queue_of(store, stored, self._takes, again=again)
+        self._deciding: Deciding | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._has_graded = judges.has_graded(store, stored)
         self._facts = judges.facts(store, stored)
@@ -116,18 +123,19 @@ class _Grader:
             await self._stop()
         if not self.failure:
             state = "cancelled" if self._control.cancelled.is_set() else "stopped" if self.is_stopped else "done"
-            early = self._queue.deciding.in_words if self._queue.deciding else ""
+            early = self._deciding.in_words if self._deciding else ""
             runs.set_judge(self._store, self._stored.id, state, early)
 
     async def _grade(self, finished: asyncio.Event) -> None:
         if allowance.current() or budget.current() or self.until_margin is not None:
             # Else all of it might go to answers of the baseline: a pair counts only whole.
             await first_of(finished, self._control.cancelled)
-        if self.until_margin is not None and not self._ends:
+        if self.until_margin is not None and not self._ends and isinstance(self._queue, QuestionQueue):
             from qtui.runner.deciding import Deciding  # loads numpy and scipy, which other runs do not need
 
             judges.set_may_stop_early(self._store, self._stored)
-            self._queue.deciding = Deciding(self._store, self._stored, self._takes, self.until_margin)
+            self._deciding = Deciding(self._store, self._stored, self._takes, self.until_margin)
+            self._queue.deciding = self._deciding
         has_read_all = False
         while not self._ends:
             if self.arrived.is_set() or (finished.is_set() and not has_read_all):
@@ -158,13 +166,13 @@ class _Grader:
             rows = shared_rows(self._store, self._stored, shared)
             grades.commit(self._store, rows)
             values = {(place.answer_id, place.task_id, grade.take): grade.grade for place, grade in rows}
-            for each in shared if self._queue.deciding else ():
-                first = each.answers[0]
+            for each in shared if self._deciding else ():
+                first = place_of(each.answers[0])
                 self._note(each.answers, each.take, values.get((first.answer_id, first.task_id, each.take)))
 
-    def _note(self, answers: Iterable[PendingAnswer], take: int, grade: int | None) -> None:
-        if self._queue.deciding:
-            self._queue.deciding.note(answers, take, grade)
+    def _note(self, answers: Sequence[Pending], take: int, grade: int | None) -> None:
+        if self._deciding:
+            self._deciding.note([item for item in answers if isinstance(item, PendingAnswer)], take, grade)
 
     def _ask_next(self) -> None:
         """Ask questions until as many are under way as the judge takes at once."""
@@ -250,9 +258,8 @@ class _Grader:
         rows: list[_Row] = []
         for item in asked.answers:
             usage = NOTHING_USED if rows else reply.usage
-            key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, asked.take)
             grade = Grade(
-                key,
+                grade_key(self._stored, item, asked.take),
                 self.label,
                 asked.take,
                 reply.grade,
@@ -262,7 +269,7 @@ class _Grader:
                 usage,
                 reply.left_out,
             )
-            rows.append((grades.Place(item.answer_id, item.task_id), grade))
+            rows.append((place_of(item), grade))
         return rows
 
 

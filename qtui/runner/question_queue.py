@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _Key = tuple[int, int]
 """(id of the answer, id of the task)."""
 
-Closed = tuple[int, int, int]
+Closed = tuple[object, ...]
 """(id of the answer, id of the task, take)."""
 
 

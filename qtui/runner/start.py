@@ -234,8 +234,11 @@ def add(store: Store, experiment: Experiment) -> int:
 
 def _check_until(judges: Sequence[JudgeSpec], how: HowToGrade) -> None:
     """Raises UserError if judges would have to stop when the verdict is reached, and cannot: a batch is asked whole."""
-    if how.until_decided and (labels := [judge.label for judge in judges if judge.batch]):
-        raise UserError(f"--until decided needs judges that are asked directly; {', '.join(labels)} asks in batches.")
+    if how.until_decided and (labels := [judge.label for judge in judges if judge.batch or judge.pairwise]):
+        raise UserError(
+            "--until decided needs judges that grade single answers and are asked directly; "
+            f"{', '.join(labels)} asks in batches or compares."
+        )
 
 
 def idle_gpus(experiment: Experiment) -> list[str]:

@@ -45,6 +45,7 @@ NOTES_ON_BEHAVIOUR = (
 
 NEWER = (
     "scorers",
+    "preferences",
     "thoughts",
     "thinking_tokens",
     "unfinished_thought",

@@ -236,8 +236,9 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
 
 
 def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
-    """Return the state to show: parts of an imported run are imported, not waiting."""
-    return "imported" if run.source == "import" and part.state == "waiting" else part.state
+    """Return the state to show: parts of an imported run are imported, not waiting, but for a judge that has grades to give."""
+    is_asked = isinstance(part, JudgeProgress) and part.graded + part.ungraded < part.expected
+    return "imported" if run.source == "import" and part.state == "waiting" and not is_asked else part.state
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
@@ -251,13 +252,12 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
 
 def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
-    ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
         state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
-        phase=" · ".join(filter(None, (ungraded, "" if judge.state == "failed" else judge.reason))),
+        phase=" · ".join(filter(None, (judge.ungraded_words, "" if judge.state == "failed" else judge.reason))),
         reason=judge.reason if judge.state == "failed" else "",
         batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
