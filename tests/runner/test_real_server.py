@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from qtui.store import grades, judges, open_store, runs
+from qtui.records import Choice
+from qtui.store import grades, judges, open_store, preferences, runs
 from tests.llama_server import demo_gguf, llama_server
 
 QUESTIONS = ("色は?", "一番好きな動物は?", "海と山のどちらが好き?", "朝ごはんは?")
@@ -44,6 +45,14 @@ model = "demo"
 base_url = "URL"
 takes = 2
 scale = [0, 9]
+temperature = 1.0
+max_tokens = 60
+concurrency = 1
+[[judges]]
+kind = "openai"
+model = "demo"
+base_url = "URL"
+pairwise = true
 temperature = 1.0
 max_tokens = 60
 concurrency = 1
@@ -95,10 +104,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def qtui(store: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "qtui", *arguments, "--store", str(store)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "none"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
 
 
-def test_an_experiment_is_graded_by_a_real_model_under_a_json_schema(served: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_an_experiment_is_graded_and_its_answers_compared_by_a_real_model_under_a_json_schema(
+    served: str, tmp_path: Path
+) -> None:
     rows = [{"input": question, "reference": "", "criteria": ""} for question in QUESTIONS]
     (tmp_path / "tasks.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (tmp_path / "e.toml").write_text(GRADED.replace("URL", served), encoding="utf-8")
@@ -109,11 +121,11 @@ def test_an_experiment_is_graded_by_a_real_model_under_a_json_schema(served: str
     assert done.returncode == 0, done.stderr
     with closing(open_store(store_path)) as store:
         [run] = runs.summaries(store)
-        [judge] = judges.current(store, [run.id])
-        form = judges.facts(store, judge).reply_form
+        forms = {judges.facts(store, judge).reply_form for judge in judges.current(store, [run.id])}
         found = grades.rows(store, [run.id])
+        preferred = preferences.rows(store, [run.id])
     assert len(found) == len({tuple(row)[:7] for row in found}) == 2 * 2 * len(QUESTIONS)
-    assert form == "json_object_schema"
+    assert forms == {"json_object_schema"}
     given = [row["grade"] for row in found if row["grade"] is not None]
     assert given, "no reply in the schema's form had a grade"
     assert set(given) <= set(range(10))
@@ -121,6 +133,9 @@ def test_an_experiment_is_graded_by_a_real_model_under_a_json_schema(served: str
     assert all(re.search(r'\{\s*"reason', reason) for reason in ungraded), (
         "what could not be read is in the schema's form too"
     )
+    assert len(preferred) == len({(row["task"], row["candidate_first"]) for row in preferred}) == 2 * len(QUESTIONS)
+    assert any(row["choice"] is not None for row in preferred), "no pair was compared"
+    assert {row["choice"] for row in preferred} <= {None, *map(int, Choice)}
     again = qtui(store_path, "run", str(tmp_path / "e.toml"))
     assert again.returncode == 0, again.stderr
     with closing(open_store(store_path)) as store:
@@ -142,6 +157,7 @@ def choice_experiment(folder: Path, url: str) -> Path:
     return folder / "e.toml"
 
 
+@pytest.mark.timeout(600)
 def test_a_real_server_finds_the_same_choices_likeliest_as_the_engine_in_process(served: str, tmp_path: Path) -> None:
     file = choice_experiment(tmp_path, served)
     store_path = tmp_path / "s.sqlite"
@@ -164,6 +180,7 @@ def values(reason: str) -> list[float]:
     return [float(text) for text in re.findall(r"\((-?\d+\.\d+)\)", reason)]
 
 
+@pytest.mark.timeout(600)
 def test_a_real_server_that_keeps_no_logits_of_the_prompt_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with llama_server(demo_gguf(), tmp_path / "log", "--logits_all", "false") as url:
         done = qtui(tmp_path / "s.sqlite", "run", str(choice_experiment(tmp_path, url)))
