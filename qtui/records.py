@@ -358,7 +358,7 @@ class Thoughts:
 class JudgeFacts:
     """How a judge's endpoint is asked, as found out while grading. The store has it as JSON."""
 
-    reply_form: Literal["json_schema", "json_object", "text"] | None = None
+    reply_form: Literal["json_schema", "json_object_schema", "json_object", "text"] | None = None
     """What binds its replies to their form; None before the first grade."""
     left_out: tuple[str, ...] = ()
     """Settings that the endpoint refused, so that its own were in force."""

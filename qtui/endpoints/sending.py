@@ -31,6 +31,8 @@ LONGEST_PAUSE = 120.0
 _FIRST_PAUSE, _MOST_PAUSE = 0.5, 8.0
 _NEVER_PASSES = (501, 505)
 _PASSES = (408, 409, 425, 429)
+_ABOUT_SETTING = re.compile(r"\bvalidation errors?\b|\b(?:literal_error|extra_forbidden)\b", re.IGNORECASE)
+"""Words with which llama-cpp-python's server refuses a setting, under status 500: no wait changes that."""
 _ABOUT_ACCOUNT = re.compile(
     r"insufficient[_ ](?:quota|balance|credit|funds)|billing[_ ](?:hard[_ ]limit|not[_ ]active)|credit balance|out of credits|"
     r"payment required|exceeded your current quota",
@@ -194,6 +196,8 @@ def _passes(received: Received, words: str, asked: float | None) -> bool:
     if told in ("true", "false"):
         return told == "true"
     if received.status not in _PASSES and (received.status < 500 or received.status in _NEVER_PASSES):
+        return False
+    if _ABOUT_SETTING.search(words):
         return False
     if received.status == 429:
         return asked is not None or not _ABOUT_ACCOUNT.search(words)

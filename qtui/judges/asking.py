@@ -125,7 +125,8 @@ class Asker:
                 if why is None:
                     self._form_is_proven = True
                     return Asked("", usage, time.perf_counter() - began, left_out=self.left_out(used))
-                self._dialect.learn(self._looser(used) or used)
+                if not outcome.text.lstrip().startswith("{"):
+                    self._dialect.learn(self._looser(used) or used)
             elif outcome.status != failures.OK or outcome.scope is Scope.ENDPOINT:
                 break
         assert outcome is not None
