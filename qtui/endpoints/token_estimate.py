@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 RULE = "estimated from characters, 3–5 Latin or ⅔–2 others per token"
-_LATIN_END = "\u0250"
 _TEMPLATE_LEAST, _TEMPLATE_MOST = 3, 40
 """Tokens that a chat template adds to each message."""
 PROMPT_MOST = 256
@@ -37,7 +36,7 @@ class Range:
 
 def estimated(text: str) -> Range:
     """Return how many tokens a text probably is."""
-    latin = sum(character < _LATIN_END for character in text)
+    latin = len(text.encode("latin-1", "ignore"))  # much faster than looking at each character
     others = len(text) - latin
     return Range(latin / 5 + others / 2, latin / 3 + others * 1.5)
 

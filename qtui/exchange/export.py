@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qtui.figures.json_form import to_json
-from qtui.store import answers, grades, open_store, preferences, scores
+from qtui.records import FIVE_POINTS
+from qtui.store import Store, answers, grades, judges, open_store, preferences, scores
 from qtui.text import safe
 
 Format = Literal["csv", "jsonl", "parquet", "md"]
@@ -36,7 +37,7 @@ SCORER_COLUMNS = (
     "verdict", "verdict_text", "rule", "guards", "notes", "margin", "claim_p", "claim_p_holm", "comparisons", "tasks_needed",
     "role",
 )  # fmt: skip
-GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason", "left_out")
+GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "scale", "reason", "left_out")
 SCORE_COLUMNS = (
     "model", "baseline", "candidate", "judge", "n", "takes", "baseline_mean", "candidate_mean", "difference", "sd",
     "interval90_low", "interval90_high", "interval95_low", "interval95_high", "wins", "ties", "losses", "flips_down", "flips_up",
@@ -79,8 +80,19 @@ def answer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 
 def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
-    """One row per grade; `grade` is None if the judge's reply could not be read."""
-    return _stored(store_path, run_ids, grades.rows, grades.COLUMNS, GRADE_COLUMNS)
+    """One row per grade; `grade` is None if the judge's reply could not be read. `scale` is what it is a number of: `1-10`."""
+    return _stored(store_path, run_ids, _grades_with_scales, (*grades.COLUMNS, "scale"), GRADE_COLUMNS)
+
+
+def _grades_with_scales(store: Store, run_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The current grades of one run, each with the scale of its grader."""
+    [run_id] = run_ids
+    scales = judges.scales(store, run_ids)
+    rows = []
+    for row in grades.rows(store, run_ids):
+        scale = scales.get((run_id, row["judge"], row["fingerprint"]), FIVE_POINTS)
+        rows.append((*row, f"{scale.lowest}-{scale.highest}"))
+    return rows
 
 
 def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
@@ -276,6 +288,7 @@ def _column(name: str, values: list[Any]) -> Any:
         "text": pyarrow.string(),
         "thinking": pyarrow.string(),
         "reason": pyarrow.string(),
+        "scale": pyarrow.string(),
         "left_out": pyarrow.string(),
         "choice": pyarrow.string(),
     }

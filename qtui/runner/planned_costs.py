@@ -6,8 +6,10 @@ known here, so tokens are estimated (`cost_estimate`). Requests that are repeate
 read, are left out.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from qtui.endpoints import endpoint, token_estimate
@@ -17,7 +19,7 @@ from qtui.experiment import choice_scoring
 from qtui.experiment.experiment import Experiment
 from qtui.figures.costs import PlannedCost
 from qtui.figures.rounding import rounded
-from qtui.judges import Question, fingerprint
+from qtui.judges import Question, fingerprint, openai
 from qtui.judges.prompt import messages
 from qtui.judges.protocol import SecondAnswer, unasked_reply
 from qtui.prices import Price, Prices
@@ -25,9 +27,10 @@ from qtui.records import JudgeSpec, Task, VariantSpec
 from qtui.results.cost_reasons import no_batch_price, no_price
 from qtui.runner import added_judges, cost_estimate, turns
 from qtui.runner.cost_estimate import Earlier, Sizes
-from qtui.runner.questions import question_of
+from qtui.runner.questions import place_of, question_of
 from qtui.runner.queues import queue_of
 from qtui.store import Store, answers, judges, open_store, runs, spending
+from qtui.store.grades import Place
 from qtui.store.judges import StoredJudge
 
 MOST_EARLIER = 200
@@ -85,8 +88,8 @@ def _judge(
     takes = spec.takes
     if store is not None and run_id is not None:
         takes = max([takes, *(each.takes for each in judges.of_run(store, run_id) if _is(each, spec))])
-        for question in _known_questions(store, run_id, spec, takes):
-            sizes.add(_size(spec, question), is_certain=True)
+        for size in _known_questions(store, run_id, spec, takes):
+            sizes.add(size, is_certain=True)
     if experiment is not None:
         for size in _questions_to_come(store, run_id, experiment, spec):
             for _ in range(takes):
@@ -139,59 +142,57 @@ def _is(stored: StoredJudge, spec: JudgeSpec) -> bool:
     return (stored.label, stored.fingerprint) == (spec.label, fingerprint(spec))
 
 
-def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Question]:
-    """Yield what the judge will be asked about the answers that are there, from the queue that the runner takes it from."""
-    settings = {"pairwise": spec.pairwise}
-    judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), settings, "waiting", "")
+def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Range]:
+    """Yield the size of what the judge will be asked about the answers that are there, from the queue that the runner asks from."""
+    judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), {"pairwise": spec.pairwise}, "waiting", "")
     queue = queue_of(store, judge, takes)
     queue.refill(whole=True)
+    sizes: dict[Place, Range] = {}
     while asked := queue.pop():
         question = question_of(asked.answers[0])
+        place = place_of(asked.answers[0])
         if unasked_reply(spec, question) is None:
-            yield question
+            size = sizes[place] = sizes.get(place) or _size(spec, question)
+            yield size
 
 
 def _size(spec: JudgeSpec, question: Question) -> Range:
-    return token_estimate.estimated_messages(messages(spec, question))
+    return token_estimate.estimated_messages(messages(spec, question)) + _reply_form(spec)
+
+
+@cache
+def _reply_form(spec: JudgeSpec) -> Range:
+    """Some endpoints count the JSON schema of the reply as input, others do not."""
+    return Range(0.0, token_estimate.estimated(json.dumps(openai.schema(spec))).high)
 
 
 def _questions_to_come(
     store: Store | None, run_id: int | None, experiment: Experiment, spec: JudgeSpec
 ) -> Iterator[Range]:
-    """Yield the size of a judge's prompt for each answer that the run does not have yet; of a pairwise judge, for each order."""
-    if spec.pairwise:
-        yield from _pairs_to_come(store, run_id, experiment, spec)
-        return
-    sizes: dict[int, Range] = {}
-    for variant, texts in _answered(store, run_id, experiment):
-        most = experiment.sampling_for(variant).max_tokens
-        for position, _ in _missing(experiment, texts):
-            if position not in sizes:
-                task = experiment.task_set.tasks[position - 1]
-                bare = Question(_conversation(experiment.task_set.tasks, task), task.reference, task.criteria, "")
-                sizes[position] = _size(spec, bare)
-            turns_to_come = 1 + _depth(experiment.task_set.tasks, position)
-            yield sizes[position] + Range(0.0, float(most * turns_to_come))
-
-
-def _pairs_to_come(store: Store | None, run_id: int | None, experiment: Experiment, spec: JudgeSpec) -> Iterator[Range]:
-    """Yield the size of the prompt for each order of a pair of which the run does not have both answers yet."""
+    """Yield the size of a judge's prompt for each question about an answer that the run does not have yet."""
     tasks = experiment.task_set.tasks
-    answered = list(_answered(store, run_id, experiment))
-    baselines = {variant.model: (variant, texts) for variant, texts in answered if variant.is_baseline}
-    for variant, texts in answered:
-        baseline, baseline_texts = baselines[variant.model]
-        if variant is baseline:
-            continue
-        most = sum(experiment.sampling_for(side).max_tokens for side in (baseline, variant))
-        for position, _ in _missing(experiment, {place: texts[place] for place in texts if place in baseline_texts}):
-            task, depth = tasks[position - 1], _depth(tasks, position)
-            conversation = _conversation(tasks, task)
-            bare = Question(conversation, task.reference, task.criteria, "", second=SecondAnswer(""))
-            size = _size(spec, bare) + Range(0.0, float(most * (1 + depth)))
-            if depth:  # each answer stands in its whole conversation
-                size += token_estimate.estimated(conversation).times(2)
-            yield from (size, size)
+    known = {(variant.model, variant.name): texts for variant, texts in _answered(store, run_id, experiment)}
+    second = SecondAnswer("") if spec.pairwise else None
+    bare = [
+        _size(spec, Question(_conversation(tasks, task), task.reference, task.criteria, "", second=second))
+        for task in tasks
+    ]
+    turns_of = [1 + _depth(tasks, position) for position in range(1, len(tasks) + 1)]
+    for sides in _sides(experiment, spec):
+        most = sum(experiment.sampling_for(variant).max_tokens for variant in sides)
+        missing = {place for side in sides for place in _missing(experiment, known[side.model, side.name])}
+        for position, _ in sorted(missing):
+            size = bare[position - 1] + Range(0.0, float(most * turns_of[position - 1]))
+            # A pair is asked about in both orders.
+            yield from [size] * len(sides)
+
+
+def _sides(experiment: Experiment, spec: JudgeSpec) -> list[tuple[VariantSpec, ...]]:
+    """Whose answers are in one question: one variant's, or those of a baseline and another variant of its model."""
+    if not spec.pairwise:
+        return [(variant,) for variant in experiment.variants]
+    baselines = {variant.model: variant for variant in experiment.variants if variant.is_baseline}
+    return [(baselines[each.model], each) for each in experiment.variants if not each.is_baseline]
 
 
 def _answered(
@@ -280,8 +281,9 @@ def _depth(tasks: Sequence[Task], position: int) -> int:
 
 def _earlier(store: Store, spec: JudgeSpec) -> Earlier:
     rates, completions = [], []
-    for task, text, usage in spending.earlier_questions(store, spec.label, fingerprint(spec), MOST_EARLIER):
-        size = _size(spec, Question(task.input, task.reference, task.criteria, text))
-        rates.append((usage.prompt_tokens or 0) / size.middle)
-        completions.append(float(usage.completion_tokens or 0))
+    for seen in spending.earlier_questions(store, spec.label, fingerprint(spec), MOST_EARLIER):
+        second = None if seen.second is None else SecondAnswer(seen.second)
+        size = _size(spec, Question(seen.task.input, seen.task.reference, seen.task.criteria, seen.text, second=second))
+        rates.append((seen.usage.prompt_tokens or 0) / size.middle)
+        completions.append(float(seen.usage.completion_tokens or 0))
     return Earlier(tuple(rates), tuple(completions))

@@ -14,10 +14,18 @@ from qtui.store.ordered_pairs import OF_JUDGE, ordered_pairs
 
 _SUMS = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in Usage.__dataclass_fields__)
 _IS_UNKNOWN = "{0}requests IS NULL OR {0}prompt_tokens IS NULL OR {0}completion_tokens IS NULL"
-_PLACES = (
-    "(SELECT DISTINCT va.answer_id, va.task_id FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
-    " WHERE variant.run_id = ?) place"
+_COUNTS = ", ".join(Usage.__dataclass_fields__)
+_PLACE = (
+    "place AS (SELECT DISTINCT va.answer_id, va.task_id FROM variant JOIN variant_answer va ON va.variant_id = variant.id"
+    " WHERE variant.run_id = ?)"
 )
+_GRADED = (
+    f"graded AS (SELECT judge, fingerprint, {_COUNTS} FROM place JOIN grade USING (answer_id, task_id)"
+    f" UNION ALL SELECT judge, fingerprint, {_COUNTS} FROM place"
+    " JOIN preference ON preference.first_id = place.answer_id AND preference.task_id = place.task_id"
+    " WHERE (preference.second_id, preference.task_id) IN (SELECT answer_id, task_id FROM place))"
+)
+"""Grades and preferences of the answers of a run. A preference is of two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,8 @@ def of_judges(store: Store, run_id: int) -> dict[tuple[str, str], JudgeUsed]:
     """Return what the grades of a run's answers, and preferences between them, used, by label and fingerprint of the judge."""
     graded = _by_judge(
         store.execute(
-            f"SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
-            f" sum(cached_tokens IS NULL) AS cache_unknown, {_SUMS}"
-            f" FROM {_PLACES} JOIN grade USING (answer_id, task_id) GROUP BY judge, fingerprint",
+            f"WITH {_PLACE}, {_GRADED} SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
+            f" sum(cached_tokens IS NULL) AS cache_unknown, {_SUMS} FROM graded GROUP BY judge, fingerprint",
             (run_id,),
         )
     ) | _of_preferences(store, run_id)
@@ -99,20 +106,39 @@ def of_variants(store: Store, run_id: int) -> dict[int, Used]:
     }
 
 
-def earlier_questions(store: Store, judge: str, fingerprint: str, most: int) -> list[tuple[Task, str, Usage]]:
-    """Return the task, the answer and the usage of the newest grades of a judge, in any run, whose tokens are known.
+@dataclass(frozen=True, slots=True)
+class EarlierQuestion:
+    """What a judge was asked about one answer, or about two, and what that used."""
+
+    task: Task
+    text: str
+    second: str | None
+    """The other answer that a pairwise judge was shown."""
+    usage: Usage
+
+
+def earlier_questions(store: Store, judge: str, fingerprint: str, most: int) -> list[EarlierQuestion]:
+    """Return the newest questions to a judge, in any run, whose tokens are known.
 
     Later turns of conversations are left out: what they were asked with depends on the run.
     """
-    rows = store.execute(
-        f"SELECT {tasks.COLUMNS}, answer.text, grade.requests, grade.prompt_tokens, grade.cached_tokens, grade.completion_tokens"
-        " FROM grade JOIN answer ON answer.id = grade.answer_id JOIN task ON task.id = grade.task_id"
-        " WHERE grade.judge = ? AND grade.fingerprint = ? AND grade.grade IS NOT NULL AND grade.requests > 0"
-        " AND grade.prompt_tokens > 0 AND grade.completion_tokens IS NOT NULL AND task.follows IS NULL"
-        " ORDER BY grade.id DESC LIMIT ?",
-        (judge, fingerprint, most),
+    columns = f"{tasks.COLUMNS}, answer.text, {', '.join(f'asked.{name}' for name in Usage.__dataclass_fields__)}"
+    known = (
+        "asked.judge = ? AND asked.fingerprint = ? AND asked.requests > 0 AND asked.prompt_tokens > 0"
+        " AND asked.completion_tokens IS NOT NULL AND task.follows IS NULL ORDER BY asked.id DESC LIMIT ?"
     )
-    return [(tasks.task(row), row["text"], _usage(row)) for row in rows]
+    of_one = store.execute(
+        f"SELECT {columns}, NULL AS second FROM grade asked JOIN answer ON answer.id = asked.answer_id"
+        f" JOIN task ON task.id = asked.task_id WHERE asked.grade IS NOT NULL AND {known}",
+        (judge, fingerprint, most),
+    ).fetchall()
+    of_two = store.execute(
+        f"SELECT {columns}, other.text AS second FROM preference asked JOIN answer ON answer.id = asked.first_id"
+        " JOIN answer other ON other.id = asked.second_id JOIN task ON task.id = asked.task_id"
+        f" WHERE asked.choice IS NOT NULL AND {known}",
+        (judge, fingerprint, most),
+    ).fetchall()
+    return [EarlierQuestion(tasks.task(row), row["text"], row["second"], _usage(row)) for row in (*of_one, *of_two)]
 
 
 def _of_preferences(store: Store, run_id: int) -> dict[tuple[str, str], Used]:
@@ -130,10 +156,11 @@ def _of_batches(store: Store, run_id: int, *, has_grade: bool) -> dict[tuple[str
     """What batches replied to questions of the run that have a grade from a batch by now, or that have none."""
     return _by_judge(
         store.execute(
-            "SELECT batch.judge, batch.fingerprint, count(DISTINCT question.key) AS items,"
+            f"WITH {_PLACE} SELECT batch.judge, batch.fingerprint, count(DISTINCT question.key) AS items,"
             f" sum({_IS_UNKNOWN.format('question.')}) AS unknown, sum(question.cached_tokens IS NULL) AS cache_unknown,"
-            f" {_SUMS.replace('sum(', 'sum(question.')} FROM {_PLACES} JOIN batch_question question USING (answer_id, task_id)"
+            f" {_SUMS.replace('sum(', 'sum(question.')} FROM place JOIN batch_question question USING (answer_id, task_id)"
             " JOIN batch ON batch.id = question.batch WHERE question.outcome IN ('graded', 'ungraded', 'again')"
+            " AND (question.second_id IS NULL OR (question.second_id, question.task_id) IN (SELECT answer_id, task_id FROM place))"
             f" AND {'' if has_grade else 'NOT '}EXISTS (SELECT 1 FROM batch_question other WHERE other.key = question.key"
             "  AND other.outcome IN ('graded', 'ungraded')) GROUP BY batch.judge, batch.fingerprint",
             (run_id,),

@@ -1,6 +1,7 @@
 """What a run will ask is known before: exactly for answers that are there, and at most for those to come."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,17 @@ from qtui.experiment import experiment as experiments
 from qtui.experiment.experiment import Experiment
 from qtui.figures.costs import PlannedCost
 from qtui.prices import NO_PRICES, Price, Prices
-from qtui.records import Answer, content_hash
+from qtui.records import Answer, JudgeSpec, content_hash
+from qtui.results import spent_costs
 from qtui.runner import cost_estimate, planned_costs, start
 from qtui.runner.cost_estimate import Earlier, Sizes
 from qtui.store import Store, answers, open_store, runs
 from tests import stores
+from tests.judges.endpoint import endpoint
+from tests.priced import PROMPT_TOKENS, counted
+from tests.runner import pairwise_run
 
+PRICES = Prices((("arbiter", Price(10.0, 100.0, 5.0)),))
 TASKS = [{"turns": ["猫を挙げて"]}, {"turns": ["犬を挙げて"]}, {"turns": ["山を挙げて", "もう一つ"]}]
 TURNS = [turn for task in TASKS for turn in task["turns"]]
 EXPERIMENT = """
@@ -164,3 +170,39 @@ def test_range_of_a_sum_holds_the_sum_19_times_of_20() -> None:
 )
 def test_bound_is_never_below_the_range(text: str) -> None:
     assert token_estimate.estimated(text).high <= max(token_estimate.most(text), 0)
+
+
+async def test_pairwise_judge_is_asked_twice_per_pair_that_differs_as_said_before(tmp_path: Path) -> None:
+    answers_of = {"FP16": ("三毛猫", "柴犬", "同じ"), "Q4": ("黒猫", " ", "同じ"), "Q2": ("白猫", "秋田犬", "別")}
+    with endpoint(lambda *_: counted('{"reason": "r", "better": "A"}')) as served:
+        judge = pairwise_run.spec(served.base_url, takes=2)
+        store, run_id = pairwise_run.new_run(tmp_path / "pairs.sqlite", judge, answers_of)
+        [cost] = planned_costs.of_judge(store, run_id, judge, PRICES)
+        assert served.prompts == []
+        await pairwise_run.compare(store, run_id, judge)
+        assert cost.requests == (len(served.prompts), len(served.prompts)) == (16, 16)
+        [after] = spent_costs.spent(store, run_id, PRICES)
+        assert (after.requests, after.prompt_tokens) == (16, 16 * PROMPT_TOKENS)
+        assert cost.price is not None
+        assert after.price is not None
+        [more] = planned_costs.of_judge(store, run_id, replace(judge, takes=3), PRICES)
+        assert (more.requests, more.basis) == ((8, 8), "as 16 earlier grades of this judge")
+
+
+def test_pairs_to_come_are_two_requests_each(experiment: Experiment, tmp_path: Path) -> None:
+    judge = JudgeSpec("openai", "arbiter", base_url="http://127.0.0.1:9/v1", takes=3, pairwise=True)
+    [*_, cost] = planned_costs.of_experiment(replace(experiment, judges=(judge,)), tmp_path / "none.sqlite", NO_PRICES)
+    assert cost.requests == (0, 4 * 2 * 3)
+
+
+def test_pairs_whose_answers_are_there_are_not_to_come(experiment: Experiment, store: Store) -> None:
+    judge = JudgeSpec("openai", "arbiter", base_url="http://127.0.0.1:9/v1", pairwise=True)
+    both = replace(experiment, judges=(judge,))
+    run_id = start.add(store, both)
+    for variant in ("FP16", "Q4"):
+        for number in (1, 2):
+            given = Answer(content_hash(variant, number), f"{variant}{number}", "stop")
+            stores.answer(store, run_id, variant, number, given)
+    stores.answer(store, run_id, "FP16", 3, Answer(content_hash("third"), "富士", "stop"))
+    [*_, cost] = planned_costs.of_run(store, run_id, both, NO_PRICES)
+    assert cost.requests == (4, 8)

@@ -236,8 +236,9 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
 
 
 def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
-    """Return the state to show: parts of an imported run are imported, not waiting."""
-    return "imported" if run.source == "import" and part.state == "waiting" else part.state
+    """Return the state to show: parts of an imported run are imported, not waiting, but for a judge that has grades to give."""
+    is_asked = isinstance(part, JudgeProgress) and part.graded + part.ungraded < part.expected
+    return "imported" if run.source == "import" and part.state == "waiting" and not is_asked else part.state
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:

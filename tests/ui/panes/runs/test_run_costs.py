@@ -53,3 +53,16 @@ async def test_form_for_a_new_run_says_what_it_will_cost(store_path: Path, store
         pilot.app.screen.query_one("#judge").value = "gpt-x@http://127.0.0.1:9/v1"  # type: ignore[attr-defined]
         await until_shown(pilot, "judge openai:gpt-x: at most 104 requests")
         await until_shown(pilot, "USD")
+
+
+async def test_judge_of_an_import_that_a_budget_stopped_is_waiting_and_not_imported(
+    store_path: Path, store: Store
+) -> None:
+    judge = new_runs.NewJudge(SPEC.label, 1, fingerprint(SPEC), asdict(SPEC))
+    variants = stores.variants(TASKS, ("FP16",))
+    run_id = stores.new_run(store, "stopped", TASKS, variants, judges=[judge], source="import")
+    stores.answer_all(store, run_id, lambda _, number, __: Answer(content_hash("s", number), f"猫{number}", "stop"))
+    async with QtuiApp(store_path).run_test(size=(110, 40)) as pilot:
+        await until_shown(pilot, "0/2")
+        [line] = [line for line in screen_text(pilot).splitlines() if "0/2" in line]
+        assert "· waiting" in line
