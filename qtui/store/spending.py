@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from qtui.records import NOTHING_USED, Task, Usage
 from qtui.store import tasks
 from qtui.store.connection import Store
-from qtui.store.ordered_pairs import OF_JUDGE, ordered_pairs
 
 _SUMS = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in Usage.__dataclass_fields__)
 _IS_UNKNOWN = "{0}requests IS NULL OR {0}prompt_tokens IS NULL OR {0}completion_tokens IS NULL"
@@ -63,14 +62,14 @@ class JudgeUsed:
 
 
 def of_judges(store: Store, run_id: int) -> dict[tuple[str, str], JudgeUsed]:
-    """Return what the grades of a run's answers, and preferences between them, used, by label and fingerprint of the judge."""
+    """Return what the grades of a run's answers used, by label and fingerprint of the judge."""
     graded = _by_judge(
         store.execute(
             f"WITH {_PLACE}, {_GRADED} SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
             f" sum(cached_tokens IS NULL) AS cache_unknown, {_SUMS} FROM graded GROUP BY judge, fingerprint",
             (run_id,),
         )
-    ) | _of_preferences(store, run_id)
+    )
     # A grade counts what batches replied in vain before it; a question without a grade so far has it in its batches alone.
     closed, still_open = (_of_batches(store, run_id, has_grade=has_grade) for has_grade in (True, False))
     found: dict[tuple[str, str], JudgeUsed] = {}
@@ -139,17 +138,6 @@ def earlier_questions(store: Store, judge: str, fingerprint: str, most: int) -> 
         (judge, fingerprint, most),
     ).fetchall()
     return [EarlierQuestion(tasks.task(row), row["text"], row["second"], _usage(row)) for row in (*of_one, *of_two)]
-
-
-def _of_preferences(store: Store, run_id: int) -> dict[tuple[str, str], Used]:
-    return _by_judge(
-        store.execute(
-            f"SELECT judge, fingerprint, count(*) AS items, sum({_IS_UNKNOWN.format('')}) AS unknown,"
-            f" sum(cached_tokens IS NULL) AS cache_unknown, {_SUMS} FROM preference WHERE id IN (SELECT preference.id"
-            f" FROM {ordered_pairs(1)} pair JOIN preference ON {OF_JUDGE}) GROUP BY judge, fingerprint",
-            (run_id,),
-        )
-    )
 
 
 def _of_batches(store: Store, run_id: int, *, has_grade: bool) -> dict[tuple[str, str], Used]:
