@@ -250,7 +250,8 @@ def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) ->
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     shown = _planned(experiment, store) if shows_resolution else ()
     planned = planned_costs.of_experiment(experiment, store, config.load().prices)
-    notes = (*notes, *batch_words.notes(experiment.judges, answers))
+    pairs = answers - len(experiment.models) * len(experiment.task_set.tasks) * experiment.sampling.samples
+    notes = (*notes, *batch_words.notes(experiment.judges, answers, pairs))
     if as_json:
         plan = {
             "experiment": experiment.name,
@@ -274,7 +275,8 @@ def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) ->
         details = ", ".join(filter(None, (variant.engine, roles[variant])))
         click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
-        click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
+        compares = f", in both orders, margin 0.5 ± {judge.margin:g}" if judge.pairwise else ""
+        click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}{compares}"))
     for scorer in experiment.scorers:
         click.echo(_line(f"  scorer {scorer.label}, margin ±{100 * scorer.margin:g} points"))
     for each in shown:

@@ -155,3 +155,22 @@ def test_options_that_do_not_go_together_are_refused(path: Path, options: tuple[
     result = qtui("judge", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", *options)
     assert isinstance(result.exception, UserError)
     assert said in str(result.exception)
+
+
+def test_check_before_a_run_promises_no_resolution_in_grades(tmp_path: Path) -> None:
+    variants = "".join(
+        f'[[models.variants]]\nname = "{name}"\nengine = "openai"\nweights = "w"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        for name in ("FP16", "Q4")
+    )
+    judge = '[[judges]]\nkind = "openai"\nmodel = "j"\nbase_url = "http://127.0.0.1:9/v1"\npairwise = true\n'
+    file = tmp_path / "e.toml"
+    file.write_text(f'name = "e"\ntasks = "demo"\n[[models]]\nname = "m"\n{variants}{judge}', encoding="utf-8")
+    shown = qtui("run", str(file), "--check", "--store", str(tmp_path / "none.sqlite")).stdout
+    assert "judge openai:j pairwise, 1 take, in both orders, margin 0.5 ± 0.05" in shown
+    assert "inconclusive" not in shown
+    assert (
+        json.loads(qtui("run", str(file), "--check", "--json", "--store", str(tmp_path / "none.sqlite")).stdout)[
+            "resolution"
+        ]
+        == []
+    )
