@@ -81,7 +81,7 @@ class JudgeProgress:
     label: str
     takes: int
     state: str
-    """waiting, grading, done or failed."""
+    """waiting, grading, done, failed, cancelled or stopped."""
     reason: str
     expected: int
     graded: int
@@ -154,8 +154,9 @@ class RunSummary:
     origin: str
     """The experiment's file, or the folder that was imported."""
     state: str
-    """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner.
+    """running, paused, done, failed, cancelled, stopped (at a limit of requests), or interrupted.
 
+    interrupted is a run that was started, has not ended, and has no living runner.
     waiting before its first runner, and while batches of its judges are under way without a runner.
     """
     reason: str

@@ -1,7 +1,7 @@
 """`qtui judge`: grade stored answers, of runs and imports, by another judge, or remove such a judge."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from qtui.cli import costs
-from qtui.cli.options import budget_option, chosen_runs, detach_batch_option, json_option, runs_options, store_option
+from qtui.cli.options import chosen_runs, grading_options, json_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
@@ -18,23 +18,44 @@ from qtui.files import input_file
 from qtui.judge_prompts import OWN_PAIRWISE_PROMPTS, OWN_PROMPTS, PAIRWISE_SLOTS, SLOTS, TEXT, read_template
 from qtui.records import FIVE_POINTS, PAIRWISE, WIN_RATE_MARGIN, JudgeSpec, Scale
 from qtui.run_progress import JudgeProgress, RunSummary
-from qtui.store import open_store
+from qtui.store import open_store, runs
 from qtui.text import safe
 
 if TYPE_CHECKING:
     from qtui.runner.added_judges import Removed
+    from qtui.runner.how_to_grade import HowToGrade
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
-@click.group()
-def judge() -> None:
+@click.group(invoke_without_command=True)
+@grading_options
+@runs_options
+@store_option
+@click.pass_context
+def judge(
+    context: click.Context, *, how: "HowToGrade", experiment: str | None, run_id: int | None, store: Path
+) -> int | None:
     """Grade stored answers by another judge.
 
     The judge grades all answers that it has not graded yet, of runs and imports. Ctrl-C cancels; grades are kept. A judge that
     fails before its first grade is not used again until you name it again.
+
+    Without a command, --retry ungraded asks all judges of the runs again about what is ungraded; nothing else is asked again.
     """
+    if context.invoked_subcommand is not None:
+        options = [
+            *how.arguments(),
+            *(["--run"] if run_id is not None else []),
+            *(["--experiment"] if experiment else []),
+        ]
+        if options:
+            raise click.UsageError(f"Write {options[0]} after {context.invoked_subcommand}.")
+        return None
+    if not how.asks_again:
+        raise click.exceptions.NoArgsIsHelpError(context)
+    return _grade_again(chosen_runs(store, experiment, run_id), store, how)
 
 
 def _takes_option(command: Command) -> Command:
@@ -85,7 +106,11 @@ def _scale_option(command: Command) -> Command:
 @store_option
 def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | None, store: Path) -> int:
     """Grade by overlap with the task's reference answer. Needs no network."""
-    return _grade(JudgeSpec("reference", takes=takes, scale=scale), chosen_runs(store, experiment, run_id), store)
+    from qtui.runner.how_to_grade import AS_USUAL
+
+    return _grade(
+        JudgeSpec("reference", takes=takes, scale=scale), chosen_runs(store, experiment, run_id), store, AS_USUAL
+    )
 
 
 @judge.command()
@@ -140,8 +165,7 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
 @click.option(
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
-@detach_batch_option
-@budget_option
+@grading_options
 @click.option("--check", is_flag=True, help="Only show what would be asked, and what it would cost.")
 @runs_options
 @json_option
@@ -153,8 +177,7 @@ def openai(
     experiment: str | None,
     run_id: int | None,
     store: Path,
-    leaves_batches: bool,
-    budget: float | None,
+    how: "HowToGrade",
     check: bool,
     as_json: bool,
     margin: float | None,
@@ -172,7 +195,7 @@ def openai(
         raise UserError(
             "--json is for --check: grading prints nothing. `qtui scores --json` prints the grades' figures."
         )
-    return _grade(spec, run_ids, store, leaves_batches=leaves_batches, budget=budget)
+    return _grade(spec, run_ids, store, how)
 
 
 @judge.command()
@@ -195,17 +218,37 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(
-    spec: JudgeSpec,
-    run_ids: tuple[int, ...],
-    store: Path,
-    *,
-    leaves_batches: bool = False,
-    budget: float | None = None,
-) -> int:
+def _grade_again(run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> int:
+    """Ask the judges of runs again about what is ungraded."""
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned)
+    with closing(open_store(store, create=False)) as opened:
+        found = [run for run in runs.summaries(opened, run_ids) if any(judge.ungraded for judge in run.judges)]
+    if not found:
+        click.echo("Nothing is ungraded.", err=True)
+        return 0
+    _check_one_run([run.id for run in found], how)
+    for run in found:
+        start.resume(run.id, store, how=how, on_costs=costs.say_planned)
+    with closing(open_store(store, create=False)) as opened:
+        return max(status(follow(opened, run.id)) for run in found)
+
+
+def _check_one_run(run_ids: Sequence[int], how: "HowToGrade") -> None:
+    """Raises UserError if requests or their cost are limited for several runs: each has a runner of its own, which counts."""
+    limits = [
+        name for name, limit in (("--requests", how.most_requests), ("--budget", how.budget)) if limit is not None
+    ]
+    if limits and len(run_ids) > 1:
+        named = ", ".join(map(str, sorted(run_ids)))
+        raise UserError(f"{limits[0]} is for one run, and these would be graded: {named}. Choose one with --run.")
+
+
+def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, how: "HowToGrade") -> int:
+    from qtui.runner import start
+
+    _check_one_run(run_ids, how)
+    start.judge(run_ids, spec, store, how=how, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))

@@ -1,9 +1,10 @@
 """Options and questions that several commands share."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -48,12 +49,52 @@ def cpu_option(command: Command) -> Command:
     )(command)
 
 
-def detach_batch_option(command: Command) -> Command:
-    return click.option(
+def grading_options(command: Command) -> Command:
+    """Options that say how judges are asked; the command gets them as one value, `how`."""
+
+    @functools.wraps(command)
+    def with_how(
+        *arguments: Any,
+        leaves_batches: bool,
+        retry: str | None,
+        requests: int | None,
+        until: str | None,
+        budget: float | None,
+        **others: Any,
+    ) -> Any:
+        from qtui.runner.how_to_grade import HowToGrade
+
+        how = HowToGrade(leaves_batches, retry is not None, requests, until is not None, budget)
+        return command(*arguments, how=how, **others)
+
+    detach_batch = click.option(
         "--detach-batch",
         "leaves_batches",
         is_flag=True,
         help="End when the batches of judges are submitted; the same command, without it, fetches them later.",
+    )
+    until = click.option(
+        "--until",
+        type=click.Choice(["decided"]),
+        help="Grade tasks in random order until the verdict at the margin of config.toml is reached.",
+    )
+    return detach_batch(_retry(_requests(_budget(until(cast(Command, with_how))))))
+
+
+def _retry(command: Command) -> Command:
+    return click.option(
+        "--retry",
+        type=click.Choice(["ungraded"]),
+        help="Ask again, once, what is ungraded: no reply of the judge could be read.",
+    )(command)
+
+
+def _requests(command: Command) -> Command:
+    return click.option(
+        "--requests",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Stop when so many requests were sent to judges, those in vain included; the same command goes on.",
     )(command)
 
 
@@ -63,7 +104,7 @@ def _read_budget(_context: click.Context, _option: click.Parameter, value: float
     return value
 
 
-def budget_option(command: Command) -> Command:
+def _budget(command: Command) -> Command:
     return click.option(
         "--budget",
         type=click.FloatRange(min=0, min_open=True),

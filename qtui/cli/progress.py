@@ -42,7 +42,7 @@ def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
     while True:
         is_held = leases.holder(store, run_id) is not None
         run = runs.summaries(store, [run_id])[0]
-        has_ended = run.state in ("done", "failed", "cancelled", "waiting")
+        has_ended = run.state in ("done", "failed", "cancelled", "stopped", "waiting")
         if not (has_ended and is_held):
             yield run
         if has_ended and not is_held:
@@ -212,7 +212,7 @@ def _judge_status(judge: JudgeProgress) -> str:
     ungraded = f" · {judge.ungraded_words}" if judge.ungraded else ""
     under_way = [batch for batch in judge.batches if batch.is_open]
     state = "waiting for " + count(len(under_way), "batch").replace("batchs", "batches") if under_way else judge.state
-    return (f"failed: {judge.reason}" if judge.state == "failed" else state) + ungraded
+    return (f"{state}: {judge.reason}" if judge.reason else state) + ungraded
 
 
 def _scorer_status(scorer: ScorerProgress) -> str:

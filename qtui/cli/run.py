@@ -17,7 +17,7 @@ import click
 from qtui import session_end
 from qtui.charts import batch_words
 from qtui.cli import costs
-from qtui.cli.options import budget_option, confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -30,8 +30,9 @@ from qtui.text import safe
 if TYPE_CHECKING:
     from qtui.experiment.experiment import Experiment
     from qtui.figures.planned import PlannedResolution
+    from qtui.runner.how_to_grade import HowToGrade
 
-FAILED, STOPPED, CANCELLED_STATUS = 1, 4, 130
+FAILED, STOPPED_STATUS, CANCELLED_STATUS = 1, 4, 130
 
 
 @click.command()
@@ -40,8 +41,7 @@ FAILED, STOPPED, CANCELLED_STATUS = 1, 4, 130
 @click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
 # For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
 @click.option("--without-resolution", is_flag=True, hidden=True)
-@detach_batch_option
-@budget_option
+@grading_options
 @cpu_option
 @json_option
 @store_option
@@ -51,8 +51,7 @@ def run(
     detach: bool,
     check: bool,
     without_resolution: bool,
-    leaves_batches: bool,
-    budget: float | None,
+    how: "HowToGrade",
     allows_cpu: bool,
     as_json: bool,
     store: Path,
@@ -76,39 +75,24 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(
-            file,
-            store,
-            allows_cpu=cpu,
-            leaves_batches=leaves_batches,
-            budget=budget,
-            on_note=say,
-            on_costs=costs.say_planned,
-        ),
+        lambda cpu: start(file, store, allows_cpu=cpu, how=how, on_note=say, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
-@detach_batch_option
-@budget_option
+@grading_options
 @cpu_option
 @json_option
 @store_option
-def resume(
-    run_id: int,
-    *,
-    detach: bool,
-    leaves_batches: bool,
-    budget: float | None,
-    allows_cpu: bool,
-    as_json: bool,
-    store: Path,
-) -> int:
+def resume(run_id: int, *, detach: bool, how: "HowToGrade", allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
@@ -117,13 +101,14 @@ def resume(
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(
-        lambda cpu: resume_run(
-            run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned
-        ),
+        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, how=how, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
@@ -201,6 +186,15 @@ def start_or_attach(
             raise
         confirm_cpu(error.reasons, "Run on the CPU anyway?")
         return start_or_attach(start, True)
+
+
+def _say_what_does_not_apply(started: Started, how: "HowToGrade") -> None:
+    """Say that a run which another command started goes about its judges as that command chose."""
+    if options := how.arguments() if started.notice else []:
+        click.echo(
+            f"{' '.join(options)} does not apply: the command that started the run chose how its judges are asked.",
+            err=True,
+        )
 
 
 def follow(store: Store, run_id: int) -> RunSummary:
@@ -353,8 +347,8 @@ def status(run: RunSummary) -> int:
     if run.state == "done":
         return 0
     if run.state == "waiting" and run.started is not None:
-        return 0 if any(batch.is_open for judge in run.judges for batch in judge.batches) else STOPPED
-    return CANCELLED_STATUS if run.state == "cancelled" else 1
+        return 0
+    return {"cancelled": CANCELLED_STATUS, "stopped": STOPPED_STATUS}.get(run.state, FAILED)
 
 
 def _request(store_path: Path, run_id: int, request: str, progress: str) -> None:

@@ -35,7 +35,14 @@ MODEL_COLUMNS = (
     Column("GGUF", spare=True),
     Column("License", spare=True),
 )
-STYLES = {"running": "green", "paused": "yellow", "failed": "red", "interrupted": "red", "cancelled": "yellow"}
+STYLES = {
+    "running": "green",
+    "paused": "yellow",
+    "failed": "red",
+    "interrupted": "red",
+    "cancelled": "yellow",
+    "stopped": "yellow",
+}
 
 
 @click.command()

@@ -173,7 +173,14 @@ def print_scores(table: ScoreTable) -> None:
             page.line(f"all pairs: {safe(note)}" if len(rows) > 1 else safe(note), style="dim")
         if shared:
             page.line()
-    for note in (f"margin: ±{table.margin:g} grades{_of_scale(table)}; difference: candidate − baseline", *table.notes):
+    stopped = (
+        ["* not valid: judging stopped early; see the verdict"] if any(row.stopped_early for row in table.pairs) else []
+    )
+    for note in (
+        f"margin: ±{table.margin:g} grades{_of_scale(table)}; difference: candidate − baseline",
+        *table.notes,
+        *stopped,
+    ):
         page.line(safe(note), style="dim")
 
 
@@ -224,7 +231,7 @@ def _cells(row: ScoreRow) -> list[str]:
         str(row.n or row.answered),
         means,
         signed(row.difference),
-        span(row.interval90),
+        span(row.interval90) + ("*" if row.stopped_early else ""),
     ]
 
 

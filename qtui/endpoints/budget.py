@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from qtui.endpoints import completion
+from qtui.endpoints.allowance import SpentError
 from qtui.endpoints.sending import Received
 from qtui.errors import UserError
 from qtui.format import money
@@ -25,7 +26,7 @@ TOLERANCE = 1e-9
 """Sums of floating-point numbers are off by less, as a share of the budget."""
 
 
-class BudgetSpentError(UserError):
+class BudgetSpentError(SpentError):
     """The budget does not pay the next request. Nothing is wrong with the judge: the same command goes on later."""
 
 

@@ -208,6 +208,7 @@ _ONLY_IN_JSON = (
     "yardsticks",
     "sample_spread",
     "resolution",
+    "stopped_early",
 )
 """Figures that not every row has, or that are tables themselves: the columns would depend on the data."""
 

@@ -17,7 +17,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qtui.endpoints import budget, completion, endpoint, failures, openai_dialect, rate_limits, sending, token_estimate
+from qtui.endpoints import (
+    allowance,
+    budget,
+    completion,
+    endpoint,
+    failures,
+    openai_dialect,
+    rate_limits,
+    sending,
+    token_estimate,
+)
+from qtui.endpoints.allowance import Outgoing
 from qtui.endpoints.budget import Bound
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.failures import Failure, History, Scope
@@ -101,7 +112,7 @@ class Asker:
         return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
 
     async def ask(self, messages: Messages, read: Read) -> Asked:
-        """Ask until `read` can read the reply. Raises UserError if further questions would fail too."""
+        """Ask until `read` can read the reply. Raises UserError if further questions would fail too, SpentError if none may be."""
         began = time.perf_counter()
         usage = NOTHING_USED
         outcome: Completion | Failure | None = None
@@ -174,7 +185,8 @@ class Asker:
         create = self._client.chat.completions.with_raw_response.create
         # Settings are sent as they are, also those that the library does not know.
         content = {"model": self._spec.model, "messages": messages, "extra_body": settings}
-        request = self._paid(messages, lambda: sending.receive(create, **content))
+        paid = self._paid(messages, lambda: sending.receive(create, **content))
+        request = allowance.allowed(paid, self.outgoing(messages))
         sent = await sending.send(request, self._limiter)
         try:
             failure = sent.failure()
@@ -185,6 +197,11 @@ class Asker:
             return failure, in_vain + Usage(1, 0, 0, 0)
         body = sent.received.body
         return completion.read(body, "chat"), in_vain + completion.usage(body)
+
+    def outgoing(self, messages: Messages, *, in_batch: bool = False) -> Outgoing:
+        """Return a request with these messages, for an allowance."""
+        spec = self._spec
+        return Outgoing(spec.model, spec.base_url, messages, self._schema, spec.max_tokens, in_batch)
 
     def bound(self, messages: Messages) -> Bound | None:
         """Return the most that one request with these messages costs; None without a budget. Raises UserError without a price."""

@@ -7,6 +7,7 @@ answer is *ungraded*, never given a low grade, and a comparison *unjudged*, neve
 from dataclasses import replace
 from typing import Any
 
+from qtui.endpoints.allowance import Outgoing
 from qtui.endpoints.budget import Bound
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.openai_dialect import Dialect
@@ -45,6 +46,10 @@ class OpenAIJudge:
     def body(self, question: Question) -> dict[str, Any]:
         """Return the JSON of a request with this question, for whoever sends it otherwise."""
         return self._asker.body(prompt.messages(self._spec, question))
+
+    def outgoing(self, question: Question) -> Outgoing:
+        """Return a request of a batch with this question, for an allowance."""
+        return self._asker.outgoing(prompt.messages(self._spec, question), in_batch=True)
 
     def bound(self, question: Question) -> Bound | None:
         """See `Asker.bound`."""

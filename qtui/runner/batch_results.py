@@ -27,6 +27,12 @@ class Results:
     """Why no further question would be replied to; empty if others would be."""
     again: int = 0
     """Questions that are asked again."""
+    questions: int = 0
+
+    @property
+    def note(self) -> str:
+        """Why a batch did not grade everything it held; empty if it did."""
+        return f"{self.again} of {self.questions} questions have no grade from it" if self.again else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def _decided(grading: Grading, over: Over, question: Planned, reply: BatchReply,
 
 def _add(found: Results, grading: Grading, question: Planned, reply: BatchReply) -> None:
     """Add what becomes of one question."""
+    found.questions += 1
     if reply.fate is Fate.STOPS:
         found.stops = found.stops or reply.reason
     outcome = _OUTCOMES.get(reply.fate, "returned")

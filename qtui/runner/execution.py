@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qtui import session_end
-from qtui.endpoints import budget, endpoint
+from qtui.endpoints import allowance, budget, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.format import count
@@ -21,9 +21,11 @@ from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
-from qtui.runner.batch_grading import WAITS, HowToWait, grade_in_batches
+from qtui.runner.batch_grading import grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
+from qtui.runner.how_to_wait import HowToWait
 from qtui.runner.scoring import score_run
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
@@ -33,10 +35,10 @@ from qtui.store.reserve import Reserve
 REQUEST_POLL_SECONDS = 0.4
 
 
-async def execute(store: Store, run_id: int, how: HowToWait = WAITS) -> str:
+async def execute(store: Store, run_id: int, how: HowToGrade = AS_USUAL) -> str:
     """Compute the missing answers and grades of a run, or the grades alone if the answers were imported.
 
-    `how` says what becomes of batches. Returns the final state: done, failed, cancelled, or waiting for batches that are left.
+    Returns the final state: done, failed, cancelled, stopped at a limit of `how`, or waiting for batches that are left.
     Raises UserError if another runner has the run, its experiment can no longer be read, or the disk is full at the start.
     """
     run = runs.summaries(store, [run_id])[0]
@@ -63,12 +65,28 @@ def _take_lease(store: Store, run_id: int) -> None:
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
 
 
-async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToWait) -> str:
+async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
     runs.begin(store, run_id)
     control = Control()
-    async with _watching(store, run_id, control):
-        failed, left = await _work(store, run_id, experiment, control, how)
-    return _end(store, run_id, control, failed, left)
+    with allowance.spending(how.allowance()):
+        async with _watching(store, run_id, control):
+            failed, left = await _work(store, run_id, experiment, control, how)
+        stopped = _why_stopped(store, run_id, how)
+    return _end(store, run_id, control, failed, left, stopped=stopped)
+
+
+def _why_stopped(store: Store, run_id: int, how: HowToGrade) -> str:
+    """Why judges ask no more although grades are missing, with how many; empty if nothing stopped them."""
+    limit, purse = allowance.current(), budget.current()
+    why = [str(limit.spent())] if limit is not None and limit.is_spent else []
+    why += [purse.in_words] if purse is not None and purse.is_spent else []
+    stopped = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state in ("stopped", "waiting")]
+    if not why or not stopped:
+        return ""
+    missing = sum(max(0, judge.expected - judge.graded - judge.ungraded) for judge in stopped)
+    ungraded = sum(judge.ungraded for judge in stopped) if how.asks_again else 0
+    again = f", {ungraded} ungraded" if ungraded else ""
+    return f"{'; '.join(why)}; {count(missing, 'grade')} missing{again}; the same command goes on"
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -81,7 +99,7 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 
 
 async def _work(
-    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToWait
+    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToGrade
 ) -> tuple[list[str], tuple[str, ...]]:
     """Answer, grade and score. Returns a text per variant, judge and scorer that failed, and one per judge that left batches."""
     answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -89,8 +107,24 @@ async def _work(
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
     direct = [judge for judge in judges if not judge.batch]
     grading = asyncio.gather(
-        grade_run(store, run_id, direct, control, answered=answered, finished=finished),
-        grade_in_batches(store, run_id, judges, control, finished=finished, how=how),
+        grade_run(
+            store,
+            run_id,
+            direct,
+            control,
+            answered=answered,
+            finished=finished,
+            again=how.asks_again,
+            until_margin=how.until_margin(),
+        ),
+        grade_in_batches(
+            store,
+            run_id,
+            judges,
+            control,
+            finished=finished,
+            how=HowToWait(leaves=how.leaves_batches, again=how.asks_again),
+        ),
     )
     scoring = asyncio.create_task(score_run(store, run_id, control, answered=unscored, finished=finished))
     arrivals = _Arrivals(answered, unscored)
@@ -147,30 +181,20 @@ async def _answer(
     return failed
 
 
-def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str]) -> str:
-    stopped = _why_stopped(store, run_id)
+def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str], *, stopped: str) -> str:
+    reasons = [stopped] if stopped else []
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
-        state, reason = "failed", "; ".join([*failed, *stopped])
-    elif stopped:
-        state, reason = "waiting", f"{'; '.join([*stopped, *left])}. `qtui resume {run_id}` goes on."
+        state, reason = "failed", "; ".join([*failed, *reasons])
+    elif stopped and not left:
+        state, reason = "stopped", f"{stopped}."
     elif left:
-        state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
+        state, reason = "waiting", f"{'; '.join([*reasons, *left])}. `qtui resume {run_id}` fetches the grades."
     else:
         state, reason = "done", ""
     runs.set_state(store, run_id, state, reason)
     return state
-
-
-def _why_stopped(store: Store, run_id: int) -> list[str]:
-    """Why judges ask no more although grades are missing, with how many; empty if nothing stopped them."""
-    purse = budget.current()
-    if purse is None or not purse.is_spent:
-        return []
-    waiting = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state == "waiting"]
-    missing = sum(max(0, judge.expected - judge.graded - judge.ungraded) for judge in waiting)
-    return [f"{purse.in_words}; {count(missing, 'grade')} missing"]
 
 
 @contextlib.asynccontextmanager

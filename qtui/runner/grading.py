@@ -12,18 +12,26 @@ fault, the answer is not *ungraded*, but is asked about again by the next runner
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from qtui.endpoints.budget import BudgetSpentError
+from qtui.endpoints import allowance, budget
+from qtui.endpoints.allowance import SpentError
 from qtui.errors import UserError
 from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
-from qtui.runner.control import Control
+from qtui.runner.control import Control, first_of
+from qtui.runner.question_queue import QuestionQueue
 from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
 from qtui.runner.queues import Asked, queue_of
 from qtui.store import Store, grades, judges, runs
+from qtui.store.answers import PendingAnswer
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
+from qtui.store.preferences import Pending
+
+if TYPE_CHECKING:
+    from qtui.runner.deciding import Deciding
 
 _Row = tuple[grades.Place, Grade]
 
@@ -36,13 +44,22 @@ async def grade_run(
     *,
     answered: asyncio.Event,
     finished: asyncio.Event,
+    again: bool = False,
+    until_margin: float | None = None,
 ) -> list[str]:
     """Grade until every answer of the run is graded. Returns one text for each judge whose failure fails the run.
 
-    `answered` is set after every new answer, and `finished` when there will be no other.
+    `answered` is set after every new answer, and `finished` when there will be no other. With `again`, what is *ungraded* is asked
+    again, once. With `until_margin` (in grades of 1–5), a pair is graded until its verdict at that margin is reached. Then, and if
+    requests are limited (`endpoints.allowance`), nothing is asked before `finished` is set.
     """
     stored_judges = {(judge.label, judge.fingerprint): judge for judge in judges.of_run(store, run_id)}
-    graders = [_Grader(store, stored_judges[spec.label, fingerprint(spec)], spec, control=control) for spec in specs]
+    graders = [
+        _Grader(store, stored_judges[spec.label, fingerprint(spec)], spec, control=control, again=again)
+        for spec in specs
+    ]
+    for grader in graders:
+        grader.until_margin = until_margin
     passing_on = asyncio.create_task(_pass_on(answered, [grader.arrived for grader in graders]))
     grading = [asyncio.create_task(grader.grade(finished)) for grader in graders]
     try:
@@ -66,11 +83,15 @@ async def _pass_on(answered: asyncio.Event, arrivals: Sequence[asyncio.Event]) -
 class _Grader:
     """One judge grading one run."""
 
-    def __init__(self, store: Store, stored: StoredJudge, spec: JudgeSpec, *, control: Control) -> None:
+    def __init__(self, store: Store, stored: StoredJudge, spec: JudgeSpec, *, control: Control, again: bool) -> None:
         self.label = spec.label
         self.failure = ""
         """Why the judge cannot continue; empty while it can."""
         self.fails_the_run = False
+        self.is_stopped = False
+        """Whether nothing more may be asked: see `endpoints.allowance`."""
+        self.until_margin: float | None = None
+        """The margin of the verdicts that are enough; None grades everything."""
         self.arrived = asyncio.Event()
         self.arrived.set()
         self._store = store
@@ -78,7 +99,9 @@ class _Grader:
         self._spec = spec
         self._control = control
         self._judge: Judge | None = None
-        self._queue = queue_of(store, stored, max(spec.takes, stored.takes))
+        self._takes = max(spec.takes, stored.takes)
+        self._queue = queue_of(store, stored, self._takes, again=again)
+        self._deciding: Deciding | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._has_graded = judges.has_graded(store, stored)
         self._facts = judges.facts(store, stored)
@@ -90,24 +113,31 @@ class _Grader:
 
     async def grade(self, finished: asyncio.Event) -> None:
         """Grade what the store has and what arrives, until `finished` is set and everything is asked. Raises StoreError."""
-        is_stopped = False
         try:
             await self._grade(finished)
         except StoreError:
             raise
-        except BudgetSpentError:
-            is_stopped = True
         except UserError as error:
             self._record_failure(str(error))
         finally:
             await self._stop()
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if is_stopped else "done"
-            runs.set_judge(self._store, self._stored.id, state)
+            state = "cancelled" if self._control.cancelled.is_set() else "stopped" if self.is_stopped else "done"
+            early = self._deciding.in_words if self._deciding else ""
+            runs.set_judge(self._store, self._stored.id, state, early)
 
     async def _grade(self, finished: asyncio.Event) -> None:
+        if allowance.current() or budget.current() or self.until_margin is not None:
+            # Else all of it might go to answers of the baseline: a pair counts only whole.
+            await first_of(finished, self._control.cancelled)
+        if self.until_margin is not None and not self._ends and isinstance(self._queue, QuestionQueue):
+            from qtui.runner.deciding import Deciding  # loads numpy and scipy, which other runs do not need
+
+            judges.set_may_stop_early(self._store, self._stored)
+            self._deciding = Deciding(self._store, self._stored, self._takes, self.until_margin)
+            self._queue.deciding = self._deciding
         has_read_all = False
-        while not self._control.cancelled.is_set():
+        while not self._ends:
             if self.arrived.is_set() or (finished.is_set() and not has_read_all):
                 # Cleared before reading: what arrives meanwhile is read in another round.
                 self.arrived.clear()
@@ -118,23 +148,35 @@ class _Grader:
             if has_read_all and not self._under_way:
                 break
             await self._wait(() if has_read_all else (self.arrived, finished))
-        while self._under_way:  # cancelled: what was asked is paid, so its grades are taken
+        while self._under_way:  # what was asked is paid, so its grades are taken
             await self._wait(())
         # No request failed, so grades of empty answers count even if the judge has returned no other grade.
-        if self._held_back and not self._control.cancelled.is_set():
+        if self._held_back and not self._ends:
             self._commit_with_held_back([])
+
+    @property
+    def _ends(self) -> bool:
+        """Whether nothing more is asked."""
+        return self._control.cancelled.is_set() or self.is_stopped
 
     def _read(self, *, whole: bool) -> None:
         """Read answers that have arrived; those equal to a graded one have its grade."""
         shared = self._queue.refill(whole=whole)
         if shared:
-            grades.commit(self._store, shared_rows(self._store, self._stored, shared))
+            rows = shared_rows(self._store, self._stored, shared)
+            grades.commit(self._store, rows)
+            values = {(place.answer_id, place.task_id, grade.take): grade.grade for place, grade in rows}
+            for each in shared if self._deciding else ():
+                first = place_of(each.answers[0])
+                self._note(each.answers, each.take, values.get((first.answer_id, first.task_id, each.take)))
+
+    def _note(self, answers: Sequence[Pending], take: int, grade: int | None) -> None:
+        if self._deciding:
+            self._deciding.note([item for item in answers if isinstance(item, PendingAnswer)], take, grade)
 
     def _ask_next(self) -> None:
         """Ask questions until as many are under way as the judge takes at once."""
-        while not self._control.cancelled.is_set() and (
-            self._judge is None or len(self._under_way) < self._judge.concurrency
-        ):
+        while not self._ends and (self._judge is None or len(self._under_way) < self._judge.concurrency):
             asked = self._queue.pop()
             if asked is None:
                 return
@@ -172,9 +214,14 @@ class _Grader:
 
     async def _ask(self, judge: Judge, asked: Asked) -> None:
         """Ask one question. Its grade is committed at once."""
-        reply = await judge.grade(question_of(asked.answers[0]), asked.take)
+        try:
+            reply = await judge.grade(question_of(asked.answers[0]), asked.take)
+        except SpentError:
+            self.is_stopped = True
+            return
         self._store_facts(judge)
         self._store_reply(judge, asked, reply)
+        self._note(asked.answers, asked.take, reply.grade)
         self._queue.close(asked, has_grade=reply.grade is not None and not self._held_back)
 
     def _record_failure(self, reason: str) -> None:

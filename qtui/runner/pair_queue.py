@@ -6,7 +6,7 @@ it. Both orders of a pair stand next to each other, because a comparison counts 
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -69,12 +69,20 @@ class PairQueue:
     With `again`, pairs that are *unjudged* now are asked about again, once.
     """
 
-    def __init__(self, store: Store, judge: StoredJudge, takes: int, *, again: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        judge: StoredJudge,
+        takes: int,
+        *,
+        again: bool = False,
+        closed: Iterable[tuple[object, ...]] = (),
+    ) -> None:
         self._store = store
         self._judge = judge
         self._takes = range(1, takes + 1)
         self._again = again
-        self._closed: set[tuple[PairKey, int]] = set()
+        self._closed: set[tuple[object, ...]] = set(closed)
         """(pair, take) of what was asked already, also if the store has no preference of it."""
         self._in_progress: dict[tuple[object, int], AskedPairs] = {}
         self._groups: dict[object, _Group] = {}

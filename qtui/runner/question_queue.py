@@ -15,14 +15,21 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import blake2b
 from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
 
 from qtui.store import Store, judged_places
 from qtui.store.answers import PendingAnswer
 from qtui.store.judged_places import JudgedPlace
 from qtui.store.judges import StoredJudge
 
+if TYPE_CHECKING:
+    from qtui.runner.deciding import Deciding
+
 _Key = tuple[int, int]
 """(id of the answer, id of the task)."""
+
+Closed = tuple[object, ...]
+"""(id of the answer, id of the task, take)."""
 
 
 class Rank(IntEnum):
@@ -68,6 +75,8 @@ class _Group:
     asked: dict[int, Asked] = field(default_factory=dict)
     """What is being asked, by take."""
     sides: "list[_Sides]" = field(default_factory=list)
+    variants: set[tuple[str, str, bool]] = field(default_factory=set)
+    """Whose answers they are: (model, variant, whether it is the baseline)."""
     rank: Rank = Rank.UNKNOWN
 
 
@@ -90,23 +99,35 @@ class _Sides:
         return Rank.EQUAL if group is self.baseline and self.others else Rank.UNKNOWN
 
 
+class _Entry(NamedTuple):
+    """A question in the queue, with the rank that it was given."""
+
+    group: _Group
+    take: int
+    rank: Rank
+
+
 class QuestionQueue:
     """The questions about the run's answers that the judge was not asked yet.
 
-    With `again`, answers that are *ungraded* now are asked again, once.
+    With `again`, answers that are *ungraded* now are asked again, once; those that are `closed` were asked before.
     """
 
-    def __init__(self, store: Store, judge: StoredJudge, takes: int, *, again: bool = False) -> None:
+    def __init__(
+        self, store: Store, judge: StoredJudge, takes: int, *, again: bool = False, closed: Iterable[Closed] = ()
+    ) -> None:
+        self.deciding: Deciding | None = None
+        """If it is set before the first reading, only what its verdicts wait for is asked, in its order."""
         self._store = store
         self._judge = judge
         self._takes = range(1, takes + 1)
         self._again = again
-        self._closed: set[tuple[int, int, int]] = set()
-        """(answer, task, take) of what was asked already, also if the store has no grade of it."""
+        self._closed = set(closed)
+        """What was asked already, also if the store has no grade of it."""
         self._in_progress: dict[tuple[bytes, int], Asked] = {}
         self._groups: dict[bytes, _Group] = {}
         self._sides: dict[tuple[str, int, int], _Sides] = {}
-        self._heap: list[tuple[tuple[int, ...], int, _Group]] = []
+        self._heap: list[tuple[tuple[int, ...], int, _Entry]] = []
         self._numbers = count()
         self._newest = 0
         """The greatest id of an answer that was read."""
@@ -129,11 +150,12 @@ class QuestionQueue:
     def pop(self) -> Asked | None:
         """Return the next question, or None if there is none now."""
         while self._heap:
-            priority, _, group = heapq.heappop(self._heap)
-            take = priority[0]
+            _, _, (group, take, rank) = heapq.heappop(self._heap)
             answers = group.missing.get(take)
-            if not answers or priority[1] != group.rank:
+            if not answers or rank != group.rank:
                 continue  # asked meanwhile, or in the queue once more with another rank
+            if self.deciding and not self.deciding.is_wanted(group.variants):
+                continue
             del group.missing[take]
             asked = group.asked[take] = Asked(take, list(answers.values()))
             self._closed |= {(item.answer_id, item.task_id, take) for item in asked.answers}
@@ -179,6 +201,7 @@ class QuestionQueue:
             else:
                 sides.others.append(group)
             group.sides.append(sides)
+            group.variants.add((place.model, place.name, place.is_baseline))
             self._add_takes(group, place)
             changed |= dict.fromkeys([sides.baseline, *sides.others] if sides.baseline else sides.others)
         shared = [each for group in changed for each in self._share(group)]
@@ -198,7 +221,7 @@ class QuestionQueue:
     def _add_takes(self, group: _Group, place: JudgedPlace) -> None:
         item = place.answer
         for take in self._takes:
-            if place.takes.get(take):
+            if place.takes.get(take) is not None:
                 group.graded.setdefault(take, item)
             elif (item.answer_id, item.task_id, take) in self._closed or take in place.in_batch:
                 continue
@@ -225,9 +248,15 @@ class QuestionQueue:
         for group in groups:
             group.rank = min(sides.rank(group) for sides in group.sides)
             for take in group.missing:
-                makes_whole = any(take in other.graded for sides in group.sides for other in sides.differing(group))
-                priority = (take, group.rank, 0 if makes_whole else 1, *group.order)
-                heapq.heappush(self._heap, (priority, next(self._numbers), group))
+                entry = _Entry(group, take, group.rank)
+                heapq.heappush(self._heap, (self._priority(group, take), next(self._numbers), entry))
+
+    def _priority(self, group: _Group, take: int) -> tuple[int, ...]:
+        """Return what is compared, the smallest first."""
+        if self.deciding:
+            return (self.deciding.rank(group.order[0]), take, *group.order)
+        makes_whole = any(take in other.graded for sides in group.sides for other in sides.differing(group))
+        return (take, group.rank, 0 if makes_whole else 1, *group.order)
 
 
 def _identity(item: PendingAnswer) -> bytes:

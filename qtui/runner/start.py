@@ -21,9 +21,9 @@ from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges, budget_check, planned_costs, prompt_check, weights_check
+from qtui.runner import LEASE_IS_HELD, added_judges, planned_costs, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
-from qtui.runner.budget_check import Money
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -73,22 +73,21 @@ def start(
     store_path: Path,
     *,
     allows_cpu: bool = False,
-    leaves_batches: bool = False,
-    budget: float | None = None,
+    how: HowToGrade = AS_USUAL,
     on_note: Callable[[str], None] = _nothing,
     on_costs: OnCosts = _no_costs,
 ) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    With `leaves_batches`, the runner ends when the batches of judges are submitted, and a later one fetches them. `on_note` gets
-    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore. `budget` is
-    what its requests may cost, in the currency of their prices.
+    `how` is what the command chose for its judges. `on_note` gets each sentence on how the experiment's files were read
+    (`Experiment.notes`), and on settings that its prompts ignore.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
     would be idle.
     """
     experiment = experiments.load(path, needs_judge_keys=False)
+    _check_until(experiment.judges, how)
     for note in experiment.notes:
         on_note(note)
     store = open_store(store_path)
@@ -101,13 +100,13 @@ def start(
             _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
             costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
-            money = budget_check.checked(budget, costs)
+            how = how.checked(costs)
         except UserError:
             if is_new:
                 runs.delete(store, run_id)
             raise
         on_costs(costs)
-        _launch(store, run_id, leaves_batches, money)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
@@ -118,8 +117,7 @@ def resume(
     store_path: Path,
     *,
     allows_cpu: bool = False,
-    leaves_batches: bool = False,
-    budget: float | None = None,
+    how: HowToGrade = AS_USUAL,
     on_costs: OnCosts = _no_costs,
 ) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
@@ -130,12 +128,13 @@ def resume(
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
         experiment = _stored_experiment(store, run_id)
         if experiment is not None:
+            _check_until(experiment.judges, how)
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
         costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
-        money = budget_check.checked(budget, costs)
+        how = how.checked(costs)
         on_costs(costs)
-        _launch(store, run_id, leaves_batches, money)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
@@ -146,8 +145,7 @@ def judge(
     spec: JudgeSpec,
     store_path: Path,
     *,
-    leaves_batches: bool = False,
-    budget: float | None = None,
+    how: HowToGrade = AS_USUAL,
     on_costs: OnCosts = _no_costs,
 ) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
@@ -156,27 +154,28 @@ def judge(
     running, the judge is added to none of them.
     """
     check_judge(spec)
+    _check_until([spec], how)
     store = open_store(store_path, create=False)
     try:
         for run_id in run_ids:
             _refuse_running(store, run_id)
         prices = config.load().prices
         costs = [cost for run_id in run_ids for cost in planned_costs.of_judge(store, run_id, spec, prices)]
-        money = _budget_of_judge(store, run_ids, budget, costs)
+        how = _checked_for_judge(store, run_ids, how, costs)
         on_costs(costs)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
-            _launch(store, run_id, leaves_batches, money)
+            _launch(store, run_id, how)
     finally:
         store.close()
 
 
-def _budget_of_judge(
-    store: Store, run_ids: Sequence[int], budget: float | None, costs: Sequence[PlannedCost]
-) -> Money | None:
-    """The budget of a new judge. The runner asks what else is missing in the run, too."""
-    if budget is None:
-        return None
+def _checked_for_judge(
+    store: Store, run_ids: Sequence[int], how: HowToGrade, costs: Sequence[PlannedCost]
+) -> HowToGrade:
+    """How a new judge is asked, with the currency of its budget. The runner asks what else is missing in the run, too."""
+    if how.budget is None:
+        return how
     if len(run_ids) > 1:
         names = ", ".join(map(str, run_ids))
         raise UserError(f"--budget is for one run, and these would be graded: {names}. Choose one with --run.")
@@ -185,7 +184,7 @@ def _budget_of_judge(
         for run_id in run_ids
         for cost in planned_costs.of_run(store, run_id, _stored_experiment(store, run_id), config.load().prices)
     ]
-    return budget_check.checked(budget, [*costs, *others])
+    return how.checked([*costs, *others])
 
 
 def _stored_experiment(store: Store, run_id: int) -> Experiment | None:
@@ -233,6 +232,15 @@ def add(store: Store, experiment: Experiment) -> int:
     )
 
 
+def _check_until(judges: Sequence[JudgeSpec], how: HowToGrade) -> None:
+    """Raises UserError if judges would have to stop when the verdict is reached, and cannot: a batch is asked whole."""
+    if how.until_decided and (labels := [judge.label for judge in judges if judge.batch or judge.pairwise]):
+        raise UserError(
+            "--until decided needs judges that grade single answers and are asked directly; "
+            f"{', '.join(labels)} asks in batches or compares."
+        )
+
+
 def idle_gpus(experiment: Experiment) -> list[str]:
     """Reasons why engines of the experiment cannot use a GPU of this machine, one sentence per engine."""
     engines = dict.fromkeys(variant.engine for variant in experiment.variants)
@@ -276,7 +284,7 @@ def log_file(run_id: int) -> Path:
     return paths.run_log(run_id)
 
 
-def _launch(store: Store, run_id: int, leaves_batches: bool, budget: Money | None) -> None:
+def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
@@ -286,8 +294,7 @@ def _launch(store: Store, run_id: int, leaves_batches: bool, budget: Money | Non
             child_process.command(
                 "qtui.runner",
                 *("--store", str(store.path), "--run", str(run_id)),
-                *(["--detach-batch"] if leaves_batches else []),
-                *(["--budget", repr(budget.limit), "--currency", budget.currency] if budget else []),
+                *how.arguments(),
             ),
             env=child_process.environment(),
             stdin=subprocess.DEVNULL,
@@ -316,7 +323,7 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() == LEASE_IS_HELD:
             raise AlreadyRunningError(run_id, holder)
         if child.poll() is not None:
-            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
+            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled", "stopped"):
                 return
             reason = _exit_reason(child, log).rstrip(".")
             raise UserError(f"the runner of run {run_id} did not start: {reason}. Log: {log}")

@@ -84,15 +84,18 @@ def plan(
     judge: tuple[str, str],
     address: tuple[str | None, str],
     questions: Sequence[Planned],
+    *,
+    again: bool = False,
 ) -> int:
     """Write a batch that is to be submitted. `judge` is label and fingerprint, `address` base_url and api_key_env.
 
-    Questions that another batch took meanwhile, or that have a grade now, are left out. Returns how many are in the batch; without
-    any there is none.
+    Questions that another batch took meanwhile, or that have a grade now, are left out; *ungraded* is a grade unless they are asked
+    `again`. Returns how many are in the batch; without any there is none.
     """
     with store.writing():
         keys = [key for question in questions for key, _ in question.same]
-        taken = open_keys(store, *judge) | set(grades.values_by_key(store, keys))
+        values = grades.values_by_key(store, keys)
+        taken = open_keys(store, *judge) | {key for key, grade in values.items() if grade is not None or not again}
         free = [question for question in questions if not any(key in taken for key, _ in question.same)]
         if not free:
             return 0

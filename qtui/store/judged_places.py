@@ -24,14 +24,16 @@ class JudgedPlace:
 
     answer: PendingAnswer
     model: str
+    name: str
+    """Of the variant."""
     is_baseline: bool
     variant: int
     """Position of the variant in its run."""
     position: int
     """Position of the task, from 1."""
     sample: int
-    takes: Mapping[int, bool]
-    """Takes that the judge was asked for → whether it has a grade; false is *ungraded*."""
+    takes: Mapping[int, int | None]
+    """Takes that the judge was asked for → its grade; None is *ungraded*."""
     in_batch: frozenset[int] = frozenset()
     """Takes that an open batch of the judge asks for."""
 
@@ -52,9 +54,9 @@ def read(store: Store, run_id: int, judge: str, fingerprint: str, *, after: int 
     if not rows:
         return []
     names = {"run": run_id, "judge": judge, "fingerprint": fingerprint, "after": after}
-    takes: dict[_Key, dict[int, bool]] = {}
+    takes: dict[_Key, dict[int, int | None]] = {}
     for row in store.execute(_TAKES_AFTER if after else _TAKES, names):
-        takes.setdefault((row["answer_id"], row["task_id"]), {})[row["take"]] = bool(row["has_grade"])
+        takes.setdefault((row["answer_id"], row["task_id"]), {})[row["take"]] = row["grade"]
     in_batch: dict[_Key, set[int]] = {}
     for row in store.execute(_IN_BATCH, names):
         in_batch.setdefault((row["answer_id"], row["task_id"]), set()).add(row["take"])
@@ -63,6 +65,7 @@ def read(store: Store, run_id: int, judge: str, fingerprint: str, *, after: int 
         JudgedPlace(
             pending[key],
             row["model"],
+            row["name"],
             bool(row["is_baseline"]),
             row["variant"],
             row["position"],
@@ -104,7 +107,7 @@ def _pending(store: Store, run_id: int, rows: list[sqlite3.Row], *, is_part: boo
 
 _COLUMNS = (
     f"answer.id AS answer_id, answer.key, task.id AS task_id, answer.text, {tasks.COLUMNS}, task.position, va.sample,"
-    " variant.position AS variant, variant.model, variant.is_baseline"
+    " variant.position AS variant, variant.model, variant.name, variant.is_baseline"
 )
 _ORDER = "ORDER BY task.position, va.sample, variant.position"
 _PLACES = (
@@ -117,7 +120,7 @@ _PLACES_AFTER = (
     " CROSS JOIN variant ON variant.id = va.variant_id CROSS JOIN task ON task.id = va.task_id"
     f" WHERE answer.id > :after AND variant.run_id = :run {_ORDER}"
 )
-_TAKE_COLUMNS = "SELECT grade.answer_id, grade.task_id, grade.take, max(grade.grade IS NOT NULL) AS has_grade"
+_TAKE_COLUMNS = "SELECT grade.answer_id, grade.task_id, grade.take, max(grade.grade) AS grade"
 _OF_JUDGE = "grade.judge = :judge AND grade.fingerprint = :fingerprint"
 _TAKES = (
     f"{_TAKE_COLUMNS} FROM variant JOIN variant_answer va ON va.variant_id = variant.id"

@@ -135,6 +135,21 @@ def set_facts(store: Store, judge: StoredJudge, facts: JudgeFacts) -> None:
         store.execute("UPDATE judge SET facts = ? WHERE id = ?", (msgspec.json.encode(facts).decode(), judge.id))
 
 
+def set_may_stop_early(store: Store, judge: StoredJudge) -> None:
+    """Write that judging may end when the verdicts are reached, before everything is graded."""
+    with store.writing():
+        store.execute("UPDATE judge SET may_stop_early = 1 WHERE id = ?", (judge.id,))
+
+
+def that_may_stop_early(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
+    """Return the current judges of the runs that were ever asked only until the verdicts were reached."""
+    marked = {
+        row["id"] for run_id in run_ids
+        for row in store.execute("SELECT id FROM judge WHERE run_id = ? AND may_stop_early", (run_id,))
+    }  # fmt: skip
+    return [judge for judge in current(store, run_ids) if judge.id in marked] if marked else []
+
+
 def facts(store: Store, judge: StoredJudge) -> JudgeFacts:
     """Return how the judge's endpoint is asked, as far as any run of the store has found out for these settings."""
     row = store.execute(

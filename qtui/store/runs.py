@@ -54,7 +54,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
     `waiting` ends only the attempt: batches of its judges are under way, and a later runner fetches them.
     """
     now = time.time()
-    ended = now if state in ("done", "failed", "cancelled") else None
+    ended = now if state in ("done", "failed", "cancelled", "stopped") else None
     if state == "waiting":
         with store.writing():
             store.execute("UPDATE run SET state = ?, reason = ? WHERE id = ?", (state, reason, run_id))

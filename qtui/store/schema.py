@@ -370,4 +370,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX preference_by_answers ON preference (first_id, second_id, task_id);
     ALTER TABLE batch_question ADD COLUMN second_id INTEGER REFERENCES answer(id);   -- NULL unless two answers are compared
     """,
+    # Whoever stops when a figure says enough needs figures that hold at any time.
+    """
+    ALTER TABLE judge ADD COLUMN may_stop_early INTEGER NOT NULL DEFAULT 0;   -- it was asked until its verdicts were reached
+    """,
 )

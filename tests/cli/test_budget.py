@@ -51,11 +51,11 @@ def test_budget_is_not_exceeded_and_the_run_goes_on_later(store: Store) -> None:
         done = judge(store, served, "--budget", "0.25")
         asked = len(served.prompts)
         assert 0 < asked * PER_REPLY <= 0.25
-        assert (done.returncode, runs.summaries(store)[0].state) == (STOPPED, "waiting")
+        assert (done.returncode, runs.summaries(store)[0].state) == (STOPPED, "stopped")
         assert len(grades.rows(store, [1])) == asked
         assert "the budget of 0.25 USD is spent: " in done.stderr
         assert f"USD for {asked} requests" in done.stderr
-        assert f"{40 - asked} grades missing. `qtui resume 1` goes on." in done.stderr
+        assert f"{40 - asked} grades missing; the same command goes on." in done.stderr
         again = qtui(store, "resume", "1", "--budget", "100")
         assert again.returncode == 0, again.stderr
         assert sorted(served.prompts) == sorted(set(served.prompts)), "nothing is asked twice"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtui.judges import fingerprint
 from qtui.records import Answer, JudgeSpec, Task, TaskSet, content_hash
+from qtui.runner import added_judges
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
 from qtui.store import Store, grades, judges, new_runs, open_store
@@ -35,6 +36,16 @@ def new_run(path: Path, judge: JudgeSpec, variants: Sequence[str], tasks: int) -
     return store, stores.new_run(store, "e", task_set, stores.variants(task_set, variants), judges=[new])
 
 
+def imported_run(path: Path, judge: JudgeSpec, texts: Mapping[str, Sequence[str]]) -> tuple[Store, int]:
+    """Return a run of imported answers with an added judge: what a runner needs no engine for."""
+    task_set = TaskSet("t", tuple(Task(f"t{number}", "") for number in range(1, max(map(len, texts.values())) + 1)))
+    store = open_store(path)
+    run_id = stores.new_run(store, "e", task_set, stores.variants(task_set, list(texts)), source="import")
+    added_judges.add(store, run_id, judge)
+    answer_all(store, run_id, texts)
+    return store, run_id
+
+
 def answer(store: Store, run_id: int, variant: str, number: int, text: str) -> int:
     return stores.answer(store, run_id, variant, number, Answer(content_hash(variant, number, text), text, "stop"))
 
@@ -54,8 +65,24 @@ def graded(store: Store, run_id: int) -> list[tuple[str, int, int, int | None]]:
     return [(row["name"], row["position"], row["take"], row["grade"]) for row in grades.rows(store, [run_id])]
 
 
-async def grade_all(store: Store, run_id: int, *specs: JudgeSpec, control: Control | None = None) -> list[str]:
+async def grade_all(
+    store: Store,
+    run_id: int,
+    *specs: JudgeSpec,
+    control: Control | None = None,
+    again: bool = False,
+    until_margin: float | None = None,
+) -> list[str]:
     """Grade a run whose answers are all there."""
     finished = asyncio.Event()
     finished.set()
-    return await grade_run(store, run_id, specs, control or Control(), answered=asyncio.Event(), finished=finished)
+    return await grade_run(
+        store,
+        run_id,
+        specs,
+        control or Control(),
+        answered=asyncio.Event(),
+        finished=finished,
+        again=again,
+        until_margin=until_margin,
+    )

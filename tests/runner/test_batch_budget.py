@@ -56,7 +56,7 @@ async def test_budget_stops_the_judge_and_the_rest_is_asked_later(tmp_path: Path
         await grade_run(store, run_id, judge)
     assert purse.is_spent
     assert purse.spent <= purse.limit
-    assert judge_of(store).state == "waiting"
+    assert judge_of(store).state == "stopped"
     asked = len(served.asked)
     assert 0 <= asked < QUESTIONS
     await grade_run(store, run_id, judge)

@@ -53,6 +53,7 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "stopped_early",
     "costs",
 )
 """Figures that earlier versions did not have."""

@@ -21,12 +21,12 @@ from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 
 SIGNS = {
-    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "waiting": "·",
+    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "stopped": "■", "interrupted": "!", "waiting": "·",
     "imported": "✓", "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
 }  # fmt: skip
 ROLES = {
     "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "cancelled": "quiet", "waiting": "quiet",
-    "paused": "notice",
+    "paused": "notice", "stopped": "notice",
 }  # fmt: skip
 """Colour role of each state; a state without one is in progress."""
 
@@ -148,7 +148,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         words = session_end.in_words(run.ends, run.ends_at, now)
         yield from (_styled(line, styles["notice"]) for line in wrap(safe(f"{words[0].upper()}{words[1:]}."), cells))
     if run.reason:
-        style = styles["notice" if run.state == "waiting" else "bad"]
+        style = styles["notice" if run.state in ("waiting", "stopped") else "bad"]
         yield from (_styled(line, style) for line in wrap(safe(run.reason), cells))
     if run.state == "interrupted":
         yield from (_styled(line, styles["notice"]) for line in wrap("Nothing is lost; press r to resume.", cells))
@@ -257,8 +257,8 @@ def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
         state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
-        phase=judge.ungraded_words,
-        reason=judge.reason,
+        phase=" · ".join(filter(None, (judge.ungraded_words, "" if judge.state == "failed" else judge.reason))),
+        reason=judge.reason if judge.state == "failed" else "",
         batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
     )
