@@ -9,6 +9,7 @@ read, are left out.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -47,51 +48,62 @@ def of_experiment(experiment: Experiment, store_path: Path, prices: Prices) -> t
                 run_id = runs.id_of(store, experiment.name, experiment.plan)
                 if run_id is not None:
                     return of_run(store, run_id, experiment, prices)
-                return _planned(store, None, experiment, experiment.judges, prices)
+                return _planned(_Scope(store, None, experiment), experiment.judges, prices)
         except UserError:
             pass  # whatever is wrong with the store is said when the run starts
-    return _planned(None, None, experiment, experiment.judges, prices)
+    return _planned(_Scope(None, None, experiment), experiment.judges, prices)
 
 
-def of_run(store: Store, run_id: int, experiment: Experiment | None, prices: Prices) -> tuple[PlannedCost, ...]:
-    """Return what is left to ask for a run, its added judges included; `experiment` is None if its answers were imported."""
+def of_run(
+    store: Store, run_id: int, experiment: Experiment | None, prices: Prices, *, again: bool = False
+) -> tuple[PlannedCost, ...]:
+    """Return what is left to ask for a run, its added judges included; `experiment` is None if its answers were imported.
+
+    With `again`, what is *ungraded* is asked again.
+    """
     named = experiment.judges if experiment else ()
-    return _planned(store, run_id, experiment, _distinct([*named, *added_judges.judges_of(store, run_id)]), prices)
+    specs = _distinct([*named, *added_judges.judges_of(store, run_id)])
+    return _planned(_Scope(store, run_id, experiment, again), specs, prices)
 
 
-def of_judge(store: Store, run_id: int, spec: JudgeSpec, prices: Prices) -> tuple[PlannedCost, ...]:
-    """Return what one judge of a run's answers will cost."""
-    return _planned(store, run_id, None, [spec], prices)
+def of_judge(
+    store: Store, run_id: int, spec: JudgeSpec, prices: Prices, *, again: bool = False
+) -> tuple[PlannedCost, ...]:
+    """Return what one judge of a run's answers will cost; `again` as in `of_run`."""
+    return _planned(_Scope(store, run_id, None, again), [spec], prices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is asked about."""
+
+    store: Store | None
+    run_id: int | None
+    experiment: Experiment | None
+    """None if there are no answers to come."""
+    again: bool = False
 
 
 def _distinct(specs: Sequence[JudgeSpec]) -> list[JudgeSpec]:
     return list({(spec.label, fingerprint(spec)): spec for spec in reversed(specs)}.values())[::-1]
 
 
-def _planned(
-    store: Store | None,
-    run_id: int | None,
-    experiment: Experiment | None,
-    specs: Sequence[JudgeSpec],
-    prices: Prices,
-) -> tuple[PlannedCost, ...]:
-    variants = list(_variants(store, run_id, experiment, prices)) if experiment else []
-    asked = [spec for spec in specs if spec.kind == "openai"]
-    graders = [_judge(store, run_id, experiment, spec, prices) for spec in asked]
+def _planned(scope: _Scope, specs: Sequence[JudgeSpec], prices: Prices) -> tuple[PlannedCost, ...]:
+    variants = list(_variants(scope.store, scope.run_id, scope.experiment, prices)) if scope.experiment else []
+    graders = [_judge(scope, spec, prices) for spec in specs if spec.kind == "openai"]
     return tuple(rounded(cost) for cost in (*variants, *graders))
 
 
-def _judge(
-    store: Store | None, run_id: int | None, experiment: Experiment | None, spec: JudgeSpec, prices: Prices
-) -> PlannedCost:
+def _judge(scope: _Scope, spec: JudgeSpec, prices: Prices) -> PlannedCost:
+    store, run_id = scope.store, scope.run_id
     sizes = Sizes()
     takes = spec.takes
     if store is not None and run_id is not None:
         takes = max([takes, *(each.takes for each in judges.of_run(store, run_id) if _is(each, spec))])
-        for size in _known_questions(store, run_id, spec, takes):
+        for size in _known_questions(store, run_id, spec, takes, again=scope.again):
             sizes.add(size, is_certain=True)
-    if experiment is not None:
-        for size in _questions_to_come(store, run_id, experiment, spec):
+    if scope.experiment is not None:
+        for size in _questions_to_come(store, run_id, scope.experiment, spec):
             for _ in range(takes):
                 sizes.add(size, is_certain=False)
     earlier = _earlier(store, spec) if store is not None else Earlier()
@@ -142,10 +154,10 @@ def _is(stored: StoredJudge, spec: JudgeSpec) -> bool:
     return (stored.label, stored.fingerprint) == (spec.label, fingerprint(spec))
 
 
-def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int) -> Iterator[Range]:
+def _known_questions(store: Store, run_id: int, spec: JudgeSpec, takes: int, *, again: bool) -> Iterator[Range]:
     """Yield the size of what the judge will be asked about the answers that are there, from the queue that the runner asks from."""
     judge = StoredJudge(0, run_id, spec.label, takes, fingerprint(spec), {"pairwise": spec.pairwise}, "waiting", "")
-    queue = queue_of(store, judge, takes)
+    queue = queue_of(store, judge, takes, again=again)
     queue.refill(whole=True)
     sizes: dict[Place, Range] = {}
     while asked := queue.pop():

@@ -99,7 +99,7 @@ def start(
         try:
             _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
-            costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+            costs = planned_costs.of_run(store, run_id, experiment, config.load().prices, again=how.asks_again)
             how = how.checked(costs)
         except UserError:
             if is_new:
@@ -131,7 +131,7 @@ def resume(
             _check_until(experiment.judges, how)
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+        costs = planned_costs.of_run(store, run_id, experiment, config.load().prices, again=how.asks_again)
         how = how.checked(costs)
         on_costs(costs)
         _launch(store, run_id, how)
@@ -160,7 +160,11 @@ def judge(
         for run_id in run_ids:
             _refuse_running(store, run_id)
         prices = config.load().prices
-        costs = [cost for run_id in run_ids for cost in planned_costs.of_judge(store, run_id, spec, prices)]
+        costs = [
+            cost
+            for run_id in run_ids
+            for cost in planned_costs.of_judge(store, run_id, spec, prices, again=how.asks_again)
+        ]
         how = _checked_for_judge(store, run_ids, how, costs)
         on_costs(costs)
         for run_id in run_ids:
@@ -182,7 +186,9 @@ def _checked_for_judge(
     others = [
         cost
         for run_id in run_ids
-        for cost in planned_costs.of_run(store, run_id, _stored_experiment(store, run_id), config.load().prices)
+        for cost in planned_costs.of_run(
+            store, run_id, _stored_experiment(store, run_id), config.load().prices, again=how.asks_again
+        )
     ]
     return how.checked([*costs, *others])
 

@@ -206,3 +206,12 @@ def test_pairs_whose_answers_are_there_are_not_to_come(experiment: Experiment, s
     stores.answer(store, run_id, "FP16", 3, Answer(content_hash("third"), "富士", "stop"))
     [*_, cost] = planned_costs.of_run(store, run_id, both, NO_PRICES)
     assert cost.requests == (4, 8)
+
+
+async def test_what_is_ungraded_is_asked_again_only_if_that_is_wanted(tmp_path: Path) -> None:
+    with endpoint(lambda *_: counted("no choice at all")) as served:
+        judge = pairwise_run.spec(served.base_url)
+        store, run_id = pairwise_run.new_run(tmp_path / "s.sqlite", judge, {"FP16": ("三毛猫",), "Q4": ("黒猫",)})
+        await pairwise_run.compare(store, run_id, judge)
+    counts = [planned_costs.of_judge(store, run_id, judge, PRICES, again=again)[0].requests for again in (False, True)]
+    assert counts == [(0, 0), (2, 2)]
