@@ -135,7 +135,7 @@ def test_an_experiment_is_graded_and_its_answers_compared_by_a_real_model_under_
     )
     assert len(preferred) == len({(row["task"], row["candidate_first"]) for row in preferred}) == 2 * len(QUESTIONS)
     assert any(row["choice"] is not None for row in preferred), "no pair was compared"
-    assert {row["choice"] for row in preferred} <= {None, *map(int, Choice)}
+    assert {row["choice"] for row in preferred} <= {None, *(choice.name.lower() for choice in Choice)}
     again = qtui(store_path, "run", str(tmp_path / "e.toml"))
     assert again.returncode == 0, again.stderr
     with closing(open_store(store_path)) as store:
