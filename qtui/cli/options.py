@@ -56,6 +56,27 @@ def detach_batch_option(command: Command) -> Command:
     )(command)
 
 
+def _log_level(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from qtui.processes import events
+
+        events.set_level(next(level for level in events.LEVELS if level == value.lower()))
+
+
+def log_level_option(command: Command) -> Command:
+    """How much runners and workers that the command starts write into their logs."""
+    from qtui.processes import events
+
+    return click.option(
+        "--log-level",
+        metavar="LEVEL",
+        type=click.Choice(events.LEVELS, case_sensitive=False),
+        callback=_log_level,
+        expose_value=False,
+        help=f"What runs write into their logs: {', '.join(events.LEVELS)} (default: $QTUI_LOG_LEVEL, else {events.DEFAULT}).",
+    )(command)
+
+
 def confirm_cpu(reasons: Sequence[str], question: str) -> None:
     """Show why a GPU would be idle and ask at the terminal whether to compute on the CPU. Raises click.Abort for no."""
     from qtui.text import safe

@@ -16,7 +16,7 @@ import click
 
 from qtui import session_end
 from qtui.charts import batch_words
-from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, log_level_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -41,6 +41,7 @@ FAILED, CANCELLED_STATUS = 1, 130
 @click.option("--without-resolution", is_flag=True, hidden=True)
 @detach_batch_option
 @cpu_option
+@log_level_option
 @json_option
 @store_option
 def run(
@@ -85,6 +86,7 @@ def run(
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
 @detach_batch_option
 @cpu_option
+@log_level_option
 @json_option
 @store_option
 def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:

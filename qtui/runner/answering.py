@@ -108,7 +108,8 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
 async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
     """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
-    async with WorkerProcess(log) as worker:
+    title = f"run {variant.run_id}, variant {variant.variant_id} in {variant.store.path}"
+    async with WorkerProcess(log, title=title) as worker:
         listening = asyncio.create_task(_handle_messages(variant, worker, answered))
         watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))

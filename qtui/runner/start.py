@@ -19,6 +19,7 @@ from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
+from qtui.processes.log import bound
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
@@ -218,6 +219,7 @@ def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
+    bound(log)
     with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
             child_process.command(

@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
+from qtui.processes import events
 from qtui.records import Grade, Usage, content_hash
 from qtui.store import judges
 from qtui.store.connection import Store
@@ -58,6 +59,10 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 def put(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     """Write grades as `commit` does. Part of the caller's transaction."""
     for place, grade in graded:
+        events.debug(
+            f"judge {grade.judge}: answer {place.answer_id} gets {grade.grade or 'no grade'} (task id {place.task_id},"
+            f" take {grade.take}, {grade.usage.requests} requests, {grade.seconds or 0:.2f} s)"
+        )
         store.execute(
             "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, left_out, created,"
             " requests, prompt_tokens, cached_tokens, completion_tokens)"
