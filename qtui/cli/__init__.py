@@ -57,6 +57,7 @@ COMMANDS = {
     "models": Entry("qtui.cli.runs:models", "List the models that qtui knows by name."),
     "tasks": Entry("qtui.cli.tasks:tasks", "List the task sets that qtui knows by name, or show the prompts of one."),
     "doctor": Entry("qtui.cli.doctor:doctor", "Show what this machine can do: engines, GPUs, memory, store."),
+    "bugreport": Entry("qtui.cli.bugreport:bugreport", "Write an archive for a bug report, without answers or keys."),
     "locate": Entry("qtui.cli.locate:locate", "Show where qtui keeps its files."),
 }
 
