@@ -46,7 +46,8 @@ class OpenAIJudge:
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade in a completion that replies to this question, or why there is none."""
         sent = "\n\n".join(message["content"] for message in prompt.messages(self._spec, question))
-        reply = reading.read(completion, self._spec.scale, prompt=sent, answer=question.answer)
+        answer = prompt.as_sent(self._spec, question).answer
+        reply = reading.read(completion, self._spec.scale, prompt=sent, answer=answer)
         return replace(reply, reason=redact(reply.reason)) if reply.grade is not None else reply
 
     def note_readable(self) -> None:
