@@ -23,6 +23,7 @@ from qtui.processes.log import bound
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
+from qtui.runner.keys import keys_of_run
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -227,7 +228,7 @@ def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
                 *("--store", str(store.path), "--run", str(run_id)),
                 *(["--detach-batch"] if leaves_batches else []),
             ),
-            env=child_process.environment(),
+            env=child_process.environment(keys=keys_of_run(store, run_id)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

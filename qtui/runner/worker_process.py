@@ -38,15 +38,22 @@ class WorkerProcess:
     """An async context that starts `module` as a process and ends it on exit.
 
     `activity` is what the process is doing, for the message if it dies. The code that reads its lines keeps it up to date. `title`
-    says in the log what the process is for.
+    says in the log what the process is for, `keys` which secrets it gets.
     """
 
-    def __init__(self, log: Path, module: str = "qtui.engines.processes.worker", title: str = "") -> None:
+    def __init__(
+        self,
+        log: Path,
+        module: str = "qtui.engines.processes.worker",
+        title: str = "",
+        keys: child_process.Keys = child_process.keys_of_hub,
+    ) -> None:
         self.activity = "starting"
         self._log = log
         self._log_start = 0
         self._module = module
         self._title = title
+        self._keys = keys
         self._process: asyncio.subprocess.Process | None = None
         self._memory: MemoryWatch | None = None
         self._watching: list[asyncio.Task[None]] = []
@@ -60,7 +67,7 @@ class WorkerProcess:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *child_process.command(self._module),
-                env=child_process.environment(),
+                env=child_process.environment(keys=self._keys),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

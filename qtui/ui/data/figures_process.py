@@ -136,11 +136,12 @@ class Numbers:
             from concurrent.futures import ProcessPoolExecutor
 
             child_process.make_spawning_safe()
-            _start_resource_tracker()
             before = set(multiprocessing.active_children())
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle_in)
-            self._pool.submit(os.getpid)  # the executor starts its process at the first submission
+            with child_process.without_keys():
+                _start_resource_tracker()
+                self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle_in)
+                self._pool.submit(os.getpid)  # the executor starts its process at the first submission
             self._children = [child for child in multiprocessing.active_children() if child not in before]
         return self._pool
 
