@@ -135,7 +135,7 @@ def install(wheel: Path) -> None:
     words = child_process.command("pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall")
     done = subprocess.run(
         [*words, "--no-deps", str(wheel)],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=child_process.environment(keys=child_process.every_key),
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=child_process.environment(),
     )  # fmt: skip
     if done.returncode:
         raise UserError(f"{wheel}: pip cannot install it: {failures.last_line(done.stdout + done.stderr)}")

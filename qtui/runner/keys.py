@@ -1,4 +1,4 @@
-"""Which secrets of the environment a runner and its workers get: those of the endpoints and the hub that they ask, and no others."""
+"""Which secrets of the environment a runner and its workers get: those for the endpoints and the hub that they ask."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -199,7 +199,9 @@ def _download(version: str, scratch: Path) -> Path:
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
-    ended = _run("module", arguments, child_process.environment(first=[scratch / "backend"], keys=child_process.every_key))
+    ended = _run(
+        "module", arguments, child_process.environment(first=[scratch / "backend"], keys=child_process.every_key)
+    )
     archives = sorted(scratch.glob("*.tar.gz"))
     if ended.code or not archives:
         raise UserError(
