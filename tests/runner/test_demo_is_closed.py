@@ -33,6 +33,7 @@ KEYS = {
     "OPENAI_CUSTOM_HEADERS": "X-Key: canary-in-a-header",
 }
 CANARY = b"canary"
+pytestmark = pytest.mark.timeout(900)  # a whole demo, on a machine that may be busy
 TELLS_OF_SOCKETS = """
 import os, sys
 
@@ -114,7 +115,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 def watch(command: psutil.Process, seen: Seen, over: threading.Event) -> None:
     """Look at all processes below the command until it has ended. The command itself has the environment of its user."""
     looked_at: set[tuple[int, float]] = set()
-    while not over.wait(0.02):
+    rounds = 0
+    while not over.wait(0.1):
+        rounds += 1
         for process in descendants(command):
             try:
                 identity = (process.pid, process.create_time())
@@ -124,8 +127,8 @@ def watch(command: psutil.Process, seen: Seen, over: threading.Event) -> None:
                     seen.children.add(name)
                     data = b"".join(Path(f"/proc/{process.pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
                     seen.with_canary += [name] if CANARY in data else []
-                listening = [each for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN]
-                seen.listening += [f"{name}: {each.laddr}" for each in listening]
+                connections = process.net_connections("inet") if rounds % 10 == 1 else ()
+                seen.listening += [f"{name}: {each.laddr}" for each in connections if each.status == psutil.CONN_LISTEN]
             except (psutil.Error, OSError):
                 continue  # it has ended
 

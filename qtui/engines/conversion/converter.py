@@ -183,7 +183,7 @@ def _fetch_script(progress: Progress) -> Path:
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
-                _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                unpack(_download(version, Path(scratch)), Path(scratch) / "out", version)
                 private_files.narrow_tree(Path(scratch) / "out")
                 shutil.rmtree(home / version, ignore_errors=True)
                 (Path(scratch) / "out").rename(home / version)
@@ -241,7 +241,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     )
 
 
-def _extract(archive: Path, target: Path, version: str) -> None:
+def unpack(archive: Path, target: Path, version: str) -> None:
     target.mkdir()
     try:
         with tarfile.open(archive) as tar:
