@@ -97,7 +97,7 @@ class StrictTerminal:
             list(command[1:]),
             dimensions=(ROWS, COLUMNS),
             cwd=str(cwd),
-            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})},  # type: ignore[arg-type]
+            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})},
             echo=False,
             timeout=PATIENCE_SECONDS,
         )
