@@ -1,5 +1,6 @@
 """Options and questions that several commands share."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +75,22 @@ def log_level_option(command: Command) -> Command:
         callback=_log_level,
         expose_value=False,
         help=f"What runs write into their logs: {', '.join(events.LEVELS)} (default: $QTUI_LOG_LEVEL, else {events.DEFAULT}).",
+    )(command)
+
+
+def _read_budget(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def budget_option(command: Command) -> Command:
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_read_budget,
+        metavar="MONEY",
+        help="Stop before the requests of this command cost more, e.g. 5.00, in the currency of [prices] in config.toml.",
     )(command)
 
 

@@ -67,7 +67,8 @@ def dialogs() -> set[str]:
 
 
 def _subclasses(kind: type) -> Iterator[type]:
-    for each in kind.__subclasses__():
+    subclasses: list[type] = kind.__subclasses__()
+    for each in subclasses:
         yield each
         yield from _subclasses(each)
 
