@@ -12,6 +12,7 @@ _PRIVATE = {
     "grade": ("reason",),
     "outdated_grade": ("reason",),
     "score": ("reason",),
+    "preference": ("reason",),
     "note": ("comment",),
     "run": ("definition",),
 }
