@@ -101,7 +101,8 @@ def _requirements() -> Iterator[str]:
 
 def _reasons(run: RunSummary) -> Iterator[str]:
     yield run.reason
-    yield from (each.reason for each in (*run.variants, *run.judges))
+    yield from (variant.reason for variant in run.variants)
+    yield from (judge.reason for judge in run.judges)
 
 
 def _run(run: RunSummary, shown: Mapping[str, str]) -> dict[str, Any]:

@@ -130,5 +130,7 @@ def _value(connection: sqlite3.Connection, column: str, kind: str, reference: st
     if reference:
         return connection.execute(f'SELECT min(id) FROM "{reference}"').fetchone()[0]
     if kind == "TEXT":
-        return {"kind": "quantize", "types": '["Q4_K_M"]', "state": "submitted", "parting": None, "choice": "tie"}.get(column, column)
+        return {"kind": "quantize", "types": '["Q4_K_M"]', "state": "submitted", "parting": None, "choice": "tie"}.get(
+            column, column
+        )
     return b"\0\0\0\0" if kind == "BLOB" else 1
