@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format pictures
+.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format pictures audit
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -44,6 +44,14 @@ docs: .venv/installed
 # Pictures of the screens that tests/pictures compares, taken anew; `git diff --stat` then says which have changed.
 pictures: .venv/installed
 	$(BIN)/pytest tests/pictures --snapshot-update
+
+# Known vulnerabilities of the packages in constraints.txt, asked of their database over the network; what cannot be asked fails. The tool has a venv of its own.
+audit: .audit/bin/pip-audit
+	.audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(ARGS)
+
+.audit/bin/pip-audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -221,6 +221,8 @@ class VariantSpec:
 
     imatrix: str | None = None
     """A file that llama.cpp quantizes a folder with: an importance matrix, or a text to make one of; None quantizes without."""
+    pickled_weights: bool = False
+    """Whether weights may be read that are stored as Python's pickles (`.bin`), a format that can hold programs."""
 
     @property
     def is_baseline(self) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from qtui import __version__
-from qtui.cli.options import store_option
+from qtui.cli.options import log_level_option, store_option
 from qtui.errors import UserError
 from qtui.processes import log
 from qtui.secrets import redaction
@@ -50,12 +50,14 @@ COMMANDS = {
         "qtui.cli.export:export", "Write answers, grades, scores, lengths or divergence for other programs."
     ),
     "runs": Entry("qtui.cli.runs:runs", "List the runs in the store and their states."),
+    "logs": Entry("qtui.cli.logs:logs", "Show the log of a run, also while it goes."),
     "quantize": Entry("qtui.cli.quantize:quantize", "Quantize a model: GGUF files of other types."),
     "bench": Entry("qtui.cli.bench:bench", "Measure size, memory and speed of a model's types on this machine."),
     "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),
     "models": Entry("qtui.cli.runs:models", "List the models that qtui knows by name."),
     "tasks": Entry("qtui.cli.tasks:tasks", "List the task sets that qtui knows by name, or show the prompts of one."),
     "doctor": Entry("qtui.cli.doctor:doctor", "Show what this machine can do: engines, GPUs, memory, store."),
+    "bugreport": Entry("qtui.cli.bugreport:bugreport", "Write an archive for a bug report, without answers or keys."),
     "locate": Entry("qtui.cli.locate:locate", "Show where qtui keeps its files."),
 }
 
@@ -97,6 +99,7 @@ class LazyGroup(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@log_level_option
 @store_option
 @click.version_option(__version__, "--version", "-V", message="qtui %(version)s")
 @click.pass_context

@@ -98,6 +98,27 @@ def _requests(command: Command) -> Command:
     )(command)
 
 
+def _log_level(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from qtui.processes import events
+
+        events.set_level(next(level for level in events.LEVELS if level == value.lower()))
+
+
+def log_level_option(command: Command) -> Command:
+    """How much runners and workers that the command starts write into their logs."""
+    from qtui.processes import events
+
+    return click.option(
+        "--log-level",
+        metavar="LEVEL",
+        type=click.Choice(events.LEVELS, case_sensitive=False),
+        callback=_log_level,
+        expose_value=False,
+        help=f"What runs write into their logs: {', '.join(events.LEVELS)} (default: $QTUI_LOG_LEVEL, else {events.DEFAULT}).",
+    )(command)
+
+
 def _read_budget(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is no sum of money.")

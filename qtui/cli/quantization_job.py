@@ -42,6 +42,7 @@ def conversion_options(command: Command) -> Command:
                      help="llama.cpp's sources, for folders that qtui does not convert itself (default: $QTUI_LLAMA_CPP, "
                           "else `converter` in config.toml, else downloaded once with pip)."),
         click.option("--trust-remote-code", is_flag=True, help="Run code that comes with a model's folder."),
+        click.option("--pickled-weights", is_flag=True, help="Read weights in Python's pickles (.bin), which can hold programs."),
         click.option("--model", metavar="NAME", help="The model of the workbench that the files belong to."),
     )  # fmt: skip
     for option in reversed(options):

@@ -17,7 +17,7 @@ import click
 from qtui import session_end
 from qtui.charts import batch_words
 from qtui.cli import costs
-from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, store_option
+from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, log_level_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -43,6 +43,7 @@ FAILED, STOPPED_STATUS, CANCELLED_STATUS = 1, 4, 130
 @click.option("--without-resolution", is_flag=True, hidden=True)
 @grading_options
 @cpu_option
+@log_level_option
 @json_option
 @store_option
 def run(
@@ -90,6 +91,7 @@ def run(
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
 @grading_options
 @cpu_option
+@log_level_option
 @json_option
 @store_option
 def resume(run_id: int, *, detach: bool, how: "HowToGrade", allows_cpu: bool, as_json: bool, store: Path) -> int:

@@ -18,6 +18,7 @@ from qtui.endpoints import failures, limit_headers, server_words
 from qtui.endpoints.failures import Failure, Scope
 from qtui.endpoints.rate_limits import RateLimiter, Ticket
 from qtui.errors import UserError
+from qtui.processes import events
 
 if TYPE_CHECKING:
     import openai
@@ -56,6 +57,11 @@ class Received:
     @property
     def is_ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def in_words(self) -> str:
+        """What came of the request, without any of its content."""
+        return f"status {self.status}" if self.headers is not None else f"no reply ({self.loss})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ class _Tries:
             if received.headers is not None and received.status != 429:
                 self._limiter.succeed()
             return None
+        events.debug(f"a request had {received.in_words} after {seconds:.2f} s; try {self.requests} of {TRIES}")
         if asked is not None and asked > LONGEST_PAUSE:
             return None
         if received.status == 429 or (received.status == 503 and asked):

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from qtui.experiment.form import ExperimentForm, ModelForm, VariantForm
 
 
-VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None, "imatrix": None}
+VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None, "imatrix": None,
+                    "pickled_weights": False}  # fmt: skip
 PROMPT_DEFAULTS = {"thinking_tags": None}
 """Fields that are newer than plans which stores have: at their default they are no part of a plan."""
 

@@ -73,6 +73,7 @@ class VariantForm(_Form):
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
+    pickled_weights: bool = False
     thinking: ThinkingForm | None = None
     template_args: dict[str, Any] | None = None
     thinking_budget: int | None = Field(None, ge=1, le=MOST)

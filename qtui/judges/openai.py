@@ -58,10 +58,11 @@ class OpenAIJudge:
     def read(self, completion: Completion, question: Question) -> Reply:
         """Return the grade or choice in a completion that replies to this question, or why there is none."""
         sent = "\n\n".join(message["content"] for message in prompt.messages(self._spec, question))
-        if question.second is not None:
-            reply = reading.read_choice(completion, prompt=sent, answers=(question.answer, question.second.answer))
+        asked = prompt.as_sent(self._spec, question)
+        if asked.second is not None:
+            reply = reading.read_choice(completion, prompt=sent, answers=(asked.answer, asked.second.answer))
         else:
-            reply = reading.read(completion, self._spec.scale, prompt=sent, answer=question.answer)
+            reply = reading.read(completion, self._spec.scale, prompt=sent, answer=asked.answer)
         return replace(reply, reason=redact(reply.reason)) if reply.grade is not None else reply
 
     def note_readable(self) -> None:

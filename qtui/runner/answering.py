@@ -29,6 +29,7 @@ from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec, content_hash
 from qtui.runner import activity, turns
 from qtui.runner.control import Control, first_of
+from qtui.runner.keys import keys_of_worker
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, open_thoughts, runs
 from qtui.variant_facts import VariantFacts
@@ -108,7 +109,8 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
 async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
     """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
-    async with WorkerProcess(log) as worker:
+    title = f"run {variant.run_id}, variant {variant.variant_id} in {variant.store.path}"
+    async with WorkerProcess(log, title=title, keys=keys_of_worker(variant.spec)) as worker:
         listening = asyncio.create_task(_handle_messages(variant, worker, answered))
         watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))

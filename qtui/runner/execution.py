@@ -12,12 +12,13 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from qtui import session_end
+from qtui import paths, session_end
 from qtui.endpoints import allowance, budget, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.format import count
 from qtui.judges import fingerprint
+from qtui.processes import events, log
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
@@ -27,6 +28,7 @@ from qtui.runner.grading import grade_run
 from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.runner.how_to_wait import HowToWait
 from qtui.runner.scoring import score_run
+from qtui.runner.worker_process import BOUND_SECONDS
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
 from qtui.store.errors import NoSpaceError
@@ -67,6 +69,7 @@ def _take_lease(store: Store, run_id: int) -> None:
 
 async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
     runs.begin(store, run_id)
+    _describe(store, run_id)
     control = Control()
     with allowance.spending(how.allowance()):
         async with _watching(store, run_id, control):
@@ -87,6 +90,16 @@ def _why_stopped(store: Store, run_id: int, how: HowToGrade) -> str:
     ungraded = sum(judge.ungraded for judge in stopped) if how.asks_again else 0
     again = f", {ungraded} ungraded" if ungraded else ""
     return f"{'; '.join(why)}; {count(missing, 'grade')} missing{again}; the same command goes on"
+
+
+def _describe(store: Store, run_id: int) -> None:
+    """Write into the log what the run is, so that the numbers in its later lines can be understood."""
+    [run] = runs.summaries(store, [run_id])
+    events.info(f"run {run_id}: {run.answered} of {run.expected} answers are there, {run.tasks} tasks")
+    for variant in run.variants:
+        events.info(f"variant {variant.id} is {variant.model} {variant.name} ({variant.engine})")
+    for judge in run.judges:
+        events.info(f"judge {judge.id} is {judge.label}")
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -206,6 +219,7 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
     tasks = [
         asyncio.create_task(_beat(store, run_id, control)),
         asyncio.create_task(_follow_requests(store, run_id, control)),
+        asyncio.create_task(_bound_log(run_id)),
     ]
     try:
         yield
@@ -213,6 +227,13 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _bound_log(run_id: int) -> None:
+    """Keep the runner's own log to its size; those of the workers are kept by whoever started them."""
+    while True:
+        await asyncio.sleep(BOUND_SECONDS)
+        await asyncio.to_thread(log.bound, paths.run_log(run_id))
 
 
 async def _beat(store: Store, run_id: int, control: Control) -> None:

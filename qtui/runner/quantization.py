@@ -45,6 +45,7 @@ class QuantizationJob:
     converter: Path | None = None
     """A folder with llama.cpp's sources, for models that qtui does not convert itself."""
     trust_remote_code: bool = False
+    pickled_weights: bool = False
     force: bool = False
     """Whether existing files are replaced."""
     threads: int | None = None
@@ -89,6 +90,7 @@ async def prepare_source(job: QuantizationJob, report: Report) -> PreparedSource
         imatrix=str(job.imatrix) if job.imatrix else None,
         converter=str(job.converter) if job.converter else None,
         trust_remote_code=job.trust_remote_code,
+        pickled_weights=job.pickled_weights,
     )
     return await _run_process("qtui.engines.processes.quantization_source", request, PreparedSource, report, None)
 

@@ -20,10 +20,12 @@ from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
+from qtui.processes.log import bound
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import LEASE_IS_HELD, added_judges, planned_costs, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
 from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
+from qtui.runner.keys import keys_of_run
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -295,6 +297,7 @@ def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
+    bound(log)
     with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
             child_process.command(
@@ -302,7 +305,7 @@ def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
                 *("--store", str(store.path), "--run", str(run_id)),
                 *how.arguments(),
             ),
-            env=child_process.environment(),
+            env=child_process.environment(keys=keys_of_run(store, run_id)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -32,7 +32,7 @@ def _problems(experiment: Experiment) -> Iterator[tuple[VariantSpec, str]]:
     for variant in experiment.variants:
         if variant.engine == "openai":
             continue
-        what = (variant.engine, variant.weights, variant.imatrix or "")
+        what = (variant.engine, variant.weights, f"{variant.imatrix or ''}{variant.pickled_weights}")
         if what not in seen:
             seen[what] = _problem(variant)
             yield variant, seen[what]
@@ -51,6 +51,7 @@ def _problem(variant: VariantSpec) -> str:
         weights = open_weights(path)
         weights.check_files()
         planning.check_settings(variant, weights)
+        planning.check_pickled(variant, weights)
         if variant.imatrix and not imatrix_source.is_text(Path(variant.imatrix)):
             from qtui.engines.quantizing import imatrix  # loads numpy
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from qtui.processes import events
 from qtui.records import Answer, Task, Thoughts, Turn
 from qtui.store.connection import Store
 from qtui.store.thoughts import HAS_THOUGHTS
@@ -35,7 +36,12 @@ class Link:
 def commit(store: Store, link: Link, answer: Answer) -> int:
     """Write one answer and its link, durable on return. Return the answer's id. An existing key keeps its first text."""
     with store.writing():
-        return _put(store, link, answer)
+        answer_id = _put(store, link, answer)
+    events.debug(
+        f"variant {link.variant_id}: answer {answer_id} stored (task id {link.task_id}, sample {link.sample},"
+        f" {answer.completion_tokens} tokens, {answer.seconds or 0:.2f} s, ended by {answer.finish_reason}, {answer.key[:12]})"
+    )
+    return answer_id
 
 
 def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import groupby
 
+from qtui.processes import events
 from qtui.records import NOTHING_USED, Grade, Usage
 from qtui.store import conversations, grades, preferences, tasks
 from qtui.store.answers import PendingAnswer
@@ -154,6 +155,7 @@ def take_over(store: Store, batch: StoredBatch, run_id: int) -> bool:
 
 def advance(store: Store, batch: StoredBatch, state: str, *, file_id: str | None = None) -> StoredBatch:
     """Write the state of a batch before the step is taken, durable on return."""
+    events.changed(f"batch {batch.id} of judge {batch.judge}", state)
     with store.writing():
         store.execute(
             "UPDATE batch SET state = ?, file_id = coalesce(?, file_id) WHERE id = ?", (state, file_id, batch.id)
@@ -173,6 +175,7 @@ def submitted(store: Store, batch: StoredBatch, batch_id: str) -> StoredBatch:
 
 def set_seen(store: Store, batch: StoredBatch, status: str, completed: int, failed: int) -> None:
     """Write what the endpoint said of a batch just now."""
+    events.debug(f"batch {batch.id} of judge {batch.judge}: {status}, {completed} completed, {failed} failed")
     with store.writing():
         store.execute(
             "UPDATE batch SET status = ?, completed = ?, failed = ?, seen = ? WHERE id = ?",
@@ -258,6 +261,7 @@ def _close(
 ) -> bool:
     """Close a batch with (state, reason). Return false if it was closed before."""
     state, reason = closed
+    events.changed(f"batch {batch.id} of judge {batch.judge}", state, reason)
     with store.writing():
         if one(store, batch).state not in OPEN:
             return False

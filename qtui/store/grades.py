@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
+from qtui.processes import events
 from qtui.records import NOTHING_USED, Grade, Usage, content_hash
 from qtui.store import judges, preferences
 from qtui.store.connection import Store
@@ -60,6 +61,10 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 def put(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     """Write grades as `commit` does. Part of the caller's transaction."""
     for place, grade in graded:
+        events.debug(
+            f"judge {grade.judge}: answer {place.answer_id} gets {grade.grade or 'no grade'} (task id {place.task_id},"
+            f" take {grade.take}, {grade.usage.requests} requests, {grade.seconds or 0:.2f} s)"
+        )
         if place.second_id is not None:
             preferences.put(store, (place.answer_id, place.second_id, place.task_id), grade)
             continue

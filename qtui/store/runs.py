@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from qtui import paths, variant_facts
+from qtui.processes import events
 from qtui.records import Task, TaskSet, TaskSetFacts
 from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
@@ -53,6 +54,7 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 
     `waiting` ends only the attempt: batches of its judges are under way, and a later runner fetches them.
     """
+    events.changed(f"run {run_id}", state, reason)
     now = time.time()
     ended = now if state in ("done", "failed", "cancelled", "stopped") else None
     if state == "waiting":
@@ -89,6 +91,7 @@ def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
 
 def request(store: Store, run_id: int, command: str) -> None:
     """Ask the runner of a run to `cancel`, to `pause`, or to resume (empty). The runner checks about twice a second."""
+    events.info(f"run {run_id}: request to {command or 'resume'}")
     with store.writing():
         store.execute("UPDATE run SET request = ? WHERE id = ?", (command, run_id))
 
@@ -131,6 +134,8 @@ def set_variant(
 
     `cleared` are names of facts to remove.
     """
+    if state:
+        events.changed(f"variant {variant_id}", state, reason or phase or "")
     patch = {**dict.fromkeys(cleared), **(facts.values() if facts else {})}
     with store.writing():
         store.execute(
@@ -142,6 +147,7 @@ def set_variant(
 
 def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
     """Set the state of a judge."""
+    events.changed(f"judge {judge_id}", state, reason)
     with store.writing():
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
 

@@ -85,7 +85,7 @@ async def _detached(*arguments: str) -> None:
     with private_files.open_private_log(log) as output:
         await asyncio.create_subprocess_exec(
             *child_process.command("qtui", *arguments),
-            env=child_process.environment(),
+            env=child_process.environment(keys=child_process.every_key),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -96,7 +96,7 @@ async def _detached(*arguments: str) -> None:
 async def _qtui(*arguments: str) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
         *child_process.command("qtui", *arguments),
-        env=child_process.environment(),
+        env=child_process.environment(keys=child_process.every_key),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

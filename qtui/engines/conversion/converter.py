@@ -183,7 +183,7 @@ def _fetch_script(progress: Progress) -> Path:
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
-                _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                unpack(_download(version, Path(scratch)), Path(scratch) / "out", version)
                 private_files.narrow_tree(Path(scratch) / "out")
                 shutil.rmtree(home / version, ignore_errors=True)
                 (Path(scratch) / "out").rename(home / version)
@@ -199,7 +199,9 @@ def _download(version: str, scratch: Path) -> Path:
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
-    ended = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
+    ended = _run(
+        "module", arguments, child_process.environment(first=[scratch / "backend"], keys=child_process.every_key)
+    )
     archives = sorted(scratch.glob("*.tar.gz"))
     if ended.code or not archives:
         raise UserError(
@@ -239,7 +241,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     )
 
 
-def _extract(archive: Path, target: Path, version: str) -> None:
+def unpack(archive: Path, target: Path, version: str) -> None:
     target.mkdir()
     try:
         with tarfile.open(archive) as tar:

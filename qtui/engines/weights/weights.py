@@ -141,6 +141,15 @@ class Weights:
         folder_files.check_index(self.path, self.config, self._headers)
         folder_files.check_pickled(self.files)
 
+    def refuse_pickled(self, how_to_allow: str) -> None:
+        """Raise UserError if files with tensors are pickles, which may hold programs. `how_to_allow` ends its sentence."""
+        pickled = [file for file in self.files if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".ckpt")]
+        if pickled:
+            raise UserError(
+                f"{pickled[0]}: is stored as Python's pickle, a format that can hold programs. Use safetensors; or, if you"
+                f" trust where it comes from, {how_to_allow}."
+            )
+
     @cached_property
     def header(self) -> GgufHeader:
         """The header of the GGUF file. Raises UserError if the weights are a folder."""

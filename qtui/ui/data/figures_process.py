@@ -171,10 +171,11 @@ def start_child() -> Child:
     from concurrent.futures import ProcessPoolExecutor
 
     child_process.make_spawning_safe()
-    _start_resource_tracker()
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in)
-    pool.submit(os.getpid)  # the executor starts its process at the first submission
+    with child_process.without_keys():
+        _start_resource_tracker()
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in)
+        pool.submit(os.getpid)  # the executor starts its process at the first submission
     return Child(pool, [process for process in multiprocessing.active_children() if process not in before])
 
 
