@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from qtui import paths
+from qtui.files import named_path
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -16,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _store_path(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
     """The value of --store: of the command, else of a command above it (`qtui --store FILE runs`), else the default."""
     if value is not None:
-        return value.expanduser()
+        return named_path.expanded(value)
     parent = context.parent
     while parent is not None:
         store = parent.params.get("store")

@@ -14,6 +14,7 @@ from rich.table import Column
 
 from qtui import catalog
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.runner.quantization import QuantizedType, Step
 from qtui.store import open_store, quantization_jobs
 from qtui.store.connection import Store
@@ -52,7 +53,7 @@ def conversion_options(command: Command) -> Command:
 
 def _absolute(source: str) -> str:
     """A path made absolute, so that it is valid from every folder; any other source unchanged."""
-    path = Path(source).expanduser()
+    path = named_path.expanded(source)
     return str(path.absolute()) if path.exists() else source
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtui.files import named_path
 from qtui.records import CONTROL_ARM, NOISE_FLOOR, PAIRWISE
 
 TRANSFORMERS_PRECISIONS = ("fp16", "fp32", "bf16", "float16", "float32", "bfloat16")
@@ -81,7 +82,7 @@ def _judge(judge: str) -> list[str]:
 
 def _absolute(name: str, folder: Path) -> str:
     """An absolute path if there is a file or folder of that name, else the name unchanged (a catalog name, a hub id)."""
-    path = folder / Path(name).expanduser()
+    path = folder / named_path.expanded(name)
     return str(path) if name and name != "demo" and path.exists() else name
 
 

@@ -1,7 +1,6 @@
 """The judges of an experiment: their scales and prompt templates, and the variables with their keys."""
 
 import os
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from qtui.errors import UserError
 from qtui.experiment import judge_scale
 from qtui.experiment.problems import Problems, dotted
 from qtui.experiment.wrong_values import explain
-from qtui.files import input_file
+from qtui.files import input_file, named_path, toml_text
 from qtui.judge_prompts import (
     OWN_PAIRWISE_PROMPTS,
     OWN_PROMPTS,
@@ -100,7 +99,7 @@ def _template(
     form: "JudgeForm", place: tuple[str | int, ...], base: Path, problems: Problems, *, is_from_store: bool
 ) -> str | None:
     """The text of the form's prompt file in qtui's form; None if there is a problem with it."""
-    path = base / Path(form.prompt or "").expanduser()
+    path = base / named_path.expanded(form.prompt or "")
     try:
         decoded = input_file.read_any_text(path)
     except UserError as error:
@@ -142,10 +141,7 @@ def named(text: str) -> tuple[JudgeSpec, ...]:
 
     Raises UserError if the text is not an experiment.
     """
-    try:
-        tables = tomllib.loads(text).get("judges", [])
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the experiment cannot be read: {error}") from None
+    tables = toml_text.parse(text, Path("the experiment")).get("judges", [])
     return tuple(_named(table, number) for number, table in enumerate(tables))
 
 

@@ -37,7 +37,7 @@ from qtui.endpoints.sending import Received
 from qtui.errors import UserError
 from qtui.judges import reading
 from qtui.records import NOTHING_USED, JudgeFacts, JudgeSpec, Sampling, Usage
-from qtui.secrets.redaction import redact, redact_message
+from qtui.secrets.redaction import redact_message
 
 if TYPE_CHECKING:
     import openai
@@ -133,9 +133,8 @@ class Asker:
         seconds = time.perf_counter() - began
         if isinstance(outcome, Failure):
             return self._unanswered(outcome, usage, seconds)
-        # Whole, so that a person can see what the judge meant.
-        last = f"last reply ({redact(why or '')}): {redact(reading.whole_text(outcome))}"
         noun = "choice" if self._spec.pairwise else "grade"
+        last = reading.last_reply(outcome, why or "")
         return Asked(f"no readable {noun} in {REPLY_TRIES} replies; {last}", usage, seconds)
 
     async def close(self) -> None:

@@ -18,11 +18,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qtui.endpoints.completion import Completion
+from qtui.errors import shortened
 from qtui.judges.json_objects import JsonObject, json_objects, prose
 from qtui.judges.protocol import Reply
 from qtui.judges.quotation import is_mentioned
 from qtui.judges.wanted import CHOICE, Wanted, of_scale
 from qtui.records import FIVE_POINTS, Scale
+from qtui.secrets.redaction import redact
 from qtui.tasks.jsonl import storable
 from qtui.thinking import split_reply
 
@@ -33,6 +35,8 @@ WHOLE_ENDS = frozenset(
 """Finish reasons of a reply that the judge itself ended, in lower case; some servers name none."""
 CUT_ENDS = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"))
 _SHOWN = 40
+LONGEST_REPLY = 4000
+"""Characters of a reply that could not be read which are stored as the reason why there is no grade."""
 
 
 def read(completion: Completion, scale: Scale = FIVE_POINTS, *, prompt: str = "", answer: str = "") -> Reply:
@@ -63,6 +67,16 @@ def whole_text(completion: Completion) -> str:
     if completion.text.strip() or completion.refusal:
         return storable(completion.text if completion.text.strip() else completion.refusal)
     return storable(f"(no text, only thoughts) {completion.thoughts}") if completion.thoughts.strip() else "(no text)"
+
+
+def last_reply(completion: Completion, why: str) -> str:
+    """Return why a reply could not be read, and the reply itself, for a person who wants to see what the judge meant.
+
+    It is cut where nobody reads on: a judge that writes without end fills no store. Secrets are removed.
+    """
+    whole = redact(whole_text(completion))
+    cut = f" (cut: it has {len(whole):,} characters)" if len(whole) > LONGEST_REPLY else ""
+    return f"last reply ({redact(why)}): {shortened(whole, LONGEST_REPLY)}{cut}"
 
 
 def _why_no_reply(completion: Completion) -> str:

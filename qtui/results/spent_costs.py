@@ -1,12 +1,14 @@
 """What a run's judges, and its variants behind endpoints, used and cost, as the store counted it and at the prices of today."""
 
-import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from qtui.endpoints import endpoint
+from qtui.errors import UserError
 from qtui.figures.costs import Asker, SpentCost
 from qtui.figures.rounding import rounded
+from qtui.files import toml_text
 from qtui.prices import Price, Prices
 from qtui.records import UNKNOWN_USAGE
 from qtui.results.cost_reasons import no_batch_price, no_price
@@ -121,12 +123,12 @@ def _price(price: Price, used: Used) -> float:
 def _addresses(definition: str) -> dict[tuple[str, str], str]:
     """The base_url of each variant of an experiment by (model, name), as far as its text can be read."""
     try:
-        models: Any = tomllib.loads(definition).get("models", [])
+        models: Any = toml_text.parse(definition, Path("the experiment")).get("models", [])
         return {
             (str(model["name"]), str(variant["name"])): str(variant["base_url"])
             for model in models
             for variant in model["variants"]
             if variant.get("base_url")
         }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (UserError, KeyError, TypeError, AttributeError):
         return {}

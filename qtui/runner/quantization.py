@@ -22,6 +22,7 @@ from qtui.engines.protocol.quantization import (
 )
 from qtui.engines.weights import gguf_file, unfinished
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.files.disk_room import check_room
 from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
@@ -114,7 +115,7 @@ async def quantize(job: QuantizationJob, source: PreparedSource, report: Report)
 
 def weights_of(source: str) -> str:
     """The weights that a source names: an existing path, else for a catalog name its checkpoint on the hub, else a hub id."""
-    if Path(source).expanduser().exists():
+    if named_path.expanded(source).exists():
         return source
     entry = catalog.find(source)
     return entry.hf_repo if entry else source

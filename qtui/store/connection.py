@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui import paths
-from qtui.files import private_files
+from qtui.files import named_path, private_files
 from qtui.store import errors, thoughts
 from qtui.store.cursor import StoreCursor
 from qtui.store.errors import NoSpaceError, StoreBusyError, StoreError, UnwritableError
@@ -102,7 +102,7 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
     If it cannot be written and `must_write` is false, it is opened read-only. Raises StoreError if the file is missing and `create`
     is false, cannot be written and must be, is not a store, is damaged, or was made by a newer qtui.
     """
-    path = (path or paths.default_store()).expanduser().absolute()
+    path = named_path.expanded(path or paths.default_store()).absolute()
     if not path.exists():
         if not create:
             raise StoreError(

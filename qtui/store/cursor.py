@@ -20,12 +20,16 @@ class StoreCursor(sqlite3.Cursor):
             return super().execute(sql, parameters)
         except sqlite3.Error as error:
             errors.raise_translated(error, self._path)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise errors.UnstorableError(error, self._path) from error
 
     def executemany(self, sql: str, seq_of_parameters: Any, /) -> Self:
         try:
             return super().executemany(sql, seq_of_parameters)
         except sqlite3.Error as error:
             errors.raise_translated(error, self._path)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise errors.UnstorableError(error, self._path) from error
 
     def fetchone(self) -> Any:
         try:

@@ -20,6 +20,7 @@ _DAMAGE = {
         "is damaged. Make a copy and try `sqlite3 FILE .recover`, or start a new store with --store OTHER."
     ),
 }
+_LONGEST_SHOWN = 80
 _DEFECTS = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -57,6 +58,18 @@ class StoreBusyError(StoreError):
 
 class StoreConflictError(StoreError):
     """A change contradicts existing rows: another process deleted a row it refers to, or qtui has a defect."""
+
+
+class UnstorableError(StoreError):
+    """A value that no store can hold: a whole number beyond 64 bits, or a name of a file that is not UTF-8."""
+
+    def __init__(self, error: OverflowError | UnicodeEncodeError, path: Path) -> None:
+        if isinstance(error, UnicodeEncodeError):
+            shown = error.object[:_LONGEST_SHOWN].encode(errors="backslashreplace").decode()
+            what = f'"{shown}" is not UTF-8; rename the file or folder, or correct the text'
+        else:
+            what = "a whole number is beyond 64 bits, such as the number of a run"
+        super().__init__(f"{path}: cannot hold what it was given: {what}.")
 
 
 class LeaseHeldError(StoreError):

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -139,7 +140,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     thinking_llama(folder / "tiny")
     sets = folder / "task_sets"
     sets.mkdir()
-    rows = {
+    rows: dict[str, list[dict[str, Any]]] = {
         "talks": [
             {"turns": [f"色は{i}?", f"なぜ{i}?", f"本当に{i}?"], "reference": ["青", "空", "はい"]} for i in range(4)
         ],

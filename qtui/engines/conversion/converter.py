@@ -39,7 +39,7 @@ from qtui.engines.conversion import original_settings
 from qtui.engines.weights import fingerprint, unfinished
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
-from qtui.files import private_files
+from qtui.files import named_path, private_files
 from qtui.processes import child_process, log, parent
 from qtui.processes.end import End, MemoryUse, Subject, in_words
 from qtui.processes.log import MARK
@@ -133,7 +133,7 @@ def find_script(named: Path | None, progress: Progress) -> Path:
     folder, named_by = _named_folder(named)
     if folder is None:
         return _fetch_script(progress)
-    script = folder.expanduser() / SCRIPT
+    script = named_path.expanded(folder) / SCRIPT
     if not script.is_file():
         raise UserError(f"{folder} (from {named_by}) contains no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
@@ -146,7 +146,7 @@ def find_known_script(named: Path | None = None) -> Path | None:
         version = importlib.metadata.version(DISTRIBUTION).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
         return None
-    script = (folder.expanduser() if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
+    script = (named_path.expanded(folder) if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
     return script if script.is_file() else None
 
 

@@ -33,8 +33,9 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     engine = load(job.variant, plan, requests, send)
     events.debug("the engine is loaded")
     send(Loaded(engine.loaded_facts))
-    for answered in engine.answer(requests):
-        send(answered)
+    with loading.library_errors(job.variant, plan):
+        for answered in engine.answer(requests):
+            send(answered)
     send(Finished(engine.facts()))
 
 

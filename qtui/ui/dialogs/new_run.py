@@ -20,7 +20,7 @@ from textual.widgets import Input, Label, Static, TextArea
 from qtui import catalog, paths
 from qtui.errors import UserError
 from qtui.experiment.draft import Draft, to_toml
-from qtui.files import input_file, private_files
+from qtui.files import input_file, named_path, private_files
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
@@ -135,7 +135,7 @@ class NewRunScreen(Dialog[int | None]):
 
     def _named_file(self) -> Path | None:
         value = self.file.value.strip()
-        return (self._folder / Path(value).expanduser()) if value else None
+        return (self._folder / named_path.expanded(value)) if value else None
 
     def _check_soon(self) -> None:
         if self._check is not None:
