@@ -20,6 +20,7 @@ from qtui.engines.weights.checkpoint.stored_format import StoredFormat
 from qtui.engines.weights.gguf_file import GgufHeader, TensorInfo
 from qtui.engines.weights.json_file import read_json
 from qtui.engines.weights.prompt_format import PromptFormat
+from qtui.errors import UserError
 from qtui.files.parsing import parsing
 
 
