@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format pictures
+.PHONY: demo test check engines bench torture gpu-proof gpu-bundle docs format pictures
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -28,6 +28,12 @@ engines: .venv/installed
 # Speed as ratios against a yardstick in the same run; on a quiet machine.
 bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Processes of real runs killed at seeded moments: `make torture N=100 SEED=1`, and a failed round again by `make torture ROUND=1042`.
+N ?= 100
+SEED ?= 1
+torture: .venv/installed
+	$(BIN)/python -m tests.torture --rounds $(N) --seed $(SEED) $(addprefix --round ,$(ROUND)) $(ARGS)
 
 # What works on a GPU and how fast, in under ten minutes. On a machine without a network: BUNDLE=.gpu-bundle, made by `make gpu-bundle`.
 gpu-proof: $(if $(BUNDLE),,.venv/installed)
