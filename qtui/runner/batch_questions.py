@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from qtui.endpoints.batches import Limits
 from qtui.records import NOTHING_USED, Grade
-from qtui.runner.questions import group_same_answers
-from qtui.store import Store, answers, grades
+from qtui.runner.question_queue import QuestionQueue
+from qtui.runner.questions import grade_key, shared_rows
+from qtui.store import Store, grades
 from qtui.store.batches import Planned
 from qtui.store.grades import Place
 from qtui.store.judges import StoredJudge
@@ -15,17 +16,17 @@ Row = tuple[Place, Grade]
 
 
 def missing(store: Store, judge: StoredJudge, takes: int) -> list[Planned]:
-    """Return the questions without a grade that no open batch holds; equal answers to a task are one question."""
-    found: list[Planned] = []
-    for take in range(1, takes + 1):
-        pending = answers.pending(store, judge.run_id, judge.label, judge.fingerprint, take)
-        for same in group_same_answers(pending):
-            keyed = [
-                (grades.key(item.answer_key, item.task.hash, judge.label, judge.fingerprint, take), item)
-                for item in same
-            ]
-            found.append(Planned(take, tuple(keyed)))
-    return found
+    """Return the questions without a grade that no open batch holds, the most informative first (see `question_queue`).
+
+    Answers equal to one that has a grade get it, and are in no question.
+    """
+    queue = QuestionQueue(store, judge, takes)
+    if shared := queue.refill(whole=True):
+        grades.commit(store, shared_rows(store, judge, shared))
+    return [
+        Planned(asked.take, tuple((grade_key(judge, item, asked.take), item) for item in asked.answers))
+        for asked in iter(queue.pop, None)
+    ]
 
 
 def is_empty(question: Planned) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
-from qtui.records import Grade, Usage, content_hash
+from qtui.records import NOTHING_USED, Grade, Usage, content_hash
 from qtui.store import judges
 from qtui.store.connection import Store
 
@@ -105,6 +105,25 @@ def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
         rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
         values |= {row["key"]: row["grade"] for row in rows}
     return values
+
+
+def of_keys(store: Store, keys: Sequence[str]) -> dict[str, Grade]:
+    """Return the grades of judges with these keys, without *ungraded*; what they used is not part of them."""
+    found: dict[str, Grade] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        rows = store.execute(
+            "SELECT key, judge, take, grade, reason, fingerprint, seconds, left_out FROM grade"
+            f" WHERE grade IS NOT NULL AND key IN ({','.join('?' * len(part))})",
+            part,
+        )
+        for row in rows:
+            left_out = None if row["left_out"] is None else tuple(filter(None, row["left_out"].split(",")))
+            found[row["key"]] = Grade(
+                row["key"], row["judge"], row["take"], row["grade"], row["reason"], row["fingerprint"], row["seconds"],
+                NOTHING_USED, left_out,
+            )  # fmt: skip
+    return found
 
 
 def usage(store: Store, run_id: int, judge: str, fingerprint: str) -> Usage:
