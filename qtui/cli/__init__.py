@@ -6,7 +6,6 @@ goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 wrong usa
 
 import contextlib
 import importlib
-import io
 import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -116,9 +115,7 @@ def cli(context: click.Context, store: Path) -> None:
 def main() -> NoReturn:
     """Run the command line and exit. A traceback goes to the log file, never to the screen."""
     streams.open_missing()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # In a locale other than UTF-8, characters that cannot be encoded are printed as `?`.
-        sys.stdout.reconfigure(errors="replace")
+    streams.watch_stdout()
     with redaction.guarded_streams(stdout=False):
         log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
         status = _exit_code()

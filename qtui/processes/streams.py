@@ -6,8 +6,10 @@ somebody wanted the result; a closed stderr swallows it, because nobody could be
 """
 
 import contextlib
+import io
 import os
 import sys
+from typing import Any
 
 _STREAMS = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
 """Name, how `/dev/null` is opened in its place, and its mode for Python. The order is that of their numbers."""
@@ -18,24 +20,59 @@ def open_missing() -> None:
     for number, (name, flags, mode) in enumerate(_STREAMS):
         if getattr(sys, name) is not None:
             continue
+        is_free = not _is_open(number)
         descriptor = os.open(os.devnull, flags)
-        if not _is_open(number):
+        if is_free:
             descriptor = _renumber(descriptor, number)
         stream = os.fdopen(descriptor, mode, encoding="utf-8", errors="replace", closefd=False)
         setattr(sys, name, stream)
 
 
+class _WatchedFile(io.FileIO):
+    """A file that remembers why it could not be written: an OSError of a write does not say of which file it is."""
+
+    problem: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.problem = error
+            raise
+
+
+def watch_stdout() -> None:
+    """Have `stdout_problem` know of every write to stdout that fails from now on."""
+    global _watched  # noqa: PLW0603 - a process has one stdout
+    before = sys.stdout
+    if not isinstance(before, io.TextIOWrapper):
+        return
+    before.flush()
+    _watched = _WatchedFile(before.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_watched),
+        encoding=before.encoding,
+        # In a locale other than UTF-8, characters that cannot be encoded are printed as `?`.
+        errors="replace",
+        line_buffering=before.line_buffering,
+        write_through=before.write_through,
+    )
+
+
 def stdout_problem() -> OSError | None:
     """Return why stdout cannot be written, or None. After a problem stdout goes nowhere, so that the process can end in order."""
-    try:
+    with contextlib.suppress(OSError):
         sys.stdout.flush()
-    except OSError as error:
+    problem = _watched.problem if _watched else None
+    if problem is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         with contextlib.suppress(OSError):
             os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-        return error
-    return None
+    return problem
+
+
+_watched: _WatchedFile | None = None
 
 
 def _is_open(number: int) -> bool:

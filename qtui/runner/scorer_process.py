@@ -20,6 +20,8 @@ from qtui.scorers.process import Asked, Scored
 SECONDS_PER_ANSWER = 20.0
 SECONDS_TO_LOAD = 180.0
 """Loading libraries may take long on a machine on which models run."""
+PROCESSES_PER_ANSWER = 2
+"""A process that ends on an answer may have been killed by something else; if the next one ends too, it is the answer."""
 LONGEST_LINE = 256 * 1024 * 1024
 
 
@@ -45,18 +47,20 @@ class ScorerProcess:
     async def score(self, spec: ScorerSpec, question: Question) -> Score:
         """Return the score, *unscored* if it took too long or its process died. Raises ScorerFailedError."""
         async with self._turn:
-            if self._process is None or spec.kind not in self._loaded:
-                await self._load(spec)
             seconds = _seconds_allowed(spec, self._seconds)
-            try:
-                reply = await self._ask(Asked(spec, question), seconds)
-            except TimeoutError:
-                return Score(None, f"scoring this answer took more than {seconds:g} s and was stopped")
-            if reply is None:
-                return Score(None, "the process of the scorers ended on this answer")
-            if reply.failure:
-                raise ScorerFailedError(reply.failure)
-            return reply.score
+            for _ in range(PROCESSES_PER_ANSWER):
+                if self._process is None or spec.kind not in self._loaded:
+                    await self._load(spec)
+                try:
+                    reply = await self._ask(Asked(spec, question), seconds)
+                except TimeoutError:
+                    return Score(None, f"scoring this answer took more than {seconds:g} s and was stopped")
+                if reply is None:
+                    continue
+                if reply.failure:
+                    raise ScorerFailedError(reply.failure)
+                return reply.score
+            return Score(None, f"the process of the scorers ended on this answer, {PROCESSES_PER_ANSWER} times")
 
     async def _load(self, spec: ScorerSpec) -> None:
         if self._process is None:

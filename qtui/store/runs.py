@@ -76,11 +76,27 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
     """Move the start of answering by the length of the pause (seconds): the remaining time is estimated from that start."""
     if pause > 0:
-        store.execute(
-            "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
-            " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
-            (pause, run_id),
-        )
+        _move_start_of_answering(store, run_id, pause)
+
+
+def _move_start_of_answering(store: Store, run_id: int, seconds: float) -> None:
+    store.execute(
+        "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
+        " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
+        (seconds, run_id),
+    )
+
+
+def move_clock(store: Store, run_id: int, seconds: float) -> None:
+    """Move the times from which durations of a running run are computed, because the clock was set by so many seconds.
+
+    The machine's sleep counts as such, too: the clock goes on, and no work is done.
+    """
+    with store.writing():
+        if store.execute("SELECT count(*) FROM attempt WHERE run_id = ?", (run_id,)).fetchone()[0] == 1:
+            store.execute("UPDATE run SET started = started + ? WHERE id = ?", (seconds, run_id))
+        attempts.move(store, run_id, seconds)
+        _move_start_of_answering(store, run_id, seconds)
 
 
 def request(store: Store, run_id: int, command: str) -> None:
