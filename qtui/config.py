@@ -32,6 +32,8 @@ class Config:
     """A folder with llama.cpp's sources, for models that qtui does not convert itself; None downloads it. Relative to the file."""
     task_sets: Path | None = None
     """A folder with the user's copies of known task sets, each in a folder or file of its name; None takes them from the hub."""
+    worker_patience: float = 600.0
+    """Seconds that a worker may do nothing at all until it is killed and its work given to another; 0 waits for ever."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
@@ -84,8 +86,14 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[str]:
             yield f'{where}: "converter" is the folder of llama.cpp\'s sources in quotes, not {toml_text.shown(value)}'
         elif key == "task_sets" and (not isinstance(value, str) or not value):
             yield f'{where}: "task_sets" is a folder with task sets in quotes, not {toml_text.shown(value)}'
+        elif key == "worker_patience" and not _is_seconds(value):
+            yield f'{where}: "worker_patience" is a number of seconds, or 0 to wait for ever, not {toml_text.shown(value)}'
         elif key == "mouse" and not isinstance(value, bool):
             yield f'{where}: "mouse" is true or false, not {toml_text.shown(value)}'
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...]) -> Iterable[str]:

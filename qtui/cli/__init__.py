@@ -172,6 +172,10 @@ def _explain(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return _out_of_memory()
     if isinstance(error, OSError):
+        from qtui.files import disk_errors
+
+        if words := disk_errors.limit(error):
+            return words
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return f"this is a defect of qtui ({type(error).__name__}). {_log_traceback(error)}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from qtui import paths, variant_facts
+from qtui.processes import log_end
 from qtui.records import Task, TaskSet, TaskSetFacts
 from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
@@ -345,8 +346,11 @@ def _effective_state(row: sqlite3.Row) -> str:
 
 
 def _why_interrupted(run_id: int) -> str:
-    """Return the reason of an interrupted run. Its runner could not store one, but the runner's log may show a crash."""
-    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
+    """Return the reason of an interrupted run. Its runner could not store one, but its log may have an error or a crash."""
+    file = paths.run_log(run_id)
+    if said := log_end.last_error(file, f"the runner of run {run_id} in "):
+        return f"The runner stopped, and could not write why into the store: {said.rstrip('.')}. Its log: {file}"
+    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {file}"
 
 
 def _where_run_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
