@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from qtui import paths
+from qtui import paths, prices
 from qtui.errors import UserError
 from qtui.figures.scores import MARGIN
 from qtui.files import input_file, toml_text
 from qtui.files.toml_location import line_of
+from qtui.prices import NO_PRICES, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Config:
     """A folder with llama.cpp's sources, for models that qtui does not convert itself; None downloads it. Relative to the file."""
     task_sets: Path | None = None
     """A folder with the user's copies of known task sets, each in a folder or file of its name; None takes them from the hub."""
+    prices: Prices = NO_PRICES
+    """What the tokens of models cost."""
     worker_patience: float = 600.0
     """Seconds that a worker may do nothing at all until it is killed and its work given to another; 0 waits for ever."""
 
@@ -51,6 +54,9 @@ def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     values = toml_text.parse(text, path)
     problems = [*_problems(path, text, values), *_keymap_problems(path, text, values.get("keymap"), tuple(key_ids))]
+    if "prices" in values:
+        values["prices"], wrong_prices = prices.read(values["prices"])
+        problems += [f"{_place(path, text, *place)}: {problem}" for place, problem in wrong_prices]
     if problems:
         raise UserError("\n".join(problems))
     if "margin" in values:
@@ -110,12 +116,10 @@ def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...
             yield f'{where}: "{key_id}" is a text of keys, e.g. "n" or "n,down"'
 
 
-def _place(path: Path, text: str, *location: str) -> str:
-    if location[0] == "keymap" and len(location) == 2:
-        # An id is one quoted key, or several keys with dots between them.
-        line = line_of(text, ("keymap", *location[1].split(".")))
-    else:
-        line = line_of(text, location)
+def _place(path: Path, text: str, *location: str | int) -> str:
+    # An id or a model is one quoted key, or several keys with dots between them.
+    parts = (part for each in location for part in (each.split(".") if isinstance(each, str) else [each]))
+    line = line_of(text, tuple(parts))
     return f"{path}:{line}" if line else str(path)
 
 

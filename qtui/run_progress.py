@@ -96,6 +96,13 @@ class JudgeProgress:
     """Settings of the judge that its endpoint refused, so that its own were in force."""
     batches: tuple[BatchProgress, ...] = ()
     """The oldest first."""
+    is_pairwise: bool = False
+    """Whether it compares answers: counts are then preferences, two orders for each pair, and *ungraded* is *unjudged*."""
+
+    @property
+    def ungraded_words(self) -> str:
+        """How many replies could not be read, e.g. `3 ungraded`; empty if all could."""
+        return f"{self.ungraded} {'unjudged' if self.is_pairwise else 'ungraded'}" if self.ungraded else ""
 
 
 @dataclass(frozen=True, slots=True)

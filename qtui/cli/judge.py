@@ -1,20 +1,22 @@
 """`qtui judge`: grade stored answers, of runs and imports, by another judge, or remove such a judge."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qtui.cli.options import chosen_runs, detach_batch_option, runs_options, store_option
+from qtui.cli import costs
+from qtui.cli.options import budget_option, chosen_runs, detach_batch_option, json_option, runs_options, store_option
 from qtui.cli.run import CANCELLED_STATUS, follow, status
 from qtui.errors import UserError
 from qtui.experiment import judge_scale
+from qtui.experiment.judges import own_prompt
 from qtui.files import input_file
-from qtui.judge_prompts import OWN_PROMPTS, SLOTS, TEXT, own_template, read_template
-from qtui.records import FIVE_POINTS, JudgeSpec, Scale
+from qtui.judge_prompts import OWN_PAIRWISE_PROMPTS, OWN_PROMPTS, PAIRWISE_SLOTS, SLOTS, TEXT, read_template
+from qtui.records import FIVE_POINTS, PAIRWISE, WIN_RATE_MARGIN, JudgeSpec, Scale
 from qtui.run_progress import JudgeProgress, RunSummary
 from qtui.store import open_store
 from qtui.text import safe
@@ -101,14 +103,26 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
 @click.option(
     "--prompt",
     metavar="NAME|FILE",
-    help=f"{' or '.join(OWN_PROMPTS)}, or a file with the prompt template; {{pred}} or {{answer}} stands for the answer.",
+    help=f"{' or '.join(OWN_PROMPTS)}, or a file with the prompt template; {{pred}} or {{answer}} stands for the answer. With"
+    f" --pairwise {' or '.join(OWN_PAIRWISE_PROMPTS)}, or a file with {{answer_a}} and {{answer_b}}.",
 )
 @click.option(
     "--slot",
     "slots",
     metavar="SLOT=NAME",
     multiple=True,
-    help=f"What a placeholder of the file stands for, e.g. answer=output. Slots: {', '.join(SLOTS)}; text=NAME is none.",
+    help=f"What a placeholder of the file stands for, e.g. answer=output. Slots: {', '.join(SLOTS)} (with --pairwise answer_a and"
+    " answer_b for answer and scale); text=NAME is none.",
+)
+@click.option(
+    "--pairwise",
+    is_flag=True,
+    help="Compare the baseline's answers with those of the other variants, in both orders, instead of grading each.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help=f"With --pairwise: how far below 0.5 a win rate may be (default: {WIN_RATE_MARGIN:g}).",
 )
 @click.option("--system", help="Text of a system message before the prompt.")
 @click.option(
@@ -127,7 +141,10 @@ def reference(takes: int, scale: Scale, experiment: str | None, run_id: int | No
     "--concurrency", type=click.IntRange(1, 512), default=8, show_default=True, help="Requests in flight at once."
 )
 @detach_batch_option
+@budget_option
+@click.option("--check", is_flag=True, help="Only show what would be asked, and what it would cost.")
 @runs_options
+@json_option
 @store_option
 def openai(
     *,
@@ -137,11 +154,25 @@ def openai(
     run_id: int | None,
     store: Path,
     leaves_batches: bool,
+    budget: float | None,
+    check: bool,
+    as_json: bool,
+    margin: float | None,
     **settings: Any,
 ) -> int:
-    """Grade by a chat model behind an OpenAI-compatible endpoint."""
-    spec = JudgeSpec(kind="openai", prompt=_template(prompt, slots, settings["scale"]), **settings)
-    return _grade(spec, chosen_runs(store, experiment, run_id), store, leaves_batches=leaves_batches)
+    """Grade, or compare, by a chat model behind an OpenAI-compatible endpoint."""
+    _check_pairwise(margin, is_pairwise=settings["pairwise"])
+    template = _template(prompt, slots, settings["scale"], is_pairwise=settings["pairwise"])
+    spec = JudgeSpec(kind="openai", prompt=template, margin=WIN_RATE_MARGIN if margin is None else margin, **settings)
+    run_ids = chosen_runs(store, experiment, run_id)
+    if check:
+        costs.print_planned_judge(store, run_ids, spec, as_json=as_json)
+        return 0
+    if as_json:
+        raise UserError(
+            "--json is for --check: grading prints nothing. `qtui scores --json` prints the grades' figures."
+        )
+    return _grade(spec, run_ids, store, leaves_batches=leaves_batches, budget=budget)
 
 
 @judge.command()
@@ -151,8 +182,9 @@ def openai(
 def remove(label: str, experiment: str | None, run_id: int | None, store: Path) -> None:
     """Remove an added judge from a run.
 
-    LABEL is the judge's name in the panes, e.g. openai:my-model. Its grades stay in the store but are not shown; if you add the
-    same judge again, they are used. A judge that the experiment's file names cannot be removed.
+    LABEL is the judge's name in the panes, e.g. openai:my-model, or "openai:my-model pairwise" for one that compares. Its grades
+    stay in the store but are not shown; if you add the same judge again, they are used. A judge that the experiment's file names
+    cannot be removed.
     """
     from qtui.runner import added_judges
 
@@ -163,10 +195,17 @@ def remove(label: str, experiment: str | None, run_id: int | None, store: Path) 
         click.echo(safe(_removed(label, each)), err=True)
 
 
-def _grade(spec: JudgeSpec, run_ids: tuple[int, ...], store: Path, *, leaves_batches: bool = False) -> int:
+def _grade(
+    spec: JudgeSpec,
+    run_ids: tuple[int, ...],
+    store: Path,
+    *,
+    leaves_batches: bool = False,
+    budget: float | None = None,
+) -> int:
     from qtui.runner import start
 
-    start.judge(run_ids, spec, store, leaves_batches=leaves_batches)
+    start.judge(run_ids, spec, store, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned)
     with closing(open_store(store, create=False)) as opened:
         finished = [follow(opened, run_id) for run_id in run_ids]
     worst = max(map(status, finished))
@@ -187,19 +226,31 @@ def _failed(run: RunSummary, spec: JudgeSpec) -> list[JudgeProgress]:
 
 
 def _removed(label: str, removed: "Removed") -> str:
+    noun = "preference" if label.endswith(PAIRWISE) else "grade"
     grades = {
-        0: "it had no grades",
-        1: "its 1 grade is no longer shown",
-    }.get(removed.grades, f"its {removed.grades} grades are no longer shown")
+        0: f"it had no {noun}s",
+        1: f"its 1 {noun} is no longer shown",
+    }.get(removed.grades, f"its {removed.grades} {noun}s are no longer shown")
     stays = f"; the judge {label} that the experiment names stays" if removed.is_in_experiment else ""
     return f"removed judge {label} from run {removed.run_id}; {grades}{stays}"
 
 
-def _template(prompt: str | None, slots: tuple[str, ...], scale: Scale) -> str | None:
-    if prompt is None or prompt in OWN_PROMPTS:
+def _check_pairwise(margin: float | None, *, is_pairwise: bool) -> None:
+    """Raises UserError for options that do not go with comparing, or that only go with it."""
+    given = click.get_current_context().get_parameter_source("scale")
+    if is_pairwise and given is not click.core.ParameterSource.DEFAULT:
+        raise UserError("--scale: a judge that compares two answers gives no grades, so that it has no scale.")
+    if not is_pairwise and margin is not None:
+        raise UserError(
+            "--margin is that of a win rate, with --pairwise. That of grades is an option of `qtui scores`."
+        )
+
+
+def _template(prompt: str | None, slots: tuple[str, ...], scale: Scale, *, is_pairwise: bool) -> str | None:
+    if prompt is None or prompt in (*OWN_PROMPTS, *OWN_PAIRWISE_PROMPTS):
         if slots:
             raise UserError("--slot says what the placeholders of a file are, but --prompt names no file.")
-        return None if prompt is None else own_template(scale, prompt)
+        return None if prompt is None else own_prompt(prompt, scale, _refuse_prompt, is_pairwise=is_pairwise)
     path = Path(prompt)
     try:
         decoded = input_file.read_any_text(path)
@@ -208,17 +259,23 @@ def _template(prompt: str | None, slots: tuple[str, ...], scale: Scale) -> str |
     for note in decoded.note(path):
         click.echo(safe(f"note: {note}"), err=True)
     try:
-        return read_template(decoded.text, _named_slots(slots))
+        known = PAIRWISE_SLOTS if is_pairwise else SLOTS
+        return read_template(decoded.text, _named_slots(slots, known), is_pairwise=is_pairwise)
     except UserError as error:
-        lines = str(error).replace("under [judges.slots]", "with --slot").splitlines()
+        said = str(error).replace("under [judges.slots]", "with --slot").replace("pairwise = true", "--pairwise")
+        lines = said.splitlines()
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
-def _named_slots(slots: tuple[str, ...]) -> dict[str, list[str]]:
+def _refuse_prompt(message: str) -> None:
+    raise UserError(f"--prompt: {message.replace('pairwise = true', '--pairwise')}")
+
+
+def _named_slots(slots: tuple[str, ...], known: Mapping[str, str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for each in slots:
         slot, separator, placeholder = each.partition("=")
-        if slot not in (*SLOTS, TEXT) or not separator or not placeholder:
-            raise UserError(f"--slot {each}: should be one of {', '.join((*SLOTS, TEXT))}, then = and a placeholder.")
+        if slot not in (*known, TEXT) or not separator or not placeholder:
+            raise UserError(f"--slot {each}: should be one of {', '.join((*known, TEXT))}, then = and a placeholder.")
         named.setdefault(slot, []).append(placeholder)
     return named

@@ -1,5 +1,6 @@
 """Options and questions that several commands share."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +54,22 @@ def detach_batch_option(command: Command) -> Command:
         "leaves_batches",
         is_flag=True,
         help="End when the batches of judges are submitted; the same command, without it, fetches them later.",
+    )(command)
+
+
+def _read_budget(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def budget_option(command: Command) -> Command:
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_read_budget,
+        metavar="MONEY",
+        help="Stop before the requests of this command cost more, e.g. 5.00, in the currency of [prices] in config.toml.",
     )(command)
 
 

@@ -209,7 +209,7 @@ def seconds_left(variant: VariantProgress) -> float | None:
 
 
 def _judge_status(judge: JudgeProgress) -> str:
-    ungraded = f" · {judge.ungraded} ungraded" if judge.ungraded else ""
+    ungraded = f" · {judge.ungraded_words}" if judge.ungraded else ""
     under_way = [batch for batch in judge.batches if batch.is_open]
     state = "waiting for " + count(len(under_way), "batch").replace("batchs", "batches") if under_way else judge.state
     return (f"failed: {judge.reason}" if judge.state == "failed" else state) + ungraded

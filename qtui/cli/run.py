@@ -16,7 +16,8 @@ import click
 
 from qtui import session_end
 from qtui.charts import batch_words
-from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
+from qtui.cli import costs
+from qtui.cli.options import budget_option, confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from qtui.experiment.experiment import Experiment
     from qtui.figures.planned import PlannedResolution
 
-FAILED, CANCELLED_STATUS = 1, 130
+FAILED, STOPPED, CANCELLED_STATUS = 1, 4, 130
 
 
 @click.command()
@@ -40,6 +41,7 @@ FAILED, CANCELLED_STATUS = 1, 130
 # For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
 @click.option("--without-resolution", is_flag=True, hidden=True)
 @detach_batch_option
+@budget_option
 @cpu_option
 @json_option
 @store_option
@@ -50,6 +52,7 @@ def run(
     check: bool,
     without_resolution: bool,
     leaves_batches: bool,
+    budget: float | None,
     allows_cpu: bool,
     as_json: bool,
     store: Path,
@@ -61,7 +64,7 @@ def run(
     If the run is already running, the command attaches to it and exits with its status. Ctrl-C then only detaches.
     """
     if check:
-        return _check(file, as_json, None if without_resolution else store)
+        return _check(file, as_json, store, shows_resolution=not without_resolution)
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
@@ -73,7 +76,15 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(file, store, allows_cpu=cpu, leaves_batches=leaves_batches, on_note=say),
+        lambda cpu: start(
+            file,
+            store,
+            allows_cpu=cpu,
+            leaves_batches=leaves_batches,
+            budget=budget,
+            on_note=say,
+            on_costs=costs.say_planned,
+        ),
         allows_cpu,
         detach and as_json,
     )
@@ -84,10 +95,20 @@ def run(
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
 @detach_batch_option
+@budget_option
 @cpu_option
 @json_option
 @store_option
-def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
+def resume(
+    run_id: int,
+    *,
+    detach: bool,
+    leaves_batches: bool,
+    budget: float | None,
+    allows_cpu: bool,
+    as_json: bool,
+    store: Path,
+) -> int:
     """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
@@ -96,7 +117,9 @@ def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool,
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(
-        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches),
+        lambda cpu: resume_run(
+            run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches, budget=budget, on_costs=costs.say_planned
+        ),
         allows_cpu,
         detach and as_json,
     )
@@ -211,12 +234,16 @@ def _print_session_end(store: Store, run_id: int) -> None:
 def _watch(store: Store, started: Started) -> RunSummary:
     from qtui.cli.progress import watch
 
-    return watch(store, started.run_id, from_start=started.is_ours)
+    run = watch(store, started.run_id, from_start=started.is_ours)
+    costs.say_spent(store, started.run_id)
+    return run
 
 
-def _check(file: Path, as_json: bool, store: Path | None) -> int:
+def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) -> int:
+    from qtui import config
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
+    from qtui.runner import planned_costs
     from qtui.runner.prompt_check import prompt_notes
     from qtui.runner.start import idle_gpus
     from qtui.runner.weights_check import check_weights
@@ -227,7 +254,8 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
-    shown = _planned(experiment, store) if store is not None else ()
+    shown = _planned(experiment, store) if shows_resolution else ()
+    planned = planned_costs.of_experiment(experiment, store, config.load().prices)
     notes = (*notes, *batch_words.notes(experiment.judges, answers))
     if as_json:
         plan = {
@@ -241,6 +269,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
             "judges": [judge.label for judge in experiment.judges],
             "scorers": [scorer.label for scorer in experiment.scorers],
             "notes": list(notes),
+            "costs": costs.planned_json(planned),
             "idle_gpus": idle,
             "resolution": to_json(shown),
         }
@@ -257,6 +286,8 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     for each in shown:
         by = f"{each.judge}: " if len(shown) > 1 else ""
         click.echo(_line(f"  {by}{each.sentence}"))
+    for line in costs.planned_lines(planned):
+        click.echo(_line(f"  cost: {line}"))
     for note in (*notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
@@ -315,9 +346,14 @@ def _print_id(started: Started, as_json: bool) -> None:
 
 
 def status(run: RunSummary) -> int:
-    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should."""
-    if run.state == "done" or (run.state == "waiting" and run.started is not None):
+    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should.
+
+    One that a limit of the command stopped, such as a budget, has a status of its own: grades are missing.
+    """
+    if run.state == "done":
         return 0
+    if run.state == "waiting" and run.started is not None:
+        return 0 if any(batch.is_open for judge in run.judges for batch in judge.batches) else STOPPED
     return CANCELLED_STATUS if run.state == "cancelled" else 1
 
 

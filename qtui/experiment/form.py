@@ -102,6 +102,8 @@ class SlotsForm(_Form):
     reference: str | None = Field(None, min_length=1)
     criteria: str | None = Field(None, min_length=1)
     answer: str | None = Field(None, min_length=1)
+    answer_a: str | None = Field(None, min_length=1)
+    answer_b: str | None = Field(None, min_length=1)
     scale: str | None = Field(None, min_length=1)
     text: tuple[str, ...] = ()
 
@@ -121,6 +123,8 @@ class JudgeForm(_Form):
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     max_tokens: int = Field(1024, ge=16, le=MOST)
     batch: bool = False
+    pairwise: bool = False
+    margin: float | None = Field(None, gt=0, lt=0.5)
 
     @field_validator("scale", mode="before")
     @classmethod

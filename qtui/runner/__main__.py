@@ -9,13 +9,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from qtui import paths
+from qtui import config, paths
 from qtui.device.memory import address_space
+from qtui.endpoints.budget import Budget, spending
 from qtui.errors import UserError
 from qtui.format import memory_size
 from qtui.processes import log, log_end
 from qtui.runner import LEASE_IS_HELD
 from qtui.runner.batch_grading import HowToWait
+from qtui.runner.budget_check import Money
 from qtui.runner.execution import execute
 from qtui.secrets import redaction
 from qtui.store import Store, open_store, runs
@@ -27,16 +29,20 @@ def main() -> int:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--run", type=int, required=True)
     parser.add_argument("--detach-batch", action="store_true", help="end when the batches of judges are submitted")
+    parser.add_argument("--budget", type=float, help="what requests may cost, in --currency")
+    parser.add_argument("--currency", default="")
     arguments = parser.parse_args()
     with redaction.guarded_streams():
-        return _run(arguments.store, arguments.run, HowToWait(leaves=arguments.detach_batch))
+        money = Money(arguments.budget, arguments.currency) if arguments.budget is not None else None
+        return _run(arguments.store, arguments.run, HowToWait(leaves=arguments.detach_batch), money)
 
 
-def _run(path: Path, run_id: int, how: HowToWait) -> int:
+def _run(path: Path, run_id: int, how: HowToWait, money: Money | None) -> int:
     log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
     store = open_store(path, create=False)
     try:
-        finished = asyncio.run(_execute(store, run_id, how))
+        with spending(Budget(money.limit, money.currency, config.load().prices) if money else None):
+            finished = asyncio.run(_execute(store, run_id, how))
     except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD

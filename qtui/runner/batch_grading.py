@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 
 from qtui.endpoints import endpoint
 from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Limits, Seen, UnreachableError
+from qtui.endpoints.budget import BudgetSpentError
 from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
-from qtui.judges.protocol import empty_reply
 from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
+from qtui.runner.batch_budget import BatchBudget
 from qtui.runner.batch_failure import Refusal
 from qtui.runner.batch_results import Grading, Over, Results, results, without_lines
 from qtui.runner.control import Control, first_of
@@ -104,6 +105,7 @@ class _BatchGrader:
         self._how = how
         self._judge: OpenAIJudge | None = None
         self._endpoints: dict[tuple[str | None, str], BatchEndpoint] = {}
+        self._budget = BatchBudget(spec.base_url)
         self._facts = judges.facts(store, stored)
         self._has_graded = judges.has_graded(store, stored)
         self._has_probed = False
@@ -120,16 +122,20 @@ class _BatchGrader:
     async def grade(self, finished: asyncio.Event) -> None:
         """Grade when all answers are there. Raises StoreError."""
         await first_of(finished, self._control.cancelled)
+        is_stopped = False
         try:
             await self._grade()
         except StoreError:
             raise
+        except BudgetSpentError:
+            is_stopped = True
         except UserError as error:
             self._record_failure(str(error))
         finally:
             await self._disconnect()
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else "done"
+            is_left = bool(self.left) or is_stopped
+            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if is_left else "done"
             runs.set_judge(self._store, self._stored.id, state)
 
     async def _disconnect(self) -> None:
@@ -152,7 +158,7 @@ class _BatchGrader:
             if not held and not self._missing():
                 return
             if self._how.leaves and held:
-                unsubmitted = [question for question in self._missing() if not batch_questions.is_empty(question)]
+                unsubmitted = [question for question in self._missing() if self._is_asked(question)]
                 self.left = _left(held, len(unsubmitted))
                 return
             await self._wait()
@@ -236,6 +242,7 @@ class _BatchGrader:
     def _store_results(self, batch: StoredBatch, found: Results, note: str) -> None:
         self._store_facts()
         batches.fetched(self._store, batch, found.outcomes, found.grades, note)
+        self._budget.settle(found.outcomes)
         self._has_graded = self._has_graded or any(grade.grade is not None for _, grade in found.grades)
 
     async def _close_failed(self, batch: StoredBatch, seen: Seen) -> None:
@@ -247,6 +254,7 @@ class _BatchGrader:
             self._store_results(batch, found, refusal.words)
         else:
             batches.returned(self._store, batch, found.outcomes, refusal.words)
+            self._budget.settle(found.outcomes)
         if refusal.kind == "full":
             await self._wait_for_room(batch, refusal.words)
             return
@@ -271,9 +279,9 @@ class _BatchGrader:
         if runs.requested(self._store, self._stored.run_id) == "cancel":
             return False  # the user may have cancelled the batches, too: their questions are not submitted again
         missing = self._missing()
-        asked = [question for question in missing if not batch_questions.is_empty(question)]
+        asked = [question for question in missing if self._is_asked(question)]
         if self._has_graded or not (asked or self._open()):
-            self._commit_empty([question for question in missing if batch_questions.is_empty(question)])
+            self._commit_unasked(missing)
         if not asked or (self._one_at_a_time and self._open()):
             return False
         self._set_grading()
@@ -283,6 +291,8 @@ class _BatchGrader:
             return True
         limits = replace(self._how.limits, requests=self._most_requests)
         judge = self._get_judge()
+        under_way = batches.open_keys(self._store, self.label, self._stored.fingerprint)
+        asked = self._budget.affordable(judge, asked, under_way)
         parts = batch_questions.parts(asked, limits, lambda each: batch_submission.question_line(judge, each))
         address = (self._spec.base_url, self._spec.api_key_env)
         name = (self.label, self._stored.fingerprint)
@@ -300,6 +310,8 @@ class _BatchGrader:
         """Ask one question in a request of its own, to learn the endpoint's settings. If it fails, the batch says why."""
         try:
             reply = await self._get_judge().grade(question_of(question.same[0][1]), question.take)
+        except BudgetSpentError:
+            raise
         except UserError:
             return
         self._store_facts()
@@ -307,9 +319,13 @@ class _BatchGrader:
             self._has_graded = True
             self._commit(question, reply)
 
-    def _commit_empty(self, questions: Sequence[Planned]) -> None:
+    def _is_asked(self, question: Planned) -> bool:
+        return batch_questions.unasked(question, self._spec) is None
+
+    def _commit_unasked(self, questions: Sequence[Planned]) -> None:
         for each in questions:
-            self._commit(each, empty_reply(self._spec.scale))
+            if reply := batch_questions.unasked(each, self._spec):
+                self._commit(each, reply)
 
     def _commit(self, question: Planned, reply: Reply) -> None:
         grade = Grade(

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from qtui.endpoints.batches import Limits
-from qtui.records import NOTHING_USED, Grade
-from qtui.runner.question_queue import QuestionQueue
-from qtui.runner.questions import grade_key, shared_rows
+from qtui.judges import Reply
+from qtui.judges.protocol import unasked_reply
+from qtui.records import NOTHING_USED, Grade, JudgeSpec
+from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
+from qtui.runner.queues import queue_of
 from qtui.store import Store, grades
 from qtui.store.batches import Planned
 from qtui.store.grades import Place
@@ -20,7 +22,7 @@ def missing(store: Store, judge: StoredJudge, takes: int) -> list[Planned]:
 
     Answers equal to one that has a grade get it, and are in no question.
     """
-    queue = QuestionQueue(store, judge, takes)
+    queue = queue_of(store, judge, takes)
     if shared := queue.refill(whole=True):
         grades.commit(store, shared_rows(store, judge, shared))
     return [
@@ -29,9 +31,9 @@ def missing(store: Store, judge: StoredJudge, takes: int) -> list[Planned]:
     ]
 
 
-def is_empty(question: Planned) -> bool:
-    """Return whether the answer is empty, so that no judge is asked."""
-    return not question.same[0][1].text.strip()
+def unasked(question: Planned, spec: JudgeSpec) -> Reply | None:
+    """Return the reply to a question that no judge is asked, because an answer is empty or two are equal; else None."""
+    return unasked_reply(spec, question_of(question.same[0][1]))
 
 
 def parts(questions: Sequence[Planned], limits: Limits, line: Callable[[Planned], bytes]) -> list[list[Planned]]:
@@ -52,7 +54,7 @@ def rows(question: Planned, grade: Grade) -> list[Row]:
     """Return a row per answer with this question's grade, whatever the key of `grade`. The first has what its requests used."""
     return [
         (
-            Place(item.answer_id, item.task_id),
+            place_of(item),
             replace(grade, key=key, take=question.take, usage=NOTHING_USED if number else grade.usage),
         )
         for number, (key, item) in enumerate(question.same)

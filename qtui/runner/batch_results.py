@@ -99,7 +99,8 @@ def _decided(grading: Grading, over: Over, question: Planned, reply: BatchReply,
     times = grading.earlier.get(question.key, (0, NOTHING_USED))[0] + 1
     if times < SUBMISSIONS:
         return reply
-    return replace(reply, fate=Fate.UNGRADED, reason=f"no readable grade in {times} batches; {reply.reason}")
+    noun = "choice" if question_of(question.same[0][1]).second else "grade"
+    return replace(reply, fate=Fate.UNGRADED, reason=f"no readable {noun} in {times} batches; {reply.reason}")
 
 
 def _add(found: Results, grading: Grading, question: Planned, reply: BatchReply) -> None:

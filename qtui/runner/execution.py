@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from qtui import session_end
-from qtui.endpoints import endpoint
+from qtui.endpoints import budget, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
+from qtui.format import count
 from qtui.judges import fingerprint
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
@@ -150,16 +151,29 @@ async def _answer(
 
 
 def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str]) -> str:
+    stopped = _why_stopped(store, run_id)
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
-        state, reason = "failed", "; ".join(failed)
+        state, reason = "failed", "; ".join([*failed, *stopped])
+    elif stopped:
+        state, reason = "waiting", f"{'; '.join([*stopped, *left])}. `qtui resume {run_id}` goes on."
     elif left:
         state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
     else:
         state, reason = "done", ""
     runs.set_state(store, run_id, state, reason)
     return state
+
+
+def _why_stopped(store: Store, run_id: int) -> list[str]:
+    """Why judges ask no more although grades are missing, with how many; empty if nothing stopped them."""
+    purse = budget.current()
+    if purse is None or not purse.is_spent:
+        return []
+    waiting = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state == "waiting"]
+    missing = sum(max(0, judge.expected - judge.graded - judge.ungraded) for judge in waiting)
+    return [f"{purse.in_words}; {count(missing, 'grade')} missing"]
 
 
 @contextlib.asynccontextmanager

@@ -13,13 +13,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from qtui.endpoints.budget import BudgetSpentError
 from qtui.errors import UserError
 from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
 from qtui.runner import added_judges
 from qtui.runner.control import Control
-from qtui.runner.question_queue import Asked, QuestionQueue
-from qtui.runner.questions import question_of, shared_rows
+from qtui.runner.questions import grade_key, place_of, question_of, shared_rows
+from qtui.runner.queues import Asked, queue_of
 from qtui.store import Store, grades, judges, runs
 from qtui.store.errors import StoreError
 from qtui.store.judges import StoredJudge
@@ -77,7 +78,7 @@ class _Grader:
         self._spec = spec
         self._control = control
         self._judge: Judge | None = None
-        self._queue = QuestionQueue(store, stored, max(spec.takes, stored.takes))
+        self._queue = queue_of(store, stored, max(spec.takes, stored.takes))
         self._under_way: set[asyncio.Task[None]] = set()
         self._has_graded = judges.has_graded(store, stored)
         self._facts = judges.facts(store, stored)
@@ -89,16 +90,20 @@ class _Grader:
 
     async def grade(self, finished: asyncio.Event) -> None:
         """Grade what the store has and what arrives, until `finished` is set and everything is asked. Raises StoreError."""
+        is_stopped = False
         try:
             await self._grade(finished)
         except StoreError:
             raise
+        except BudgetSpentError:
+            is_stopped = True
         except UserError as error:
             self._record_failure(str(error))
         finally:
             await self._stop()
         if not self.failure:
-            runs.set_judge(self._store, self._stored.id, "cancelled" if self._control.cancelled.is_set() else "done")
+            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if is_stopped else "done"
+            runs.set_judge(self._store, self._stored.id, state)
 
     async def _grade(self, finished: asyncio.Event) -> None:
         has_read_all = False
@@ -206,9 +211,8 @@ class _Grader:
         rows: list[_Row] = []
         for item in asked.answers:
             usage = NOTHING_USED if rows else reply.usage
-            key = grades.key(item.answer_key, item.task.hash, self.label, judge.fingerprint, asked.take)
             grade = Grade(
-                key,
+                grade_key(self._stored, item, asked.take),
                 self.label,
                 asked.take,
                 reply.grade,
@@ -218,7 +222,7 @@ class _Grader:
                 usage,
                 reply.left_out,
             )
-            rows.append((grades.Place(item.answer_id, item.task_id), grade))
+            rows.append((place_of(item), grade))
         return rows
 
 

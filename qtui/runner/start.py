@@ -10,18 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import paths, scorers
+from qtui import config, paths, scorers
 from qtui.engines import available
 from qtui.errors import UserError
 from qtui.experiment import experiment as experiments
 from qtui.experiment.experiment import Experiment
+from qtui.figures.costs import PlannedCost
 from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
+from qtui.runner import LEASE_IS_HELD, added_judges, budget_check, planned_costs, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
+from qtui.runner.budget_check import Money
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -58,18 +60,29 @@ def _nothing(note: str) -> None:
     """What becomes of the notes of an experiment where nobody reads them."""
 
 
+OnCosts = Callable[[Sequence[PlannedCost]], None]
+"""Gets what the judges of a run, and its variants behind endpoints, will cost, before anything is asked."""
+
+
+def _no_costs(costs: Sequence[PlannedCost]) -> None:
+    """What becomes of costs where nobody reads them."""
+
+
 def start(
     path: Path,
     store_path: Path,
     *,
     allows_cpu: bool = False,
     leaves_batches: bool = False,
+    budget: float | None = None,
     on_note: Callable[[str], None] = _nothing,
+    on_costs: OnCosts = _no_costs,
 ) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
     With `leaves_batches`, the runner ends when the batches of judges are submitted, and a later one fetches them. `on_note` gets
-    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore.
+    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore. `budget` is
+    what its requests may cost, in the currency of their prices.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
@@ -87,37 +100,56 @@ def start(
         try:
             _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
+            costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+            money = budget_check.checked(budget, costs)
         except UserError:
             if is_new:
                 runs.delete(store, run_id)
             raise
-        _launch(store, run_id, leaves_batches)
+        on_costs(costs)
+        _launch(store, run_id, leaves_batches, money)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, leaves_batches: bool = False) -> int:
+def resume(
+    run_id: int,
+    store_path: Path,
+    *,
+    allows_cpu: bool = False,
+    leaves_batches: bool = False,
+    budget: float | None = None,
+    on_costs: OnCosts = _no_costs,
+) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
         summaries = runs.summaries(store, [run_id])
         if not summaries:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
-        if summaries[0].source == "run":
-            definition = runs.definition(store, run_id)
-            experiment = experiments.parse(
-                definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
-            )
+        experiment = _stored_experiment(store, run_id)
+        if experiment is not None:
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        _launch(store, run_id, leaves_batches)
+        costs = planned_costs.of_run(store, run_id, experiment, config.load().prices)
+        money = budget_check.checked(budget, costs)
+        on_costs(costs)
+        _launch(store, run_id, leaves_batches, money)
     finally:
         store.close()
     return run_id
 
 
-def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, leaves_batches: bool = False) -> None:
+def judge(
+    run_ids: Sequence[int],
+    spec: JudgeSpec,
+    store_path: Path,
+    *,
+    leaves_batches: bool = False,
+    budget: float | None = None,
+    on_costs: OnCosts = _no_costs,
+) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
     Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
@@ -128,11 +160,42 @@ def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, leaves_b
     try:
         for run_id in run_ids:
             _refuse_running(store, run_id)
+        prices = config.load().prices
+        costs = [cost for run_id in run_ids for cost in planned_costs.of_judge(store, run_id, spec, prices)]
+        money = _budget_of_judge(store, run_ids, budget, costs)
+        on_costs(costs)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
-            _launch(store, run_id, leaves_batches)
+            _launch(store, run_id, leaves_batches, money)
     finally:
         store.close()
+
+
+def _budget_of_judge(
+    store: Store, run_ids: Sequence[int], budget: float | None, costs: Sequence[PlannedCost]
+) -> Money | None:
+    """The budget of a new judge. The runner asks what else is missing in the run, too."""
+    if budget is None:
+        return None
+    if len(run_ids) > 1:
+        names = ", ".join(map(str, run_ids))
+        raise UserError(f"--budget is for one run, and these would be graded: {names}. Choose one with --run.")
+    others = [
+        cost
+        for run_id in run_ids
+        for cost in planned_costs.of_run(store, run_id, _stored_experiment(store, run_id), config.load().prices)
+    ]
+    return budget_check.checked(budget, [*costs, *others])
+
+
+def _stored_experiment(store: Store, run_id: int) -> Experiment | None:
+    """The experiment of a run, with the tasks that it was started with; None if its answers were imported."""
+    run = runs.summaries(store, [run_id])[0]
+    if run.source != "run":
+        return None
+    return experiments.parse(
+        runs.definition(store, run_id), Path(run.origin), stored_tasks=runs.task_set(store, run_id)
+    )
 
 
 def add(store: Store, experiment: Experiment) -> int:
@@ -213,7 +276,7 @@ def log_file(run_id: int) -> Path:
     return paths.run_log(run_id)
 
 
-def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
+def _launch(store: Store, run_id: int, leaves_batches: bool, budget: Money | None) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
@@ -224,6 +287,7 @@ def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
                 "qtui.runner",
                 *("--store", str(store.path), "--run", str(run_id)),
                 *(["--detach-batch"] if leaves_batches else []),
+                *(["--budget", repr(budget.limit), "--currency", budget.currency] if budget else []),
             ),
             env=child_process.environment(),
             stdin=subprocess.DEVNULL,

@@ -12,10 +12,11 @@ from dataclasses import astuple, dataclass
 from itertools import groupby
 
 from qtui.records import NOTHING_USED, Grade, Usage
-from qtui.store import conversations, grades, tasks
+from qtui.store import conversations, grades, preferences, tasks
 from qtui.store.answers import PendingAnswer
 from qtui.store.connection import Store
 from qtui.store.grades import Place
+from qtui.store.preferences import PendingPair
 
 OPEN = ("planned", "uploading", "uploaded", "submitting", "submitted")
 """States of a batch whose replies are not in the store yet."""
@@ -47,10 +48,10 @@ class StoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A question for a batch. `same` are all answers that share its grade, each with its own key; the first one is asked."""
+    """A question for a batch. `same` are all answers (or pairs) that share its grade, each with its own key; the first is asked."""
 
     take: int
-    same: tuple[tuple[str, PendingAnswer], ...]
+    same: tuple[tuple[str, PendingAnswer | PendingPair], ...]
 
     @property
     def key(self) -> str:
@@ -101,9 +102,9 @@ def plan(
             (uuid.uuid4().hex, run_id, *judge, *address, len(free), time.time()),
         )
         store.executemany(
-            "INSERT INTO batch_question (batch, key, asked, answer_id, task_id, take) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO batch_question (batch, key, asked, answer_id, second_id, task_id, take) VALUES (?,?,?,?,?,?,?)",
             [
-                (cursor.lastrowid, key, question.key, item.answer_id, item.task_id, question.take)
+                (cursor.lastrowid, key, question.key, *_answer_ids(item), item.task_id, question.take)
                 for question in free
                 for key, item in question.same
             ],
@@ -185,8 +186,11 @@ def set_cancelled(store: Store, batch: StoredBatch) -> None:
 def questions(store: Store, batch: StoredBatch) -> list[Planned]:
     """Return the questions of a batch, with their tasks and answers, in the order of its file."""
     rows = store.execute(
-        "SELECT question.key, question.asked, question.take, answer.id AS answer_id, answer.key AS answer_key, answer.text,"
-        f" task.id AS task_id, {tasks.COLUMNS} FROM batch_question question JOIN answer ON answer.id = question.answer_id"
+        "SELECT question.key, question.asked, question.take,"
+        " first.id AS first_id, first.key AS first_key, first.text AS first_text,"
+        " second.id AS second_id, second.key AS second_key, second.text AS second_text,"
+        f" task.id AS task_id, {tasks.COLUMNS} FROM batch_question question JOIN answer first ON first.id = question.answer_id"
+        " LEFT JOIN answer second ON second.id = question.second_id"
         " JOIN task ON task.id = question.task_id WHERE question.batch = ? ORDER BY question.id",
         (batch.id,),
     ).fetchall()
@@ -264,9 +268,17 @@ def _close(
     return True
 
 
-def _pending(row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer:
-    before = earlier_turns.get((row["answer_id"], row["task_id"]), ())
-    return PendingAnswer(row["answer_id"], row["answer_key"], row["task_id"], row["text"], tasks.task(row), before)
+def _answer_ids(item: PendingAnswer | PendingPair) -> tuple[int, int | None]:
+    if isinstance(item, PendingPair):
+        return item.first.answer_id, item.second.answer_id
+    return item.answer_id, None
+
+
+def _pending(row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer | PendingPair:
+    if row["second_id"] is not None:
+        return preferences.with_turns(preferences.pair(row), earlier_turns)
+    before = earlier_turns.get((row["first_id"], row["task_id"]), ())
+    return PendingAnswer(row["first_id"], row["first_key"], row["task_id"], row["first_text"], tasks.task(row), before)
 
 
 def _batch(row: sqlite3.Row) -> StoredBatch:

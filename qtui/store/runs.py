@@ -23,9 +23,13 @@ from qtui.variant_facts import VariantFacts
 
 def exists(store: Store, experiment: str, plan: str) -> bool:
     """Return whether the store has a run of this plan."""
-    return (
-        store.execute("SELECT 1 FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone() is not None
-    )
+    return id_of(store, experiment, plan) is not None
+
+
+def id_of(store: Store, experiment: str, plan: str) -> int | None:
+    """Return the id of the run of this plan; None if the store has none."""
+    row = store.execute("SELECT id FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone()
+    return None if row is None else int(row["id"])
 
 
 def begin(store: Store, run_id: int) -> None:

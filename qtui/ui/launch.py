@@ -48,9 +48,12 @@ async def _launched(command: str, target: str, store: Path, allows_cpu: bool) ->
     return Launched(int(answer["run"]), str(answer["notice"]))
 
 
-async def check(file: Path) -> dict[str, Any]:
-    """Check an experiment file; return its plan (tasks, answers, variants, judges). Raises UserError with every problem."""
-    return await _qtui("run", str(file), "--check", "--json", "--without-resolution")
+async def check(file: Path, store: Path) -> dict[str, Any]:
+    """Check an experiment file; return its plan (tasks, answers, variants, judges, costs). Raises UserError with every problem.
+
+    What the store has of it already is not among the costs.
+    """
+    return await _qtui("run", str(file), "--check", "--json", "--without-resolution", "--store", str(store))
 
 
 async def types() -> list[dict[str, Any]]:

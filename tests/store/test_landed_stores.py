@@ -45,6 +45,7 @@ NOTES_ON_BEHAVIOUR = (
 
 NEWER = (
     "scorers",
+    "preferences",
     "thoughts",
     "thinking_tokens",
     "unfinished_thought",
@@ -52,6 +53,7 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "costs",
 )
 """Figures that earlier versions did not have."""
 

@@ -71,9 +71,15 @@ def role(state: str) -> str:
 
 
 def run_lines(
-    run: RunSummary, cells: int, styles: Mapping[str, Style], *, now: float | None = None, note: str = ""
+    run: RunSummary,
+    cells: int,
+    styles: Mapping[str, Style],
+    *,
+    now: float | None = None,
+    note: str = "",
+    costs: Sequence[str] = (),
 ) -> list[Text]:
-    """Return lines of at most `cells` cells, with `note` beside the run's state.
+    """Return lines of at most `cells` cells, with `note` beside the run's state. `costs` are sentences on what it used.
 
     `styles`: strong, quiet, good, bad, notice, active, bar, rest.
     """
@@ -104,6 +110,11 @@ def run_lines(
     if run.scorers:
         scored = [_scorer(scorer, scorer.state) for scorer in run.scorers]
         lines += [Text(), *_table("scores", scored, ["Scorers"] * len(scored), cells, styles)]
+    if costs:
+        lines += [Text(), _styled("Costs", styles["strong"])]
+        lines += [
+            _styled("  " + line, styles["quiet"]) for each in costs for line in wrap(safe(each), max(10, cells - 3))
+        ]
     return lines
 
 
@@ -225,8 +236,9 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
 
 
 def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
-    """Return the state to show: parts of an imported run are imported, not waiting."""
-    return "imported" if run.source == "import" and part.state == "waiting" else part.state
+    """Return the state to show: parts of an imported run are imported, not waiting, but for a judge that has grades to give."""
+    is_asked = isinstance(part, JudgeProgress) and part.graded + part.ungraded < part.expected
+    return "imported" if run.source == "import" and part.state == "waiting" and not is_asked else part.state
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
@@ -240,13 +252,12 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
 
 def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
-    ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
         state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
-        phase=ungraded,
+        phase=judge.ungraded_words,
         reason=judge.reason,
         batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
