@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench fuzz gpu-proof gpu-bundle docs format pictures audit
+.PHONY: demo test check engines bench fuzz torture gpu-proof gpu-bundle docs format pictures audit
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -30,10 +30,13 @@ bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # Damaged files and replies by the thousand: `make fuzz N=20000 SEED=1`; ARGS="--only theme" for one kind.
-N ?= 2000
 SEED ?= 1
 fuzz: .venv/installed
-	$(BIN)/python -m tests.fuzz -n $(N) --seed $(SEED) $(ARGS)
+	$(BIN)/python -m tests.fuzz -n $(or $(N),2000) --seed $(SEED) $(ARGS)
+
+# Processes of real runs killed at seeded moments: `make torture N=100 SEED=1`, and a failed round again by `make torture ROUND=1042`.
+torture: .venv/installed
+	$(BIN)/python -m tests.torture --rounds $(or $(N),100) --seed $(SEED) $(addprefix --round ,$(ROUND)) $(ARGS)
 
 # What works on a GPU and how fast, in under ten minutes. On a machine without a network: BUNDLE=.gpu-bundle, made by `make gpu-bundle`.
 gpu-proof: $(if $(BUNDLE),,.venv/installed)

@@ -46,6 +46,8 @@ class Config:
     """A folder with the user's copies of known task sets, each in a folder or file of its name; None takes them from the hub."""
     prices: Prices = NO_PRICES
     """What the tokens of models cost."""
+    worker_patience: float = 600.0
+    """Seconds that a worker may do nothing at all until it is killed and its work given to another; 0 waits for ever."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
@@ -156,8 +158,15 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[Problem
             yield (key,), f'{where}: "{key}" is {FOLDERS[key]} in quotes, not {toml_text.shown(value)}'
         elif key in FOLDERS and (impossible := named_path.problem(value)):
             yield (key,), f'{where}: "{key}" {impossible.rstrip(".")}'
+        elif key == "worker_patience" and not _is_seconds(value):
+            words = f'"worker_patience" is a number of seconds, or 0 to wait for ever, not {toml_text.shown(value)}'
+            yield (key,), f"{where}: {words}"
         elif key == "mouse" and not isinstance(value, bool):
             yield (key,), f'{where}: "mouse" is true or false, not {toml_text.shown(value)}'
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _keymap_problems(path: Path, text: str, keymap: Any, key_ids: tuple[str, ...]) -> Iterable[Problem]:

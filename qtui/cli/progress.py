@@ -203,7 +203,7 @@ def seconds_left(variant: VariantProgress) -> float | None:
     """Estimated by the rate of the answers since the weights were loaded; None before the first answer."""
     began, reused = variant.facts.answering_started, variant.facts.known or 0
     done = variant.answered - reused
-    if not began or done <= 0:
+    if not began or done <= 0 or time.time() <= began:  # a clock that was set back a moment ago
         return None
     return float((time.time() - began) / done * (variant.expected - variant.answered))
 

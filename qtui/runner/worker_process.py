@@ -23,6 +23,8 @@ LONGEST_LINE = 64 * 1024 * 1024
 TERMINATE_SECONDS = 5.0
 BOUND_SECONDS = 1.0
 """How often the size of the log is looked at."""
+STACKS_SECONDS = 1.0
+"""Until a process that hangs has written its stacks."""
 
 SUBJECTS = {
     "qtui.engines.processes.worker": Subject("the worker", "Use a smaller model, fewer slots or a smaller context."),
@@ -129,16 +131,35 @@ class WorkerProcess:
                 self._signal(signal.SIGKILL)
         await self.process.wait()
 
+    async def kill_with_stacks(self) -> None:
+        """Have the process write the stacks of its threads into its log, if it still can, and kill it."""
+        self._signal(signal.SIGUSR1)
+        await asyncio.sleep(STACKS_SECONDS)
+        self._signal(signal.SIGKILL)
+
+    async def describe_hang(self, found: str) -> str:
+        """Describe for the user that the process hung and was killed; `found` shows that. The text is added to the log."""
+        await self.process.wait()
+        words = (
+            f"The worker hung while {self.activity}: {found}, and was killed. Its log, with the stacks of its threads: {self._log}."
+            " `worker_patience` in config.toml says how long qtui waits."
+        )
+        self._add_to_log(words)
+        return words
+
     async def describe_end(self) -> str:
         """Describe for the user why a process ended without sending Finished or Failed. The text is also added to the log."""
         code = await self.process.wait()
         memory = self._memory.at_end() if self._memory else MemoryUse()
         end = End(code, self.activity, self._log, log_end.written_since(self._log, self._log_start), memory)
         words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
-        # A process that was killed could not write anything itself.
+        self._add_to_log(words)
+        return words
+
+    def _add_to_log(self, words: str) -> None:
+        """Add a sentence to the log: a process that was killed could not write anything itself."""
         with contextlib.suppress(OSError), private_files.open_private_log(self._log) as log:
             log.write(f"{MARK}{time.strftime('%Y-%m-%d %H:%M:%S %z')} {words}\n".encode(errors="replace"))
-        return words
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from qtui import paths, variant_facts
-from qtui.processes import events
+from qtui.processes import events, log_end
 from qtui.records import Task, TaskSet, TaskSetFacts
 from qtui.run_progress import RunSummary, VariantProgress
 from qtui.secrets import url_secrets
@@ -82,11 +82,27 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
     """Move the start of answering by the length of the pause (seconds): the remaining time is estimated from that start."""
     if pause > 0:
-        store.execute(
-            "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
-            " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
-            (pause, run_id),
-        )
+        _move_start_of_answering(store, run_id, pause)
+
+
+def _move_start_of_answering(store: Store, run_id: int, seconds: float) -> None:
+    store.execute(
+        "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
+        " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
+        (seconds, run_id),
+    )
+
+
+def move_clock(store: Store, run_id: int, seconds: float) -> None:
+    """Move the times from which durations of a running run are computed, because the clock was set by so many seconds.
+
+    The machine's sleep counts as such, too: the clock goes on, and no work is done.
+    """
+    with store.writing():
+        if store.execute("SELECT count(*) FROM attempt WHERE run_id = ?", (run_id,)).fetchone()[0] == 1:
+            store.execute("UPDATE run SET started = started + ? WHERE id = ?", (seconds, run_id))
+        attempts.move(store, run_id, seconds)
+        _move_start_of_answering(store, run_id, seconds)
 
 
 def request(store: Store, run_id: int, command: str) -> None:
@@ -339,8 +355,11 @@ def _effective_state(row: sqlite3.Row) -> str:
 
 
 def _why_interrupted(run_id: int) -> str:
-    """Return the reason of an interrupted run. Its runner could not store one, but the runner's log may show a crash."""
-    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
+    """Return the reason of an interrupted run. Its runner could not store one, but its log may have an error or a crash."""
+    file = paths.run_log(run_id)
+    if said := log_end.last_error(file, f"the runner of run {run_id} in "):
+        return f"The runner stopped, and could not write why into the store: {said.rstrip('.')}. Its log: {file}"
+    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {file}"
 
 
 def _where_run_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:

@@ -245,7 +245,7 @@ def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     """Estimate from the answers since loading; answers that were in the store before took no time."""
     began = variant.facts.answering_started
     new_answers = variant.answered - (variant.facts.known or 0)
-    if began is None or new_answers <= 0:
+    if began is None or new_answers <= 0 or now <= began:  # a clock that was set back a moment ago
         return None
     return (variant.expected - variant.answered) * (now - began) / new_answers
 
