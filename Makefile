@@ -5,7 +5,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constra
 # What llama.cpp computes on: auto (the GPU that is here), cuda, rocm, vulkan, metal or cpu.
 BACKEND ?= auto
 
-.PHONY: demo test check engines bench gpu-proof gpu-bundle docs format pictures
+.PHONY: demo test check engines bench fuzz torture gpu-proof gpu-bundle docs format pictures audit
 
 demo: .venv/installed
 	$(BIN)/qtui demo
@@ -29,6 +29,15 @@ engines: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# Damaged files and replies by the thousand: `make fuzz N=20000 SEED=1`; ARGS="--only theme" for one kind.
+SEED ?= 1
+fuzz: .venv/installed
+	$(BIN)/python -m tests.fuzz -n $(or $(N),2000) --seed $(SEED) $(ARGS)
+
+# Processes of real runs killed at seeded moments: `make torture N=100 SEED=1`, and a failed round again by `make torture ROUND=1042`.
+torture: .venv/installed
+	$(BIN)/python -m tests.torture --rounds $(or $(N),100) --seed $(SEED) $(addprefix --round ,$(ROUND)) $(ARGS)
+
 # What works on a GPU and how fast, in under ten minutes. On a machine without a network: BUNDLE=.gpu-bundle, made by `make gpu-bundle`.
 gpu-proof: $(if $(BUNDLE),,.venv/installed)
 	$(if $(BUNDLE),$(PYTHON),$(BIN)/python) -m tests.gpu_proof $(if $(BUNDLE),--bundle $(BUNDLE),--installed) $(ARGS)
@@ -44,6 +53,14 @@ docs: .venv/installed
 # Pictures of the screens that tests/pictures compares, taken anew; `git diff --stat` then says which have changed.
 pictures: .venv/installed
 	$(BIN)/pytest tests/pictures --snapshot-update
+
+# Known vulnerabilities of the packages in constraints.txt, asked of their database over the network; what cannot be asked fails. The tool has a venv of its own.
+audit: .audit/bin/pip-audit
+	.audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(ARGS)
+
+.audit/bin/pip-audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 
 format: .venv/installed
 	$(BIN)/ruff format .

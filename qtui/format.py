@@ -1,5 +1,6 @@
 """Numbers, sizes and times for a reader: a typographic minus, a sign on changes, `–` for a missing value."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -52,6 +53,22 @@ def p_in_sentence(p: float) -> str:
 def count(amount: int, noun: str) -> str:
     """`1 take`, `3 takes`."""
     return f"{amount} {noun}{'' if amount == 1 else 's'}"
+
+
+def amount(number: float) -> str:
+    """`812`, `45k`, `1.3M`: a number of tokens, roughly."""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if number >= 9.995 * unit:
+            return f"{number / unit:.0f}{name}"
+        if number >= unit:
+            return f"{number / unit:.1f}{name}"
+    return f"{number:.0f}"
+
+
+def money(value: float, currency: str) -> str:
+    """`12.30 USD`, `0.0042 USD`: two decimals, and of less than a tenth two digits."""
+    places = 2 if value >= 0.1 or value <= 0 else min(12, 1 - math.floor(math.log10(value)))
+    return f"{value:,.{places}f} {currency}"
 
 
 def size(amount: float | None, places: int = 1) -> str:

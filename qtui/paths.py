@@ -66,6 +66,6 @@ def run_log(run_id: int) -> Path:
 
 
 def default_store() -> Path:
-    """`$QTUI_STORE`, else `store.sqlite` in the user's data folder."""
+    """`$QTUI_STORE` as it is written (a `~` is resolved by whoever opens it), else `store.sqlite` in the user's data folder."""
     named = os.environ.get("QTUI_STORE")
-    return Path(named).expanduser() if named else user_data() / "store.sqlite"
+    return Path(named) if named else user_data() / "store.sqlite"

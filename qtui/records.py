@@ -6,6 +6,7 @@ Every record is frozen. A field that may be unknown (an import does not know the
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from enum import IntEnum
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "unknown"]
@@ -220,6 +221,8 @@ class VariantSpec:
 
     imatrix: str | None = None
     """A file that llama.cpp quantizes a folder with: an importance matrix, or a text to make one of; None quantizes without."""
+    pickled_weights: bool = False
+    """Whether weights may be read that are stored as Python's pickles (`.bin`), a format that can hold programs."""
 
     @property
     def is_baseline(self) -> bool:
@@ -253,6 +256,20 @@ class Scale:
 
 
 FIVE_POINTS = Scale()
+WIN_RATE_MARGIN = 0.05
+"""The default margin of a judge that compares two answers: the part of a win rate below one half that is accepted."""
+
+
+class Choice(IntEnum):
+    """Which of two answers a judge prefers, by the place at which it was shown. Stands where other judges give a grade."""
+
+    TIE = 0
+    FIRST = 1
+    SECOND = 2
+
+
+PAIRWISE = " pairwise"
+"""Ends the label of a judge that compares two answers: another judge than one of the same model that grades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +294,16 @@ class JudgeSpec:
     reasoning_effort: str | None = None
     batch: bool = False
     """Whether its questions are sent as batches, which are replied to within a day. Decides no grade: no part of a fingerprint."""
+    pairwise: bool = False
+    """Whether it compares the baseline's answer with another variant's, in both orders, instead of grading each."""
+    margin: float = WIN_RATE_MARGIN
+    """Of a pairwise judge: how far below one half a win rate may be. Decides no preference: no part of a fingerprint."""
 
     @property
     def label(self) -> str:
-        return "reference" if self.kind == "reference" else f"openai:{self.model}"
+        if self.kind == "reference":
+            return "reference"
+        return f"openai:{self.model}{PAIRWISE}" if self.pairwise else f"openai:{self.model}"
 
 
 SCORE_MARGIN = 0.02
@@ -337,7 +360,7 @@ class Thoughts:
 class JudgeFacts:
     """How a judge's endpoint is asked, as found out while grading. The store has it as JSON."""
 
-    reply_form: Literal["json_schema", "json_object", "text"] | None = None
+    reply_form: Literal["json_schema", "json_object_schema", "json_object", "text"] | None = None
     """What binds its replies to their form; None before the first grade."""
     left_out: tuple[str, ...] = ()
     """Settings that the endpoint refused, so that its own were in force."""
@@ -401,9 +424,9 @@ NOTHING_USED = Usage(0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One judge's grade for one answer and one take, a number of its scale.
+    """One judge's grade for one answer and one take, a number of its scale; or its `Choice` between two answers.
 
-    `grade` None is *ungraded*: the judge's reply could not be read.
+    `grade` None is *ungraded* (of a choice *unjudged*): the judge's reply could not be read.
     """
 
     key: str

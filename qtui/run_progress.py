@@ -85,7 +85,7 @@ class JudgeProgress:
     label: str
     takes: int
     state: str
-    """waiting, grading, done or failed."""
+    """waiting, grading, done, failed, cancelled or stopped."""
     reason: str
     expected: int
     graded: int
@@ -100,6 +100,13 @@ class JudgeProgress:
     """Settings of the judge that its endpoint refused, so that its own were in force."""
     batches: tuple[BatchProgress, ...] = ()
     """The oldest first."""
+    is_pairwise: bool = False
+    """Whether it compares answers: counts are then preferences, two orders for each pair, and *ungraded* is *unjudged*."""
+
+    @property
+    def ungraded_words(self) -> str:
+        """How many replies could not be read, e.g. `3 ungraded`; empty if all could."""
+        return f"{self.ungraded} {'unjudged' if self.is_pairwise else 'ungraded'}" if self.ungraded else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +158,10 @@ class RunSummary:
     origin: str
     """The experiment's file, or the folder that was imported."""
     state: str
-    """running, paused, done, failed, cancelled, or interrupted: started, not ended, and without a living runner.
+    """running, paused, done, failed, cancelled, stopped (at a limit of requests), or interrupted.
 
-    In a list also DAMAGED. waiting before its first runner, and while batches of its judges are under way without a runner.
+    interrupted is a run that was started, has not ended, and has no living runner. In a list also DAMAGED.
+    waiting before its first runner, and while batches of its judges are under way without a runner.
     """
     reason: str
     task_set: str

@@ -5,9 +5,11 @@ past, a dead runner, a judge of an older version) are put into its rows at the e
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from qtui.records import Answer, Grade, Role, Task, TaskSet, content_hash
+from qtui.judges import fingerprint
+from qtui.records import Answer, Grade, JudgeSpec, Role, Task, TaskSet, content_hash
 from qtui.run_progress import VariantProgress
 from qtui.store import Store, answers, grades, judges, leases, new_runs, runs
 from qtui.store.task_answers import sides
@@ -118,6 +120,12 @@ def add_judge(store: Store, run_id: int, label: str, fingerprint: str = "f") -> 
     with store.writing():
         judges.put(store, run_id, label, fingerprint, takes=1, settings={})
     set_judge(store, run_id, fingerprint, "done")
+
+
+def put_judge(store: Store, run_id: int, spec: JudgeSpec) -> None:
+    """Give the run another judge, which is asked, as its newest."""
+    with store.writing():
+        judges.ask(store, run_id, spec.label, fingerprint(spec), takes=spec.takes, settings=asdict(spec))
 
 
 def set_judge(store: Store, run_id: int, fingerprint: str, state: str) -> None:

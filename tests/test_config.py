@@ -62,3 +62,37 @@ def test_all_mistakes_are_named_at_once() -> None:
     with pytest.raises(UserError) as raised:
         config.load()
     assert len(str(raised.value).splitlines()) == 2
+
+
+def test_what_is_wrong_is_left_out_and_the_rest_is_used() -> None:
+    keymap = '[keymap]\n"compare.next" = "n"\n"compare.order" = 3\n"nix" = "a"\n'
+    write(f'theme = 5\nmargin = 0.3\nconverter = "~nosuchuser/x"\n{keymap}')
+    read, problems = config.load_valid(key_ids=["compare.next", "compare.order"])
+    assert (read.theme, read.margin, read.converter, dict(read.keymap)) == (
+        "qtui-dark",
+        0.3,
+        None,
+        {"compare.next": "n"},
+    )
+    assert [problem.partition(": ")[0].rpartition(":")[2] for problem in problems] == ["1", "3", "6", "7"]
+    assert all(problem.endswith(". This setting is ignored.") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "text", ["theme = [", "a = " + "[" * 1000, "".join(f"k{number} = 1\n" for number in range(5000))]
+)
+def test_a_file_that_says_nothing_right_leaves_the_defaults(text: str) -> None:
+    write(text)
+    read, problems = config.load_valid()
+    assert read == config.Config()
+    assert len(problems) == 1
+    assert problems[0].endswith("The default settings are used.")
+
+
+@pytest.mark.parametrize("keys", ["", "a b", "\x1b[31m", "ctrl +n", "n,,m", "x" * 5000])
+def test_a_key_that_no_keyboard_has_is_named(keys: str) -> None:
+    import json
+
+    write(f'[keymap]\n"compare.next" = {json.dumps(keys)}\n')
+    with pytest.raises(UserError, match=r'config\.toml:2: "compare\.next" '):
+        config.load(key_ids=["compare.next"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", "docs/releasing.md")
+DOCUMENTS = ("AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", "docs/releasing.md", "docs/reliability.md")
 
 
 @pytest.fixture(params=DOCUMENTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qtui.errors import words_of
+from qtui.errors import LONGEST_LINE, UserError, words_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ from qtui.errors import words_of
 )  # fmt: skip
 def test_the_first_sentence_is_said_whole(error: Exception, said: str) -> None:
     assert words_of(error) == said
+
+
+def test_no_line_of_a_message_is_longer_than_a_person_reads() -> None:
+    said = str(UserError("short\n" + "x" * 100_000))
+    assert said.startswith("short\nxxx")
+    assert len(said) == len("short\n") + LONGEST_LINE
+    assert said.endswith("…")

@@ -147,6 +147,22 @@ def test_wheel_carries_data_and_themes_and_no_tests(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests/")]
 
 
+def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
+    about = {name for name in names if name.startswith(f"qtui-{__version__}.dist-info/")}
+    assert {name.partition("/")[2] for name in about} == {
+        "METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE",
+    }  # fmt: skip
+    files = {
+        folder: [file for file in (CHECKOUT / folder).rglob("*") if file.is_file()]
+        for folder in ("qtui", "data", "themes")
+    }
+    kept = [file for each in files.values() for file in each if file.parent.name != "__pycache__"]
+    wanted = {str(file.relative_to(CHECKOUT)) for file in kept}
+    of_data = {f"qtui/_data/{name}" for name in wanted if not name.startswith("qtui/")}
+    assert names - about == {name for name in wanted if name.startswith("qtui/")} | of_data
+
+
 def test_installed_data_is_found_from_elsewhere(elsewhere: Elsewhere, installed: Path) -> None:
     done = elsewhere.qtui("locate", "data")
     assert done.stdout.strip() == str(installed / "qtui" / "_data" / "data"), done.stderr

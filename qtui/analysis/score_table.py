@@ -72,7 +72,7 @@ def score_table(
     rows: list[ScoreRow] = []
     measurements: list[PairMeasurement] = []
     for pair, behaviour in zip(pairs, pair_behaviours(pairs), strict=True):
-        differences = _differences(
+        differences = conditions_of_pair(
             pair, known_conditions.get(pair.baseline.key, {}), known_conditions.get(pair.candidate.key, {})
         )
         grades_b, grades_c = graded.get(pair.baseline.key, {}), graded.get(pair.candidate.key, {})
@@ -96,7 +96,7 @@ def score_table(
     return ScoreTable(tuple(rows), margin, _notes(rows, margin))
 
 
-def _differences(pair: pairing.Pair, baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
+def conditions_of_pair(pair: pairing.Pair, baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> Conditions:
     """Return how the sides differ by their settings and by what their answers show of them."""
     known = compare(baseline, candidate)
     thinking = answers_apart(pair, baseline, candidate)

@@ -170,7 +170,7 @@ class _Packages:
         words += ["--constraint", self.constraints] if self.constraints else []
         self._process = subprocess.Popen(
             [*words, "--editable", self.requirement],
-            env=child_process.environment(),
+            env=child_process.environment(keys=child_process.every_key),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import tarfile
-import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,13 +15,14 @@ from pathlib import Path
 
 from qtui.building.recipe import DISTRIBUTION
 from qtui.errors import UserError
+from qtui.files import named_path, toml_text
 
 _WANTED = f"Name a folder or archive with the sources of {DISTRIBUTION}."
 
 
 def resolve(source: str) -> Path:
     """Return the absolute path of a folder or archive. Raises UserError if it does not hold the sources of llama-cpp-python."""
-    path = Path(source).expanduser()
+    path = named_path.expanded(source)
     if not source.strip() or not path.exists():
         raise UserError(f"--source {source or repr(source)}: no such folder or archive. {_WANTED}")
     path = path.resolve()
@@ -93,8 +93,8 @@ def _is_top_level(name: str) -> bool:
 def _project(text: bytes) -> str:
     """The name in a pyproject.toml; empty if it has none."""
     try:
-        project = tomllib.loads(text.decode()).get("project", {})
-    except ValueError:
+        project = toml_text.parse(text.decode(), Path("pyproject.toml")).get("project", {})
+    except (ValueError, UserError):
         return ""
     return str(project.get("name", "")) if isinstance(project, dict) else ""
 

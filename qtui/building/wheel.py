@@ -152,7 +152,7 @@ def _command(recipe: Recipe, scratch: Path, record: Path, *, source: str | None,
 
 def _run(command: list[str], recipe: Recipe, log: Path, report: Report, jobs: int) -> None:
     """Run pip, write its output to the log and report its steps."""
-    environment = child_process.environment(CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
+    environment = child_process.environment(keys=child_process.every_key, CMAKE_BUILD_PARALLEL_LEVEL=str(jobs))
     report(Step("downloading the sources of llama.cpp"))
     private_files.private_folder(log.parent)
     with io.TextIOWrapper(private_files.create(log), encoding="utf-8") as out:

@@ -45,12 +45,12 @@ def after_cancel(run: RunSummary) -> Iterator[str]:
                 )
 
 
-def notes(judges: Sequence[JudgeSpec], answers: int) -> Iterator[str]:
-    """Yield what is known before a run of the batches that judges of these answers will ask in."""
+def notes(judges: Sequence[JudgeSpec], answers: int, pairs: int) -> Iterator[str]:
+    """Yield what is known before a run of the batches that judges of these answers, or of pairs of them, will ask in."""
     for judge in judges:
         if not judge.batch:
             continue
-        requests = answers * judge.takes
+        requests = judge.takes * (2 * pairs if judge.pairwise else answers)
         batches = -(-requests // Limits().requests)
         price = "OpenAI charges half the price of direct requests for these."
         if not is_openai_server(judge.base_url):

@@ -109,7 +109,8 @@ def _figures(row: ScoreRow) -> list[Line]:
         _named("mean grade", f"{number(row.baseline_mean, 2)} → {number(row.candidate_mean, 2)} over {graded}"),
         _named(
             "difference",
-            f"{signed(row.difference)}, 90 % {span(row.interval90)}, 95 % {span(row.interval95)}, SD {number(row.sd, 2)}",
+            f"{signed(row.difference)}, 90 % {span(row.interval90)}, 95 % {span(row.interval95)}, SD {number(row.sd, 2)}"
+            + ("; intervals not valid: stopped early" if row.stopped_early else ""),
         ),
         _named(
             "tasks",

@@ -4,9 +4,8 @@ Commands are named here and imported when they are called, so that `qtui --help`
 goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a gate not met, 130 interrupted.
 """
 
+import contextlib
 import importlib
-import io
-import os
 import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -14,9 +13,9 @@ from typing import NamedTuple, NoReturn
 import click
 
 from qtui import __version__
-from qtui.cli.options import store_option
-from qtui.errors import UserError
-from qtui.processes import log
+from qtui.cli.options import log_level_option, store_option
+from qtui.errors import UserError, words_of
+from qtui.processes import log, streams
 from qtui.secrets import redaction
 
 FAILED, INTERRUPTED = 1, 130
@@ -54,12 +53,14 @@ COMMANDS = {
     "verify": Entry("qtui.cli.stores:verify", "Check that a store is whole."),
     "repair": Entry("qtui.cli.stores:repair", "Save what is whole in a damaged store into a new one."),
     "merge": Entry("qtui.cli.stores:merge", "Add the runs, answers and grades of other stores to one."),
+    "logs": Entry("qtui.cli.logs:logs", "Show the log of a run, also while it goes."),
     "quantize": Entry("qtui.cli.quantize:quantize", "Quantize a model: GGUF files of other types."),
     "bench": Entry("qtui.cli.bench:bench", "Measure size, memory and speed of a model's types on this machine."),
     "engines": Entry("qtui.cli.engines:engines", "Build llama.cpp for this machine's processor and GPU."),
     "models": Entry("qtui.cli.runs:models", "List the models that qtui knows by name."),
     "tasks": Entry("qtui.cli.tasks:tasks", "List the task sets that qtui knows by name, or show the prompts of one."),
     "doctor": Entry("qtui.cli.doctor:doctor", "Show what this machine can do: engines, GPUs, memory, store."),
+    "bugreport": Entry("qtui.cli.bugreport:bugreport", "Write an archive for a bug report, without answers or keys."),
     "locate": Entry("qtui.cli.locate:locate", "Show where qtui keeps its files."),
 }
 
@@ -101,6 +102,7 @@ class LazyGroup(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@log_level_option
 @store_option
 @click.version_option(__version__, "--version", "-V", message="qtui %(version)s")
 @click.pass_context
@@ -119,9 +121,8 @@ def cli(context: click.Context, store: Path) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit. A traceback goes to the log file, never to the screen."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # In a locale other than UTF-8, characters that cannot be encoded are printed as `?`.
-        sys.stdout.reconfigure(errors="replace")
+    streams.open_missing()
+    streams.watch_stdout()
     with redaction.guarded_streams(stdout=False):
         log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
         status = _exit_code()
@@ -132,9 +133,10 @@ def main() -> NoReturn:
 def _exit_code() -> int:
     try:
         result = cli.main(prog_name="qtui", standalone_mode=False)
-        sys.stdout.flush()
+        if problem := streams.stdout_problem():
+            return _report_stdout(problem)
     except UserError as error:
-        click.echo(f"error: {_harmless(str(error))}", err=True)
+        _print_error(str(error))
         return FAILED
     except click.ClickException as error:
         error.show()
@@ -143,12 +145,26 @@ def _exit_code() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of the pipe (head, less) has closed it: the interpreter must not flush into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.stdout_problem()
         return FAILED
     except Exception as error:
-        click.echo(f"error: {_harmless(_explain(error))}", err=True)
+        if isinstance(error, OSError) and (problem := streams.stdout_problem()):
+            return _report_stdout(problem)
+        _print_error(_explain(error))
         return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _report_stdout(problem: OSError) -> int:
+    """Say why stdout cannot be written, unless a reader has only had enough. Returns the exit status."""
+    if not isinstance(problem, BrokenPipeError):
+        _print_error(f"stdout cannot be written ({problem.strerror}): what the command printed is not whole")
+    return FAILED
+
+
+def _print_error(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody can be told where stderr cannot be written
+        click.echo(f"error: {_harmless(text)}", err=True)
 
 
 def _harmless(text: str) -> str:
@@ -165,8 +181,12 @@ def _explain(error: Exception) -> str:
     if damaged := _damage(error):
         return damaged
     if isinstance(error, OSError):
+        from qtui.files import disk_errors
+
+        if words := disk_errors.limit(error):
+            return words
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return f"this is a defect of qtui ({type(error).__name__}). The details are in {_log_traceback()}"
+    return f"this is a defect of qtui ({type(error).__name__}). {_log_traceback(error)}"
 
 
 def _damage(error: Exception) -> str:
@@ -191,8 +211,8 @@ def _log_file() -> Path:
     return paths.logs() / "errors.log"
 
 
-def _log_traceback() -> Path:
-    """Append the current exception to the log file and return the file's path."""
+def _log_traceback(error: Exception) -> str:
+    """Append the exception with its traceback to the log file. Returns a sentence that says where the details are."""
     import time
     import traceback
 
@@ -200,6 +220,12 @@ def _log_traceback() -> Path:
 
     file = _log_file()
     entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} qtui {__version__} {sys.argv[1:]}\n{traceback.format_exc()}\n"
-    with private_files.open_private_log(file) as errors:
-        errors.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
-    return file
+    try:
+        with private_files.open_private_log(file) as errors:
+            errors.write(redaction.redact_message(entry).encode(errors="backslashreplace"))
+    except OSError as problem:
+        raised = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(raised.filename).name}:{raised.lineno}"
+        words = redaction.redact_message(words_of(error))
+        return f"{words} ({where}). The details could not be written to {file}: {problem.strerror or problem}"
+    return f"The details are in {file}"

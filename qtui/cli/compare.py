@@ -14,6 +14,7 @@ from qtui.cli.page import Page, print_json
 from qtui.differences import Likeness, Span, differences, likeness
 from qtui.errors import UserError
 from qtui.results.answers import Comparison, PairName, VariantAnswer, comparison, pairs
+from qtui.store.preferences import PreferenceLine
 from qtui.text import line_spans, safe, width
 
 SIDE_BY_SIDE = 72
@@ -62,7 +63,7 @@ def compare(
 
 
 def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> None:
-    """Print both answers and their grades. `longest` limits the characters shown of each text; figures use the whole text."""
+    """Print both answers, their grades and preferences. `longest` limits the characters shown of each text."""
     page = Page()
     page.line(
         f"{safe(shown.model)}, task {shown.task} of {shown.tasks} ({safe(shown.experiment)}, run {shown.run_id})",
@@ -100,6 +101,7 @@ def print_comparison(shown: Comparison, longest: int | None = LONGEST_SHOWN) -> 
     if found := _likeness(shown):
         page.line(_in_words(found, is_shown=diff.divergence is not None), style="dim")
     _print_grades(page, shown, longest)
+    _print_preferences(page, shown, longest)
 
 
 def _earlier(shown: Comparison) -> list[tuple[str, str]]:
@@ -233,6 +235,29 @@ def _print_grades(page: Page, shown: Comparison, longest: int | None) -> None:
                 _print_text(page, score.reason, longest)
 
 
+def _print_preferences(page: Page, shown: Comparison, longest: int | None) -> None:
+    """Print what judges that compare say, in each order."""
+    for line in shown.preferences:
+        order = (line.candidate, line.baseline) if line.candidate_first else (line.baseline, line.candidate)
+        said = "unjudged" if line.choice is None else "tie" if line.preferred is None else f"prefers {line.preferred}"
+        where = f"take {line.take}, {order[0]} shown first"
+        page.line(safe(f"{line.judge}, {where}: {said}"))
+        if line.reason:
+            _print_text(page, line.reason, longest)
+
+
+def _preference(line: PreferenceLine) -> dict[str, Any]:
+    return {
+        "judge": line.judge,
+        "take": line.take,
+        "first": line.candidate if line.candidate_first else line.baseline,
+        "second": line.baseline if line.candidate_first else line.candidate,
+        "choice": None if line.choice is None else line.choice.name.lower(),
+        "preferred": line.preferred,
+        "reason": line.reason,
+    }
+
+
 def _as_json(shown: Comparison) -> dict[str, Any]:
     found = _likeness(shown)
     return {
@@ -248,4 +273,5 @@ def _as_json(shown: Comparison) -> dict[str, Any]:
         "candidate": asdict(shown.candidate) if shown.candidate else None,
         "similarity": found.similarity if found else None,
         "divergence": found.divergence if found else None,
+        "preferences": [_preference(line) for line in shown.preferences],
     }

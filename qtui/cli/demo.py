@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from qtui import paths
-from qtui.cli.options import cpu_option, store_option
+from qtui.cli.options import cpu_option, log_level_option, store_option
 from qtui.cli.run import Started, end_notices, follow_started, start_or_attach, status
 from qtui.session_end import Commands
 from qtui.store import open_store
@@ -15,6 +15,7 @@ from qtui.store import open_store
 @click.command()
 @click.option("--headless", is_flag=True, help="Open no workbench: progress on stderr, the score table on stdout.")
 @cpu_option
+@log_level_option
 @store_option
 def demo(*, headless: bool, allows_cpu: bool, store: Path) -> int:
     """Run the demo: a small Japanese model in four variants (FP16, F16, Q4_K_M, Q2_K) on qtui's own tasks.

@@ -35,14 +35,24 @@ LABEL_CELLS = 14
 @store_option
 def doctor(*, self_test: bool, as_json: bool, store: Path) -> int:
     """Show what this machine can do: engines, GPUs, memory, terminal, session, keys, store. Exit 1 if qtui cannot work here."""
+    report = findings(store, runs_self_test=self_test)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    return 1 if report["problems"] else 0
+
+
+def findings(store: Path, *, runs_self_test: bool = False) -> dict[str, Any]:
+    """Return what this machine can do, as `qtui doctor --json` prints it."""
     problems: list[str] = []
-    report: dict[str, Any] = {
+    return {
         "qtui": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "engines": _engines(),
         "gpus": _gpus(),
-        "self_test": _self_test(self_test),
+        "self_test": _self_test(runs_self_test),
         "cpus": _cpus(),
         "memory": _memory(),
         "terminal": _terminal(),
@@ -52,11 +62,6 @@ def doctor(*, self_test: bool, as_json: bool, store: Path) -> int:
         "files": _files(problems),
         "problems": problems,
     }
-    if as_json:
-        print_json(report)
-    else:
-        _print(report)
-    return 1 if problems else 0
 
 
 def _engines() -> list[dict[str, Any]]:

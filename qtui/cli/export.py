@@ -39,7 +39,8 @@ def export(
 ) -> None:
     """Write SUBJECT as CSV, JSON lines, Parquet or Markdown.
 
-    SUBJECT is answers, grades, scores (of judges), answer-scores, scorers, lengths or divergence.
+    SUBJECT is answers, grades, scores (of judges), preferences and win-rates (of judges that compare), answer-scores, scorers,
+    lengths or divergence.
 
     By default it writes the latest run of every experiment. The column `experiment` exists only for more than one run. Tasks are
     numbered from 1, samples from 0.

@@ -1,12 +1,15 @@
 """Options and questions that several commands share."""
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from qtui import paths
+from qtui.files import named_path
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -14,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _store_path(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
     """The value of --store: of the command, else of a command above it (`qtui --store FILE runs`), else the default."""
     if value is not None:
-        return value.expanduser()
+        return named_path.expanded(value)
     parent = context.parent
     while parent is not None:
         store = parent.params.get("store")
@@ -47,12 +50,89 @@ def cpu_option(command: Command) -> Command:
     )(command)
 
 
-def detach_batch_option(command: Command) -> Command:
-    return click.option(
+def grading_options(command: Command) -> Command:
+    """Options that say how judges are asked; the command gets them as one value, `how`."""
+
+    @functools.wraps(command)
+    def with_how(
+        *arguments: Any,
+        leaves_batches: bool,
+        retry: str | None,
+        requests: int | None,
+        until: str | None,
+        budget: float | None,
+        **others: Any,
+    ) -> Any:
+        from qtui.runner.how_to_grade import HowToGrade
+
+        how = HowToGrade(leaves_batches, retry is not None, requests, until is not None, budget)
+        return command(*arguments, how=how, **others)
+
+    detach_batch = click.option(
         "--detach-batch",
         "leaves_batches",
         is_flag=True,
         help="End when the batches of judges are submitted; the same command, without it, fetches them later.",
+    )
+    until = click.option(
+        "--until",
+        type=click.Choice(["decided"]),
+        help="Grade tasks in random order until the verdict at the margin of config.toml is reached.",
+    )
+    return detach_batch(_retry(_requests(_budget(until(cast(Command, with_how))))))
+
+
+def _retry(command: Command) -> Command:
+    return click.option(
+        "--retry",
+        type=click.Choice(["ungraded"]),
+        help="Ask again, once, what is ungraded: no reply of the judge could be read.",
+    )(command)
+
+
+def _requests(command: Command) -> Command:
+    return click.option(
+        "--requests",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Stop when so many requests were sent to judges, those in vain included; the same command goes on.",
+    )(command)
+
+
+def _log_level(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from qtui.processes import events
+
+        events.set_level(next(level for level in events.LEVELS if level == value.lower()))
+
+
+def log_level_option(command: Command) -> Command:
+    """How much runners and workers that the command starts write into their logs."""
+    from qtui.processes import events
+
+    return click.option(
+        "--log-level",
+        metavar="LEVEL",
+        type=click.Choice(events.LEVELS, case_sensitive=False),
+        callback=_log_level,
+        expose_value=False,
+        help=f"What runs write into their logs: {', '.join(events.LEVELS)} (default: $QTUI_LOG_LEVEL, else {events.DEFAULT}).",
+    )(command)
+
+
+def _read_budget(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no sum of money.")
+    return value
+
+
+def _budget(command: Command) -> Command:
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_read_budget,
+        metavar="MONEY",
+        help="Stop before the requests of this command cost more, e.g. 5.00, in the currency of [prices] in config.toml.",
     )(command)
 
 

@@ -48,7 +48,7 @@ def _states(store: Store, run_id: int) -> Iterable[RunSummary]:
     while True:
         is_held = leases.holder(store, run_id) is not None
         run = runs.summaries(store, [run_id])[0]
-        has_ended = run.state in ("done", "failed", "cancelled", "waiting")
+        has_ended = run.state in ("done", "failed", "cancelled", "stopped", "waiting")
         if not (has_ended and is_held):
             yield run
         if has_ended and not is_held:
@@ -209,16 +209,16 @@ def seconds_left(variant: VariantProgress) -> float | None:
     """Estimated by the rate of the answers since the weights were loaded; None before the first answer."""
     began, reused = variant.facts.answering_started, variant.facts.known or 0
     done = variant.answered - reused
-    if not began or done <= 0:
+    if not began or done <= 0 or time.time() <= began:  # a clock that was set back a moment ago
         return None
     return float((time.time() - began) / done * (variant.expected - variant.answered))
 
 
 def _judge_status(judge: JudgeProgress) -> str:
-    ungraded = f" · {judge.ungraded} ungraded" if judge.ungraded else ""
+    ungraded = f" · {judge.ungraded_words}" if judge.ungraded else ""
     under_way = [batch for batch in judge.batches if batch.is_open]
     state = "waiting for " + count(len(under_way), "batch").replace("batchs", "batches") if under_way else judge.state
-    return (f"failed: {judge.reason}" if judge.state == "failed" else state) + ungraded
+    return (f"{state}: {judge.reason}" if judge.reason else state) + ungraded
 
 
 def _scorer_status(scorer: ScorerProgress) -> str:

@@ -14,6 +14,7 @@ from rich.table import Column
 
 from qtui import catalog
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.runner.quantization import QuantizedType, Step
 from qtui.store import open_store, quantization_jobs
 from qtui.store.connection import Store
@@ -42,6 +43,7 @@ def conversion_options(command: Command) -> Command:
                      help="llama.cpp's sources, for folders that qtui does not convert itself (default: $QTUI_LLAMA_CPP, "
                           "else `converter` in config.toml, else downloaded once with pip)."),
         click.option("--trust-remote-code", is_flag=True, help="Run code that comes with a model's folder."),
+        click.option("--pickled-weights", is_flag=True, help="Read weights in Python's pickles (.bin), which can hold programs."),
         click.option("--model", metavar="NAME", help="The model of the workbench that the files belong to."),
     )  # fmt: skip
     for option in reversed(options):
@@ -51,7 +53,7 @@ def conversion_options(command: Command) -> Command:
 
 def _absolute(source: str) -> str:
     """A path made absolute, so that it is valid from every folder; any other source unchanged."""
-    path = Path(source).expanduser()
+    path = named_path.expanded(source)
     return str(path.absolute()) if path.exists() else source
 
 

@@ -16,7 +16,8 @@ import click
 
 from qtui import session_end
 from qtui.charts import batch_words
-from qtui.cli.options import confirm_cpu, cpu_option, detach_batch_option, json_option, store_option
+from qtui.cli import costs
+from qtui.cli.options import confirm_cpu, cpu_option, grading_options, json_option, log_level_option, store_option
 from qtui.cli.page import print_json
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
@@ -29,8 +30,9 @@ from qtui.text import safe
 if TYPE_CHECKING:
     from qtui.experiment.experiment import Experiment
     from qtui.figures.planned import PlannedResolution
+    from qtui.runner.how_to_grade import HowToGrade
 
-FAILED, CANCELLED_STATUS = 1, 130
+FAILED, STOPPED_STATUS, CANCELLED_STATUS = 1, 4, 130
 
 
 @click.command()
@@ -39,8 +41,9 @@ FAILED, CANCELLED_STATUS = 1, 130
 @click.option("--check", is_flag=True, help="Only check the file and show what would be run.")
 # For the form of a new run, which checks after every pause in typing: without loading scipy, it answers in half the time.
 @click.option("--without-resolution", is_flag=True, hidden=True)
-@detach_batch_option
+@grading_options
 @cpu_option
+@log_level_option
 @json_option
 @store_option
 def run(
@@ -49,7 +52,7 @@ def run(
     detach: bool,
     check: bool,
     without_resolution: bool,
-    leaves_batches: bool,
+    how: "HowToGrade",
     allows_cpu: bool,
     as_json: bool,
     store: Path,
@@ -61,7 +64,7 @@ def run(
     If the run is already running, the command attaches to it and exits with its status. Ctrl-C then only detaches.
     """
     if check:
-        return _check(file, as_json, None if without_resolution else store)
+        return _check(file, as_json, store, shows_resolution=not without_resolution)
     from qtui.runner.start import start
 
     commands = Commands.of_run("run", str(file), store=store)
@@ -73,21 +76,25 @@ def run(
             click.echo(_line(f"note: {note}"), err=True)
 
     started = start_or_attach(
-        lambda cpu: start(file, store, allows_cpu=cpu, leaves_batches=leaves_batches, on_note=say),
+        lambda cpu: start(file, store, allows_cpu=cpu, how=how, on_note=say, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--detach", is_flag=True, help="Resume the run, print its id and return at once.")
-@detach_batch_option
+@grading_options
 @cpu_option
+@log_level_option
 @json_option
 @store_option
-def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool, as_json: bool, store: Path) -> int:
+def resume(run_id: int, *, detach: bool, how: "HowToGrade", allows_cpu: bool, as_json: bool, store: Path) -> int:
     """Resume a run that was cancelled or interrupted, or that failed in part. `qtui runs` lists the ids.
 
     Ctrl-C cancels the run. If it is already running, the command attaches to it, and Ctrl-C only detaches.
@@ -96,11 +103,14 @@ def resume(run_id: int, *, detach: bool, leaves_batches: bool, allows_cpu: bool,
 
     commands = Commands.of_run("resume", str(run_id), store=store)
     started = start_or_attach(
-        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, leaves_batches=leaves_batches),
+        lambda cpu: resume_run(run_id, store, allows_cpu=cpu, how=how, on_costs=costs.say_planned),
         allows_cpu,
         detach and as_json,
     )
-    return _follow_or_print_id(started, detach, as_json, store, commands) if started else FAILED
+    if started is None:
+        return FAILED
+    _say_what_does_not_apply(started, how)
+    return _follow_or_print_id(started, detach, as_json, store, commands)
 
 
 @click.command()
@@ -180,6 +190,15 @@ def start_or_attach(
         return start_or_attach(start, True)
 
 
+def _say_what_does_not_apply(started: Started, how: "HowToGrade") -> None:
+    """Say that a run which another command started goes about its judges as that command chose."""
+    if options := how.arguments() if started.notice else []:
+        click.echo(
+            f"{' '.join(options)} does not apply: the command that started the run chose how its judges are asked.",
+            err=True,
+        )
+
+
 def follow(store: Store, run_id: int) -> RunSummary:
     """Show on stderr the progress of a run that this command started, and return its last summary. Ctrl-C cancels the run."""
     return follow_started(store, Started(run_id))
@@ -211,12 +230,16 @@ def _print_session_end(store: Store, run_id: int) -> None:
 def _watch(store: Store, started: Started) -> RunSummary:
     from qtui.cli.progress import watch
 
-    return watch(store, started.run_id, from_start=started.is_ours)
+    run = watch(store, started.run_id, from_start=started.is_ours)
+    costs.say_spent(store, started.run_id)
+    return run
 
 
-def _check(file: Path, as_json: bool, store: Path | None) -> int:
+def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) -> int:
+    from qtui import config
     from qtui.experiment import roles as experiment_roles
     from qtui.experiment.experiment import load
+    from qtui.runner import planned_costs
     from qtui.runner.prompt_check import prompt_notes
     from qtui.runner.start import idle_gpus
     from qtui.runner.weights_check import check_weights
@@ -227,8 +250,10 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
-    shown = _planned(experiment, store) if store is not None else ()
-    notes = (*notes, *batch_words.notes(experiment.judges, answers))
+    shown = _planned(experiment, store) if shows_resolution else ()
+    planned = planned_costs.of_experiment(experiment, store, config.load().prices)
+    pairs = answers - len(experiment.models) * len(experiment.task_set.tasks) * experiment.sampling.samples
+    notes = (*notes, *batch_words.notes(experiment.judges, answers, pairs))
     if as_json:
         plan = {
             "experiment": experiment.name,
@@ -241,6 +266,7 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
             "judges": [judge.label for judge in experiment.judges],
             "scorers": [scorer.label for scorer in experiment.scorers],
             "notes": list(notes),
+            "costs": costs.planned_json(planned),
             "idle_gpus": idle,
             "resolution": to_json(shown),
         }
@@ -251,12 +277,15 @@ def _check(file: Path, as_json: bool, store: Path | None) -> int:
         details = ", ".join(filter(None, (variant.engine, roles[variant])))
         click.echo(_line(f"  {variant.model} {variant.name} ({details})"))
     for judge in experiment.judges:
-        click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}"))
+        compares = f", in both orders, margin 0.5 ± {judge.margin:g}" if judge.pairwise else ""
+        click.echo(_line(f"  judge {judge.label}, {judge.takes} take{'s' if judge.takes > 1 else ''}{compares}"))
     for scorer in experiment.scorers:
         click.echo(_line(f"  scorer {scorer.label}, margin ±{100 * scorer.margin:g} points"))
     for each in shown:
         by = f"{each.judge}: " if len(shown) > 1 else ""
         click.echo(_line(f"  {by}{each.sentence}"))
+    for line in costs.planned_lines(planned):
+        click.echo(_line(f"  cost: {line}"))
     for note in (*notes, *idle):
         click.echo(_line(f"  note: {note}"))
     return 0
@@ -315,10 +344,15 @@ def _print_id(started: Started, as_json: bool) -> None:
 
 
 def status(run: RunSummary) -> int:
-    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should."""
-    if run.state == "done" or (run.state == "waiting" and run.started is not None):
+    """The exit status for how a run ended. A run whose batches are left to a later command has ended as it should.
+
+    One that a limit of the command stopped, such as a budget, has a status of its own: grades are missing.
+    """
+    if run.state == "done":
         return 0
-    return CANCELLED_STATUS if run.state == "cancelled" else 1
+    if run.state == "waiting" and run.started is not None:
+        return 0
+    return {"cancelled": CANCELLED_STATUS, "stopped": STOPPED_STATUS}.get(run.state, FAILED)
 
 
 def _request(store_path: Path, run_id: int, request: str, progress: str) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from qtui.charts.batch_words import batch_lines
+from qtui.cli import costs
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
+from qtui.errors import UserError
 from qtui.run_progress import RunSummary
 from qtui.store import open_store
 from qtui.store import runs as stored
@@ -40,18 +42,24 @@ STYLES = {
     "interrupted": "red",
     "damaged": "red",
     "cancelled": "yellow",
+    "stopped": "yellow",
 }
 
 
 @click.command()
+@click.argument("run_id", metavar="[RUN]", type=int, required=False)
 @json_option
 @store_option
-def runs(*, as_json: bool, store: Path) -> None:
-    """List the runs in the store, the newest first, with their states."""
+def runs(*, run_id: int | None, as_json: bool, store: Path) -> None:
+    """List the runs in the store, the newest first, with their states; or one run, with what its requests used and cost."""
     with closing(open_store(store, create=False, must_write=False)) as opened:
-        summaries = stored.listed(opened)
+        summaries = stored.listed(opened, None if run_id is None else [run_id])
+        if run_id is not None and not summaries:
+            raise UserError(f"{store}: has no run {run_id}. `qtui runs` lists the runs.")
+        spent = {run.id: costs.spent_costs(opened, run.id) for run in summaries if as_json or run_id is not None}
     if as_json:
-        print_json({"runs": [_as_json(run) for run in summaries]})
+        listed = [_as_json(run) | {"costs": costs.spent_json(spent[run.id])} for run in summaries]
+        print_json({"runs": listed})
         return
     page = Page()
     if not summaries:
@@ -63,6 +71,7 @@ def runs(*, as_json: bool, store: Path) -> None:
         # An added judge that gave no grade fails without making its run fail.
         reasons += [f"judge {j.label}: {j.reason}" for j in run.judges if j.reason not in run.reason]
         reasons += [f"judge {j.label}: {line}" for j in run.judges for line in batch_lines(j, time.time())]
+        reasons += [f"cost: {line}" for line in costs.spent_lines(spent.get(run.id, ()))]
         for reason in filter(None, reasons):
             page.line(f"run {run.id}: {safe(reason)}")
 

@@ -1,5 +1,6 @@
 """`qtui scores` and `qtui check`: grades of candidates against those of the baseline, as a report and as a gate."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -7,19 +8,24 @@ import click
 from qtui.charts.behaviour_words import behaviour_title
 from qtui.charts.role_words import is_yardstick, titled
 from qtui.charts.score_words import contributions
+from qtui.cli import costs
 from qtui.cli.options import chosen_runs, json_option, runs_options, store_option
 from qtui.cli.page import Column, Page, print_json
+from qtui.cli.preferences_page import print_preferences
 from qtui.cli.scorers_page import print_scorers
 from qtui.errors import UserError
 from qtui.figures.json_form import to_json
+from qtui.figures.preferences import PreferenceRow, PreferenceTable
 from qtui.figures.published import BASELINE, CANDIDATE, SOURCE
 from qtui.figures.score_groups import GroupRow, GroupTable
 from qtui.figures.scorers import ScorerRow, ScorerTable
 from qtui.figures.scores import FIVE_POINTS, MARGIN, ScoreRow, ScoreTable
 from qtui.format import count, number, signed, span
+from qtui.results.preference_figures import preference_rows
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_group_rows, score_rows
 from qtui.results.scorer_figures import scorer_rows
+from qtui.store import open_store
 from qtui.text import safe
 
 NOT_MET = 3
@@ -62,7 +68,7 @@ margin_option = click.option(
 def scores(
     *, margin: float, by: str | None, experiment: str | None, run_id: int | None, as_json: bool, store: Path
 ) -> None:
-    """Show mean grades and scores of baseline and candidate, the difference with its interval, and the verdict."""
+    """Show mean grades and scores of baseline and candidate, the difference with its interval, win rates, and the verdict."""
     run_ids = chosen_runs(store, experiment, run_id)
     if by is not None:
         groups = score_group_rows(store, run_ids, by, margin)
@@ -72,13 +78,27 @@ def scores(
             print_groups(groups)
         return
     table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
+    compared = preference_rows(store, run_ids)
     if as_json:
-        print_json(to_json(table) | {"scorers": to_json(scored.rows)})
+        with closing(open_store(store, create=False, must_write=False)) as opened:
+            spent = [cost for each in run_ids for cost in costs.spent_costs(opened, each)]
+        print_json(
+            to_json(table)
+            | {
+                "scorers": to_json(scored.rows),
+                "preferences": to_json(compared.rows),
+                "costs": costs.spent_json(spent),
+            }
+        )
         return
-    if not scored.rows or any(row.judge for row in table.pairs):
+    others = (scored.rows, compared.rows)
+    if not any(others) or any(row.judge for row in table.pairs):
         print_scores(table)
-        if scored.rows:
+        if any(others):
             click.echo()
+    print_preferences(compared)
+    if all(others):
+        click.echo()
     print_scorers(scored)
 
 
@@ -99,13 +119,16 @@ def check(
     as_json: bool,
     store: Path,
 ) -> int:
-    """Exit with 0 if grades and scores show that no candidate is worse by more than the margin, else with 3.
+    """Exit with 0 if grades, win rates and scores show that no candidate is worse by more than the margin, else with 3.
 
-    Each scorer has a margin of its own. A pair passes if its verdict is equivalent, higher or not worse; inconclusive, guarded and
-    ungraded pairs do not pass. Control arms and noise floors are not candidates and are checked only if --pair names them.
+    Each scorer, and each judge that compares, has a margin of its own. A pair passes if its verdict is equivalent, higher or not
+    worse; inconclusive, guarded and ungraded pairs do not pass. Control arms and noise floors are not candidates and are checked
+    only if --pair names them.
     """
     run_ids = chosen_runs(store, experiment, run_id)
-    pairs_in_runs = _checkable(score_rows(store, run_ids, margin), scorer_rows(store, run_ids))
+    pairs_in_runs = _checkable(
+        score_rows(store, run_ids, margin), preference_rows(store, run_ids), scorer_rows(store, run_ids)
+    )
     rows = [row for row in pairs_in_runs if _is_chosen(row, pair, judge)]
     if not rows:
         names = sorted({f"{row.model}:{row.candidate}" for row in pairs_in_runs})
@@ -150,7 +173,14 @@ def print_scores(table: ScoreTable) -> None:
             page.line(f"all pairs: {safe(note)}" if len(rows) > 1 else safe(note), style="dim")
         if shared:
             page.line()
-    for note in (f"margin: ±{table.margin:g} grades{_of_scale(table)}; difference: candidate − baseline", *table.notes):
+    stopped = (
+        ["* not valid: judging stopped early; see the verdict"] if any(row.stopped_early for row in table.pairs) else []
+    )
+    for note in (
+        f"margin: ±{table.margin:g} grades{_of_scale(table)}; difference: candidate − baseline",
+        *table.notes,
+        *stopped,
+    ):
         page.line(safe(note), style="dim")
 
 
@@ -201,7 +231,7 @@ def _cells(row: ScoreRow) -> list[str]:
         str(row.n or row.answered),
         means,
         signed(row.difference),
-        span(row.interval90),
+        span(row.interval90) + ("*" if row.stopped_early else ""),
     ]
 
 
@@ -238,18 +268,21 @@ def _instrument(row: ScoreRow) -> list[str]:
     return sentences
 
 
-def _checkable(table: ScoreTable, scored: ScorerTable) -> list[ScoreRow | ScorerRow]:
-    """Return the rows of judges and those of scorers over all tasks. Where scorers are, a pair needs no judge."""
-    has_scores = {(row.run_id, row.model, row.candidate) for row in scored.rows}
-    judged = [row for row in table.pairs if row.judge or (row.run_id, row.model, row.candidate) not in has_scores]
-    return [*judged, *(row for row in scored.rows if row.group_kind == "all")]
+_Checked = ScoreRow | PreferenceRow | ScorerRow
 
 
-def _measure(row: ScoreRow | ScorerRow) -> str | None:
+def _checkable(table: ScoreTable, compared: PreferenceTable, scored: ScorerTable) -> list[_Checked]:
+    """Return the rows of judges and those of scorers over all tasks. Where others are, a pair needs no grades."""
+    has_others = {(row.run_id, row.model, row.candidate) for row in (*scored.rows, *compared.rows)}
+    judged = [row for row in table.pairs if row.judge or (row.run_id, row.model, row.candidate) not in has_others]
+    return [*judged, *compared.rows, *(row for row in scored.rows if row.group_kind == "all")]
+
+
+def _measure(row: _Checked) -> str | None:
     return row.scorer if isinstance(row, ScorerRow) else row.judge
 
 
-def _is_chosen(row: ScoreRow | ScorerRow, pairs: tuple[str, ...], judge: str | None) -> bool:
+def _is_chosen(row: _Checked, pairs: tuple[str, ...], judge: str | None) -> bool:
     if judge is not None and _measure(row) != judge:
         return False
     if f"{row.model}:{row.candidate}" in pairs:

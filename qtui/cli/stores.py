@@ -7,6 +7,7 @@ import click
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Page, print_json
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.format import count
 from qtui.text import safe
 
@@ -15,7 +16,7 @@ FAILED = 1
 
 def _named(file: Path | None, store: Path) -> Path:
     """The store that a command's argument names, else that of --store."""
-    return file.expanduser() if file is not None else store
+    return named_path.expanded(file) if file is not None else store
 
 
 @click.command()
@@ -120,7 +121,7 @@ def backup(to: Path | None, *, force: bool, store: Path) -> None:
     if not source.exists():
         raise UserError(f"{source}: no store there.")
     name = f"{source.name}.backup-{time.strftime('%Y-%m-%d-%H%M%S')}"
-    target = source.with_name(name) if to is None else to.expanduser()
+    target = source.with_name(name) if to is None else named_path.expanded(to)
     target = target / name if target.is_dir() else target
     if target.absolute() == source or (target.exists() and target.samefile(source)):
         raise UserError(f"{target}: is the store itself. Name another file.")
@@ -150,7 +151,7 @@ def merge(sources: tuple[Path, ...], *, target: Path | None, as_json: bool, stor
     from qtui.store import merging
 
     into = _named(target, store)
-    merged = [merging.merge(source.expanduser(), into) for source in sources]
+    merged = [merging.merge(named_path.expanded(source), into) for source in sources]
     if as_json:
         print_json({"into": str(into), "merged": [{**asdict(each), "source": str(each.source)} for each in merged]})
         return 0

@@ -9,6 +9,7 @@ import click
 from qtui.cli.options import json_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.text import safe
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _place(definition: "Definition") -> str:
     if own:
         return str(own)
     if definition.source.path:
-        path = Path(definition.file).parent / Path(definition.source.path).expanduser()
+        path = Path(definition.file).parent / named_path.expanded(definition.source.path)
         return str(path) if path.exists() else ""
     return "the hub's cache" if definition.source.hub and hub_rows.is_cached(definition, *known.hub_caches()) else ""
 

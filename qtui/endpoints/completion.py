@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from qtui.endpoints import server_words
 from qtui.endpoints.failures import OK, Failure, Scope, of_status
+from qtui.errors import shortened
 from qtui.records import FinishReason, Usage
 
 _FINISH: dict[str, FinishReason] = {
@@ -21,6 +22,8 @@ _FILTERS = (
     "content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "refusal", "sensitive",
     "guardrail_intervened",
 )  # fmt: skip
+LONGEST_NAME = 100
+"""Characters of a finish reason or a tool's name that are kept."""
 MOST_TOKENS = 2**40
 """Larger numbers of tokens are none. SQLite has no integers above 2**63."""
 _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
@@ -49,6 +52,13 @@ class Completion:
 
 def read(body: bytes, api: Literal["chat", "completions"]) -> Completion | Failure:
     """Return the answer in a body, or why there is none."""
+    try:
+        return _read(body, api)
+    except RecursionError:  # parts of a reply that are nested too deeply
+        return _no_protocol(body)
+
+
+def _read(body: bytes, api: Literal["chat", "completions"]) -> Completion | Failure:
     value = _parsed(body)
     if isinstance(value, list) and value and isinstance(value[0], dict) and (failure := _error_of(value[0])):
         return failure  # Gemini
@@ -78,9 +88,9 @@ def _of_choice(
         return _no_protocol(body)
     message = {"content": choice["text"]} if api == "completions" else choice.get("message")
     if finish in _FILTERS:
-        return _no_answer(f"filtered the answer (finish_reason {reason}){_refusal(message)}")
+        return _no_answer(f"filtered the answer (finish_reason {_shown(reason)}){_refusal(message)}")
     if message is None:
-        return _no_answer(f"sent a choice without a message (finish_reason {reason or 'unknown'})")
+        return _no_answer(f"sent a choice without a message (finish_reason {_shown(reason or 'unknown')})")
     if not isinstance(message, dict):
         return _no_protocol(body)
     content = message.get("content")
@@ -99,7 +109,7 @@ def _of_choice(
         _FINISH.get(finish, "unknown"),
         _count(value, "prompt_tokens"),
         _count(value, "completion_tokens"),
-        server_finish=reason if isinstance(reason, str) else "" if reason is None else json.dumps(reason),
+        server_finish="" if reason is None else _shown(reason),
         refusal=_refusal(message).removeprefix(": "),
         thoughts=_thoughts(message),
         thinking_tokens=_thinking_tokens(value),
@@ -119,6 +129,11 @@ def usage(body: bytes) -> Usage:
     if cached is None:
         cached = _first(counts, "prompt_cache_hit_tokens", "cache_read_input_tokens")
     return Usage(1, prompt, cached, _first(counts, "completion_tokens", "output_tokens"))
+
+
+def _shown(value: Any) -> str:
+    """A name that a server gives, not longer than names are."""
+    return shortened(value if isinstance(value, str) else json.dumps(value), LONGEST_NAME)
 
 
 def _first(counts: Any, *names: str) -> int | None:
@@ -215,7 +230,7 @@ def _called(calls: Any) -> str:
     calls = calls if isinstance(calls, list) else [{"function": calls}]
     functions = [call.get("function") for call in calls if isinstance(call, dict)]
     names = [each["name"] for each in functions if isinstance(each, dict) and isinstance(each.get("name"), str)]
-    return f": {', '.join(names)}" if names else ""
+    return f": {_shown(', '.join(names))}" if names else ""
 
 
 def _count(value: dict[str, Any], name: str) -> int:

@@ -13,12 +13,14 @@ from typing import Any, Literal
 
 from qtui.records import Sampling
 
-ReplyForm = Literal["json_schema", "json_object", "text"]
-"""How a judge's reply is bound to its form: by a schema, to any JSON object, or only by the prompt's words."""
+ReplyForm = Literal["json_schema", "json_object_schema", "json_object", "text"]
+"""How a judge's reply is bound to its form: by a schema, by a schema as llama-cpp-python's server takes it (beside the type
+`json_object`), to any JSON object, or only by the prompt's words.
+"""
 
 PENALTY_NAMES = ("repetition_penalty", "repeat_penalty")
 _OFF: dict[str, float] = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0}
-_FORMS: tuple[ReplyForm, ...] = ("json_schema", "json_object", "text")
+_FORMS: tuple[ReplyForm, ...] = ("json_schema", "json_object_schema", "json_object", "text")
 LimitName = Literal["max_tokens", "max_completion_tokens"]
 _LIMITS: tuple[LimitName, ...] = ("max_tokens", "max_completion_tokens")
 
@@ -51,6 +53,10 @@ _FORM = re.compile(
 )
 
 
+_TAKES_OBJECTS = re.compile(r"""["']text["'] (?:or|and) ["']json_object["']""")
+"""How a server that checks the type against a list says what the list has; some of these take a schema beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The settings that one server accepts, as far as its refusals have shown."""
@@ -72,6 +78,8 @@ class Dialect:
         if schema is not None and self.reply_form == "json_schema":
             wrapped = {"name": "reply", "strict": True, "schema": dict(schema)}
             values["response_format"] = {"type": "json_schema", "json_schema": wrapped}
+        elif schema is not None and self.reply_form == "json_object_schema":
+            values["response_format"] = {"type": "json_object", "schema": dict(schema)}
         elif schema is not None and self.reply_form == "json_object":
             values["response_format"] = {"type": "json_object"}
         return values
@@ -90,6 +98,8 @@ class Dialect:
             # Some models accept the limit only under its newer name.
             return replace(self, limit_name="max_completion_tokens")
         if "response_format" in sent and _FORM.search(words):
+            if self.reply_form == "json_schema" and _TAKES_OBJECTS.search(words):
+                return replace(self, reply_form="json_object_schema")
             return self.with_next_form()
         refused = frozenset(_refused(words, sent))
         return replace(self, refused=self.refused | refused) if refused else None
@@ -107,7 +117,8 @@ class Dialect:
         """Return this dialect with a looser form of the reply; None if the form is text already."""
         if self.reply_form == "text":
             return None
-        return replace(self, reply_form=_FORMS[_FORMS.index(self.reply_form) + 1])
+        # A schema beside `json_object` is tried only where the server's words suggest it: others may ignore it.
+        return replace(self, reply_form="text" if self.reply_form == "json_object" else "json_object")
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from qtui.endpoints import failures, limit_headers, server_words
 from qtui.endpoints.failures import Failure, Scope
 from qtui.endpoints.rate_limits import RateLimiter, Ticket
 from qtui.errors import UserError
+from qtui.processes import events
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +32,8 @@ LONGEST_PAUSE = 120.0
 _FIRST_PAUSE, _MOST_PAUSE = 0.5, 8.0
 _NEVER_PASSES = (501, 505)
 _PASSES = (408, 409, 425, 429)
+_ABOUT_SETTING = re.compile(r"\bvalidation errors?\b|\b(?:literal_error|extra_forbidden)\b", re.IGNORECASE)
+"""Words with which llama-cpp-python's server refuses a setting, under status 500: no wait changes that."""
 _ABOUT_ACCOUNT = re.compile(
     r"insufficient[_ ](?:quota|balance|credit|funds)|billing[_ ](?:hard[_ ]limit|not[_ ]active)|credit balance|out of credits|"
     r"payment required|exceeded your current quota",
@@ -54,6 +57,11 @@ class Received:
     @property
     def is_ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def in_words(self) -> str:
+        """What came of the request, without any of its content."""
+        return f"status {self.status}" if self.headers is not None else f"no reply ({self.loss})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,7 @@ class _Tries:
             if received.headers is not None and received.status != 429:
                 self._limiter.succeed()
             return None
+        events.debug(f"a request had {received.in_words} after {seconds:.2f} s; try {self.requests} of {TRIES}")
         if asked is not None and asked > LONGEST_PAUSE:
             return None
         if received.status == 429 or (received.status == 503 and asked):
@@ -194,6 +203,8 @@ def _passes(received: Received, words: str, asked: float | None) -> bool:
     if told in ("true", "false"):
         return told == "true"
     if received.status not in _PASSES and (received.status < 500 or received.status in _NEVER_PASSES):
+        return False
+    if _ABOUT_SETTING.search(words):
         return False
     if received.status == 429:
         return asked is not None or not _ABOUT_ACCOUNT.search(words)

@@ -38,7 +38,15 @@ _PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body|title|h1|center)\b", re.
 def words(body: bytes | str) -> str:
     """Return what the server says in this body, in one line; empty if it says nothing. The caller removes secrets."""
     text = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else body
-    said = _of_text(text.removeprefix("\ufeff").strip(), depth=0)
+    text = text.removeprefix("\ufeff").strip()
+    try:
+        said = _of_text(text, depth=0)
+    except (
+        RecursionError,
+        ValueError,
+        AssertionError,
+    ):  # nested too deeply, or a page that Python's parser does not take
+        said = text
     return " ".join(said.encode(errors="replace").decode().split())[:LONGEST]
 
 
@@ -49,8 +57,11 @@ def shown(said: str) -> str:
 
 
 def of_value(value: Any) -> str:
-    """Return the words in a value of parsed JSON, as `words` does."""
-    return words(json.dumps(value))
+    """Return the words in a value of parsed JSON, as `words` does; empty if it is nested too deeply."""
+    try:
+        return words(json.dumps(value))
+    except RecursionError:
+        return ""
 
 
 def as_json(text: str) -> Any:

@@ -169,6 +169,7 @@ def _find_weights(variant: VariantSpec, finder: WeightsFinder) -> Weights | None
         lambda architecture: architectures.check_llama_cpp(architecture, variant.weights),
     )
     check_settings(variant, weights)
+    check_pickled(variant, weights)
     return weights
 
 
@@ -280,6 +281,12 @@ def _shared_key_values(
     if weights is None:
         return shared  # the endpoint's software is not known; the client's version does not matter
     return [*shared, *how_computed(variant, weights, version, device)]
+
+
+def check_pickled(variant: VariantSpec, weights: Weights) -> None:
+    """Raise UserError if the weights are pickles and the variant does not allow them."""
+    if weights.is_folder and not variant.pickled_weights:
+        weights.refuse_pickled("set pickled_weights = true for this variant")
 
 
 def check_settings(variant: VariantSpec, weights: Weights) -> None:

@@ -1,4 +1,4 @@
-"""Answers, grades, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
+"""Answers, grades, preferences, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
 
 Every format has the same columns. The column `experiment` comes first, and only if several runs are exported. JSON lines and
 Parquet hold texts as they are stored, byte for byte; Markdown is for reading, so line breaks become <br>.
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qtui.figures.json_form import to_json
-from qtui.store import answers, grades, open_store, scores
+from qtui.records import FIVE_POINTS
+from qtui.store import Store, answers, grades, judges, open_store, preferences, scores
 from qtui.text import safe
 
 Format = Literal["csv", "jsonl", "parquet", "md"]
@@ -36,7 +37,7 @@ SCORER_COLUMNS = (
     "verdict", "verdict_text", "rule", "guards", "notes", "margin", "claim_p", "claim_p_holm", "comparisons", "tasks_needed",
     "role",
 )  # fmt: skip
-GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "reason", "left_out")
+GRADE_COLUMNS = ("model", "variant", "task", "sample", "judge", "take", "grade", "scale", "reason", "left_out")
 SCORE_COLUMNS = (
     "model", "baseline", "candidate", "judge", "n", "takes", "baseline_mean", "candidate_mean", "difference", "sd",
     "interval90_low", "interval90_high", "interval95_low", "interval95_high", "wins", "ties", "losses", "flips_down", "flips_up",
@@ -48,6 +49,16 @@ SCORE_COLUMNS = (
     "scale_low", "scale_high", "units",
 )  # fmt: skip
 """The columns are listed here so that a table without rows has them too."""
+PREFERENCE_COLUMNS = (
+    "model", "baseline", "candidate", "task", "sample", "judge", "take", "candidate_first", "choice", "reason", "left_out",
+)  # fmt: skip
+WIN_RATE_COLUMNS = (
+    "model", "baseline", "candidate", "judge", "n", "answered", "unjudged", "units", "takes", "judged", "unread", "wins", "losses",
+    "ties", "turned", "one_order", "equal", "win_rate", "interval90_low", "interval90_high", "interval95_low", "interval95_high",
+    "interval_method", "difference", "verdict", "verdict_text", "rule", "guards", "notes", "margin", "sign_p", "sign_p_holm",
+    "claim_p", "claim_p_holm", "comparisons", "tasks_needed", "first_preferred", "second_preferred", "first_share", "position_p",
+    "retest", "role",
+)  # fmt: skip
 DIVERGENCE_COLUMNS = (
     "model", "baseline", "candidate", "tasks", "tokens", "kl_mean", "kl_se", "kl_se_tasks", "kl_median", "kl_p90", "kl_p95",
     "kl_p99", "kl_p999", "kl_max", "delta_p_mean", "delta_p_rms", "same_top", "as_answered", "perplexity_baseline",
@@ -69,8 +80,19 @@ def answer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
 
 
 def grade_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
-    """One row per grade; `grade` is None if the judge's reply could not be read."""
-    return _stored(store_path, run_ids, grades.rows, grades.COLUMNS, GRADE_COLUMNS)
+    """One row per grade; `grade` is None if the judge's reply could not be read. `scale` is what it is a number of: `1-10`."""
+    return _stored(store_path, run_ids, _grades_with_scales, (*grades.COLUMNS, "scale"), GRADE_COLUMNS)
+
+
+def _grades_with_scales(store: Store, run_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The current grades of one run, each with the scale of its grader."""
+    [run_id] = run_ids
+    scales = judges.scales(store, run_ids)
+    rows = []
+    for row in grades.rows(store, run_ids):
+        scale = scales.get((run_id, row["judge"], row["fingerprint"]), FIVE_POINTS)
+        rows.append((*row, f"{scale.lowest}-{scale.highest}"))
+    return rows
 
 
 def score_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
@@ -109,10 +131,25 @@ def scorer_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
     return _flat(to_json(table.rows), len(run_ids) > 1, SCORER_COLUMNS)
 
 
+def preference_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per pair of answers, judge that compares, take and order; `choice` is None if the reply could not be read."""
+    return _stored(store_path, run_ids, preferences.rows, preferences.COLUMNS, PREFERENCE_COLUMNS)
+
+
+def win_rate_rows(store_path: Path, run_ids: Sequence[int]) -> Rows:
+    """One row per pair and judge that compares."""
+    from qtui.results import preference_figures
+
+    table = preference_figures.preference_rows(store_path, tuple(run_ids))
+    return _flat(to_json(table.rows), len(run_ids) > 1, WIN_RATE_COLUMNS)
+
+
 SUBJECTS: Mapping[str, Callable[[Path, Sequence[int]], Rows]] = {
     "answers": answer_rows,
     "grades": grade_rows,
     "scores": score_rows,
+    "preferences": preference_rows,
+    "win-rates": win_rate_rows,
     "answer-scores": answer_score_rows,
     "scorers": scorer_rows,
     "lengths": length_rows,
@@ -171,6 +208,7 @@ _ONLY_IN_JSON = (
     "yardsticks",
     "sample_spread",
     "resolution",
+    "stopped_early",
 )
 """Figures that not every row has, or that are tables themselves: the columns would depend on the data."""
 
@@ -251,8 +289,19 @@ def _column(name: str, values: list[Any]) -> Any:
         "text": pyarrow.string(),
         "thinking": pyarrow.string(),
         "reason": pyarrow.string(),
+        "scale": pyarrow.string(),
         "left_out": pyarrow.string(),
+        "choice": pyarrow.string(),
     }
-    integers = ("task", "sample", "take", "grade", "prompt_tokens", "completion_tokens", "thinking_tokens")
+    integers = (
+        "task",
+        "sample",
+        "take",
+        "candidate_first",
+        "grade",
+        "prompt_tokens",
+        "completion_tokens",
+        "thinking_tokens",
+    )
     fixed_type = types.get(name) or (pyarrow.int64() if name in integers else None)
     return pyarrow.array(values, type=fixed_type or (pyarrow.float64() if is_empty else None))

@@ -11,7 +11,8 @@ from qtui.tasks.jsonl import imported_lines, storable
 from qtui.tasks.table import Record
 
 ANSWERS, TASKS = "preds.jsonl", "dataset.jsonl"
-_GRADES = re.compile(r"^result(?:_take([1-9]\d*))?\.jsonl$")
+_GRADES = re.compile(r"^result(?:_take([1-9][0-9]{0,5}))?\.jsonl$")
+"""A take of more digits is the name of something else: no store could hold its number."""
 T = TypeVar("T")
 
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from qtui.records import CONTROL_ARM, NOISE_FLOOR
+from qtui.files import named_path
+from qtui.records import CONTROL_ARM, NOISE_FLOOR, PAIRWISE
 
 TRANSFORMERS_PRECISIONS = ("fp16", "fp32", "bf16", "float16", "float32", "bfloat16")
 
@@ -24,7 +25,7 @@ class Draft:
     """Names separated by commas, the baseline first; `NAME=WEIGHTS` for one with other weights. `control arm` and
     `noise floor` among them set these keys of the model."""
     judge: str = "reference"
-    """`reference`, `none`, or `MODEL` or `MODEL@BASE_URL` of an OpenAI-compatible endpoint."""
+    """`reference`, `none`, or `MODEL` or `MODEL@BASE_URL` of an OpenAI-compatible endpoint; ` pairwise` after it compares."""
     max_tokens: str = "1024"
 
 
@@ -73,14 +74,15 @@ def _judge(judge: str) -> list[str]:
         return []
     if judge == "reference":
         return ["", "[[judges]]", 'kind = "reference"']
-    model, _, url = judge.removeprefix("openai:").partition("@")
-    lines = ["", "[[judges]]", 'kind = "openai"', f"model = {_text(model)}"]
-    return [*lines, f"base_url = {_text(url)}"] if url else lines
+    model, _, url = judge.removeprefix("openai:").removesuffix(PAIRWISE).partition("@")
+    lines = ["", "[[judges]]", 'kind = "openai"', f"model = {_text(model.strip())}"]
+    lines += [f"base_url = {_text(url.strip())}"] if url else []
+    return [*lines, "pairwise = true"] if judge.endswith(PAIRWISE) else lines
 
 
 def _absolute(name: str, folder: Path) -> str:
     """An absolute path if there is a file or folder of that name, else the name unchanged (a catalog name, a hub id)."""
-    path = folder / Path(name).expanduser()
+    path = folder / named_path.expanded(name)
     return str(path) if name and name != "demo" and path.exists() else name
 
 

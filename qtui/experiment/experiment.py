@@ -41,14 +41,15 @@ from qtui.experiment import (
 )
 from qtui.experiment.problems import Problems
 from qtui.experiment.wrong_values import explain
-from qtui.files import input_file, toml_text
+from qtui.files import input_file, named_path, toml_text
 from qtui.records import JudgeSpec, PromptSource, Role, Sampling, ScorerSpec, TaskSet, VariantSpec, content_hash
 
 if TYPE_CHECKING:
     from qtui.experiment.form import ExperimentForm, ModelForm, VariantForm
 
 
-VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None, "imatrix": None}
+VARIANT_DEFAULTS = {"seed_offset": 0, "thinking": None, "template_args": None, "thinking_budget": None, "imatrix": None,
+                    "pickled_weights": False}  # fmt: skip
 PROMPT_DEFAULTS = {"thinking_tags": None}
 """Fields that are newer than plans which stores have: at their default they are no part of a plan."""
 
@@ -127,6 +128,8 @@ def load(path: Path, *, needs_judge_keys: bool = True) -> Experiment:
         raise UserError(f"{path}: no such file.{hint}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not named_path.is_utf8(path.absolute()):
+        raise UserError(f"{path}: its path is not UTF-8, and a run keeps the path: rename the file or its folder.")
     if decoded.encoding:
         raise UserError(f"{path}: is {decoded.encoding}, and TOML is UTF-8. Save the file as UTF-8.")
     return parse(decoded.text, path, needs_judge_keys=needs_judge_keys)
@@ -307,7 +310,7 @@ def _weights(form: "VariantForm", place: tuple[str | int, ...], base: Path, prob
         return text
     if form.engine == "openai" or text == "demo":
         return text
-    written = base / Path(text).expanduser()
+    written = base / named_path.expanded(text)
     path = written.resolve()
     if path.exists():
         return str(path)

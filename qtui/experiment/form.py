@@ -73,6 +73,7 @@ class VariantForm(_Form):
     api_key_env: str | None = None
     api: Literal["chat", "completions"] = "chat"
     trust_remote_code: bool = False
+    pickled_weights: bool = False
     thinking: ThinkingForm | None = None
     template_args: dict[str, Any] | None = None
     thinking_budget: int | None = Field(None, ge=1, le=MOST)
@@ -102,6 +103,8 @@ class SlotsForm(_Form):
     reference: str | None = Field(None, min_length=1)
     criteria: str | None = Field(None, min_length=1)
     answer: str | None = Field(None, min_length=1)
+    answer_a: str | None = Field(None, min_length=1)
+    answer_b: str | None = Field(None, min_length=1)
     scale: str | None = Field(None, min_length=1)
     text: tuple[str, ...] = ()
 
@@ -121,6 +124,8 @@ class JudgeForm(_Form):
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     max_tokens: int = Field(1024, ge=16, le=MOST)
     batch: bool = False
+    pairwise: bool = False
+    margin: float | None = Field(None, gt=0, lt=0.5)
 
     @field_validator("scale", mode="before")
     @classmethod

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtui.files import named_path
+
 if TYPE_CHECKING:
     from qtui.experiment.form import VariantForm
 
@@ -12,7 +14,7 @@ def choose(form: "VariantForm", weights: str, base: Path, problem: Callable[[str
     """Return the absolute path of the file that `form` names; None if it names none. `problem` gets what is wrong with it."""
     if form.imatrix is None:
         return None
-    path = (base / Path(form.imatrix).expanduser()).resolve()
+    path = (base / named_path.expanded(form.imatrix)).resolve()
     if form.engine != "llama.cpp":
         problem(f"only llama.cpp quantizes with an importance matrix, and not {form.engine}.")
     elif weights.endswith(".gguf"):

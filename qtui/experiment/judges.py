@@ -1,7 +1,7 @@
 """The judges of an experiment: their scales and prompt templates, and the variables with their keys."""
 
 import os
-import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +10,23 @@ from qtui.errors import UserError
 from qtui.experiment import judge_scale
 from qtui.experiment.problems import Problems, dotted
 from qtui.experiment.wrong_values import explain
-from qtui.files import input_file
-from qtui.judge_prompts import OWN_PROMPTS, own_template, read_template
-from qtui.records import JudgeSpec, Scale
+from qtui.files import input_file, named_path, toml_text
+from qtui.judge_prompts import (
+    OWN_PAIRWISE_PROMPTS,
+    OWN_PROMPTS,
+    PAIRWISE_SLOTS,
+    SLOTS,
+    own_pairwise_template,
+    own_template,
+    read_template,
+)
+from qtui.records import WIN_RATE_MARGIN, JudgeSpec, Scale
 
 if TYPE_CHECKING:
     from qtui.experiment.form import ExperimentForm, JudgeForm
 
 
-OF_PROMPT = frozenset(("prompt", "slots", "scale", "temperature"))
+OF_PROMPT = frozenset(("prompt", "slots", "scale", "temperature", "margin"))
 """Keys whose values are not those of the record."""
 
 
@@ -35,40 +43,77 @@ def spec(form: "JudgeForm", index: int, base: Path, problems: Problems, *, is_fr
         problems.add((*place, "model"), "an openai judge needs the name of its model.")
     if form.batch and form.kind != "openai":
         problems.add((*place, "batch"), f"a {form.kind} judge asks no endpoint, so that there are no batches.")
-    if form.slots is not None and (form.prompt is None or form.prompt in OWN_PROMPTS):
+    _check_pairwise(form, place, problems)
+    is_own = form.prompt in (*OWN_PROMPTS, *OWN_PAIRWISE_PROMPTS)
+    if form.slots is not None and (form.prompt is None or is_own):
         problems.add((*place, "slots"), "says what the placeholders of a file are, but prompt names no file.")
     template = None
-    if form.prompt in OWN_PROMPTS:
-        template = own_template(scale, form.prompt)
+    if form.prompt is not None and is_own:
+        template = own_prompt(form.prompt, scale, lambda message: problems.add((*place, "prompt"), message),
+                              is_pairwise=form.pairwise)  # fmt: skip
     elif form.prompt is not None:
         template = _template(form, place, base, problems, is_from_store=is_from_store)
     return JudgeSpec(prompt=template, **_values(form, scale))
 
 
+def own_prompt(name: str, scale: Scale, problem: Callable[[str], None], *, is_pairwise: bool) -> str | None:
+    """Return the text of qtui's own prompt of this name; None after a problem: it is of the other kind."""
+    if is_pairwise and name in OWN_PROMPTS:
+        problem(
+            f'"{name}" asks for a grade. Prompts that compare two answers are {" and ".join(OWN_PAIRWISE_PROMPTS)}.'
+        )
+        return None
+    if not is_pairwise and name in OWN_PAIRWISE_PROMPTS:
+        problem(f'"{name}" compares two answers: it is for judges with pairwise = true.')
+        return None
+    return own_pairwise_template(name) if is_pairwise else own_template(scale, name)
+
+
+def _check_pairwise(form: "JudgeForm", place: tuple[str | int, ...], problems: Problems) -> None:
+    """Report keys that do not go with comparing, or that only go with it."""
+    if form.pairwise and form.kind != "openai":
+        problems.add(
+            (*place, "pairwise"), f"a {form.kind} judge grades single answers; only an openai judge compares two."
+        )
+    if form.pairwise and form.scale is not None:
+        problems.add((*place, "scale"), "a judge that compares two answers gives no grades, so that it has no scale.")
+    if not form.pairwise and form.margin is not None:
+        problems.add(
+            (*place, "margin"),
+            "is the margin of a win rate, of a judge with pairwise = true. That of grades is `margin` in config.toml.",
+        )
+    known = PAIRWISE_SLOTS if form.pairwise else SLOTS
+    for slot in form.slots.model_fields_set - {"text"} - set(known) if form.slots else ():
+        shows = "two answers are shown" if form.pairwise else "one answer is graded"
+        problems.add((*place, "slots", slot), f"is no slot of a prompt in which {shows} (slots: {', '.join(known)}).")
+
+
 def _values(form: "JudgeForm", scale: Scale) -> dict[str, Any]:
     """The values of the record, but for the prompt."""
     temperature = None if form.temperature is False else form.temperature
-    return form.model_dump(exclude=set(OF_PROMPT)) | {"scale": scale, "temperature": temperature}
+    margin = WIN_RATE_MARGIN if form.margin is None else form.margin
+    return form.model_dump(exclude=set(OF_PROMPT)) | {"scale": scale, "temperature": temperature, "margin": margin}
 
 
 def _template(
     form: "JudgeForm", place: tuple[str | int, ...], base: Path, problems: Problems, *, is_from_store: bool
 ) -> str | None:
     """The text of the form's prompt file in qtui's form; None if there is a problem with it."""
-    path = base / Path(form.prompt or "").expanduser()
+    path = base / named_path.expanded(form.prompt or "")
     try:
         decoded = input_file.read_any_text(path)
     except UserError as error:
         problems.add((*place, "prompt"), str(error))
         return None
     except OSError:
-        own = f" qtui's own are {' and '.join(OWN_PROMPTS)}." if not path.suffix else ""
+        names = OWN_PAIRWISE_PROMPTS if form.pairwise else OWN_PROMPTS
+        own = f" qtui's own are {' and '.join(names)}." if not path.suffix else ""
         problems.add((*place, "prompt"), f"{path}: no such prompt template.{own}")
         return None
     problems.note(*decoded.note(path))
     named = form.slots.model_dump(exclude_defaults=True) if form.slots else {}
     try:
-        return read_template(decoded.text, named)
+        return read_template(decoded.text, named, is_pairwise=form.pairwise)
     except UserError as error:
         if is_from_store and not named:
             return decoded.text
@@ -96,10 +141,7 @@ def named(text: str) -> tuple[JudgeSpec, ...]:
 
     Raises UserError if the text is not an experiment.
     """
-    try:
-        tables = tomllib.loads(text).get("judges", [])
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"the experiment cannot be read: {error}") from None
+    tables = toml_text.parse(text, Path("the experiment")).get("judges", [])
     return tuple(_named(table, number) for number, table in enumerate(tables))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qtui import prompt_slots
 from qtui.catalog import Entry
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, named_path
 from qtui.records import PromptSource
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def choose(
         if form.system:
             problem("system", "a plain prompt is only the task's text, without a place for a system prompt.")
         return PromptSource("", weights, None, form.bos)
-    return _from_file(form, entry, weights, base / Path(form.prompt or "").expanduser(), problem, note=note)
+    return _from_file(form, entry, weights, base / named_path.expanded(form.prompt or ""), problem, note=note)
 
 
 def stops(form: "ModelForm", entry: Entry | None) -> tuple[str, ...]:

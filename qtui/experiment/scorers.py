@@ -1,7 +1,6 @@
 """The scorers of an experiment: their names, task sets and settings; of `qtui score`, those of a file of their own."""
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from qtui import scorers
 from qtui.errors import UserError
 from qtui.experiment.problems import Problems
 from qtui.experiment.wrong_values import explain
-from qtui.files import input_file
+from qtui.files import input_file, named_path, toml_text
 from qtui.records import ScorerSpec, TaskSet
 
 if TYPE_CHECKING:
@@ -71,11 +70,9 @@ def load(path: Path, task_set: TaskSet) -> tuple[ScorerSpec, ...]:
     """
     try:
         text = input_file.read_any_text(path).text
-        table = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: is not valid TOML: {error}.") from None
+    table = toml_text.parse(text, path)
     tables = table.get("scorers")
     if not isinstance(tables, list) or not tables:
         raise UserError(f"{path}: has no scorers: each is a table under [[scorers]] with a kind.")
@@ -120,7 +117,7 @@ def _spec(form: "ScorerForm", index: int, base: Path, problems: Problems) -> Sco
 
 
 def _text(base: Path, name: str, place: tuple[str, int], problems: Problems) -> str:
-    path = base / Path(name).expanduser()
+    path = base / named_path.expanded(name)
     try:
         return input_file.read_any_text(path).text
     except UserError as error:

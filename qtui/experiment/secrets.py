@@ -5,11 +5,13 @@ in the file. In a comment such a value is removed instead.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtui.endpoints import endpoint
+from qtui.errors import UserError
+from qtui.files import toml_text
 from qtui.secrets import redaction, url_secrets
 
 if TYPE_CHECKING:
@@ -63,6 +65,6 @@ def _where(text: str) -> str:
 
 def _is_same(text: str, table: dict[str, Any]) -> bool:
     try:
-        return repr(tomllib.loads(text)) == repr(table)  # nan is not equal to itself
-    except tomllib.TOMLDecodeError:
+        return repr(toml_text.parse(text, Path())) == repr(table)  # nan is not equal to itself
+    except UserError:
         return False

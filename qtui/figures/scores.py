@@ -113,6 +113,23 @@ class Resolution:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedEarly:
+    """What holds of a pair whose judging stopped before every task was graded, however early that was.
+
+    `interval` is that of the confidence sequence `bound` for the mean difference, at `level`, over the first `n` differences of
+    `units` tasks (or conversations) in random order. The other intervals and p values of the row are those of a number of tasks
+    that was fixed before, and are not valid here.
+    """
+
+    bound: str
+    level: float
+    n: int
+    units: int
+    interval: ScoreInterval
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class PairMeasurement:
     """A pair's number of answers on both sides, how many of them differ when stripped, and the mean difference in grades."""
@@ -195,6 +212,8 @@ class ScoreRow(PairFigures):
     """None without several graded samples."""
     resolution: Resolution | None = None
     """None without a spread of differences."""
+    stopped_early: StoppedEarly | None = None
+    """None if every task was asked, or if judging was not to stop when the verdict is reached."""
 
     @property
     def pass_grade(self) -> float:

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from qtui.errors import UserError
 from qtui.files import text_decoding
@@ -17,6 +18,8 @@ TEXT_BYTES = 4 * 1024 * 1024
 TABLE_BYTES = 512 * 1024 * 1024
 """Limit for task sets and answers, which are read into memory: half a million tasks of a page each."""
 
+_MORE_BYTES = 1 << 20
+
 
 def read(path: Path, limit: int = TABLE_BYTES) -> bytes:
     """The content of a regular file of at most `limit` bytes. Raises UserError for other files, OSError as `open` does."""
@@ -24,9 +27,20 @@ def read(path: Path, limit: int = TABLE_BYTES) -> bytes:
     # Without O_NONBLOCK this would block if a pipe has replaced the file, until somebody writes to it.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         _check(path, os.fstat(file.fileno()), limit)
-        content = file.read(limit + 1)  # a file may grow, and some kernel files report a size of 0
+        content = _whole(file, limit)
     if len(content) > limit:
         raise _too_large(path, limit)
+    return content
+
+
+def _whole(file: IO[bytes], limit: int) -> bytes:
+    """What is in a file, or more than `limit` bytes of it. Memory is taken as the file fills it, not as the limit allows.
+
+    A file may grow, and some kernel files report a size of 0, so it is read until its end.
+    """
+    content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
+    while len(content) <= limit and (more := file.read(_MORE_BYTES)):
+        content += more
     return content
 
 

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from qtui import paths
 
@@ -58,6 +58,22 @@ def open_private_log(path: Path) -> BinaryIO:
     """Open a private log for appending. Creates its folder if needed."""
     private_folder(path.parent)
     return os.fdopen(_open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC), "ab")
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Create a private file, wherever it is, and open it for writing. Raises FileExistsError if something is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    _change_mode(descriptor, FILE_MODE)
+    return os.fdopen(descriptor, "wb")
+
+
+def open_existing(path: Path) -> BinaryIO:
+    """Open a private file that exists for reading and writing anywhere in it, unbuffered. Raises OSError for what is no file."""
+    descriptor = _open_private(path, os.O_RDWR | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return cast(BinaryIO, os.fdopen(descriptor, "r+b", buffering=0))
 
 
 def make_private(path: Path) -> None:

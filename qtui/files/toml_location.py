@@ -7,6 +7,7 @@ error names only the key.
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
 KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
@@ -19,15 +20,26 @@ def line_of(text: str, location: Sequence[str | int]) -> int | None:
 
     A key that is missing in the file gets the line of the nearest table around it.
     """
-    lines = _key_lines(text)
+    lines, first_inside = _lines(text)
     nearest: Location = tuple(location)
     while nearest:
         if nearest in lines:
             return lines[nearest]
-        if inside := [line for place, line in lines.items() if place[: len(nearest)] == nearest]:
-            return min(inside)  # a list of tables, or a table with a header only below it
+        if nearest in first_inside:
+            return first_inside[nearest]  # a list of tables, or a table with a header only below it
         nearest = nearest[:-1]
     return None
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> tuple[dict[Location, int], dict[Location, int]]:
+    """The lines of keys, and of the first key inside each place. A text with many problems is looked through only once."""
+    lines = _key_lines(text)
+    first_inside: dict[Location, int] = {}
+    for place, line in lines.items():
+        for size in range(1, len(place)):
+            first_inside[place[:size]] = min(line, first_inside.get(place[:size], line))
+    return lines, first_inside
 
 
 def _key_lines(text: str) -> dict[Location, int]:
@@ -72,7 +84,7 @@ def _names(dotted: str) -> Location:
 def _name(part: str) -> str:
     """A part of a key. In double quotes TOML has the escape sequences of JSON."""
     try:
-        return str(json.loads(part)) if part.startswith('"') else part.strip("'")
+        return str(json.loads(part)) if part.startswith('"') else part.strip("'\"")
     except ValueError:
         return part.strip('"')
 

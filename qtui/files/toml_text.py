@@ -1,4 +1,7 @@
-"""Parsing TOML files, and their values in messages: whatever is wrong with a text is one sentence with file and line."""
+"""Parsing TOML files, and their values in messages: whatever is wrong with a text is one sentence with file and line.
+
+Nothing else calls the parser, which may raise more than it says and takes hours for some texts.
+"""
 
 import datetime
 import json
@@ -9,24 +12,61 @@ from pathlib import Path
 from typing import Any
 
 from qtui.errors import UserError
+from qtui.files.parsing import parsing
 
 LONGEST_VALUE = 60
+TOO_DEEP = "a number is too long, or tables and lists are nested too deeply"
+DEEPEST = 64
+"""Levels of tables and lists, and parts of a dotted key. The parser's time grows with the square of a key's parts."""
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 _KEY = re.compile(r"\((('[^']*',? ?)+)\)")
 """A key as the library writes it: a tuple of names."""
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^"\\]|"(?!""))*+(?:"{3,5}|\Z)'
+    r"|'''(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+|[\[{]|[\]}]|\.|[=,\n]",
+    re.DOTALL,
+)
+"""Strings and comments, which may have any sign in them, and the signs that make levels. Read once through, from start to end."""
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
-    """Return the table of a file's text. Raises UserError with file and line."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        where = f"{path}:{place[1]}" if place and place[1] else f"{path}:{len(text.rstrip().splitlines()) or 1}"
-        raise UserError(f"{where}: is not valid TOML: {_words(str(error))}.") from None
-    except (ValueError, RecursionError):
-        problem = "a number is too long, or tables and lists are nested too deeply"
-        raise UserError(f"{path}: is TOML that cannot be read: {problem}.") from None
+    """Return the table of a file's text, of at most `DEEPEST` levels. Raises UserError with file and line."""
+    deep = _too_deep(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep) + 1
+        raise UserError(
+            f"{path}: is TOML that cannot be read: {TOO_DEEP} (line {line}: more than {DEEPEST} levels, or parts of a key)."
+        )
+    with parsing(path, "TOML", "correct the file."):
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            place = _PLACE.search(str(error))
+            where = f"{path}:{place[1]}" if place and place[1] else f"{path}:{len(text.rstrip().splitlines()) or 1}"
+            raise UserError(f"{where}: is not valid TOML: {_words(str(error))}.") from None
+        except ValueError:
+            raise UserError(f"{path}: is TOML that cannot be read: {TOO_DEEP}.") from None
+
+
+def _too_deep(text: str) -> int | None:
+    """The place of the first sign that opens a level too many; None if no level is too deep."""
+    depth = parts = 0
+    for found in _TOKEN.finditer(text):
+        sign = found[0]
+        if sign in ("[", "{"):
+            depth, parts = depth + 1, 0
+        elif sign == ".":
+            parts += 1
+        elif sign in ("]", "}"):
+            depth, parts = max(0, depth - 1), 0
+        elif sign in ("=", ",", "\n"):
+            parts = 0
+        if max(depth, parts) > DEEPEST:
+            return found.start()
+    return None
 
 
 def shown(value: Any) -> str:

@@ -10,20 +10,34 @@ The reply is bound to its form by the endpoint itself, if it can do that: by a J
 prompt's words. The first questions find out which; a refusal costs no grade, and the same question is asked again in the next form.
 """
 
+import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qtui.endpoints import completion, endpoint, failures, openai_dialect, rate_limits, sending
+from qtui.endpoints import (
+    allowance,
+    budget,
+    completion,
+    endpoint,
+    failures,
+    openai_dialect,
+    rate_limits,
+    sending,
+    token_estimate,
+)
+from qtui.endpoints.allowance import Outgoing
+from qtui.endpoints.budget import Bound
 from qtui.endpoints.completion import Completion
 from qtui.endpoints.failures import Failure, History, Scope
 from qtui.endpoints.openai_dialect import Dialect, SharedDialect
+from qtui.endpoints.sending import Received
 from qtui.errors import UserError
 from qtui.judges import reading
 from qtui.records import NOTHING_USED, JudgeFacts, JudgeSpec, Sampling, Usage
-from qtui.secrets.redaction import redact, redact_message
+from qtui.secrets.redaction import redact_message
 
 if TYPE_CHECKING:
     import openai
@@ -98,7 +112,7 @@ class Asker:
         return tuple(name for name in left_out if name != "temperature" or self._spec.temperature is not None)
 
     async def ask(self, messages: Messages, read: Read) -> Asked:
-        """Ask until `read` can read the reply. Raises UserError if further questions would fail too."""
+        """Ask until `read` can read the reply. Raises UserError if further questions would fail too, SpentError if none may be."""
         began = time.perf_counter()
         usage = NOTHING_USED
         outcome: Completion | Failure | None = None
@@ -111,16 +125,17 @@ class Asker:
                 if why is None:
                     self._form_is_proven = True
                     return Asked("", usage, time.perf_counter() - began, left_out=self.left_out(used))
-                self._dialect.learn(self._looser(used) or used)
+                if not outcome.text.lstrip().startswith("{"):
+                    self._dialect.learn(self._looser(used) or used)
             elif outcome.status != failures.OK or outcome.scope is Scope.ENDPOINT:
                 break
         assert outcome is not None
         seconds = time.perf_counter() - began
         if isinstance(outcome, Failure):
             return self._unanswered(outcome, usage, seconds)
-        # Whole, so that a person can see what the judge meant.
-        last = f"last reply ({redact(why or '')}): {redact(reading.whole_text(outcome))}"
-        return Asked(f"no readable grade in {REPLY_TRIES} replies; {last}", usage, seconds)
+        noun = "choice" if self._spec.pairwise else "grade"
+        last = reading.last_reply(outcome, why or "")
+        return Asked(f"no readable {noun} in {REPLY_TRIES} replies; {last}", usage, seconds)
 
     async def close(self) -> None:
         await self._client.close()
@@ -170,7 +185,9 @@ class Asker:
         create = self._client.chat.completions.with_raw_response.create
         # Settings are sent as they are, also those that the library does not know.
         content = {"model": self._spec.model, "messages": messages, "extra_body": settings}
-        sent = await sending.send(lambda: sending.receive(create, **content), self._limiter)
+        paid = self._paid(messages, lambda: sending.receive(create, **content))
+        request = allowance.allowed(paid, self.outgoing(messages))
+        sent = await sending.send(request, self._limiter)
         try:
             failure = sent.failure()
         except UserError as error:
@@ -180,6 +197,38 @@ class Asker:
             return failure, in_vain + Usage(1, 0, 0, 0)
         body = sent.received.body
         return completion.read(body, "chat"), in_vain + completion.usage(body)
+
+    def outgoing(self, messages: Messages, *, in_batch: bool = False) -> Outgoing:
+        """Return a request with these messages, for an allowance."""
+        spec = self._spec
+        return Outgoing(spec.model, spec.base_url, messages, self._schema, spec.max_tokens, in_batch)
+
+    def bound(self, messages: Messages) -> Bound | None:
+        """Return the most that one request with these messages costs; None without a budget. Raises UserError without a price."""
+        purse = budget.current()
+        if purse is None:
+            return None
+        prompt = token_estimate.most_messages(messages) + token_estimate.most(json.dumps(self._schema))
+        return purse.bound(self._spec.model, self._spec.base_url, prompt, self._spec.max_tokens)
+
+    def _paid(
+        self, messages: Messages, request: Callable[[], Awaitable[Received]]
+    ) -> Callable[[], Awaitable[Received]]:
+        """Return the request, paid from the budget if there is one: then it may raise BudgetSpentError."""
+        purse, bound = budget.current(), self.bound(messages)
+        if purse is None or bound is None:
+            return request
+
+        async def paid() -> Received:
+            reserved = await purse.enter(bound)
+            received = Received()
+            try:
+                received = await request()
+            finally:
+                purse.leave(reserved, bound, budget.used_by(received))
+            return received
+
+        return paid
 
     def _settings(self, dialect: Dialect) -> dict[str, Any]:
         """The settings of a request, by name."""

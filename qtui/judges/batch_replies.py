@@ -17,7 +17,6 @@ from qtui.judges import reading
 from qtui.judges.openai import OpenAIJudge
 from qtui.judges.protocol import Question
 from qtui.records import NOTHING_USED, Usage
-from qtui.secrets.redaction import redact
 
 _PASSES = (408, 409, 425, 429)
 _NOT_WORKED_ON = ("batch_expired", "batch_cancelled", "batch_canceled")
@@ -81,9 +80,7 @@ def _replied(
     if reply.grade is not None:
         judge.note_readable()
         return BatchReply(Fate.GRADED, reply.grade, reply.reason, used, judge.left_out(used_dialect))
-    # Whole, so that a person can see what the judge meant.
-    last = f"last reply ({redact(reply.reason)}): {redact(reading.whole_text(replied))}"
-    return BatchReply(Fate.AGAIN, None, last, used)
+    return BatchReply(Fate.AGAIN, None, reading.last_reply(replied, reply.reason), used)
 
 
 def _unanswered(line: Line) -> BatchReply:

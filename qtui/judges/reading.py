@@ -1,47 +1,42 @@
-"""From a judge's reply to a grade, only where the judge unmistakably gave it; everything else is asked again, then *ungraded*.
+"""From a judge's reply to a grade or choice, only where the judge unmistakably gave it; everything else is asked again.
+
+A reply that cannot be read after that leaves the answer *ungraded*.
 
 In this order:
 
 1. A reply that the server ended early (token limit, filter, error) or that is a refusal is none.
 2. Thoughts are removed. Thoughts without an end are no reply.
-3. One object of JSON with a key `grade`, or several that say the same, is a grade: a number of the judge's scale as an integer, as
-   4.0, or alone in a string as "4" or as one of the scale's labels. Prose and code fences around it and other keys in it do not
-   matter.
+3. One object of JSON with the key that was asked for, or several that say the same, is read: what its value may be says
+   `qtui.judges.wanted`. Prose and code fences around it and other keys in it do not matter.
 4. No grade: an object inside another or in a list, one that is only mentioned (see `quotation`), a key twice, whatever is no JSON.
 5. If the reply names another grade beside that of its object, or begins another object without ending it, nothing is guessed.
 """
 
 import json
-import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qtui.endpoints.completion import Completion
+from qtui.errors import shortened
 from qtui.judges.json_objects import JsonObject, json_objects, prose
 from qtui.judges.protocol import Reply
 from qtui.judges.quotation import is_mentioned
+from qtui.judges.wanted import CHOICE, Wanted, of_scale
 from qtui.records import FIVE_POINTS, Scale
+from qtui.secrets.redaction import redact
 from qtui.tasks.jsonl import storable
 from qtui.thinking import split_reply
 
-GRADE, REASON = "grade", "reason"
+REASON = "reason"
 WHOLE_ENDS = frozenset(
     ("", "stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "completed", "finish_reason_stop")
 )  # fmt: skip
 """Finish reasons of a reply that the judge itself ended, in lower case; some servers name none."""
 CUT_ENDS = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"))
-_NAMED_GRADE = re.compile(
-    r"(?:\bgrade|(?:^|[。.:：]|\b(?:final|overall|total|my|the)\b)[ \t*_#-]*(?:score|rating)"
-    r"|(?:^|[。.:：]|最終|総合|訂正)[ \t*_#-]*(?:評価|評点|採点|点数|得点|スコア))"
-    r"[ \t\"'*`_」]*(?:[:：=は]|\b(?:is|was|should be|must be|becomes)\b)[ \t\"'*`_「]*"
-    r"(?P<value>-?\d+(?:\.\d+)?(?:/\d+)?)(?![\d./]*\s*(?:[-–—〜~～|=:：]|to\b|or\b|から|段階|点?満点|,\s*\d))",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""A grade in prose or in broken JSON, such as `**Grade: 2**`; ranges and scales are none."""
-_OTHER_NAME = re.compile(r"(?:(?:final|overall|total)[ _-]?)?grade", re.IGNORECASE)
 _SHOWN = 40
-_LONGEST_NUMBER = 16
+LONGEST_REPLY = 4000
+"""Characters of a reply that could not be read which are stored as the reason why there is no grade."""
 
 
 def read(completion: Completion, scale: Scale = FIVE_POINTS, *, prompt: str = "", answer: str = "") -> Reply:
@@ -49,11 +44,20 @@ def read(completion: Completion, scale: Scale = FIVE_POINTS, *, prompt: str = ""
 
     `prompt` is what the judge was sent, `answer` the graded answer in it: what a reply copies from there is no grade.
     """
+    return _read(completion, of_scale(scale), prompt, (answer,))
+
+
+def read_choice(completion: Completion, *, prompt: str = "", answers: Sequence[str] = ()) -> Reply:
+    """Return which of two answers a reply prefers and why, or no choice and why there is none; otherwise as `read`."""
+    return _read(completion, CHOICE, prompt, answers)
+
+
+def _read(completion: Completion, wanted: Wanted, prompt: str, answers: Sequence[str]) -> Reply:
     if why := _why_no_reply(completion):
         return Reply(None, why)
     try:
         text = _without_thoughts(completion.text)
-        return Reply(None, "its thoughts have no end") if text is None else _read_text(text, scale, prompt, answer)
+        return Reply(None, "its thoughts have no end") if text is None else _read_text(text, wanted, prompt, answers)
     except RecursionError:
         return Reply(None, "its brackets are nested too deeply")
 
@@ -63,6 +67,16 @@ def whole_text(completion: Completion) -> str:
     if completion.text.strip() or completion.refusal:
         return storable(completion.text if completion.text.strip() else completion.refusal)
     return storable(f"(no text, only thoughts) {completion.thoughts}") if completion.thoughts.strip() else "(no text)"
+
+
+def last_reply(completion: Completion, why: str) -> str:
+    """Return why a reply could not be read, and the reply itself, for a person who wants to see what the judge meant.
+
+    It is cut where nobody reads on: a judge that writes without end fills no store. Secrets are removed.
+    """
+    whole = redact(whole_text(completion))
+    cut = f" (cut: it has {len(whole):,} characters)" if len(whole) > LONGEST_REPLY else ""
+    return f"last reply ({redact(why)}): {shortened(whole, LONGEST_REPLY)}{cut}"
 
 
 def _why_no_reply(completion: Completion) -> str:
@@ -87,102 +101,77 @@ def _without_thoughts(text: str) -> str | None:
         text = found.answer  # shorter, and perhaps with thoughts between tags of another kind
 
 
-def _read_text(text: str, scale: Scale, prompt: str, answer: str) -> Reply:
+def _read_text(text: str, wanted: Wanted, prompt: str, answers: Sequence[str]) -> Reply:
     objects = json_objects(text)
-    own = [each.value for each in _own(objects, text, prompt, answer) if isinstance(each.value, dict)]
+    own = [each.value for each in _own(objects, text, wanted, prompt, answers) if isinstance(each.value, dict)]
     if not own:
-        return Reply(None, "no JSON object with a grade that is the judge's own")
-    grades = [_grade(each[GRADE], scale) for each in own]
-    if None in grades:
-        wrong = own[grades.index(None)][GRADE]
-        return Reply(None, f"grade {_shown(wrong)} is no integer from {scale.lowest} to {scale.highest}")
+        return Reply(None, f"no JSON object with a {wanted.noun} that is the judge's own")
+    found = [wanted.value(each[wanted.key]) for each in own]
+    if None in found:
+        return Reply(None, wanted.refused(_shown(own[found.index(None)][wanted.key])))
     around = prose(text, objects)
-    others = {grade for each in objects if each.value not in own for grade in _grades_in(each.value, scale)}
+    others = {value for each in objects if each.value not in own for value in _values_in(each.value, wanted)}
     others |= {
-        _grade(value, scale) for each in own for key, value in each.items() if _OTHER_NAME.fullmatch(key.strip())
+        wanted.value(value)
+        for each in own
+        for key, value in each.items()
+        if wanted.other_key.fullmatch(key.strip()) and key != wanted.key
     }
-    others |= {_named_grade(named["value"], scale) for named in _NAMED_GRADE.finditer(around)}
-    if len({*grades, *others}) > 1:
-        return Reply(None, "several grades that differ")
-    if _differ(own):
+    others |= {wanted.named_value(named) for named in wanted.named.finditer(around)}
+    if len({*found, *others}) > 1:
+        return Reply(None, f"several {wanted.noun}s that differ")
+    if _differ(own, wanted):
         return Reply(None, "several objects that differ")
     if around.count("{") > around.count("}"):
         return Reply(None, "an object that has no end")
-    return Reply(grades[0], next((reason for each in own if (reason := _reason(each))), ""))
+    return Reply(found[0], next((reason for each in own if (reason := _reason(each))), ""))
 
 
-def _own(objects: list[JsonObject], text: str, prompt: str, answer: str) -> list[JsonObject]:
+def _own(objects: list[JsonObject], text: str, wanted: Wanted, prompt: str, answers: Sequence[str]) -> list[JsonObject]:
     """Return the objects that have the shape that was asked for, and are the reply rather than a part or a mention in it."""
-    shaped = [each for each in objects if not each.is_nested and isinstance(each.value, dict) and GRADE in each.value]
+    shaped = [
+        each for each in objects if not each.is_nested and isinstance(each.value, dict) and wanted.key in each.value
+    ]
     if not shaped:
         return []
-    in_answer, in_prompt = set(_graded(answer)), set(_graded(prompt))
-    return [each for each in shaped if _is_own(each, text, in_prompt, in_answer)]
+    in_answers = {copy for answer in answers for copy in _copied(answer, wanted)}
+    in_prompt = set(_copied(prompt, wanted))
+    return [each for each in shaped if _is_own(each, text, wanted, in_prompt, in_answers)]
 
 
-def _is_own(found: JsonObject, text: str, in_prompt: set[str], in_answer: set[str]) -> bool:
+def _is_own(found: JsonObject, text: str, wanted: Wanted, in_prompt: set[str], in_answers: set[str]) -> bool:
     assert isinstance(found.value, dict)
-    copy, reason = _as_copied(found.value), _reason(found.value)
-    if copy in in_answer:
+    copy, reason = _as_copied(found.value, wanted), _reason(found.value)
+    if copy in in_answers:
         return False
     return not is_mentioned(text, found.start, found.end, reason, is_copied=copy in in_prompt)
 
 
-def _graded(text: str) -> Iterator[str]:
+def _copied(text: str, wanted: Wanted) -> Iterator[str]:
     """Yield every object in a text that a reply could copy as its grade, at any depth, as it is compared."""
     values: list[Any] = [each.value for each in json_objects(text)]
     while values:
         value = values.pop()
-        if isinstance(value, dict) and _reason(value) and GRADE in value:
-            yield _as_copied(value)
+        if isinstance(value, dict) and _reason(value) and wanted.key in value:
+            yield _as_copied(value, wanted)
         values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def _as_copied(value: dict[str, Any]) -> str:
-    grade = value[GRADE]
-    written = unicodedata.normalize("NFKC", grade).strip() if isinstance(grade, str) else json.dumps(grade)
+def _as_copied(value: dict[str, Any], wanted: Wanted) -> str:
+    said = value[wanted.key]
+    written = unicodedata.normalize("NFKC", said).strip() if isinstance(said, str) else json.dumps(said)
     return json.dumps([_reason(value), written.removesuffix(".0")])
 
 
-def _differ(own: list[dict[str, Any]]) -> bool:
+def _differ(own: list[dict[str, Any]], wanted: Wanted) -> bool:
     """Return whether objects say different things: a key that several have has to have one value, but for the grade's spelling."""
     said: dict[str, str] = {}
     for each in own:
         for key, value in each.items():
             text = _reason(each) if key == REASON else json.dumps(value, sort_keys=True)
-            if key != GRADE and (key != REASON or text) and said.setdefault(key, text) != text:
+            if key != wanted.key and (key != REASON or text) and said.setdefault(key, text) != text:
                 return True
     return False
-
-
-def _grade(value: object, scale: Scale) -> int | None:
-    """Return the grade that a value is: 4, 4.0, "4", a number in the digits of another script, or a label alone in a string."""
-    if isinstance(value, str):
-        value = _number(value.strip(), scale)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if value in scale.numbers else None
-
-
-def _named_grade(text: str, scale: Scale) -> int | None:
-    """Return the grade that prose names: `4`, or `4/5` if 5 is the highest."""
-    return _number(unicodedata.normalize("NFKC", text).removesuffix(f"/{scale.highest}"), scale)
-
-
-def _number(text: str, scale: Scale) -> int | None:
-    labelled = [
-        number
-        for number, label in zip(scale.numbers, scale.labels, strict=False)
-        if text.casefold() == label.casefold()
-    ]
-    if labelled:
-        return labelled[0] if len(labelled) == 1 else None
-    if len(text) > _LONGEST_NUMBER:
-        return None
-    digits = "".join(str(unicodedata.decimal(each, each)) for each in text)
-    return next((number for number in scale.numbers if digits == str(number)), None)
 
 
 def _reason(value: dict[str, Any]) -> str:
@@ -192,17 +181,17 @@ def _reason(value: dict[str, Any]) -> str:
     return storable(reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False)).strip()
 
 
-def _grades_in(value: object, scale: Scale) -> Iterator[int | None]:
-    """Yield what every key `grade` in a value says, at any depth; None for what is no grade. A schema's properties say nothing."""
+def _values_in(value: object, wanted: Wanted) -> Iterator[int | None]:
+    """Yield what every key that is asked for says in a value, at any depth; None for what is none. A schema's say nothing."""
     if isinstance(value, list):
         for each in value:
-            yield from _grades_in(each, scale)
+            yield from _values_in(each, wanted)
     elif isinstance(value, dict):
         for key, each in value.items():
             if isinstance(each, dict | list):
-                yield from _grades_in(each, scale)
-            elif key.strip().casefold() == GRADE:
-                yield _grade(each, scale)
+                yield from _values_in(each, wanted)
+            elif key.strip().casefold() == wanted.key:
+                yield wanted.value(each)
 
 
 def _shown(value: object) -> str:

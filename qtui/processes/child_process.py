@@ -5,20 +5,52 @@
 the current folder out, and with an environment that does the same for its own children. An empty or relative entry of PYTHONPATH
 also means the current folder: children do not inherit such entries.
 
+A child gets the keys that it needs and no others: whoever looks at a process (`/proc/PID/environ`, a crash report, a debugger), and
+code that a model brings, finds no more than that. So the variables that hold secrets are left out unless the caller names them.
+
 Only this module uses `sys.executable`; a test checks that.
 """
 
 import os
+import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from qtui import paths
+from qtui.secrets import redaction
 
 _SEARCH_PATH = "PYTHONPATH"
 _RELATIVE_TO_CURRENT_FOLDER = ("PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
 """Variables with folders of modules, which Python resolves relative to the current folder."""
+
+
+Keys = Callable[[str], bool]
+"""Whether a child gets the variable with this name, which holds a secret."""
+_OF_HUB = re.compile(r"(HF|HUGGING_?FACE\w*)_\w+", re.IGNORECASE)
+_PROXY = re.compile(r"(\w+_)?PROXY", re.IGNORECASE)
+
+
+def no_keys(_name: str) -> bool:
+    """For a child that asks nobody."""
+    return False
+
+
+def every_key(_name: str) -> bool:
+    """For a child that does what this process was asked to do: a command, a build."""
+    return True
+
+
+def keys_of_hub(name: str) -> bool:
+    """For a child that may download from the hub: its token, and the address of a proxy."""
+    return _OF_HUB.fullmatch(name) is not None or is_proxy(name)
+
+
+def is_proxy(name: str) -> bool:
+    """Whether a variable has the address of a proxy, whose password every request over the network may need."""
+    return _PROXY.fullmatch(name) is not None
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -31,12 +63,15 @@ def code_command(code: str) -> list[str]:
     return [sys.executable, "-P", "-c", code]
 
 
-def environment(*, first: Sequence[Path] = (), **changes: str) -> dict[str, str]:
+def environment(*, first: Sequence[Path] = (), keys: Keys = no_keys, **changes: str) -> dict[str, str]:
     """The environment of a child: this process's, with `changes`, and without access to modules of the current folder.
 
-    `first` are absolute folders that the child searches for modules before all others.
+    `first` are absolute folders that the child searches for modules before all others. Of the variables that hold secrets it gets
+    those that `keys` names.
     """
-    variables = {**os.environ, **changes, "PYTHONSAFEPATH": "1"}
+    left_out = {name for name in redaction.secret_variables() if not keys(name)}
+    inherited_variables = {name: value for name, value in os.environ.items() if name not in left_out}
+    variables = {**inherited_variables, **changes, "PYTHONSAFEPATH": "1"}
     for name in _RELATIVE_TO_CURRENT_FOLDER:
         if not Path(variables.get(name, "")).is_absolute():
             variables.pop(name, None)
@@ -52,11 +87,21 @@ def make_spawning_safe() -> None:
 
     Children get `os.environ` as it is when they start, so call this before the first one.
     """
-    safe = environment()
+    safe = environment(keys=every_key)
     for name in set(os.environ) - set(safe):
         del os.environ[name]
     os.environ.update(safe)
     sys.path[:] = [entry for i, entry in enumerate(sys.path) if not _is_current_folder(entry, is_first=i == 0)]
+
+
+@contextmanager
+def without_keys() -> Iterator[None]:
+    """Take the secrets out of this process's environment while the block runs: `multiprocessing` hands it on as it is."""
+    held_back = {name: os.environ.pop(name) for name in redaction.secret_variables()}
+    try:
+        yield
+    finally:
+        os.environ.update(held_back)
 
 
 def _is_current_folder(entry: str, *, is_first: bool) -> bool:

@@ -7,21 +7,26 @@ their content is lost when native code crashes.
 import contextlib
 import faulthandler
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from qtui import __version__
 from qtui.files import private_files
 
 MARK = "# "
 _STDERR = 2
-_LARGEST_BYTES = 8 << 20
-"""A larger log is renamed to `NAME.old` before a process appends to it; an older `NAME.old` is replaced."""
+LARGEST_BYTES = 8 << 20
+"""A larger log of a run is cut in its middle (`bound`). A larger log of anything else is renamed to `NAME.old` before a process
+appends to it; an older `NAME.old` is replaced."""
+_KEPT_OF_START, _KEPT_OF_END = 1 << 20, 3 << 20
+_CUT = re.compile(rb"(?m)^# \[(\d+) bytes were left out here: [^\n]*\]\n")
+_LONGEST_NOTICE = 200
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ def begin(title: str, *, describes_machine: bool = True, asks_gpu_tools: bool = 
     global _log  # noqa: PLW0603 - a process has one log
     trace(_STDERR)
     _log = _Log(_STDERR)
-    note(_title(title), _stacks_hint())
+    note(heading(title), _stacks_hint())
     if describes_machine and asks_gpu_tools:
         describe_machine(with_gpus=False)
         threading.Thread(target=_describe_gpus, daemon=True, name="gpus").start()
@@ -68,7 +73,7 @@ def begin_command(file: Path, title: str) -> None:
         return
     trace(descriptor)
     _log = _Log(descriptor, is_screen=True)
-    _head(_title(title), _stacks_hint())
+    _head(heading(title), _stacks_hint())
 
 
 def end_command() -> None:
@@ -99,8 +104,59 @@ def opened(file: Path) -> int:
 def rotate_if_large(file: Path) -> None:
     """Rename a large log to `NAME.old`. A process that has it open continues to write to the renamed file."""
     with contextlib.suppress(OSError):
-        if file.stat().st_size > _LARGEST_BYTES:
+        if file.stat().st_size > LARGEST_BYTES:
             file.replace(file.with_name(f"{file.name}.old"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What `bound` did to a log: the bytes from `at` on were replaced by a notice, and the rest moved by `removed` bytes."""
+
+    at: int
+    removed: int
+
+    def moved(self, offset: int) -> int:
+        """Return where the text is now that was at `offset`; where the rest begins if it was left out."""
+        return offset if offset <= self.at else max(self.at, offset - self.removed)
+
+
+def bound(file: Path) -> Cut | None:
+    """Leave out the middle of a log that has grown large, in place, so that processes that have it open go on at its end.
+
+    Its start (the machine, the settings, the first error) and its end are kept. Only one process may bound a log. What another
+    process writes in the microseconds before the file is shortened may be lost.
+    """
+    with contextlib.suppress(OSError):
+        if file.stat().st_size > LARGEST_BYTES:
+            with private_files.open_existing(file) as opened_log:
+                return _leave_out_middle(opened_log)
+    return None
+
+
+def _leave_out_middle(file: BinaryIO) -> Cut:
+    head = file.read(_KEPT_OF_START + _LONGEST_NOTICE)
+    earlier = _CUT.search(head)
+    at = earlier.start() if earlier else head.rfind(b"\n", 0, _KEPT_OF_START) + 1 or _KEPT_OF_START
+    reading = file.seek(-_KEPT_OF_END, os.SEEK_END)
+    reading += (
+        _read_at(file, reading).find(b"\n") + 1
+    )  # from the start of a line, unless a line is longer than what is read
+    left_out = reading - at + (int(earlier[1]) - len(earlier[0]) if earlier else 0)
+    notice = b"# [%d bytes were left out here: a log keeps its start and its end]\n" % left_out
+    file.seek(at)
+    file.write(notice)
+    writing, first = at + len(notice), reading
+    while piece := _read_at(file, reading):
+        file.seek(writing)
+        file.write(piece)
+        reading, writing = reading + len(piece), writing + len(piece)
+    file.truncate(writing)
+    return Cut(at, first - at - len(notice))
+
+
+def _read_at(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(1 << 20)
 
 
 def trace(descriptor: int) -> None:
@@ -153,7 +209,8 @@ def _description(lines: Callable[[Any], list[str]]) -> list[str]:
         return [f"this machine could not be described ({type(error).__name__}: {error})"]
 
 
-def _title(title: str) -> str:
+def heading(title: str) -> str:
+    """Return the line that begins what a process writes: when, by which qtui, what for. `qtui.cli.run_log` reads it."""
     return f"{time.strftime('%Y-%m-%d %H:%M:%S %z')} qtui {__version__}: {title}, process {os.getpid()}"
 
 

@@ -42,6 +42,8 @@ _CAUSE = re.compile(
     r"|error while loading shared libraries|symbol lookup error|undefined symbol"
 )
 """Messages that are the cause only among the last lines: the process survived earlier ones."""
+_ERROR = "error: "
+"""How a line begins by which a process of qtui says why it ends."""
 _ONLY_WHERE = re.compile(r":\d+: \w+ error$")
 """Lines that show only where ggml stopped after a GPU error; the error itself is above."""
 
@@ -75,6 +77,13 @@ def cause(text: str) -> str:
     named = [line for line in fatal if not _ONLY_WHERE.search(line)] or fatal
     named = named or [line for line in _last(lines) if _CAUSE.search(line)]
     return _short(named[-1]) if named else ""
+
+
+def last_error(file: Path, title: str) -> str:
+    """The error that ended the last process with `title` in its header, as it wrote it to its log; empty if it wrote none."""
+    written = written_since(file, 0).rpartition(title)[2]
+    errors = [line for line in written.splitlines() if line.startswith(_ERROR)]
+    return errors[-1].removeprefix(_ERROR) if errors else ""
 
 
 def last_line(text: str) -> str:

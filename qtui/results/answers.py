@@ -8,6 +8,7 @@ from qtui.errors import UserError
 from qtui.records import Task, Thoughts, Turn
 from qtui.run_progress import VariantProgress
 from qtui.store import open_store, runs, task_answers
+from qtui.store.preferences import PreferenceLine
 from qtui.store.task_answers import GradeLine, ScoreLine, Side
 
 
@@ -45,6 +46,8 @@ class Comparison:
     candidate: VariantAnswer | None
     baseline_name: str
     candidate_name: str
+    preferences: tuple[PreferenceLine, ...] = ()
+    """Those of the judges that compare these two, by judge, take and order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,11 @@ def comparison(store_path: Path, pair: PairName, task: int, sample: int = 0) -> 
         candidate=_answer(sides.side(pair.candidate), sample),
         baseline_name=pair.baseline,
         candidate_name=pair.candidate,
+        preferences=tuple(
+            line
+            for line in sides.preferences
+            if {line.baseline, line.candidate} == {pair.baseline, pair.candidate} and line.sample == sample
+        ),
     )
 
 

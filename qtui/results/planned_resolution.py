@@ -19,13 +19,16 @@ MOST_RUNS = 5
 def planned_resolutions(
     store_path: Path, specs: Sequence[JudgeSpec], task_set: TaskSet, *, samples: int, margin: float
 ) -> tuple[PlannedResolution, ...]:
-    """Return for every judge what it will be able to show. Without a store, or one that knows the judge, a spread is assumed."""
+    """Return for every judge that grades what it will be able to show: without a store that knows it, a spread is assumed.
+
+    A judge that compares has no grades, so nothing is said of it.
+    """
     from qtui.analysis.instrument.planning import Plan, planned
     from qtui.judges import fingerprint
 
     units = sum(task.follows is None for task in task_set.tasks)
     found = []
-    for spec in specs:
+    for spec in (each for each in specs if not each.pairwise):
         plan = Plan(
             judge=spec.label,
             tasks=len(task_set.tasks),

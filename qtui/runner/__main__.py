@@ -11,12 +11,13 @@ from typing import Any
 
 from qtui import paths
 from qtui.device.memory import address_space
+from qtui.endpoints.budget import spending
 from qtui.errors import UserError
 from qtui.format import memory_size
 from qtui.processes import log, log_end
-from qtui.runner import LEASE_IS_HELD
-from qtui.runner.batch_grading import HowToWait
+from qtui.runner import LEASE_IS_HELD, how_to_grade
 from qtui.runner.execution import execute
+from qtui.runner.how_to_grade import HowToGrade
 from qtui.secrets import redaction
 from qtui.store import Store, damage, open_store, runs
 from qtui.store.errors import LeaseHeldError, StoreConflictError, StoreDamagedError
@@ -26,13 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m qtui.runner", description=__doc__)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--run", type=int, required=True)
-    parser.add_argument("--detach-batch", action="store_true", help="end when the batches of judges are submitted")
+    how_to_grade.add_arguments(parser)
     arguments = parser.parse_args()
     with redaction.guarded_streams():
-        return _run(arguments.store, arguments.run, HowToWait(leaves=arguments.detach_batch))
+        return _run(arguments.store, arguments.run, how_to_grade.from_arguments(arguments))
 
 
-def _run(path: Path, run_id: int, how: HowToWait) -> int:
+def _run(path: Path, run_id: int, how: HowToGrade) -> int:
     log.begin(f"the runner of run {run_id} in {path}", asks_gpu_tools=True)
     try:
         store = open_store(path, create=False)
@@ -40,7 +41,8 @@ def _run(path: Path, run_id: int, how: HowToWait) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     try:
-        finished = asyncio.run(_execute(store, run_id, how))
+        with spending(how.purse()):
+            finished = asyncio.run(_execute(store, run_id, how))
     except LeaseHeldError as error:
         sys.stderr.write(f"{error}\n")
         return LEASE_IS_HELD
@@ -51,7 +53,7 @@ def _run(path: Path, run_id: int, how: HowToWait) -> int:
         return 1
     except Exception as error:
         return _fail(store, run_id, error)
-    return 0 if finished in ("done", "waiting") else 1
+    return 0 if finished in ("done", "waiting", "stopped") else 1
 
 
 def _fail(store: Store, run_id: int, error: Exception) -> int:
@@ -64,7 +66,7 @@ def _fail(store: Store, run_id: int, error: Exception) -> int:
     return 1
 
 
-async def _execute(store: Store, run_id: int, how: HowToWait) -> str:
+async def _execute(store: Store, run_id: int, how: HowToGrade) -> str:
     def end_without_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End the process on MemoryError: asyncio would otherwise retry a failed callback of the loop for ever."""
         loop.default_exception_handler(context)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from qtui import paths
+from qtui import config, paths
 from qtui.engines.protocol.answering import (
     Answered,
     Failed,
@@ -25,16 +25,20 @@ from qtui.engines.protocol.answering import (
     Progress,
     Unanswered,
 )
+from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec, content_hash
 from qtui.runner import activity, turns
 from qtui.runner.control import Control, first_of
+from qtui.runner.keys import keys_of_worker
+from qtui.runner.progress_watch import Patience, ProgressWatch
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, open_thoughts, runs
 from qtui.variant_facts import VariantFacts
 
 PROGRESS_SECONDS = 0.5
 SHOWN_REASONS = 3
+WORKERS_PER_TURN = 2
 
 
 @dataclass(slots=True)
@@ -58,6 +62,8 @@ class VariantRun:
     """Number of answers in the store, those of earlier runs included."""
     known: int = 0
     """Number of these that the store had when their turn was planned."""
+    hung: str = ""
+    """What showed that the worker hangs; empty if it did not."""
     at_once: int | None = None
     """How many answers the worker generates at once."""
     progress_written: float = 0.0
@@ -106,10 +112,29 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
 
 
 async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
-    """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text."""
+    """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text.
+
+    A worker that hangs is killed, and another one does the rest; if that hangs, too, the variant fails.
+    """
+    before = (variant.answered, variant.known, list(variant.prompt_hashes))
+    reason = ""
+    for _ in range(WORKERS_PER_TURN):
+        variant.answered, variant.known, variant.prompt_hashes = before[0], before[1], list(before[2])
+        variant.outcome, variant.hung = None, ""
+        reason = await _answer_with_worker(variant, control, answered)
+        if not variant.hung or control.cancelled.is_set():
+            return reason
+    return f"{reason} Another worker before it hung, too."
+
+
+async def _answer_with_worker(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
+    """Compute the missing answers of one turn with one worker. Returns as `_answer_turn` does."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
-    async with WorkerProcess(log) as worker:
-        listening = asyncio.create_task(_handle_messages(variant, worker, answered))
+    title = f"run {variant.run_id}, variant {variant.variant_id} in {variant.store.path}"
+    async with WorkerProcess(log, title=title, keys=keys_of_worker(variant.spec)) as worker:
+        watch = ProgressWatch(worker.process.pid, _patience(variant), control)
+        listening = asyncio.create_task(_handle_messages(variant, worker, watch, answered))
+        hanging = asyncio.create_task(_kill_hanging(variant, worker, watch))
         watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))
         try:
@@ -118,6 +143,7 @@ async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.
             variant.outcome = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
+            hanging.cancel()
         return await _failure_reason(variant, worker, control)
 
 
@@ -136,10 +162,31 @@ def _job(variant: VariantRun) -> Job:
     )
 
 
-async def _handle_messages(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
+def _patience(variant: VariantRun) -> Patience:
+    """How long the worker may be silent. Requests to an endpoint have limits of their own, and may wait for hours."""
+    if variant.spec.engine == "openai":
+        return Patience.of_seconds(0)
+    try:
+        return Patience.of_seconds(config.load().worker_patience)
+    except UserError:
+        return Patience()  # the workbench reports what is wrong with the settings; a run does without them
+
+
+async def _kill_hanging(variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch) -> None:
+    """Kill the worker when it hangs; its log then has the stacks of its threads. Its output closes, which ends the listening."""
+    found = await watch.hangs()
+    if variant.outcome is None:
+        variant.hung = found
+    await worker.kill_with_stacks()
+
+
+async def _handle_messages(
+    variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch, answered: asyncio.Event
+) -> None:
     """Handle the worker's messages until it closes its output."""
     places = variant.places
     async for message in worker.messages():
+        watch.heard((message.facts.file_bytes or 0) if isinstance(message, Planned) else 0)
         if isinstance(message, Planned):
             await worker.send(MissingItems(_link_stored(variant, places, message)))
             answered.set()
@@ -252,6 +299,8 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     """Return why answers of the variant are missing; empty if it is complete."""
     if control.cancelled.is_set() and variant.outcome is None:
         return control.reason
+    if variant.hung:
+        return await worker.describe_hang(variant.hung)
     if variant.outcome is None:
         return await worker.describe_end()
     if variant.outcome != "done":

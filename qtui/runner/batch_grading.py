@@ -10,20 +10,24 @@ Another runner of the same store may handle a batch with questions of this run; 
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qtui.endpoints import endpoint
-from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Limits, Seen, UnreachableError
+from qtui.endpoints.allowance import SpentError
+from qtui.endpoints.batches import BatchEndpoint, BatchRefusedError, Seen, UnreachableError
 from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
-from qtui.judges.protocol import empty_reply
 from qtui.records import Grade, JudgeSpec
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
+from qtui.runner.batch_allowance import BatchAllowance
+from qtui.runner.batch_budget import BatchBudget
 from qtui.runner.batch_failure import Refusal
 from qtui.runner.batch_results import Grading, Over, Results, results, without_lines
 from qtui.runner.control import Control, first_of
+from qtui.runner.how_to_wait import WAITS, HowToWait
+from qtui.runner.question_queue import Closed
 from qtui.runner.questions import question_of
 from qtui.store import Store, batches, grades, judges, leases, runs
 from qtui.store.batches import Planned, StoredBatch
@@ -37,20 +41,6 @@ MOST_FAILED = 3
 """Batches in a row that fail as a whole, after which the judge is given up."""
 MOST_FULL = 30
 """The same for batches that are refused because too many tokens are waiting at the endpoint."""
-
-
-@dataclass(frozen=True, slots=True)
-class HowToWait:
-    """How a runner goes about its batches."""
-
-    leaves: bool = False
-    """Whether it ends when all batches are submitted, and lets a later one fetch them."""
-    limits: Limits = Limits()  # noqa: RUF009 - the record is frozen
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits some seconds."""
-
-
-WAITS = HowToWait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +86,8 @@ class _BatchGrader:
         self.fails_the_run = False
         self.left = ""
         """What is left for a later runner; empty if nothing is."""
+        self.is_stopped = False
+        """Whether nothing more may be asked: see `endpoints.allowance`."""
         self._store = store
         self._stored = stored
         self._spec = spec
@@ -104,9 +96,15 @@ class _BatchGrader:
         self._how = how
         self._judge: OpenAIJudge | None = None
         self._endpoints: dict[tuple[str | None, str], BatchEndpoint] = {}
+        self._budget = BatchBudget(spec.base_url)
         self._facts = judges.facts(store, stored)
         self._has_graded = judges.has_graded(store, stored)
         self._has_probed = False
+        self._closed: set[Closed] = set()
+        """What this runner has asked to the end: *ungraded* stays so then."""
+        self._allowance = BatchAllowance(
+            store, lambda question: self._get_judge().outgoing(question_of(question.same[0][1]))
+        )
         self._fresh: set[int] = set()
         """Batches that were submitted just now and are not looked at yet."""
         self._most_requests = how.limits.requests
@@ -129,7 +127,8 @@ class _BatchGrader:
         finally:
             await self._disconnect()
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else "done"
+            over = "stopped" if self.is_stopped else "done"
+            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else over
             runs.set_judge(self._store, self._stored.id, state)
 
     async def _disconnect(self) -> None:
@@ -149,11 +148,11 @@ class _BatchGrader:
             if missing:
                 continue
             held = self._open()
-            if not held and not self._missing():
+            if not held and (self.is_stopped or not self._missing()):
                 return
             if self._how.leaves and held:
-                unsubmitted = [question for question in self._missing() if not batch_questions.is_empty(question)]
-                self.left = _left(held, len(unsubmitted))
+                unsubmitted = [question for question in self._missing() if self._is_asked(question)]
+                self.left = batch_questions.left(held, len(unsubmitted))
                 return
             await self._wait()
 
@@ -176,7 +175,7 @@ class _BatchGrader:
         if batch.state == "submitted" or self._control.cancelled.is_set() or not self._is_ours(batch):
             return
         self._set_grading()
-        is_wanted = self._spec.batch and not batch.is_cancelled
+        is_wanted = self._spec.batch and not batch.is_cancelled and self._allowance.reserve(batch)
         at = self._endpoint(batch)
         if not is_wanted:
             seen = await batch_submission.find(batch, at, self._sleep) if batch.state == "submitting" else None
@@ -188,6 +187,7 @@ class _BatchGrader:
         try:
             submitted = await batch_submission.submit(self._store, batch, at, self._get_judge(), self._sleep)
         except BatchRefusedError as error:
+            self._allowance.settle(batch, {})
             batches.discard(self._store, batches.one(self._store, batch), str(error))
             if batch_failure.is_full(error.failure.words):
                 await self._wait_for_room(batch, str(error))
@@ -224,7 +224,7 @@ class _BatchGrader:
         batch = batches.one(self._store, batch)
         grading = self._grading(batch)
         found = results(grading, Over(seen.status, tuple(files), batch.is_cancelled))
-        self._store_results(batch, found, _note(found, len(grading.questions)))
+        self._store_results(batch, found, found.note)
         if found.stops:
             raise UserError(batch_failure.stopped(self._where(batch), found.stops, self._spec))
 
@@ -236,6 +236,11 @@ class _BatchGrader:
     def _store_results(self, batch: StoredBatch, found: Results, note: str) -> None:
         self._store_facts()
         batches.fetched(self._store, batch, found.outcomes, found.grades, note)
+        self._allowance.settle(batch, {each.key: each.usage for each in found.outcomes})
+        self._budget.settle(found.outcomes)
+        over = {each.key for each in found.outcomes if each.outcome in ("graded", "ungraded")}
+        asked = [question for question in batches.questions(self._store, batch) if question.key in over]
+        self._closed |= batch_questions.closed(asked)
         self._has_graded = self._has_graded or any(grade.grade is not None for _, grade in found.grades)
 
     async def _close_failed(self, batch: StoredBatch, seen: Seen) -> None:
@@ -247,6 +252,8 @@ class _BatchGrader:
             self._store_results(batch, found, refusal.words)
         else:
             batches.returned(self._store, batch, found.outcomes, refusal.words)
+            self._allowance.settle(batch, {})
+            self._budget.settle(found.outcomes)
         if refusal.kind == "full":
             await self._wait_for_room(batch, refusal.words)
             return
@@ -271,45 +278,63 @@ class _BatchGrader:
         if runs.requested(self._store, self._stored.run_id) == "cancel":
             return False  # the user may have cancelled the batches, too: their questions are not submitted again
         missing = self._missing()
-        asked = [question for question in missing if not batch_questions.is_empty(question)]
+        self.is_stopped = False
+        asked = [question for question in missing if self._is_asked(question)]
         if self._has_graded or not (asked or self._open()):
-            self._commit_empty([question for question in missing if batch_questions.is_empty(question)])
+            self._commit_unasked(missing)
         if not asked or (self._one_at_a_time and self._open()):
             return False
+        asked = self._allowance.affordable(asked)
+        self.is_stopped = not asked
+        if self.is_stopped:
+            return False
         self._set_grading()
-        if self._facts.reply_form is None and not self._has_probed:
+        if self._facts.reply_form is None and not self._has_probed and self._allowance.has_room(asked[0], 2):
             self._has_probed = True
             await self._ask_directly(asked[0])
             return True
         limits = replace(self._how.limits, requests=self._most_requests)
         judge = self._get_judge()
+        under_way = batches.open_keys(self._store, self.label, self._stored.fingerprint)
+        try:
+            asked = self._budget.affordable(judge, asked, under_way)
+        except SpentError:
+            self.is_stopped = True
+            return False
         parts = batch_questions.parts(asked, limits, lambda each: batch_submission.question_line(judge, each))
         address = (self._spec.base_url, self._spec.api_key_env)
         name = (self.label, self._stored.fingerprint)
         planned = [
-            batches.plan(self._store, self._stored.run_id, name, address, part)
+            batches.plan(self._store, self._stored.run_id, name, address, part, again=self._how.again)
             for part in (parts[:1] if self._one_at_a_time else parts)
         ]
         return any(planned)
 
     def _missing(self) -> list[Planned]:
         """The questions that a batch has to ask. A judge that is asked directly has none, also where it had batches before."""
-        return batch_questions.missing(self._store, self._stored, self._takes) if self._spec.batch else []
+        if not self._spec.batch:
+            return []
+        again = self._how.again
+        return batch_questions.missing(self._store, self._stored, self._takes, again=again, closed=self._closed)
 
     async def _ask_directly(self, question: Planned) -> None:
         """Ask one question in a request of its own, to learn the endpoint's settings. If it fails, the batch says why."""
         try:
             reply = await self._get_judge().grade(question_of(question.same[0][1]), question.take)
-        except UserError:
+        except UserError:  # also if nothing more may be sent: the next plan says so
             return
         self._store_facts()
         if reply.grade is not None:
             self._has_graded = True
             self._commit(question, reply)
 
-    def _commit_empty(self, questions: Sequence[Planned]) -> None:
+    def _is_asked(self, question: Planned) -> bool:
+        return batch_questions.unasked(question, self._spec) is None
+
+    def _commit_unasked(self, questions: Sequence[Planned]) -> None:
         for each in questions:
-            self._commit(each, empty_reply(self._spec.scale))
+            if reply := batch_questions.unasked(each, self._spec):
+                self._commit(each, reply)
 
     def _commit(self, question: Planned, reply: Reply) -> None:
         grade = Grade(
@@ -369,18 +394,3 @@ class _BatchGrader:
         self.failure = added_judges.with_advice(self._stored, reason, has_graded=self._has_graded)
         self.fails_the_run = self._has_graded or not self._stored.settings.get(judges.ADDED)
         runs.set_judge(self._store, self._stored.id, "failed", self.failure)
-
-
-def _left(held: Sequence[StoredBatch], unsubmitted: int) -> str:
-    """What is left for a later runner, in words."""
-    requests = sum(batch.requests for batch in held)
-    names = ", ".join(batch.batch_id or "not submitted yet" for batch in held)
-    more = f"; {unsubmitted} more questions are submitted when there is room" if unsubmitted else ""
-    return f"{requests} questions are in {'a batch' if len(held) == 1 else f'{len(held)} batches'} ({names}){more}"
-
-
-def _note(found: Results, questions: int) -> str:
-    """Why a batch did not grade everything it held; empty if it did."""
-    if not found.again:
-        return ""
-    return f"{found.again} of {questions} questions have no grade from it"

@@ -27,6 +27,12 @@ class Results:
     """Why no further question would be replied to; empty if others would be."""
     again: int = 0
     """Questions that are asked again."""
+    questions: int = 0
+
+    @property
+    def note(self) -> str:
+        """Why a batch did not grade everything it held; empty if it did."""
+        return f"{self.again} of {self.questions} questions have no grade from it" if self.again else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +105,13 @@ def _decided(grading: Grading, over: Over, question: Planned, reply: BatchReply,
     times = grading.earlier.get(question.key, (0, NOTHING_USED))[0] + 1
     if times < SUBMISSIONS:
         return reply
-    return replace(reply, fate=Fate.UNGRADED, reason=f"no readable grade in {times} batches; {reply.reason}")
+    noun = "choice" if question_of(question.same[0][1]).second else "grade"
+    return replace(reply, fate=Fate.UNGRADED, reason=f"no readable {noun} in {times} batches; {reply.reason}")
 
 
 def _add(found: Results, grading: Grading, question: Planned, reply: BatchReply) -> None:
     """Add what becomes of one question."""
+    found.questions += 1
     if reply.fate is Fate.STOPS:
         found.stops = found.stops or reply.reason
     outcome = _OUTCOMES.get(reply.fate, "returned")

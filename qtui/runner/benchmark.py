@@ -15,6 +15,7 @@ from qtui.engines.protocol.answering import Failed, Loading
 from qtui.engines.protocol.benchmark import BenchmarkJob, BenchmarkResult, decode
 from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
+from qtui.files import named_path
 from qtui.runner import activity, quantization
 from qtui.runner.quantization import QuantizationJob, QuantizedType, Step
 from qtui.runner.worker_process import WorkerProcess
@@ -103,7 +104,7 @@ async def measure_types(job: QuantizationJob, settings: BenchSettings, report: R
 
 def _is_quantized(source: str) -> bool:
     """Whether the source is a quantized GGUF file. One on the hub is assumed to be: of a whole model the user names the folder."""
-    path = Path(source).expanduser()
+    path = named_path.expanded(source)
     if path.suffix == ".gguf" and path.is_file():
         return gguf_file.read_header(path).values.get("general.file_type") not in (0, 1, 32)
     return source.endswith(".gguf") and ":" in source

@@ -9,34 +9,42 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from qtui import session_end
-from qtui.endpoints import endpoint
+from qtui import paths, session_end
+from qtui.endpoints import allowance, budget, endpoint
 from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
+from qtui.format import count
 from qtui.judges import fingerprint
+from qtui.processes import events, log
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
-from qtui.runner.batch_grading import WAITS, HowToWait, grade_in_batches
+from qtui.runner.batch_grading import grade_in_batches
 from qtui.runner.control import Control
 from qtui.runner.grading import grade_run
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
+from qtui.runner.how_to_wait import HowToWait
 from qtui.runner.lost_store import save_if_lost
 from qtui.runner.scoring import score_run
+from qtui.runner.worker_process import BOUND_SECONDS
 from qtui.secrets import redaction
 from qtui.store import Store, leases, runs
 from qtui.store.errors import NoSpaceError
 from qtui.store.reserve import Reserve
 
 REQUEST_POLL_SECONDS = 0.4
+CLOCK_STEP_SECONDS = 1.0
+"""A larger step of the clock was set by somebody: what keeps clocks right moves them slowly."""
 
 
-async def execute(store: Store, run_id: int, how: HowToWait = WAITS) -> str:
+async def execute(store: Store, run_id: int, how: HowToGrade = AS_USUAL) -> str:
     """Compute the missing answers and grades of a run, or the grades alone if the answers were imported.
 
-    `how` says what becomes of batches. Returns the final state: done, failed, cancelled, or waiting for batches that are left.
+    Returns the final state: done, failed, cancelled, stopped at a limit of `how`, or waiting for batches that are left.
     Raises UserError if another runner has the run, its experiment can no longer be read, or the disk is full at the start.
     """
     run = runs.summaries(store, [run_id])[0]
@@ -63,13 +71,40 @@ def _take_lease(store: Store, run_id: int) -> None:
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
 
 
-async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToWait) -> str:
+async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
     runs.begin(store, run_id)
+    _describe(store, run_id)
     control = Control()
-    async with _watching(store, run_id, control):
-        failed, left = await _work(store, run_id, experiment, control, how)
-    state = _end(store, run_id, control, failed, left)
+    with allowance.spending(how.allowance()):
+        async with _watching(store, run_id, control):
+            failed, left = await _work(store, run_id, experiment, control, how)
+        stopped = _why_stopped(store, run_id, how)
+    state = _end(store, run_id, control, failed, left, stopped=stopped)
     return "failed" if save_if_lost(store, run_id) else state
+
+
+def _why_stopped(store: Store, run_id: int, how: HowToGrade) -> str:
+    """Why judges ask no more although grades are missing, with how many; empty if nothing stopped them."""
+    limit, purse = allowance.current(), budget.current()
+    why = [str(limit.spent())] if limit is not None and limit.is_spent else []
+    why += [purse.in_words] if purse is not None and purse.is_spent else []
+    stopped = [judge for judge in runs.summaries(store, [run_id])[0].judges if judge.state in ("stopped", "waiting")]
+    if not why or not stopped:
+        return ""
+    missing = sum(max(0, judge.expected - judge.graded - judge.ungraded) for judge in stopped)
+    ungraded = sum(judge.ungraded for judge in stopped) if how.asks_again else 0
+    again = f", {ungraded} ungraded" if ungraded else ""
+    return f"{'; '.join(why)}; {count(missing, 'grade')} missing{again}; the same command goes on"
+
+
+def _describe(store: Store, run_id: int) -> None:
+    """Write into the log what the run is, so that the numbers in its later lines can be understood."""
+    [run] = runs.summaries(store, [run_id])
+    events.info(f"run {run_id}: {run.answered} of {run.expected} answers are there, {run.tasks} tasks")
+    for variant in run.variants:
+        events.info(f"variant {variant.id} is {variant.model} {variant.name} ({variant.engine})")
+    for judge in run.judges:
+        events.info(f"judge {judge.id} is {judge.label}")
 
 
 def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
@@ -82,7 +117,7 @@ def _full_disk(error: NoSpaceError | OSError) -> NoSpaceError:
 
 
 async def _work(
-    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToWait
+    store: Store, run_id: int, experiment: Experiment | None, control: Control, how: HowToGrade
 ) -> tuple[list[str], tuple[str, ...]]:
     """Answer, grade and score. Returns a text per variant, judge and scorer that failed, and one per judge that left batches."""
     answered, unscored, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -90,8 +125,24 @@ async def _work(
     _announce_secrets([*(experiment.variants if experiment else ()), *judges])
     direct = [judge for judge in judges if not judge.batch]
     grading = asyncio.gather(
-        grade_run(store, run_id, direct, control, answered=answered, finished=finished),
-        grade_in_batches(store, run_id, judges, control, finished=finished, how=how),
+        grade_run(
+            store,
+            run_id,
+            direct,
+            control,
+            answered=answered,
+            finished=finished,
+            again=how.asks_again,
+            until_margin=how.until_margin(),
+        ),
+        grade_in_batches(
+            store,
+            run_id,
+            judges,
+            control,
+            finished=finished,
+            how=HowToWait(leaves=how.leaves_batches, again=how.asks_again),
+        ),
     )
     scoring = asyncio.create_task(score_run(store, run_id, control, answered=unscored, finished=finished))
     arrivals = _Arrivals(answered, unscored)
@@ -148,13 +199,16 @@ async def _answer(
     return failed
 
 
-def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str]) -> str:
+def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str], *, stopped: str) -> str:
+    reasons = [stopped] if stopped else []
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:
-        state, reason = "failed", "; ".join(failed)
+        state, reason = "failed", "; ".join([*failed, *reasons])
+    elif stopped and not left:
+        state, reason = "stopped", f"{stopped}."
     elif left:
-        state, reason = "waiting", f"{'; '.join(left)}. `qtui resume {run_id}` fetches the grades."
+        state, reason = "waiting", f"{'; '.join([*reasons, *left])}. `qtui resume {run_id}` fetches the grades."
     else:
         state, reason = "done", ""
     runs.set_state(store, run_id, state, reason)
@@ -170,6 +224,7 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
     tasks = [
         asyncio.create_task(_beat(store, run_id, control)),
         asyncio.create_task(_follow_requests(store, run_id, control)),
+        asyncio.create_task(_bound_log(run_id)),
     ]
     try:
         yield
@@ -179,15 +234,32 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _bound_log(run_id: int) -> None:
+    """Keep the runner's own log to its size; those of the workers are kept by whoever started them."""
+    while True:
+        await asyncio.sleep(BOUND_SECONDS)
+        await asyncio.to_thread(log.bound, paths.run_log(run_id))
+
+
 async def _beat(store: Store, run_id: int, control: Control) -> None:
+    offset = _clock_offset()
     while True:
         # On a full disk the next answer or grade that cannot be written ends the run, not this heartbeat.
         with contextlib.suppress(NoSpaceError):
+            step = _clock_offset() - offset
+            if abs(step) > CLOCK_STEP_SECONDS:
+                runs.move_clock(store, run_id, step)
+                offset += step
             if not leases.beat(store, run_id):
                 control.cancel("another runner took the run over")
         if not store.is_in_place() and not control.cancelled.is_set():
             control.cancel("its store was deleted, moved or replaced")
         await asyncio.sleep(leases.HEARTBEAT_SECONDS)
+
+
+def _clock_offset() -> float:
+    """Seconds between the clock and one that is never set, and that stands still while the machine sleeps."""
+    return time.time() - time.monotonic()
 
 
 async def _follow_requests(store: Store, run_id: int, control: Control) -> None:

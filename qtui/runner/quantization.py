@@ -22,6 +22,7 @@ from qtui.engines.protocol.quantization import (
 )
 from qtui.engines.weights import gguf_file, unfinished
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.files.disk_room import check_room
 from qtui.runner import activity
 from qtui.runner.worker_process import WorkerProcess
@@ -45,6 +46,7 @@ class QuantizationJob:
     converter: Path | None = None
     """A folder with llama.cpp's sources, for models that qtui does not convert itself."""
     trust_remote_code: bool = False
+    pickled_weights: bool = False
     force: bool = False
     """Whether existing files are replaced."""
     threads: int | None = None
@@ -89,6 +91,7 @@ async def prepare_source(job: QuantizationJob, report: Report) -> PreparedSource
         imatrix=str(job.imatrix) if job.imatrix else None,
         converter=str(job.converter) if job.converter else None,
         trust_remote_code=job.trust_remote_code,
+        pickled_weights=job.pickled_weights,
     )
     return await _run_process("qtui.engines.processes.quantization_source", request, PreparedSource, report, None)
 
@@ -112,7 +115,7 @@ async def quantize(job: QuantizationJob, source: PreparedSource, report: Report)
 
 def weights_of(source: str) -> str:
     """The weights that a source names: an existing path, else for a catalog name its checkpoint on the hub, else a hub id."""
-    if Path(source).expanduser().exists():
+    if named_path.expanded(source).exists():
         return source
     entry = catalog.find(source)
     return entry.hf_repo if entry else source

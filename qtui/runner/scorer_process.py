@@ -20,6 +20,8 @@ from qtui.scorers.process import Asked, Scored
 SECONDS_PER_ANSWER = 20.0
 SECONDS_TO_LOAD = 180.0
 """Loading libraries may take long on a machine on which models run."""
+TRIES = 2
+"""Processes that an answer may end: one that is killed by a person or for memory is not the answer's fault, a second one is."""
 LONGEST_LINE = 256 * 1024 * 1024
 
 
@@ -45,26 +47,32 @@ class ScorerProcess:
     async def score(self, spec: ScorerSpec, question: Question) -> Score:
         """Return the score, *unscored* if it took too long or its process died. Raises ScorerFailedError."""
         async with self._turn:
-            if self._process is None or spec.kind not in self._loaded:
-                await self._load(spec)
-            seconds = _seconds_allowed(spec, self._seconds)
-            try:
-                reply = await self._ask(Asked(spec, question), seconds)
-            except TimeoutError:
-                return Score(None, f"scoring this answer took more than {seconds:g} s and was stopped")
-            if reply is None:
-                return Score(None, "the process of the scorers ended on this answer")
-            if reply.failure:
-                raise ScorerFailedError(reply.failure)
-            return reply.score
+            for _ in range(TRIES):
+                if self._process is None or spec.kind not in self._loaded:
+                    await self._load(spec)
+                seconds = _seconds_allowed(spec, self._seconds)
+                try:
+                    reply = await self._ask(Asked(spec, question), seconds)
+                except TimeoutError:
+                    return Score(None, f"scoring this answer took more than {seconds:g} s and was stopped")
+                if reply is None:
+                    continue
+                if reply.failure:
+                    raise ScorerFailedError(reply.failure)
+                return reply.score
+            return Score(None, f"the process of the scorers ended {TRIES} times on this answer")
 
     async def _load(self, spec: ScorerSpec) -> None:
-        if self._process is None:
-            await self._start()
-        try:
-            reply = await self._ask(Asked(spec), SECONDS_TO_LOAD)
-        except TimeoutError:
-            reply = None
+        reply: Scored | None = None
+        for _ in range(TRIES):
+            if self._process is None:
+                await self._start()
+            try:
+                reply = await self._ask(Asked(spec), SECONDS_TO_LOAD)
+            except TimeoutError:
+                break
+            if reply is not None:
+                break
         if reply is None or reply.failure:
             why = reply.failure if reply else "the process of the scorers did not start"
             raise ScorerFailedError(f"{why}. The log is {paths.logs() / 'scorers.log'}")

@@ -10,18 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qtui import paths, scorers
+from qtui import config, paths, scorers
 from qtui.engines import available
 from qtui.errors import UserError
 from qtui.experiment import experiment as experiments
 from qtui.experiment.experiment import Experiment
+from qtui.figures.costs import PlannedCost
 from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, Subject, in_words
+from qtui.processes.log import bound
 from qtui.records import JudgeSpec, VariantSpec
-from qtui.runner import LEASE_IS_HELD, added_judges, prompt_check, weights_check
+from qtui.runner import LEASE_IS_HELD, added_judges, planned_costs, prompt_check, weights_check
 from qtui.runner.answering import thinking_condition
+from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
+from qtui.runner.keys import keys_of_run
 from qtui.store import Store, leases, new_runs, open_store, runs
 from qtui.store.reserve import Reserve
 
@@ -58,24 +62,34 @@ def _nothing(note: str) -> None:
     """What becomes of the notes of an experiment where nobody reads them."""
 
 
+OnCosts = Callable[[Sequence[PlannedCost]], None]
+"""Gets what the judges of a run, and its variants behind endpoints, will cost, before anything is asked."""
+
+
+def _no_costs(costs: Sequence[PlannedCost]) -> None:
+    """What becomes of costs where nobody reads them."""
+
+
 def start(
     path: Path,
     store_path: Path,
     *,
     allows_cpu: bool = False,
-    leaves_batches: bool = False,
+    how: HowToGrade = AS_USUAL,
     on_note: Callable[[str], None] = _nothing,
+    on_costs: OnCosts = _no_costs,
 ) -> int:
     """Check the experiment in `path`, start a runner for it and return the run's id. A run of the same plan is resumed.
 
-    With `leaves_batches`, the runner ends when the batches of judges are submitted, and a later one fetches them. `on_note` gets
-    each sentence on how the experiment's files were read (`Experiment.notes`), and on settings that its prompts ignore.
+    `how` is what the command chose for its judges. `on_note` gets each sentence on how the experiment's files were read
+    (`Experiment.notes`), and on settings that its prompts ignore.
 
     Takes up to seconds (imports, task files): never call it on the event loop. Raises UserError with every problem of the
     experiment, or if the runner did not start; AlreadyRunningError if another runner has the run; CpuNotAllowedError if a GPU
     would be idle.
     """
     experiment = experiments.load(path, needs_judge_keys=False)
+    _check_until(experiment.judges, how)
     for note in experiment.notes:
         on_note(note)
     store = open_store(store_path)
@@ -87,52 +101,108 @@ def start(
         try:
             _check_weights(store, run_id, experiment, on_note)
             _check_cpu(store, run_id, experiment, allows_cpu)
+            costs = planned_costs.of_run(store, run_id, experiment, config.load().prices, again=how.asks_again)
+            how = how.checked(costs)
         except UserError:
             if is_new:
                 runs.delete(store, run_id)
             raise
-        _launch(store, run_id, leaves_batches)
+        on_costs(costs)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def resume(run_id: int, store_path: Path, *, allows_cpu: bool = False, leaves_batches: bool = False) -> int:
+def resume(
+    run_id: int,
+    store_path: Path,
+    *,
+    allows_cpu: bool = False,
+    how: HowToGrade = AS_USUAL,
+    on_costs: OnCosts = _no_costs,
+) -> int:
     """Start a runner for the missing answers and grades of a stored run. Raises UserError as `start` does."""
     store = open_store(store_path, create=False)
     try:
         summaries = runs.summaries(store, [run_id])
         if not summaries:
             raise UserError(f"{store_path}: has no run {run_id}. `qtui runs` lists the runs.")
-        if summaries[0].source == "run":
-            definition = runs.definition(store, run_id)
-            experiment = experiments.parse(
-                definition, Path(summaries[0].origin), stored_tasks=runs.task_set(store, run_id)
-            )
+        experiment = _stored_experiment(store, run_id)
+        if experiment is not None:
+            _check_until(experiment.judges, how)
             _check_weights(store, run_id, experiment)
             _check_cpu(store, run_id, experiment, allows_cpu)
-        _launch(store, run_id, leaves_batches)
+        costs = planned_costs.of_run(store, run_id, experiment, config.load().prices, again=how.asks_again)
+        how = how.checked(costs)
+        on_costs(costs)
+        _launch(store, run_id, how)
     finally:
         store.close()
     return run_id
 
 
-def judge(run_ids: Sequence[int], spec: JudgeSpec, store_path: Path, *, leaves_batches: bool = False) -> None:
+def judge(
+    run_ids: Sequence[int],
+    spec: JudgeSpec,
+    store_path: Path,
+    *,
+    how: HowToGrade = AS_USUAL,
+    on_costs: OnCosts = _no_costs,
+) -> None:
     """Start a runner for each run that grades its existing answers (run or imported) by another judge.
 
     Raises UserError as `start` does, and if the judge cannot work here (for instance, its key is not set). If one of the runs is
     running, the judge is added to none of them.
     """
     check_judge(spec)
+    _check_until([spec], how)
     store = open_store(store_path, create=False)
     try:
         for run_id in run_ids:
             _refuse_running(store, run_id)
+        prices = config.load().prices
+        costs = [
+            cost
+            for run_id in run_ids
+            for cost in planned_costs.of_judge(store, run_id, spec, prices, again=how.asks_again)
+        ]
+        how = _checked_for_judge(store, run_ids, how, costs)
+        on_costs(costs)
         for run_id in run_ids:
             added_judges.add(store, run_id, spec)
-            _launch(store, run_id, leaves_batches)
+            _launch(store, run_id, how)
     finally:
         store.close()
+
+
+def _checked_for_judge(
+    store: Store, run_ids: Sequence[int], how: HowToGrade, costs: Sequence[PlannedCost]
+) -> HowToGrade:
+    """How a new judge is asked, with the currency of its budget. The runner asks what else is missing in the run, too."""
+    if how.budget is None:
+        return how
+    if len(run_ids) > 1:
+        names = ", ".join(map(str, run_ids))
+        raise UserError(f"--budget is for one run, and these would be graded: {names}. Choose one with --run.")
+    others = [
+        cost
+        for run_id in run_ids
+        for cost in planned_costs.of_run(
+            store, run_id, _stored_experiment(store, run_id), config.load().prices, again=how.asks_again
+        )
+    ]
+    return how.checked([*costs, *others])
+
+
+def _stored_experiment(store: Store, run_id: int) -> Experiment | None:
+    """The experiment of a run, with the tasks that it was started with; None if its answers were imported."""
+    run = runs.summaries(store, [run_id])[0]
+    if run.source != "run":
+        return None
+    return experiments.parse(
+        runs.definition(store, run_id), Path(run.origin), stored_tasks=runs.task_set(store, run_id)
+    )
 
 
 def add(store: Store, experiment: Experiment) -> int:
@@ -168,6 +238,15 @@ def add(store: Store, experiment: Experiment) -> int:
             scorers=[(scorer, scorers.fingerprint(scorer)) for scorer in experiment.scorers],
         ),
     )
+
+
+def _check_until(judges: Sequence[JudgeSpec], how: HowToGrade) -> None:
+    """Raises UserError if judges would have to stop when the verdict is reached, and cannot: a batch is asked whole."""
+    if how.until_decided and (labels := [judge.label for judge in judges if judge.batch or judge.pairwise]):
+        raise UserError(
+            "--until decided needs judges that grade single answers and are asked directly; "
+            f"{', '.join(labels)} asks in batches or compares."
+        )
 
 
 def idle_gpus(experiment: Experiment) -> list[str]:
@@ -213,19 +292,20 @@ def log_file(run_id: int) -> Path:
     return paths.run_log(run_id)
 
 
-def _launch(store: Store, run_id: int, leaves_batches: bool) -> None:
+def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
     _refuse_running(store, run_id)
     with Reserve(store.path):
         pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
+    bound(log)
     with private_files.open_private_log(log) as output:
         child = subprocess.Popen(
             child_process.command(
                 "qtui.runner",
                 *("--store", str(store.path), "--run", str(run_id)),
-                *(["--detach-batch"] if leaves_batches else []),
+                *how.arguments(),
             ),
-            env=child_process.environment(),
+            env=child_process.environment(keys=keys_of_run(store, run_id)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -252,7 +332,7 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() == LEASE_IS_HELD:
             raise AlreadyRunningError(run_id, holder)
         if child.poll() is not None:
-            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled"):
+            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled", "stopped"):
                 return
             reason = _exit_reason(child, log).rstrip(".")
             raise UserError(f"the runner of run {run_id} did not start: {reason}. Log: {log}")

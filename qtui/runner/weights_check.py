@@ -3,7 +3,6 @@
 Otherwise a shard that is missing would be found when its variant's turn comes, which may be hours later.
 """
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from qtui.engines.weights import finding
 from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment
+from qtui.files import toml_text
 from qtui.files.toml_location import line_of
 from qtui.records import VariantSpec
 
@@ -32,7 +32,7 @@ def _problems(experiment: Experiment) -> Iterator[tuple[VariantSpec, str]]:
     for variant in experiment.variants:
         if variant.engine == "openai":
             continue
-        what = (variant.engine, variant.weights, variant.imatrix or "")
+        what = (variant.engine, variant.weights, f"{variant.imatrix or ''}{variant.pickled_weights}")
         if what not in seen:
             seen[what] = _problem(variant)
             yield variant, seen[what]
@@ -51,6 +51,7 @@ def _problem(variant: VariantSpec) -> str:
         weights = open_weights(path)
         weights.check_files()
         planning.check_settings(variant, weights)
+        planning.check_pickled(variant, weights)
         if variant.imatrix and not imatrix_source.is_text(Path(variant.imatrix)):
             from qtui.engines.quantizing import imatrix  # loads numpy
 
@@ -64,7 +65,7 @@ def _problem(variant: VariantSpec) -> str:
 
 def _place(experiment: Experiment, variant: VariantSpec) -> str:
     """`file:line: models[1].variants[2].weights` of a variant; without a line if it is none of the file's own (a control arm)."""
-    models = tomllib.loads(experiment.text).get("models", [])
+    models = toml_text.parse(experiment.text, experiment.origin).get("models", [])
     for i, model in enumerate(models):
         for j, each in enumerate(model.get("variants", [])):
             if (model.get("name"), each.get("name")) == (variant.model, variant.name):

@@ -15,12 +15,16 @@ from qtui.engines.protocol.answering import FromWorker, decode_from_worker, enco
 from qtui.files import private_files
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, MemoryUse, Subject, in_words
-from qtui.processes.log import MARK, rotate_if_large
+from qtui.processes.log import MARK, bound, heading
 from qtui.runner.memory_watch import MemoryWatch
 
 # An answer of a million characters is one line.
 LONGEST_LINE = 64 * 1024 * 1024
 TERMINATE_SECONDS = 5.0
+BOUND_SECONDS = 1.0
+"""How often the size of the log is looked at."""
+STACKS_SECONDS = 1.0
+"""Until a process that hangs has written its stacks."""
 
 SUBJECTS = {
     "qtui.engines.processes.worker": Subject("the worker", "Use a smaller model, fewer slots or a smaller context."),
@@ -35,38 +39,57 @@ SUBJECTS = {
 class WorkerProcess:
     """An async context that starts `module` as a process and ends it on exit.
 
-    `activity` is what the process is doing, for the message if it dies. The code that reads its lines keeps it up to date.
+    `activity` is what the process is doing, for the message if it dies. The code that reads its lines keeps it up to date. `title`
+    says in the log what the process is for, `keys` which secrets it gets.
     """
 
-    def __init__(self, log: Path, module: str = "qtui.engines.processes.worker") -> None:
+    def __init__(
+        self,
+        log: Path,
+        module: str = "qtui.engines.processes.worker",
+        title: str = "",
+        keys: child_process.Keys = child_process.keys_of_hub,
+    ) -> None:
         self.activity = "starting"
         self._log = log
         self._log_start = 0
         self._module = module
+        self._title = title
+        self._keys = keys
         self._process: asyncio.subprocess.Process | None = None
         self._memory: MemoryWatch | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        rotate_if_large(self._log)
+        bound(self._log)
         with private_files.open_private_log(self._log) as log:
+            if self._title:
+                log.write(f"{MARK}{heading(self._title)}\n".encode(errors="replace"))
+                log.flush()
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *child_process.command(self._module),
-                env=child_process.environment(),
+                env=child_process.environment(keys=self._keys),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 limit=LONGEST_LINE,
             )
         self._memory = MemoryWatch(self.process.pid)
-        self._watching = asyncio.create_task(self._memory.watch())
+        self._watching = [asyncio.create_task(watch) for watch in (self._memory.watch(), self._bound_log())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._watching:
-            self._watching.cancel()
+        for watch in self._watching:
+            watch.cancel()
         await self.stop()
+
+    async def _bound_log(self) -> None:
+        """Keep the log to its size, and know where this process's part of it begins. A read takes a moment, so a thread does it."""
+        while True:
+            await asyncio.sleep(BOUND_SECONDS)
+            if cut := await asyncio.to_thread(bound, self._log):
+                self._log_start = cut.moved(self._log_start)
 
     @property
     def process(self) -> asyncio.subprocess.Process:
@@ -108,16 +131,35 @@ class WorkerProcess:
                 self._signal(signal.SIGKILL)
         await self.process.wait()
 
+    async def kill_with_stacks(self) -> None:
+        """Have the process write the stacks of its threads into its log, if it still can, and kill it."""
+        self._signal(signal.SIGUSR1)
+        await asyncio.sleep(STACKS_SECONDS)
+        self._signal(signal.SIGKILL)
+
+    async def describe_hang(self, found: str) -> str:
+        """Describe for the user that the process hung and was killed; `found` shows that. The text is added to the log."""
+        await self.process.wait()
+        words = (
+            f"The worker hung while {self.activity}: {found}, and was killed. Its log, with the stacks of its threads: {self._log}."
+            " `worker_patience` in config.toml says how long qtui waits."
+        )
+        self._add_to_log(words)
+        return words
+
     async def describe_end(self) -> str:
         """Describe for the user why a process ended without sending Finished or Failed. The text is also added to the log."""
         code = await self.process.wait()
         memory = self._memory.at_end() if self._memory else MemoryUse()
         end = End(code, self.activity, self._log, log_end.written_since(self._log, self._log_start), memory)
         words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
-        # A process that was killed could not write anything itself.
+        self._add_to_log(words)
+        return words
+
+    def _add_to_log(self, words: str) -> None:
+        """Add a sentence to the log: a process that was killed could not write anything itself."""
         with contextlib.suppress(OSError), private_files.open_private_log(self._log) as log:
             log.write(f"{MARK}{time.strftime('%Y-%m-%d %H:%M:%S %z')} {words}\n".encode(errors="replace"))
-        return words
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -41,7 +41,9 @@ KINDS: dict[ScorerKind, Kind] = {
         {"by": "generation", "length": "none", "labels": "letters", "continuation": "text", "before": "auto"},
         {"by": choice.WAYS, "length": choice.LENGTHS, "continuation": choice.CONTINUATIONS},
     ),
-    "last_number": Kind("last_number", {"style": "flexible", "tolerance": 0.0}, {"style": last_number.STYLES}),
+    "last_number": Kind(
+        "last_number", {"style": "flexible", "tolerance": 0.0}, {"style": last_number.STYLES}, revision=2
+    ),
     "f1_characters": Kind("f1_characters", {"normalize": "nfkc"}, _NORMALIZE),
     "rouge_l": Kind(
         "rouge_l",
@@ -72,6 +74,7 @@ KINDS: dict[ScorerKind, Kind] = {
         {"level": scoring.LEVELS, "strictness": scoring.STRICTNESS},
         packages=("langdetect", "nltk"),
         libraries=("langdetect", "nltk.tokenize"),
+        revision=2,
     ),
     "code": Kind("code", {"command": None, "timeout": 10.0}),
 }

@@ -6,9 +6,12 @@ al. 2022).
 - `flexible` (default): the number of the last conclusion (`#### 42`, `\\boxed{42}`, "the answer is 42", 「答えは42」; after a "="
   in it, what follows), else the last number of the answer.
 - `last`: the last number of the answer, whatever it concludes (`flexible-extract` of lm-evaluation-harness).
-- `strict`: only what follows `####`, as GSM8K's own solutions are written; without it the answer is wrong.
+- `strict`: only a number after the first `#### `, as GSM8K's program and the harness's `strict-match` read it; without it the
+  answer is wrong.
 
-Numbers are compared exactly: 42, 42.0, ４２ and 84/2 are equal, 0.33 and 1/3 are not, unless within `tolerance`. Kanji
+Numbers are compared exactly: 42, 42.0, ４２ and 84/2 are equal, 0.33 and 1/3 are not, unless within `tolerance`. The harness
+compares texts, so 42.0 is wrong there; its `flexible-extract` also takes dots and signs alone for a number ("it is 73.." is wrong),
+and its MGSM in Japanese a full stop after the number ("49 apples." is wrong). Kanji
 numerals count in a conclusion, or if they are all that the answer says; in a sentence (一番) they are no numbers. Units and
 currencies are ignored.
 """
@@ -17,11 +20,11 @@ import re
 from fractions import Fraction
 
 from qtui.records import Score
-from qtui.scorers.numerals import KANJI, in_words, kanji_number, numbers, simplify
+from qtui.scorers.numerals import KANJI, LONGEST, in_words, kanji_number, numbers, simplify
 from qtui.scorers.protocol import NO_REFERENCE, Question, Settings, quoted, unscored
 
 STYLES = ("flexible", "last", "strict")
-_STRICT = re.compile(r"####\s*(?=\S)")
+_STRICT = re.compile(r"#### (-?[0-9.,]+)")
 _CONCLUSION = re.compile(
     r"####\s*|\\boxed\s*\{\s*|\b(?:answer|result|total)\b[*_\"”]*\s*(?:is|was|=|:|equals|should be)[*_:\s\"“]*"
     r"|(?:答え|こたえ|正解|解答|回答|結論|答)[*_」』\s]*(?:は|が|:|=|、|と)[、:*_\s「『]*",
@@ -52,10 +55,9 @@ def score(question: Question, settings: Settings) -> Score:
 
 def found_number(answer: str, style: str) -> Fraction | None:
     """Return the number that an answer ends in, in that style; None if there is none."""
-    text = simplify(answer)
     if style == "strict":
-        marks = list(_STRICT.finditer(text))
-        return _first_number(text[marks[-1].end() :].split("\n")[0]) if marks else None
+        return _strict_number(answer)
+    text = simplify(answer)
     if style == "flexible":
         for mark in reversed(list(_CONCLUSION.finditer(text))):
             concluded = _concluded(_sentence(text[mark.end() :]))
@@ -63,6 +65,16 @@ def found_number(answer: str, style: str) -> Fraction | None:
                 return concluded
     found = list(numbers(text))
     return found[-1].value if found else _wholly_kanji(text)
+
+
+def _strict_number(answer: str) -> Fraction | None:
+    found = _STRICT.search(answer)
+    digits = found[1].replace(",", "").removesuffix(".") if found else ""
+    return (
+        Fraction(digits)
+        if re.fullmatch(rf"-?(?:\d{{1,{LONGEST}}}\.?\d{{0,{LONGEST}}}|\.\d{{1,{LONGEST}}})", digits)
+        else None
+    )
 
 
 def _expected(reference: str) -> Fraction | None:

@@ -6,13 +6,14 @@
   evaluation of SQuAD v1.1 (Rajpurkar et al. 2016, `normalize_answer`), which lm-evaluation-harness and JSQuAD's evaluation use too.
 - `nfkc`: Unicode form NFKC (full-width letters and digits become ASCII), case folded, without punctuation and symbols of every
   script, without white space: for Japanese, where 「東京」 and 東京 are the same answer.
+- `jglue`: lower case, without 。 at the end, then as `whitespace`: the evaluation of JSQuAD in JGLUE (Kurihara et al. 2022).
 """
 
 import re
 import string
 import unicodedata
 
-NAMES = ("none", "whitespace", "squad", "nfkc")
+NAMES = ("none", "whitespace", "squad", "nfkc", "jglue")
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _SIGNS_KEPT = frozenset("-−+%.")
 """Signs that change a number are kept between or before digits."""
@@ -29,6 +30,8 @@ def normalize(text: str, name: str) -> str:
         return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
     if name == "nfkc":
         return _without_punctuation(unicodedata.normalize("NFKC", text).casefold())
+    if name == "jglue":
+        return " ".join(text.lower().rstrip("。").split())
     raise ValueError(f"there is no normalization {name!r}")
 
 

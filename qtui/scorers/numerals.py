@@ -18,8 +18,12 @@ _DIGIT = {character: value for value, character in enumerate("〇一二三四五
 _SMALL = {"十": 10, "百": 100, "千": 1000}
 _LARGE = {"万": 10**4, "億": 10**8, "兆": 10**12}
 KANJI = "〇零一二三四五六七八九十百千万億兆"
+_JAPANESE = "ぁ-ゖ一-鿿々"
+_NO_SIGN_AFTER = rf"(?<![)\]}}])(?<!(?![{_JAPANESE}])\w)" + "".join(rf"(?<!\d[{_JAPANESE}]{{{n}}})" for n in (1, 2, 3))
+"""A hyphen is no sign after a letter (A-1) or a number with its unit (3個-2個, 10月-12月), but it is one in 答えは-3."""
 _NUMBER = re.compile(
-    r"(?<![\d^.])(?P<sign>(?<![\w)\]}])[-+](?=[\d.¥$€£])|マイナス)?\s?(?P<currency>[¥$€£]\s?)?"
+    rf"(?<![\d^.])(?P<sign>{_NO_SIGN_AFTER}[-+](?=[\d.¥$€£])|マイナス)?\s?"
+    r"(?P<currency>[¥$€£]\s?)?"
     r"(?P<whole>\d[\d,]*\d|\d)?(?P<decimals>(?<=\d)\.\d+|(?<![\d.])\.\d+)?(?P<exponent>(?<=\d)[eE][-+]?\d{1,4}(?![\w]))?"
     r"(?P<over>\s?/\s?\d+(?![\d/.]))?(?P<units>(?<=\d)[千百万億兆][\d千百万億兆,]*)?(?![\d^])"
 )

@@ -134,6 +134,16 @@ def known_secrets() -> Iterator[Secret]:
             yield from (Secret(part, f"${name}") for parts in values for part in parts if len(part) >= SHORTEST)
 
 
+def secret_variables() -> frozenset[str]:
+    """Return the names of the environment variables that hold secrets, or may do so by their names."""
+    named = {_KEY_BY_DEFAULT, _HEADERS, *os.environ.get(ANNOUNCED, "").split()}
+    return frozenset(
+        name
+        for name, value in os.environ.items()
+        if name in named or _SECRET_NAME.search(name) or next(_secrets_of_urls(name, value.strip()), None) is not None
+    )
+
+
 def _is_secret_by_looks(value: str) -> bool:
     if len(value) < SHORTEST or (value.startswith("<") and value.endswith(">")):
         return False

@@ -6,12 +6,12 @@ Answers with the same key are one row: an answer that another run has already is
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
+from qtui.processes import events
 from qtui.records import Answer, Task, Thoughts, Turn
-from qtui.store import conversations, tasks
 from qtui.store.connection import Store
 from qtui.store.thoughts import HAS_THOUGHTS
 
@@ -36,7 +36,12 @@ class Link:
 def commit(store: Store, link: Link, answer: Answer) -> int:
     """Write one answer and its link, durable on return. Return the answer's id. An existing key keeps its first text."""
     with store.writing():
-        return _put(store, link, answer)
+        answer_id = _put(store, link, answer)
+    events.debug(
+        f"variant {link.variant_id}: answer {answer_id} stored (task id {link.task_id}, sample {link.sample},"
+        f" {answer.completion_tokens} tokens, {answer.seconds or 0:.2f} s, ended by {answer.finish_reason}, {answer.key[:12]})"
+    )
+    return answer_id
 
 
 def commit_many(store: Store, pairs: Iterable[tuple[Link, Answer]]) -> int:
@@ -132,32 +137,6 @@ class PendingAnswer:
     task: Task
     earlier: tuple[Turn, ...] = ()
     """The turns before it in its conversation."""
-
-
-def pending(store: Store, run_id: int, judge: str, fingerprint: str, take: int) -> list[PendingAnswer]:
-    """Return the run's answers without a grade row of this judge and take. An *ungraded* row counts: the judge was asked.
-
-    Those that an open batch of the judge asks about are left out, too.
-    """
-    rows = store.execute(
-        f"SELECT DISTINCT answer.id AS answer_id, answer.key, task.id AS task_id, answer.text, {tasks.COLUMNS}"
-        " FROM variant JOIN variant_answer va ON va.variant_id = variant.id JOIN answer ON answer.id = va.answer_id"
-        " JOIN task ON task.id = va.task_id WHERE variant.run_id = ? AND NOT EXISTS"
-        " (SELECT 1 FROM grade WHERE grade.answer_id = answer.id AND grade.task_id = task.id AND grade.judge = ?"
-        "  AND grade.fingerprint = ? AND grade.take = ?) AND NOT EXISTS"
-        " (SELECT 1 FROM batch JOIN batch_question question ON question.batch = batch.id WHERE batch.judge = ?"
-        "  AND batch.fingerprint = ? AND batch.state NOT IN ('fetched', 'returned') AND question.answer_id = answer.id"
-        "  AND question.task_id = task.id AND question.take = ?)"
-        " ORDER BY variant.position, task.position, va.sample",
-        (run_id, judge, fingerprint, take, judge, fingerprint, take),
-    )
-    found = [
-        PendingAnswer(row["answer_id"], row["key"], row["task_id"], row["text"], tasks.task(store, row)) for row in rows
-    ]
-    if all(each.task.follows is None for each in found):
-        return found
-    earlier = conversations.earlier_turns(store, run_id)
-    return [replace(each, earlier=earlier.get((each.answer_id, each.task_id), ())) for each in found]
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:

@@ -40,6 +40,15 @@ def record_heartbeat(store: Store, run_id: int, now: float, *, asleep_after: flo
     )
 
 
+def move(store: Store, run_id: int, seconds: float) -> None:
+    """Move the times of this process's attempt, which were taken from a clock that has been set since."""
+    store.execute(
+        "UPDATE attempt SET started = started + ?, seen = seen + ?, paused_since = paused_since + ?"
+        f" WHERE {_OF_THIS_PROCESS}",
+        (seconds, seconds, seconds, *_this_process(run_id)),
+    )
+
+
 def pause(store: Store, run_id: int, now: float) -> None:
     """Start a pause, unless one has started already."""
     store.execute(

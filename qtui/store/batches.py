@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import groupby
 
+from qtui.processes import events
 from qtui.records import NOTHING_USED, Grade, Usage
-from qtui.store import conversations, grades, tasks
+from qtui.store import conversations, grades, preferences, tasks
 from qtui.store.answers import PendingAnswer
 from qtui.store.connection import Store
 from qtui.store.grades import Place
+from qtui.store.preferences import PendingPair
 
 OPEN = ("planned", "uploading", "uploaded", "submitting", "submitted")
 """States of a batch whose replies are not in the store yet."""
@@ -47,10 +49,10 @@ class StoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A question for a batch. `same` are all answers that share its grade, each with its own key; the first one is asked."""
+    """A question for a batch. `same` are all answers (or pairs) that share its grade, each with its own key; the first is asked."""
 
     take: int
-    same: tuple[tuple[str, PendingAnswer], ...]
+    same: tuple[tuple[str, PendingAnswer | PendingPair], ...]
 
     @property
     def key(self) -> str:
@@ -83,15 +85,18 @@ def plan(
     judge: tuple[str, str],
     address: tuple[str | None, str],
     questions: Sequence[Planned],
+    *,
+    again: bool = False,
 ) -> int:
     """Write a batch that is to be submitted. `judge` is label and fingerprint, `address` base_url and api_key_env.
 
-    Questions that another batch took meanwhile, or that have a grade now, are left out. Returns how many are in the batch; without
-    any there is none.
+    Questions that another batch took meanwhile, or that have a grade now, are left out; *ungraded* is a grade unless they are asked
+    `again`. Returns how many are in the batch; without any there is none.
     """
     with store.writing():
         keys = [key for question in questions for key, _ in question.same]
-        taken = open_keys(store, *judge) | set(grades.values_by_key(store, keys))
+        values = grades.values_by_key(store, keys)
+        taken = open_keys(store, *judge) | {key for key, grade in values.items() if grade is not None or not again}
         free = [question for question in questions if not any(key in taken for key, _ in question.same)]
         if not free:
             return 0
@@ -101,9 +106,9 @@ def plan(
             (uuid.uuid4().hex, run_id, *judge, *address, len(free), time.time()),
         )
         store.executemany(
-            "INSERT INTO batch_question (batch, key, asked, answer_id, task_id, take) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO batch_question (batch, key, asked, answer_id, second_id, task_id, take) VALUES (?,?,?,?,?,?,?)",
             [
-                (cursor.lastrowid, key, question.key, item.answer_id, item.task_id, question.take)
+                (cursor.lastrowid, key, question.key, *_answer_ids(item), item.task_id, question.take)
                 for question in free
                 for key, item in question.same
             ],
@@ -150,6 +155,7 @@ def take_over(store: Store, batch: StoredBatch, run_id: int) -> bool:
 
 def advance(store: Store, batch: StoredBatch, state: str, *, file_id: str | None = None) -> StoredBatch:
     """Write the state of a batch before the step is taken, durable on return."""
+    events.changed(f"batch {batch.id} of judge {batch.judge}", state)
     with store.writing():
         store.execute(
             "UPDATE batch SET state = ?, file_id = coalesce(?, file_id) WHERE id = ?", (state, file_id, batch.id)
@@ -169,6 +175,7 @@ def submitted(store: Store, batch: StoredBatch, batch_id: str) -> StoredBatch:
 
 def set_seen(store: Store, batch: StoredBatch, status: str, completed: int, failed: int) -> None:
     """Write what the endpoint said of a batch just now."""
+    events.debug(f"batch {batch.id} of judge {batch.judge}: {status}, {completed} completed, {failed} failed")
     with store.writing():
         store.execute(
             "UPDATE batch SET status = ?, completed = ?, failed = ?, seen = ? WHERE id = ?",
@@ -185,8 +192,11 @@ def set_cancelled(store: Store, batch: StoredBatch) -> None:
 def questions(store: Store, batch: StoredBatch) -> list[Planned]:
     """Return the questions of a batch, with their tasks and answers, in the order of its file."""
     rows = store.execute(
-        "SELECT question.key, question.asked, question.take, answer.id AS answer_id, answer.key AS answer_key, answer.text,"
-        f" task.id AS task_id, {tasks.COLUMNS} FROM batch_question question JOIN answer ON answer.id = question.answer_id"
+        "SELECT question.key, question.asked, question.take,"
+        " first.id AS first_id, first.key AS first_key, first.text AS first_text,"
+        " second.id AS second_id, second.key AS second_key, second.text AS second_text,"
+        f" task.id AS task_id, {tasks.COLUMNS} FROM batch_question question JOIN answer first ON first.id = question.answer_id"
+        " LEFT JOIN answer second ON second.id = question.second_id"
         " JOIN task ON task.id = question.task_id WHERE question.batch = ? ORDER BY question.id",
         (batch.id,),
     ).fetchall()
@@ -251,6 +261,7 @@ def _close(
 ) -> bool:
     """Close a batch with (state, reason). Return false if it was closed before."""
     state, reason = closed
+    events.changed(f"batch {batch.id} of judge {batch.judge}", state, reason)
     with store.writing():
         if one(store, batch).state not in OPEN:
             return False
@@ -264,11 +275,18 @@ def _close(
     return True
 
 
-def _pending(store: Store, row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer:
-    before = earlier_turns.get((row["answer_id"], row["task_id"]), ())
-    return PendingAnswer(
-        row["answer_id"], row["answer_key"], row["task_id"], row["text"], tasks.task(store, row), before
-    )
+def _answer_ids(item: PendingAnswer | PendingPair) -> tuple[int, int | None]:
+    if isinstance(item, PendingPair):
+        return item.first.answer_id, item.second.answer_id
+    return item.answer_id, None
+
+
+def _pending(store: Store, row: sqlite3.Row, earlier_turns: conversations.Earlier) -> PendingAnswer | PendingPair:
+    if row["second_id"] is not None:
+        return preferences.with_turns(preferences.pair(store, row), earlier_turns)
+    before = earlier_turns.get((row["first_id"], row["task_id"]), ())
+    task = tasks.task(store, row)
+    return PendingAnswer(row["first_id"], row["first_key"], row["task_id"], row["first_text"], task, before)
 
 
 def _batch(row: sqlite3.Row) -> StoredBatch:

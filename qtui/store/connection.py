@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from qtui import paths
-from qtui.errors import words_of
-from qtui.files import private_files
+from qtui.errors import UserError, words_of
+from qtui.files import named_path, private_files
 from qtui.store import backups, damage, errors, expected_schema, thoughts
 from qtui.store.cursor import StoreCursor
 from qtui.store.errors import NoSpaceError, StoreBusyError, StoreDamagedError, StoreError, UnwritableError
@@ -130,12 +130,14 @@ def open_store(path: Path | None = None, *, create: bool = True, must_write: boo
 def named_store(path: Path | None = None) -> Path:
     """Return the absolute path of a store that a user named. Raises StoreError if something else than a file is there."""
     try:
-        path = (path or paths.default_store()).expanduser().absolute()
+        path = named_path.expanded(path or paths.default_store()).absolute()
+    except UserError as error:
+        raise StoreError(str(error)) from None
+    try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        assert path is not None
         return path
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be opened: {words_of(error)}. Name a file with --store FILE.") from None
     for is_kind, words in _NO_STORES.items():
         if is_kind(mode):

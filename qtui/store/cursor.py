@@ -23,12 +23,16 @@ class StoreCursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         try:
             return super().execute(sql, parameters)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise errors.UnstorableError(error, self._path) from error
         except errors.SQLITE as error:
             self._refuse(error)
 
     def executemany(self, sql: str, seq_of_parameters: Any, /) -> Self:
         try:
             return super().executemany(sql, seq_of_parameters)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise errors.UnstorableError(error, self._path) from error
         except errors.SQLITE as error:
             self._refuse(error)
 

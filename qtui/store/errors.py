@@ -21,6 +21,7 @@ _OF_DAMAGE = (
 """Result codes that damage may have: SQLite reports a missing table or JSON that is none as an error of the statement."""
 SQLITE = (sqlite3.Error, UnicodeDecodeError)
 """What a statement on a damaged store may raise: Python cannot decode a message of SQLite that quotes what is damaged."""
+_LONGEST_SHOWN = 80
 _DEFECTS = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
@@ -68,6 +69,18 @@ class StoreBusyError(StoreError):
 
 class StoreConflictError(StoreError):
     """A change contradicts existing rows: another process deleted a row it refers to, or qtui has a defect."""
+
+
+class UnstorableError(StoreError):
+    """A value that no store can hold: a whole number beyond 64 bits, or a name of a file that is not UTF-8."""
+
+    def __init__(self, error: OverflowError | UnicodeEncodeError, path: Path) -> None:
+        if isinstance(error, UnicodeEncodeError):
+            shown = error.object[:_LONGEST_SHOWN].encode(errors="backslashreplace").decode()
+            what = f'"{shown}" is not UTF-8; rename the file or folder, or correct the text'
+        else:
+            what = "a whole number is beyond 64 bits, such as the number of a run"
+        super().__init__(f"{path}: cannot hold what it was given: {what}.")
 
 
 class LeaseHeldError(StoreError):

@@ -12,8 +12,9 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 from typing import Any
 
-from qtui.records import Grade, Usage, content_hash
-from qtui.store import judges
+from qtui.processes import events
+from qtui.records import NOTHING_USED, Grade, Usage, content_hash
+from qtui.store import judges, preferences
 from qtui.store.connection import Store
 
 COLUMNS = (
@@ -39,6 +40,8 @@ class Place:
 
     answer_id: int
     task_id: int
+    second_id: int | None = None
+    """Where two answers are compared, the second one: the grade is then a `Choice`, and kept as a preference."""
 
 
 def key(answer_key: str, task_hash: str, judge: str, fingerprint: str, take: int) -> str:
@@ -63,6 +66,13 @@ def commit(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
 def put(store: Store, graded: Iterable[tuple[Place, Grade]]) -> None:
     """Write grades as `commit` does. Part of the caller's transaction."""
     for place, grade in graded:
+        events.debug(
+            f"judge {grade.judge}: answer {place.answer_id} gets {grade.grade or 'no grade'} (task id {place.task_id},"
+            f" take {grade.take}, {grade.usage.requests} requests, {grade.seconds or 0:.2f} s)"
+        )
+        if place.second_id is not None:
+            preferences.put(store, (place.answer_id, place.second_id, place.task_id), grade)
+            continue
         store.execute(
             "INSERT INTO grade (key, answer_id, task_id, judge, fingerprint, take, grade, reason, seconds, left_out, created,"
             " requests, prompt_tokens, cached_tokens, completion_tokens)"
@@ -103,8 +113,8 @@ def places(store: Store, run_id: int) -> dict[tuple[str, int], Place]:
 
 
 def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
-    """Return the grades that the store has for these keys; None is *ungraded*, missing keys are left out."""
-    values: dict[str, int | None] = {}
+    """Return the grades and choices that the store has for these keys; None is *ungraded*, missing keys are left out."""
+    values = preferences.values_by_key(store, keys)
     for start in range(0, len(keys), KEYS_PER_QUERY):
         part = keys[start : start + KEYS_PER_QUERY]
         rows = store.execute(f"SELECT key, grade FROM grade WHERE key IN ({','.join('?' * len(part))})", part)
@@ -112,8 +122,27 @@ def values_by_key(store: Store, keys: Sequence[str]) -> dict[str, int | None]:
     return values
 
 
+def of_keys(store: Store, keys: Sequence[str]) -> dict[str, Grade]:
+    """Return the grades and preferences with these keys, without *ungraded*; what they used is not part of them."""
+    found = preferences.of_keys(store, keys)
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        rows = store.execute(
+            "SELECT key, judge, take, grade, reason, fingerprint, seconds, left_out FROM grade"
+            f" WHERE grade IS NOT NULL AND key IN ({','.join('?' * len(part))})",
+            part,
+        )
+        for row in rows:
+            left_out = None if row["left_out"] is None else tuple(filter(None, row["left_out"].split(",")))
+            found[row["key"]] = Grade(
+                row["key"], row["judge"], row["take"], row["grade"], row["reason"], row["fingerprint"], row["seconds"],
+                NOTHING_USED, left_out,
+            )  # fmt: skip
+    return found
+
+
 def usage(store: Store, run_id: int, judge: str, fingerprint: str) -> Usage:
-    """Return what all grades of a judge in a run used; a count that any of them does not know is unknown."""
+    """Return what all grades or preferences of a judge in a run used; a count that any of them does not know is unknown."""
     sums = ", ".join(
         f"CASE WHEN count(*) = count({name}) THEN coalesce(sum({name}), 0) END" for name in Usage.__dataclass_fields__
     )
@@ -122,7 +151,7 @@ def usage(store: Store, run_id: int, judge: str, fingerprint: str) -> Usage:
         " JOIN variant ON variant.id = va.variant_id WHERE variant.run_id = ? AND grade.judge = ? AND grade.fingerprint = ?)",
         (run_id, judge, fingerprint),
     ).fetchone()
-    return Usage(*row)
+    return Usage(*row) + preferences.usage(store, run_id, judge, fingerprint)
 
 
 def rows(store: Store, run_ids: Sequence[int]) -> list[sqlite3.Row]:

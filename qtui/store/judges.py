@@ -5,16 +5,17 @@ Adding the same judge again reuses them.
 """
 
 import json
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from qtui.records import FIVE_POINTS, JudgeFacts, Scale
-from qtui.run_progress import JudgeProgress
+from qtui.run_progress import BatchProgress, JudgeProgress
 from qtui.secrets import url_secrets
-from qtui.store import batch_progress, json_columns
+from qtui.store import batch_progress, json_columns, ordered_pairs
 from qtui.store.connection import Store
 
 ADDED = "added"
@@ -31,6 +32,11 @@ class StoredJudge:
     settings: dict[str, Any]
     state: str
     reason: str
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether it compares two answers: its preferences are in a table of their own."""
+        return bool(self.settings.get("pairwise"))
 
 
 def of_run(store: Store, run_id: int) -> list[StoredJudge]:
@@ -132,6 +138,21 @@ def set_facts(store: Store, judge: StoredJudge, facts: JudgeFacts) -> None:
         store.execute("UPDATE judge SET facts = ? WHERE id = ?", (msgspec.json.encode(facts).decode(), judge.id))
 
 
+def set_may_stop_early(store: Store, judge: StoredJudge) -> None:
+    """Write that judging may end when the verdicts are reached, before everything is graded."""
+    with store.writing():
+        store.execute("UPDATE judge SET may_stop_early = 1 WHERE id = ?", (judge.id,))
+
+
+def that_may_stop_early(store: Store, run_ids: Sequence[int]) -> list[StoredJudge]:
+    """Return the current judges of the runs that were ever asked only until the verdicts were reached."""
+    marked = {
+        row["id"] for run_id in run_ids
+        for row in store.execute("SELECT id FROM judge WHERE run_id = ? AND may_stop_early", (run_id,))
+    }  # fmt: skip
+    return [judge for judge in current(store, run_ids) if judge.id in marked] if marked else []
+
+
 def facts(store: Store, judge: StoredJudge) -> JudgeFacts:
     """Return how the judge's endpoint is asked, as far as any run of the store has found out for these settings."""
     row = store.execute(
@@ -142,12 +163,16 @@ def facts(store: Store, judge: StoredJudge) -> JudgeFacts:
 
 
 def count_grades(store: Store, judge: StoredJudge) -> int:
-    """Return how many grades of the judge the run's answers have, without *ungraded*."""
+    """Return how many grades of the judge the run's answers have, without *ungraded*; of a pairwise judge, preferences."""
+    if judge.is_pairwise:
+        return ordered_pairs.count(store, *_values(judge))
     return int(store.execute(f"SELECT count(*) {_GRADES_OF_JUDGE}", _values(judge)).fetchone()[0])
 
 
 def has_graded(store: Store, judge: StoredJudge) -> bool:
-    """Return whether the run's answers have any grade of the judge; *ungraded* is none."""
+    """Return whether the run's answers have any grade of the judge, or any preference; *ungraded* is none."""
+    if judge.is_pairwise:
+        return ordered_pairs.count(store, *_values(judge), most=1) > 0
     return store.execute(f"SELECT 1 {_GRADES_OF_JUDGE} LIMIT 1", _values(judge)).fetchone() is not None
 
 
@@ -160,7 +185,8 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
     """Return the progress of every judge by run (None is all runs); each fingerprint of a judge has its own entry."""
     where = "" if run_ids is None else f"WHERE judge.run_id IN ({','.join('?' * len(run_ids))})"
     rows = store.execute(
-        "SELECT judge.*, max(grade.created) AS last_graded, count(grade.id) AS asked,"
+        "SELECT judge.*, json_extract(judge.settings, '$.pairwise') AS is_pairwise,"
+        " max(grade.created) AS last_graded, count(grade.id) AS asked,"
         " coalesce(sum(grade.id IS NOT NULL AND grade.grade IS NULL), 0) AS ungraded,"
         " json_group_array(DISTINCT variant.id) FILTER (WHERE grade.grade IS NOT NULL) AS graded_variants,"
         " CASE WHEN json_extract(judge.settings, '$.kind') IS NULL THEN count(grade.id)"
@@ -172,29 +198,48 @@ def progress(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[Judg
         "  AND grade.judge = judge.label AND grade.fingerprint = judge.fingerprint AND grade.take <= judge.takes"
         f" {where} GROUP BY judge.id ORDER BY judge.id",
         tuple(run_ids or ()),
-    )
+    ).fetchall()
     by_run: dict[int, list[JudgeProgress]] = {}
     batches = batch_progress.progress(store, run_ids)
+    of_pairs = ordered_pairs.progress(store, sorted({row["run_id"] for row in rows if row["is_pairwise"]}))
     for row in rows:
-        by_run.setdefault(row["run_id"], []).append(
-            JudgeProgress(
-                id=row["id"],
-                run_id=row["run_id"],
-                label=row["label"],
-                takes=row["takes"],
-                fingerprint=row["fingerprint"],
-                state=row["state"],
-                reason=url_secrets.mask(row["reason"]),
-                expected=row["expected"],
-                graded=row["asked"] - row["ungraded"],
-                ungraded=row["ungraded"],
-                last_graded=row["last_graded"],
-                graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
-                left_out=_facts(store, row["facts"]).left_out,
-                batches=tuple(batches.get((row["run_id"], row["label"], row["fingerprint"]), ())),
-            )
-        )
+        key = row["run_id"], row["label"], row["fingerprint"]
+        of_judge = _progress(store, row, tuple(batches.get(key, ())))
+        if key in of_pairs:
+            of_judge = _with_pairs(of_judge, of_pairs[key])
+        by_run.setdefault(row["run_id"], []).append(of_judge)
     return by_run
+
+
+def _progress(store: Store, row: sqlite3.Row, batches: tuple[BatchProgress, ...]) -> JudgeProgress:
+    return JudgeProgress(
+        id=row["id"],
+        run_id=row["run_id"],
+        label=row["label"],
+        takes=row["takes"],
+        fingerprint=row["fingerprint"],
+        state=row["state"],
+        reason=url_secrets.mask(row["reason"]),
+        expected=row["expected"],
+        graded=row["asked"] - row["ungraded"],
+        ungraded=row["ungraded"],
+        last_graded=row["last_graded"],
+        graded_variants=tuple(sorted(json.loads(row["graded_variants"]))),
+        left_out=_facts(store, row["facts"]).left_out,
+        batches=batches,
+    )
+
+
+def _with_pairs(judge: JudgeProgress, pairs: ordered_pairs.Judged) -> JudgeProgress:
+    return replace(
+        judge,
+        is_pairwise=True,
+        expected=pairs.expected,
+        graded=pairs.judged,
+        ungraded=pairs.unjudged,
+        last_graded=pairs.last,
+        graded_variants=pairs.variants,
+    )
 
 
 def _facts(store: Store, stored: str) -> JudgeFacts:

@@ -87,13 +87,15 @@ class _Merger:
         places = {"answer_id": answers, "task_id": self._tasks}
         self._grades(places)
         self._keyed("outdated_grade", places)
+        pairs = {"first_id": answers, "second_id": answers, "task_id": self._tasks}
+        self._keyed("preference", pairs, value="choice")
         self._keyed("score", places, value="score")
         self._linked("note", {"run_id": runs, "task_id": self._tasks})
         divergences = self._keyed("divergence", {"answer_id": answers})
         sides = {"baseline_id": variants, "candidate_id": variants}
         self._linked("variant_divergence", {**sides, "task_id": self._tasks, "divergence_id": divergences})
         batches = self._by("batch", ("mark",), {"run_id": runs})
-        self._by("batch_question", ("batch", "key"), {"batch": batches, **places})
+        self._by("batch_question", ("batch", "key"), {"batch": batches, "second_id": answers, **places})
         self._attempts(runs)
         self._by("made", ("model", "type", "host", "path"), {})
 

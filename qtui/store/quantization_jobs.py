@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
-from qtui.store import json_columns
+from qtui.store import json_columns, process_start
 from qtui.store.connection import Store
 from qtui.store.leases import is_held
 
@@ -63,7 +61,7 @@ def begin(store: Store, kind: Kind, model: str, types: Sequence[str]) -> int:
         cursor = store.execute(
             "INSERT INTO making (kind, model, types, host, pid, pid_started, started, heartbeat) VALUES (?,?,?,?,?,?,?,?)",
             (kind, model, json.dumps(list(types)), socket.gethostname(), os.getpid(),
-             psutil.Process().create_time(), now, now),
+             process_start.start_of(os.getpid()), now, now),
         )  # fmt: skip
         store.execute("DELETE FROM making WHERE id <= (SELECT max(id) FROM making) - ?", (MAX_JOBS,))
     assert cursor.lastrowid is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.errors import NO_SPACE, words_of
-from qtui.files import private_files
+from qtui.files import named_path, private_files
 from qtui.records import TaskSet
 from qtui.store import backups, damage, errors, expected_schema, row_rules, stored_keys
 from qtui.store import connection as opening
@@ -35,6 +35,7 @@ SUBSTITUTES: Mapping[tuple[str, str], Any] = {
     ("answer", "finish_reason"): "unknown", ("answer", "created"): 0.0,
     ("judge", "settings"): "{}", ("judge", "takes"): 1,
     ("grade", "reason"): "", ("grade", "created"): 0.0, ("score", "reason"): "", ("score", "created"): 0.0,
+    ("preference", "reason"): "", ("preference", "created"): 0.0,
     ("outdated_grade", "reason"): "", ("outdated_grade", "created"): 0.0, ("divergence", "created"): 0.0,
     ("made", "changed"): 0.0,
 }  # fmt: skip
@@ -73,7 +74,7 @@ class Repair:
 def repair(source: Path, target: Path) -> Repair:
     """Save a store into a new one. Raises StoreError if `target` exists or cannot be written, or if nothing could be saved."""
     source = opening.named_store(source)
-    target = target.expanduser().absolute()
+    target = named_path.expanded(target).absolute()
     if not source.exists():
         raise StoreError(f"{source}: no store there.")
     if target.exists():

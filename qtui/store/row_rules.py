@@ -17,6 +17,7 @@ import msgspec
 
 from qtui.records import (
     UNKNOWN,
+    Choice,
     ChoiceScore,
     Expected,
     FinishReason,
@@ -60,19 +61,20 @@ _DEFINITION = re.compile(r"^ *(?:ALTER TABLE \w+ ADD COLUMN )?(\w+) (INTEGER|REA
 _TIMES = frozenset(
     ("created", "started", "ended", "seen", "heartbeat", "submitted", "changed", "ends_at", "paused_since")
 )
-_FLAGS = frozenset(("is_baseline", "starred", "allows_cpu", "thought_unfinished", "is_cancelled"))
+_FLAGS = frozenset(("is_baseline", "starred", "allows_cpu", "thought_unfinished", "is_cancelled", "may_stop_early"))
 _PLACES = frozenset(("position", "sample", "take", "takes", "grade", "expected", "follows", "pid", "tokens"))
 _POSITIVE = frozenset(("task.position", "take", "takes", "pid"))
 _STATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("run", "source"): ("run", "import"),
-    ("run", "state"): ("waiting", "running", "paused", "done", "failed", "cancelled"),
+    ("run", "state"): ("waiting", "running", "paused", "done", "failed", "cancelled", "stopped"),
     ("run", "request"): ("", "cancel", "pause"),
     ("variant", "role"): get_args(Role),
     ("variant", "state"): ("waiting", "preparing", "loading", "answering", "done", "failed", "cancelled"),
-    ("judge", "state"): ("waiting", "grading", "done", "failed", "cancelled"),
+    ("judge", "state"): ("waiting", "grading", "done", "failed", "cancelled", "stopped"),
     ("scorer", "state"): ("waiting", "scoring", "done", "failed", "cancelled"),
     ("batch", "state"): ("planned", "uploading", "uploaded", "submitting", "submitted", "fetched", "returned"),
     ("answer", "finish_reason"): get_args(FinishReason),
+    ("preference", "choice"): tuple(choice.name.lower() for choice in Choice),
     ("making", "kind"): ("quantize", "bench"),
 }
 

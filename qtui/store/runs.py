@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtui import paths, variant_facts
+from qtui.processes import events, log_end
 from qtui.records import Task, TaskSet
 from qtui.run_progress import DAMAGED, RunSummary, VariantProgress
 from qtui.secrets import url_secrets
@@ -21,9 +22,13 @@ from qtui.variant_facts import VariantFacts
 
 def exists(store: Store, experiment: str, plan: str) -> bool:
     """Return whether the store has a run of this plan."""
-    return (
-        store.execute("SELECT 1 FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone() is not None
-    )
+    return id_of(store, experiment, plan) is not None
+
+
+def id_of(store: Store, experiment: str, plan: str) -> int | None:
+    """Return the id of the run of this plan; None if the store has none."""
+    row = store.execute("SELECT id FROM run WHERE experiment = ? AND plan = ?", (experiment, plan)).fetchone()
+    return None if row is None else int(row["id"])
 
 
 def begin(store: Store, run_id: int) -> None:
@@ -48,8 +53,9 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 
     `waiting` ends only the attempt: batches of its judges are under way, and a later runner fetches them.
     """
+    events.changed(f"run {run_id}", state, reason)
     now = time.time()
-    ended = now if state in ("done", "failed", "cancelled") else None
+    ended = now if state in ("done", "failed", "cancelled", "stopped") else None
     if state == "waiting":
         with store.writing():
             store.execute("UPDATE run SET state = ?, reason = ? WHERE id = ?", (state, reason, run_id))
@@ -75,15 +81,32 @@ def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
 def _exclude_pause(store: Store, run_id: int, pause: float) -> None:
     """Move the start of answering by the length of the pause (seconds): the remaining time is estimated from that start."""
     if pause > 0:
-        store.execute(
-            "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
-            " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
-            (pause, run_id),
-        )
+        _move_start_of_answering(store, run_id, pause)
+
+
+def _move_start_of_answering(store: Store, run_id: int, seconds: float) -> None:
+    store.execute(
+        "UPDATE variant SET facts = json_set(facts, '$.answering_started', json_extract(facts, '$.answering_started') + ?)"
+        " WHERE run_id = ? AND state = 'answering' AND json_extract(facts, '$.answering_started') IS NOT NULL",
+        (seconds, run_id),
+    )
+
+
+def move_clock(store: Store, run_id: int, seconds: float) -> None:
+    """Move the times from which durations of a running run are computed, because the clock was set by so many seconds.
+
+    The machine's sleep counts as such, too: the clock goes on, and no work is done.
+    """
+    with store.writing():
+        if store.execute("SELECT count(*) FROM attempt WHERE run_id = ?", (run_id,)).fetchone()[0] == 1:
+            store.execute("UPDATE run SET started = started + ? WHERE id = ?", (seconds, run_id))
+        attempts.move(store, run_id, seconds)
+        _move_start_of_answering(store, run_id, seconds)
 
 
 def request(store: Store, run_id: int, command: str) -> None:
     """Ask the runner of a run to `cancel`, to `pause`, or to resume (empty). The runner checks about twice a second."""
+    events.info(f"run {run_id}: request to {command or 'resume'}")
     with store.writing():
         store.execute("UPDATE run SET request = ? WHERE id = ?", (command, run_id))
 
@@ -126,6 +149,8 @@ def set_variant(
 
     `cleared` are names of facts to remove.
     """
+    if state:
+        events.changed(f"variant {variant_id}", state, reason or phase or "")
     patch = {**dict.fromkeys(cleared), **(facts.values() if facts else {})}
     with store.writing():
         store.execute(
@@ -137,6 +162,7 @@ def set_variant(
 
 def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
     """Set the state of a judge."""
+    events.changed(f"judge {judge_id}", state, reason)
     with store.writing():
         store.execute("UPDATE judge SET state = ?, reason = ? WHERE id = ?", (state, reason, judge_id))
 
@@ -353,8 +379,11 @@ def _effective_state(row: sqlite3.Row) -> str:
 
 
 def _why_interrupted(run_id: int) -> str:
-    """Return the reason of an interrupted run. Its runner could not store one, but the runner's log may show a crash."""
-    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {paths.run_log(run_id)}"
+    """Return the reason of an interrupted run. Its runner could not store one, but its log may have an error or a crash."""
+    file = paths.run_log(run_id)
+    if said := log_end.last_error(file, f"the runner of run {run_id} in "):
+        return f"The runner stopped, and could not write why into the store: {said.rstrip('.')}. Its log: {file}"
+    return f"The runner stopped unexpectedly (killed, or power lost). Its log: {file}"
 
 
 def _where_run_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:

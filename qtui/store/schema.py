@@ -346,4 +346,32 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX batch_question_by_key ON batch_question (key);
     CREATE INDEX batch_question_by_answer ON batch_question (answer_id, task_id);
     """,
+    # Which of two answers a judge prefers: a row per order in which it is asked.
+    """
+    CREATE TABLE preference (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,              -- hash of both answers in this order, the task, the judge's settings, the take
+        first_id INTEGER NOT NULL REFERENCES answer(id),
+        second_id INTEGER NOT NULL REFERENCES answer(id),
+        task_id INTEGER NOT NULL REFERENCES task(id),
+        judge TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        take INTEGER NOT NULL,
+        choice TEXT CHECK (choice IN ('first', 'second', 'tie')),   -- NULL is unjudged
+        reason TEXT NOT NULL,
+        seconds REAL,
+        created REAL NOT NULL,
+        requests INTEGER,                      -- as in the table grade
+        prompt_tokens INTEGER,
+        cached_tokens INTEGER,
+        completion_tokens INTEGER,
+        left_out TEXT
+    );
+    CREATE INDEX preference_by_answers ON preference (first_id, second_id, task_id);
+    ALTER TABLE batch_question ADD COLUMN second_id INTEGER REFERENCES answer(id);   -- NULL unless two answers are compared
+    """,
+    # Whoever stops when a figure says enough needs figures that hold at any time.
+    """
+    ALTER TABLE judge ADD COLUMN may_stop_early INTEGER NOT NULL DEFAULT 0;   -- it was asked until its verdicts were reached
+    """,
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from qtui.processes import events
 from qtui.records import ChoiceScore, Score, ScorerSpec, Task, content_hash
 from qtui.run_progress import ScorerProgress
 from qtui.store import json_columns, tasks
@@ -83,6 +84,7 @@ def current(store: Store, run_ids: Sequence[int] | None = None) -> list[StoredSc
 
 
 def set_state(store: Store, scorer: StoredScorer, state: str, reason: str = "") -> None:
+    events.changed(f"scorer {scorer.label}", state, reason)
     with store.writing():
         store.execute(
             "UPDATE scorer SET state = ?, reason = ? WHERE run_id = ? AND label = ? AND fingerprint = ?",
@@ -119,7 +121,8 @@ def pending(store: Store, scorer: StoredScorer) -> list[PendingScore]:
 
 def commit(store: Store, scorer: StoredScorer, scored: Iterable[tuple[PendingScore, Score]]) -> None:
     """Write scores, durable on return. A score that the store has is replaced only if it was *unscored*."""
-    now = time.time()
+    scored, now = list(scored), time.time()
+    events.debug(f"scorer {scorer.label}: {len(scored)} scores stored")
     with store.writing():
         store.executemany(
             "INSERT INTO score (key, answer_id, task_id, scorer, fingerprint, score, reason, created) VALUES (?,?,?,?,?,?,?,?)"

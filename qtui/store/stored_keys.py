@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qtui.records import Expected, Task, TaskSet, content_hash
-from qtui.store import grades, row_rules, scores
+from qtui.store import grades, preferences, row_rules, scores
 from qtui.store.damage import Problem
 
 
@@ -28,6 +28,8 @@ class Keys:
         yield from self._grades(connection, "grade", hashes)
         if _has(connection, "outdated_grade"):
             yield from self._grades(connection, "outdated_grade", hashes)
+        if _has(connection, "preference"):
+            yield from self._preferences(connection, hashes)
         if _has(connection, "score"):
             yield from self._scores(connection, hashes)
         self.unproven["answer"] = int(connection.execute("SELECT count(*) FROM answer").fetchone()[0])
@@ -74,6 +76,24 @@ class Keys:
             else:
                 yield Problem(
                     "key", table, f"row {row['id']}", "its key is not that of its answer, task, judge and take"
+                )
+
+    def _preferences(self, connection: sqlite3.Connection, hashes: dict[int, str]) -> Iterator[Problem]:
+        rows = connection.execute(
+            "SELECT p.id, p.key, p.task_id, p.judge, p.fingerprint, p.take, first.key AS first_key, second.key AS second_key"
+            " FROM preference p JOIN answer first ON first.id = p.first_id JOIN answer second ON second.id = p.second_id"
+            " ORDER BY p.id"
+        )
+        for row in rows:
+            expected = preferences.key(
+                (row["first_key"], row["second_key"]), hashes.get(row["task_id"], ""), row["judge"], row["fingerprint"],
+                row["take"],
+            )  # fmt: skip
+            if row["key"] == expected:
+                self.right["preference"] += 1
+            else:
+                yield Problem(
+                    "key", "preference", f"row {row['id']}", "its key is not that of its answers, task, judge and take"
                 )
 
     def _scores(self, connection: sqlite3.Connection, hashes: dict[int, str]) -> Iterator[Problem]:

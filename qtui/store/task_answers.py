@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qtui.records import Task, Thoughts, Turn
-from qtui.store import conversations, grades, scores, tasks
+from qtui.store import conversations, grades, preferences, scores, tasks
 from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.notes import Note
+from qtui.store.preferences import PreferenceLine
 
 HEAD = 200
 """Characters of a task's input in the list."""
@@ -77,6 +78,8 @@ class TaskSides:
     note: Note
     sides: tuple[Side, ...]
     """In the order of the experiment."""
+    preferences: tuple[PreferenceLine, ...] = ()
+    """Which of two answers the run's judges that compare prefer, by candidate, sample, judge, take and order."""
 
     def side(self, variant: str | None) -> Side | None:
         return next((side for side in self.sides if side.variant == variant), None)
@@ -108,6 +111,7 @@ def sides(store: Store, run_id: int, model: str, task: int) -> TaskSides | None:
             )
             for row in variants
         ),
+        preferences.of_task(store, run_id, model, task_id),
     )  # fmt: skip
 
 

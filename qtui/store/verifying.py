@@ -166,6 +166,9 @@ UNUSED: Mapping[str, str] = {
     "answer": "NOT EXISTS (SELECT 1 FROM variant_answer va WHERE va.answer_id = answer.id)",
     "grade": _LINKED.format("grade"),
     "score": _LINKED.format("score"),
+    "preference": "NOT EXISTS (SELECT 1 FROM variant_answer va WHERE va.answer_id = preference.first_id"
+    " AND va.task_id = preference.task_id) OR NOT EXISTS (SELECT 1 FROM variant_answer va"
+    " WHERE va.answer_id = preference.second_id AND va.task_id = preference.task_id)",
     "divergence": "NOT EXISTS (SELECT 1 FROM variant_divergence vd WHERE vd.divergence_id = divergence.id)",
 }
 """By table the condition of a row that no run shows."""

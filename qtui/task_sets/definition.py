@@ -4,7 +4,6 @@ It contains no data. Every key is checked, and a problem is named with file, lin
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import msgspec
 
 from qtui.errors import UserError
-from qtui.files import input_file
+from qtui.files import input_file, toml_text
 from qtui.files.toml_location import Location, line_of
 from qtui.task_sets import slots
 
@@ -140,11 +139,9 @@ def read(path: Path) -> Definition:
     """Return the definition in a file. Raises UserError with file, line and key."""
     try:
         text = input_file.read_text(path)
-        table = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: is not valid TOML: {error}") from None
+    table = toml_text.parse(text, path)
 
     def problem(location: Location, message: str) -> UserError:
         line = line_of(text, location)

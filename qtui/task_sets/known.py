@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qtui import config, paths
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.task_sets import definition
 from qtui.task_sets.definition import Definition
 from qtui.tasks.tables import READERS
@@ -24,7 +25,7 @@ def find(name: str, base: Path | None) -> Definition | None:
     Raises UserError if the definition is wrong.
     """
     if name.casefold().endswith(".toml"):
-        path = Path(name).expanduser()
+        path = named_path.expanded(name)
         return definition.read(base / path if base else path)
     file = files(base).get(name.casefold())
     return definition.read(file) if file else None
@@ -48,7 +49,7 @@ def definitions(base: Path | None) -> Iterator[Definition | UserError]:
 def own_files(name: str) -> Path | None:
     """The user's folder or file with the rows of this set, if there is one."""
     named = os.environ.get(VARIABLE)
-    folder = Path(named).expanduser() if named else config.load().task_sets
+    folder = named_path.expanded(named) if named else config.load().task_sets
     if folder is None:
         return None
     candidates = [folder / name, *(folder / f"{name}{suffix}{packed}" for suffix in READERS for packed in ("", ".gz"))]
@@ -57,11 +58,11 @@ def own_files(name: str) -> Path | None:
 
 def hub_caches() -> tuple[Path, Path]:
     """The caches of `huggingface_hub` and of `datasets`, where these libraries would look, without importing them."""
-    home = Path(
+    home = named_path.expanded(
         os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    ).expanduser()
+    )
     hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     prepared = os.environ.get("HF_DATASETS_CACHE")
-    return Path(hub).expanduser() if hub else home / "hub", Path(
+    return named_path.expanded(hub) if hub else home / "hub", named_path.expanded(
         prepared
-    ).expanduser() if prepared else home / "datasets"
+    ) if prepared else home / "datasets"

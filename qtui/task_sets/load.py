@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from qtui.errors import UserError
+from qtui.files import named_path
 from qtui.format import count
 from qtui.records import Task, TaskSet, TaskSetFacts, content_hash
 from qtui.task_sets import hub_rows, known, making, rows
@@ -165,12 +166,12 @@ def _rows(definition: Definition, request: SetRequest, base: Path | None, split:
     """The rows of a split: from the path that the experiment names, the user's own files, the definition's path, or the hub."""
     source = definition.source
     if request.path:
-        path = Path(request.path).expanduser()
+        path = named_path.expanded(request.path)
         return rows.from_path(definition, base / path if base else path, split)
     if own := known.own_files(definition.name):
         return rows.from_path(definition, own, split)
     if source.path:
-        return rows.from_path(definition, Path(definition.file).parent / Path(source.path).expanduser(), split)
+        return rows.from_path(definition, Path(definition.file).parent / named_path.expanded(source.path), split)
     if source.hub:
         return hub_rows.from_hub(definition, split)
     raise UserError(

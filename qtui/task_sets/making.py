@@ -107,7 +107,7 @@ def _text(record: Record, name: str) -> str:
 
 
 def _number(found: float) -> str:
-    return str(int(found)) if float(found).is_integer() else repr(found)
+    return repr(found) if isinstance(found, float) and not found.is_integer() else str(int(found))
 
 
 def _optional(record: Record, name: str) -> str:

@@ -9,7 +9,6 @@ import hashlib
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from typing import Any
 
 from qtui.errors import UserError
 from qtui.files import input_file
+from qtui.files.parsing import parsing
 from qtui.task_sets.definition import Definition, Source
 from qtui.tasks import tables
 from qtui.tasks.columns import ColumnMap
@@ -150,41 +150,35 @@ def _named(records: Sequence[Record], stem: str) -> tuple[Record, ...]:
 
 
 def _archive_records(source: Source, path: Path, split: str) -> list[Record]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted(
-                member.filename
-                for member in archive.infolist()
-                if not member.is_dir()
-                and _suffix(PurePosixPath(member.filename)) in _TEXT
-                and "__MACOSX" not in member.filename
-                and _matches(member.filename, source.files or ["*"], split)
+    with parsing(path, "a zip file", "download it again."), zipfile.ZipFile(path) as archive:
+        members = sorted(
+            member.filename
+            for member in archive.infolist()
+            if not member.is_dir()
+            and _suffix(PurePosixPath(member.filename)) in _TEXT
+            and "__MACOSX" not in member.filename
+            and _matches(member.filename, source.files or ["*"], split)
+        )
+        if sum(archive.getinfo(name).file_size for name in members) > input_file.TABLE_BYTES:
+            raise UserError(
+                f"{path}: unpacks to more than {input_file.TABLE_BYTES // 2**20} MiB, the limit for task sets"
             )
-            if sum(archive.getinfo(name).file_size for name in members) > input_file.TABLE_BYTES:
-                raise UserError(
-                    f"{path}: unpacks to more than {input_file.TABLE_BYTES // 2**20} MiB, the limit for task sets"
-                )
-            records = [
-                record
-                for name in members
-                for record in _named(
-                    tables.table_of_bytes(archive.read(name), path / name, source.header).records,
-                    PurePosixPath(name).stem,
-                )
-            ]
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path}: cannot be read as a zip file: {error}") from None
+        records = [
+            record
+            for name in members
+            for record in _named(
+                tables.table_of_bytes(archive.read(name), path / name, source.header).records,
+                PurePosixPath(name).stem,
+            )
+        ]
     if not records:
         raise UserError(f"{path}: has no file named {' or '.join(source.files) or '*.csv, *.jsonl'}")
     return records
 
 
 def _unpacked(path: Path) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(read_bytes(path))) as file:
-            content = file.read(input_file.TABLE_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read as a gzip file: {error}") from None
+    with parsing(path, "a gzip file", "download it again."), gzip.open(io.BytesIO(read_bytes(path))) as file:
+        content = file.read(input_file.TABLE_BYTES + 1)
     if len(content) > input_file.TABLE_BYTES:
         raise UserError(f"{path}: unpacks to more than {input_file.TABLE_BYTES // 2**20} MiB, the limit for task sets")
     return content

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from qtui import paths
 from qtui.errors import UserError
+from qtui.files import named_path
+from qtui.files.parsing import parsing
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
 from qtui.tasks.columns import ColumnMap
+from qtui.tasks.jsonl import storable
 from qtui.tasks.table import listed
 from qtui.tasks.tables import READERS, SUFFIXES
 
@@ -37,7 +40,7 @@ def load_task_set(name_or_path: str, *, base: Path | None = None, columns: Colum
     addresses = {name.casefold(): address for name, address in HUB_NAMES.items()}
     if name_or_path.casefold() in addresses:
         return _from_hub(addresses[name_or_path.casefold()], columns)
-    path = Path(name_or_path).expanduser()
+    path = named_path.expanded(name_or_path)
     path = base / path if base else path
     if not path.suffix and not path.exists():
         raise UserError(
@@ -82,11 +85,12 @@ def _from_file(path: Path, name: str, columns: ColumnMap) -> TaskSet:
     tasks = _distinct([read])
     if not tasks:
         raise UserError(f"{path}: has no tasks{read.columns_seen}. Every line needs input, output and eval_aspect.")
-    return recognize(TaskSet(name, tuple(tasks), str(path), read.notes))
+    return recognize(TaskSet(storable(name), tuple(tasks), storable(str(path)), read.notes))
 
 
 def _read(path: Path, columns: ColumnMap) -> fields.Tasks:
-    return fields.read(READERS[path.suffix.lower()](path, columns), columns)
+    with parsing(path, "a task set", "correct the file."):
+        return fields.read(READERS[path.suffix.lower()](path, columns), columns)
 
 
 def _distinct(files: Sequence[fields.Tasks]) -> list[Task]:

@@ -21,7 +21,7 @@ class Record:
     values: Mapping[str, Any]
 
     def missing(self, key: str) -> UserError:
-        return UserError(f'{self.where}: no "{key}" (keys: {listed(self.values)})')
+        return UserError(f"{self.where}: no {quoted(key)} (keys: {listed(self.values)})")
 
     def wrong_type(self, key: str, expected: str) -> UserError:
         return UserError(f"{self.where}: {quoted(key)} is {type_name(self.values[key])}, not {expected}")

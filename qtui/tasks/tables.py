@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.errors import UserError
-from qtui.files import input_file, text_decoding
+from qtui.files import input_file, parsing, text_decoding
 from qtui.files.text_decoding import Decoded
 from qtui.format import count
 from qtui.tasks.columns import ColumnMap, beside, is_known, normal
@@ -46,8 +46,8 @@ def parquet_table(path: Path, columns: ColumnMap) -> Table:
         wanted |= {normal(name) for name in beside(names)}
         used = [name for name in names if is_known(name) or name in columns.names or normal(name) in wanted]
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=used).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # damaged files raise more than the library's own exceptions
+        raise UserError(f"{path}: not a readable Parquet file: {parsing.reason(error)}") from error
     every = dict.fromkeys(names)  # a message about a row lists all columns
     records = (Record(f"{path}: row {number}", every | row) for number, row in enumerate(rows, start=1))
     unread = tuple(name for name in names if name not in used)

@@ -23,6 +23,7 @@ from qtui.config import Config
 from qtui.errors import UserError
 from qtui.processes import log
 from qtui.store import open_store
+from qtui.text import safe
 from qtui.ui import keys, themes
 from qtui.ui.data.reader import StoreReader
 from qtui.ui.main_screen import MainScreen
@@ -77,6 +78,10 @@ class QtuiApp(App[None]):
             self._numbers = Numbers()
             self._numbers.version = self._store_version
         return self._numbers
+
+    def notify(self, message: str, **how: Any) -> None:
+        """Show a notice, whose text may quote a file, a store or a server."""
+        super().notify(safe(message), **how)
 
     def store_changed(self, version: tuple[int, ...]) -> None:
         """Note the store's new version: figures of an older one are out of date."""
@@ -160,12 +165,13 @@ class QtuiApp(App[None]):
 def run(store_path: Path, *, notices: Sequence[str] = ()) -> None:
     """Run the workbench on a store until the user quits; `notices` are shown at the start.
 
-    Raises UserError if the store cannot be opened, and the exception of a defect that ended the workbench.
+    Raises UserError if the store cannot be opened, and the exception of a defect that ended the workbench. What is wrong in
+    config.toml is a notice; its other settings are used.
     """
     gc.disable()
     open_store(store_path, must_write=False).close()
-    config = configuration.load(key_ids=keys.ids())
-    app = QtuiApp(store_path, config=config, notices=notices)
+    config, problems = settings()
+    app = QtuiApp(store_path, config=config, notices=(*notices, *problems))
     signal.signal(signal.SIGHUP, _end_at_once)
     signal.signal(signal.SIGTERM, lambda *_: app.call_later(app.exit))
     app.watches_terminal = True
@@ -174,6 +180,12 @@ def run(store_path: Path, *, notices: Sequence[str] = ()) -> None:
     sys.stderr.writelines(f"{line}\n" for line in app.exit_lines)
     if (error := app._exception) is not None:
         raise error.error if isinstance(error, WorkerFailed) else error
+
+
+def settings() -> tuple[Config, tuple[str, ...]]:
+    """Return the user's settings, and a sentence on each that is wrong and so is not used."""
+    config, problems = configuration.load_valid(key_ids=keys.ids())
+    return config, tuple(problems)
 
 
 def _end_at_once(*_: Any) -> None:

@@ -48,9 +48,12 @@ async def _launched(command: str, target: str, store: Path, allows_cpu: bool) ->
     return Launched(int(answer["run"]), str(answer["notice"]))
 
 
-async def check(file: Path) -> dict[str, Any]:
-    """Check an experiment file; return its plan (tasks, answers, variants, judges). Raises UserError with every problem."""
-    return await _qtui("run", str(file), "--check", "--json", "--without-resolution")
+async def check(file: Path, store: Path) -> dict[str, Any]:
+    """Check an experiment file; return its plan (tasks, answers, variants, judges, costs). Raises UserError with every problem.
+
+    What the store has of it already is not among the costs.
+    """
+    return await _qtui("run", str(file), "--check", "--json", "--without-resolution", "--store", str(store))
 
 
 async def types() -> list[dict[str, Any]]:
@@ -82,7 +85,7 @@ async def _detached(*arguments: str) -> None:
     with private_files.open_private_log(log) as output:
         await asyncio.create_subprocess_exec(
             *child_process.command("qtui", *arguments),
-            env=child_process.environment(),
+            env=child_process.environment(keys=child_process.every_key),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -93,7 +96,7 @@ async def _detached(*arguments: str) -> None:
 async def _qtui(*arguments: str) -> dict[str, Any]:
     child = await asyncio.create_subprocess_exec(
         *child_process.command("qtui", *arguments),
-        env=child_process.environment(),
+        env=child_process.environment(keys=child_process.every_key),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

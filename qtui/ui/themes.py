@@ -4,6 +4,7 @@ A broken file is skipped with one message; the program still starts. The current
 that a change in an editor shows at once.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from qtui import paths
 from qtui.config import nearest
 from qtui.errors import UserError
 from qtui.files import input_file, toml_text
+from qtui.files.parsing import parsing
 from qtui.files.toml_location import line_of
 
 DEFAULT = "qtui-dark"
@@ -24,6 +26,11 @@ SIXTEEN = "qtui-16"
 COLOURS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error", "boost",
 )  # fmt: skip
+_VARIABLE = re.compile(r"[a-z][a-z0-9-]{0,79}")
+_SHARE = re.compile(r"(?:100|[0-9]{1,2})(?:\.[0-9]{1,3})?%|0\.[0-9]{1,3}|[01]")
+_STYLES = frozenset(
+    ("none", "not", "bold", "italic", "underline", "underline2", "reverse", "strike", "dim", "blink", "overline")
+)
 KEYS = ("name", "dark", *COLOURS, "variables")
 
 
@@ -46,7 +53,10 @@ def load(path: Path) -> ThemeFile:
     for location, problem in _problems(values):
         line = line_of(text, location) if location else None
         raise UserError(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
-    return ThemeFile(path, changed, Theme(**{"dark": True} | values))
+    with parsing(path, "a theme", "correct its colours."):
+        theme = Theme(**{"dark": True} | values)
+        theme.to_color_system().generate()  # what the workbench does with it
+    return ThemeFile(path, changed, theme)
 
 
 def load_all() -> tuple[list[ThemeFile], list[UserError]]:
@@ -54,12 +64,19 @@ def load_all() -> tuple[list[ThemeFile], list[UserError]]:
     themes: list[ThemeFile] = []
     problems: list[UserError] = []
     for folder in (paths.themes(), paths.user_themes()):
-        for path in sorted(folder.glob("*.toml")):
+        for path in _files(folder):
             try:
                 themes.append(load(path))
             except UserError as problem:
                 problems.append(problem)
     return themes, problems
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.toml"))
+    except OSError:
+        return []  # a folder that cannot be read has no themes for this user
 
 
 def reload(theme_file: ThemeFile) -> ThemeFile | None:
@@ -92,17 +109,31 @@ def _variable_problems(variables: Any) -> Iterable[tuple[tuple[str, ...], str]]:
         yield ("variables",), '"variables" is a table: [variables]'
         return
     for name, value in variables.items():
-        is_style = name.endswith(("-style", "-alpha"))
-        if not isinstance(value, str) or not (is_style or _is_colour(value)):
-            yield ("variables", name), f'"{name}" is a colour like "#1e2630", not {toml_text.shown(value)}'
+        place = ("variables", name)
+        if not _VARIABLE.fullmatch(name):
+            yield place, f"{toml_text.shown(name)} is no name of a variable: it has small letters, digits and hyphens"
+        elif name.endswith("-style"):
+            if not isinstance(value, str) or not set(value.split()) <= _STYLES or not value.strip():
+                yield place, f'"{name}" is a style like "bold underline", not {toml_text.shown(value)}'
+        elif name.endswith("-alpha"):
+            if not isinstance(value, str) or not _SHARE.fullmatch(value):
+                yield place, f'"{name}" is a share like "35%", not {toml_text.shown(value)}'
+        elif not _is_colour(value, may_be_transparent=True):
+            yield place, f'"{name}" is a colour like "#1e2630", not {toml_text.shown(value)}'
 
 
-def _is_colour(value: Any) -> bool:
+def _is_colour(value: Any, *, may_be_transparent: bool = False) -> bool:
+    """Whether the whole value is a colour. It goes into style sheets as it is, where anything behind it would be read as well.
+
+    A variable may add an opacity: "#81a1c1 35%".
+    """
     if not isinstance(value, str):
         return False
+    colour, _, share = value.rpartition(" ") if may_be_transparent and value.endswith("%") else (value, "", "")
+    if (share and not _SHARE.fullmatch(share)) or any(sign in colour for sign in "\n;{}$"):
+        return False
     try:
-        # A variable may add an opacity: "#81a1c1 35%".
-        Color.parse(value.split()[0] if value.split() else "")
-    except ColorParseError:
+        Color.parse(colour)
+    except (ColorParseError, ValueError, OverflowError):
         return False
     return True

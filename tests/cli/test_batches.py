@@ -126,10 +126,12 @@ def test_check_says_how_many_requests_there_are_and_the_price_that_is_known(tmp_
 
 def test_price_of_other_endpoints_is_unknown() -> None:
     judge = JudgeSpec("openai", "m", base_url="http://user:${SECRET}@host:1/v1", batch=True, takes=3)
-    [note] = notes([judge, replace(judge, batch=False)], 40_000)
+    [note] = notes([judge, replace(judge, batch=False)], 40_000, 0)
     assert "at most 120000 requests in 3 batches" in note
     assert "charges for these is not known" in note
     assert "SECRET" not in note.replace("${SECRET}", "")
+    [of_pairs] = notes([replace(judge, pairwise=True)], 40_000, 30_000)
+    assert "at most 180000 requests in 4 batches" in of_pairs, "two orders and three takes of each pair"
 
 
 def test_batch_needs_an_endpoint(tmp_path: Path) -> None:

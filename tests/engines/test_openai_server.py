@@ -1,59 +1,28 @@
 """The openai engine against llama-cpp-python's own server, in a process of its own on loopback."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qtui.engines.conversion import gguf_cache
 from qtui.engines.openai import OpenAIEngine, load_engine
 from qtui.engines.protocol.answering import Answered, Prompt, Request
-from qtui.engines.weights.weights import open_weights
 from qtui.records import Sampling
 from qtui.tasks import load_task_set
 from tests.engines.conftest import variant
+from tests.llama_server import demo_gguf, llama_server
 from tests.loaded_engine import loaded_engine
 
-PATIENCE_SECONDS = 60
 QUESTIONS = tuple(task.input for task in load_task_set("demo", base=None).tasks[:12])
 
 
 @pytest.fixture(scope="module")
 def served(needs_engines: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The server's address and the GGUF file behind it."""
-    for package in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
-        pytest.importorskip(package, reason=f"llama_cpp.server needs {package}: pip install 'llama-cpp-python[server]'")
-    from qtui import paths
-
-    folder = paths.demo_model()
-    if not (folder / "model.safetensors").is_file():
-        pytest.skip("data/demo has no model")
-    file = gguf_cache.quantized_gguf(open_weights(folder), "Q8_0", "test", _ignore)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--port", str(port)]
-    settings = ["--host", "127.0.0.1", "--n_ctx", "512", "--n_threads", "1", "--n_threads_batch", "1"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, *settings], stdout=out, stderr=out, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-    try:
-        url = f"http://127.0.0.1:{port}/v1"
-        _wait_until_up(url, process, log)
+    file = demo_gguf()
+    with llama_server(file, tmp_path_factory.mktemp("server") / "log") as url:
         yield url, file
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_plain_completions_are_what_the_engine_in_process_says(served: tuple[str, Path]) -> None:
@@ -101,18 +70,3 @@ def endpoint(url: str, api: str, asked: list[Request]) -> OpenAIEngine:
 def answers(engine: Any, asked: list[Request]) -> dict[int, Answered]:
     found = list(engine.answer(asked))
     return {event.index: event for event in found if isinstance(event, Answered)}
-
-
-def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/models", timeout=5).close()
-            return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    pytest.fail(f"the server did not come up: {log.read_text(errors='replace')[-2000:]}")
-
-
-def _ignore(_: object) -> None:
-    pass

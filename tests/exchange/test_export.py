@@ -2,12 +2,18 @@
 
 import csv
 import io
+import json
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from qtui.exchange import export
-from qtui.exchange.export import Rows, encode
+from qtui.exchange.export import FORMATS, Rows, encode
+from qtui.records import Scale
+from qtui.store import grades, judges, open_store, runs
+from tests import stores
 from tests.cli.conftest import Invoke, invoke, store_path
 from tests.filled_store import fill
 
@@ -87,3 +93,50 @@ def test_one_row_is_one_row(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.
     fill(tmp_path / "s.sqlite", grade_of={"FP16": [3]})
     monkeypatch.setenv("QTUI_STORE", str(tmp_path / "s.sqlite"))
     assert invoke("export", "grades", "-o", str(tmp_path / "x.csv")).stderr.endswith(": 1 row\n")
+
+
+def test_every_exported_grade_says_the_scale_that_it_is_a_number_of(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    fill(path, names=("FP16",), grade_of={"FP16": [3]})
+    scales = {"ten": Scale(1, 10), "percent": Scale(0, 100), "three": Scale(1, 3, ("wrong", "partly", "right"))}
+    with closing(open_store(path)) as store:
+        for label, scale in scales.items():
+            settings = {"scale": {"lowest": scale.lowest, "highest": scale.highest, "labels": list(scale.labels)}}
+            with store.writing():
+                judges.put(store, 1, label, f"of {label}", takes=1, settings=settings)
+            stores.grade(store, 1, {"FP16": [scale.highest]}, judge=label, fingerprint=f"of {label}")
+        place = next(iter(grades.places(store, 1).values()))
+        grades.commit_human(store, place, 4)
+        imported = runs.summaries(store, [1])[0].judges[0].label
+    expected = {"ten": "1-10", "percent": "0-100", "three": "1-3", "human": "1-5", imported: "1-5"}
+
+    table = export.grade_rows(path, (1,))
+
+    assert table.columns == export.GRADE_COLUMNS
+    found = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert {row["judge"]: row["scale"] for row in found} == expected
+    encoded = {form: encode(table, form) for form in FORMATS}
+    assert [row["scale"] for row in csv.DictReader(io.StringIO(encoded["csv"].decode()))] == [
+        row["scale"] for row in found
+    ]
+    assert [json.loads(line) for line in encoded["jsonl"].decode().splitlines()] == found
+    assert pyarrow.parquet.read_table(io.BytesIO(encoded["parquet"])).to_pylist() == found
+    assert "| take | grade | scale | reason |" in encoded["md"].decode()
+
+
+def test_grades_of_several_runs_have_the_scale_of_their_own_runs_judge(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    for name, scale in (("first", Scale(1, 10)), ("second", Scale(0, 2))):
+        fill(path, name, names=("FP16",), grade_of={"FP16": [2]})
+        with closing(open_store(path)) as store:
+            run_id = runs.summaries(store)[0].id
+            settings = {"scale": {"lowest": scale.lowest, "highest": scale.highest, "labels": []}}
+            with store.writing():
+                judges.put(store, run_id, "own", name, takes=1, settings=settings)
+            stores.grade(store, run_id, {"FP16": [2]}, judge="own", fingerprint=name)
+    table = export.grade_rows(path, (1, 2))
+    found = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert {(row["experiment"], row["scale"]) for row in found if row["judge"] == "own"} == {
+        ("first", "1-10"),
+        ("second", "0-2"),
+    }

@@ -18,7 +18,7 @@ SCORE_KEYS = (
     " ties losses flips_down flips_up verdict verdict_text behaviour behaviour_reasons guards mde80 notes answered ungraded"
     " big_down big_up noise_flips p rule claim_p claim_p_holm comparisons behaviour_p_holm tasks_needed histogram_baseline"
     " histogram_candidate length_covariate causes without_empty margin role differing yardsticks beside"
-    " behaviour_p behaviour_comparisons behaviour_flags scale units sample_spread resolution"
+    " behaviour_p behaviour_comparisons behaviour_flags scale units sample_spread resolution stopped_early"
 )
 RESOLUTION_KEYS = "shown judge_noise noise_share shown_without_noise always_decides sentence"
 VARIANT_KEYS = (

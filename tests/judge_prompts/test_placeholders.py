@@ -76,3 +76,37 @@ def test_our_own_prompts_put_what_is_common_first_and_the_answer_last(name: str,
     places = [text.index(slot) for slot in ("{input_text}", "{output_text}", "{eval_aspect}", "{pred}")]
     assert places == sorted(places)
     assert places[0] > len(text) / 3, "endpoints cache what all requests begin with"
+
+
+@pytest.mark.parametrize(
+    ("template", "read"),
+    [
+        ("{question} {answer_a} {answer_b}", "{input_text} {answer_a} {answer_b}"),
+        ("{instruction} {output_1} {output_2}", "{input_text} {answer_a} {answer_b}"),
+        ("{{instruction}} {{ output_1 }} {{output_2}}", "{input_text} {answer_a} {answer_b}"),
+        ("{QUESTION} {ANSWER_A} {ANSWER_B}", "{input_text} {answer_a} {answer_b}"),
+        ("{instruction} {response_A} {response_B} {rubric}", "{input_text} {answer_a} {answer_b} {eval_aspect}"),
+        ("{input} {prediction} {prediction_b} {reference}", "{input_text} {answer_a} {answer_b} {output_text}"),
+        ("{課題} {回答A} {回答B}", "{input_text} {answer_a} {answer_b}"),
+        ('{answer_a} {answer_b} {{"better": "A"}}', '{answer_a} {answer_b} {"better": "A"}'),
+    ],
+)
+def test_prompts_that_show_two_answers_have_their_own_slots(template: str, read: str) -> None:
+    assert read_template(template, is_pairwise=True) == read
+
+
+@pytest.mark.parametrize(
+    ("template", "is_pairwise", "said"),
+    [
+        ("{question} {answer}", True, r"\{answer\} is the slot for a single answer"),
+        ("{answer_a} {answer_b} {scale}", True, r"\{scale\} is for grades"),
+        ("{question} {answer_a}", True, r"has no \{answer_b\}, the slot for the second answer"),
+        ("{question}", True, r"has no \{answer_a\}(?s:.*)has no \{answer_b\}"),
+        ("{answer_a} {output_1} {answer_b}", True, "would both be the answer_a"),
+        ("{question} {answer_a} {answer_b} {foo}", True, r"\{foo\} is no placeholder"),
+        ("{question} {answer} {answer_b}", False, "pairwise = true"),
+    ],
+)
+def test_prompt_of_the_other_kind_is_told(template: str, is_pairwise: bool, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_template(template, is_pairwise=is_pairwise)

@@ -290,6 +290,59 @@ async def test_a_schema_under_which_nothing_readable_comes_is_given_up() -> None
     assert [form(body) for body in asked] == ["json_schema", "json_object", "json_object"]
 
 
+@pytest.mark.parametrize(
+    "reply", ['{"reason": "the limit of tokens came', '{"reason": "high", "grade": 35}', ' {"grade": 0}']
+)
+async def test_a_reply_in_the_form_that_has_no_grade_leaves_the_form(reply: str) -> None:
+    """The endpoint did bind it; a looser form would not help."""
+    found, asked = await replies(lambda _, number: reply if number == 0 else GOOD, 2)
+    assert [reply.grade for reply in found] == [4, 4]
+    assert [form(body) for body in asked] == ["json_schema"] * 3
+
+
+OF_LLAMA_CPP_PYTHON = {
+    "error": {
+        "message": "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': "
+        "\"Input should be 'text' or 'json_object'\", 'input': 'json_schema'}",
+        "type": "internal_server_error",
+    }
+}
+
+
+async def test_a_server_that_takes_the_schema_beside_json_object_is_sent_it_there_at_once() -> None:
+    """llama-cpp-python's server refuses the type with status 500, which is no fault that passes."""
+
+    def say(_: str, number: int) -> str | Failure:
+        return Failure(500, OF_LLAMA_CPP_PYTHON) if number == 0 else GOOD
+
+    found, asked = await replies(say, 2)
+    assert [reply.grade for reply in found] == [4, 4]
+    assert [form(body) for body in asked] == ["json_schema", "json_object", "json_object"]
+    schema = asked[0]["response_format"]["json_schema"]["schema"]
+    assert [body["response_format"].get("schema") for body in asked] == [None, schema, schema]
+
+
+async def test_a_server_that_refuses_the_schema_there_too_gets_any_json_object() -> None:
+    def say(_: str, number: int) -> str | Failure:
+        if number == 0:
+            return Failure(
+                422,
+                {
+                    "detail": [
+                        {"loc": ["body", "response_format", "type"], "msg": "Input should be 'text' or 'json_object'"}
+                    ]
+                },
+            )
+        return (
+            Failure(422, {"detail": "response_format.schema: Extra inputs are not permitted"}) if number == 1 else GOOD
+        )
+
+    found, asked = await replies(say, 1)
+    assert [reply.grade for reply in found] == [4]
+    assert [body["response_format"] for body in asked[1:]] == [asked[1]["response_format"], {"type": "json_object"}]
+    assert "schema" in asked[1]["response_format"]
+
+
 async def test_a_refusal_of_one_question_leaves_the_form() -> None:
     _, asked = await replies(lambda prompt, _: Failure(400, b"computer says no") if "d0" in prompt else GOOD, 2)
     assert [form(body) for body in asked] == ["json_schema", "json_object", "text", "json_schema"]

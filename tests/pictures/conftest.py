@@ -11,6 +11,9 @@ import pytest
 from qtui.store import open_store, runs
 from tests import stores
 from tests.filled_store import fill
+from tests.ui.figures_child import figures_child, shared_child
+
+__all__ = ["figures_child", "shared_child"]
 
 PYTHON = (3, 11)
 NOON = 1_714_564_800.0

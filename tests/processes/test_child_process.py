@@ -157,6 +157,27 @@ def test_what_is_installed_stays_behind_the_standard_library(monkeypatch: pytest
     assert "PYTHONPATH" not in child_process.environment()
 
 
+def test_a_child_gets_the_secrets_that_are_named_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {
+        "SOME_API_KEY": "a-key-0123456789",
+        "HF_TOKEN": "hf_0123456789",
+        "DB_PASSWORD": "x",
+        "ALL_PROXY": "http://me:word@host",
+    }
+    for name, value in {**keys, "PLAIN": "word"}.items():
+        monkeypatch.setenv(name, value)
+
+    def given(keys_given: child_process.Keys) -> set[str]:
+        return set(child_process.environment(keys=keys_given)) & {*keys, "PLAIN"}
+
+    assert given(child_process.no_keys) == {"PLAIN"}
+    assert given(child_process.keys_of_hub) == {"PLAIN", "HF_TOKEN", "ALL_PROXY"}
+    assert given(child_process.every_key) == {*keys, "PLAIN"}
+    with child_process.without_keys():
+        assert not set(keys) & set(os.environ)
+    assert set(keys) <= set(os.environ)
+
+
 def test_no_other_module_starts_python_by_itself() -> None:
     """Not by the name of its program, and not through multiprocessing without having made that safe."""
     naming, unsafe = [], []

@@ -216,3 +216,13 @@ def test_real_process_is_told_by_its_real_log(program: str, words: str, tmp_path
         done = subprocess.run([sys.executable, "-c", begin + program], stderr=output, check=False)
     said = in_words(WORKER, End(done.returncode, log=log, written=log_end.written_since(log, 0)))
     assert words in said
+
+
+def test_last_error_is_that_of_the_process_that_began_last(tmp_path: Path) -> None:
+    file = tmp_path / "run-1.log"
+    file.write_text("# the runner of run 1 in s.sqlite\nerror: the disk is full\n")
+    assert log_end.last_error(file, "the runner of run 1 in ") == "the disk is full"
+    with file.open("a") as log:
+        log.write("# the runner of run 1 in s.sqlite\nI loading\n")
+    assert log_end.last_error(file, "the runner of run 1 in ") == ""
+    assert log_end.last_error(tmp_path / "gone.log", "the runner") == ""

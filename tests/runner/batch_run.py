@@ -9,8 +9,9 @@ from qtui.endpoints.batches import Limits
 from qtui.judges import fingerprint
 from qtui.records import Answer, JudgeSpec, Task, TaskSet, content_hash
 from qtui.run_progress import JudgeProgress
-from qtui.runner.batch_grading import BatchesEnd, HowToWait, grade_in_batches
+from qtui.runner.batch_grading import BatchesEnd, grade_in_batches
 from qtui.runner.control import Control
+from qtui.runner.how_to_wait import HowToWait
 from qtui.store import Store, grades, new_runs, open_store, runs
 from tests import stores
 
@@ -60,10 +61,11 @@ async def grade_run(
     leaves: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - the record is frozen
     control: Control | None = None,
+    again: bool = False,
 ) -> BatchesEnd:
     finished = asyncio.Event()
     finished.set()
-    how = HowToWait(leaves, limits, pauses or Pauses())
+    how = HowToWait(leaves, limits, pauses or Pauses(), again)
     return await grade_in_batches(store, run_id, [judge], control or Control(), finished=finished, how=how)
 
 

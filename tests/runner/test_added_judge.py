@@ -77,7 +77,9 @@ def test_refused_key_stops_the_judge_keeps_the_grades_and_says_what_to_do(store:
     assert done.returncode == 1
     assert "OPENAI_API_KEY was refused" in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted(grade or 0 for *_, grade in graded(store)) == [1, 4, 4], "the two equal answers, and the empty one"
+    assert sorted(grade or 0 for *_, grade in graded(store)) == [1, 4], (
+        "the task whose answers differ: one of them is empty"
+    )
 
 
 def test_unreadable_reply_is_counted_as_ungraded(store: Store) -> None:

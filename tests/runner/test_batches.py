@@ -152,7 +152,9 @@ async def test_batches_that_always_expire_end_with_ungraded_answers(
     await grade_run(*run, spec(served.base_url))
     assert len(served.batches) == 3
     reasons = [reason for grade, reason in grades_of(*run).values() if grade is None]
-    assert len(reasons) == QUESTIONS - 1 + 0
+    assert len(reasons) == QUESTIONS - 1 + 1, (
+        "one question was replied to; one of the others asks about two equal answers"
+    )
     assert all(reason.startswith("no readable grade in 3 batches; ") for reason in reasons)
 
 

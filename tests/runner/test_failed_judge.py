@@ -143,13 +143,13 @@ def test_judge_with_some_grades_makes_the_run_failed_and_says_how_it_is_removed(
 
 def test_judge_with_some_grades_goes_on_where_it_stopped(half_graded: Store) -> None:
     done, prompts = judge_at(half_graded, lambda *_: '{"grade": 2}')
-    assert (done.returncode, prompts) == (0, ["b|京都"])
+    assert (done.returncode, prompts) == (0, ["a|東京です"])
 
 
 def test_removing_a_judge_with_some_grades_makes_the_run_done(half_graded: Store) -> None:
     done = qtui(half_graded, "judge", "remove", "openai:grader")
     assert done.returncode == 0
-    assert done.stderr == "removed judge openai:grader from run 1; its 3 grades are no longer shown\n"
+    assert done.stderr == "removed judge openai:grader from run 1; its 2 grades are no longer shown\n"
     assert (run_of(half_graded).state, run_of(half_graded).reason) == ("done", "")
     assert qtui(half_graded, "resume", "1").returncode == 0
 

@@ -1,9 +1,12 @@
 """Scoring of a run's answers: beside the answers, once, and never stopped by a scorer that hangs, dies or fails."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qtui import scorers
@@ -126,6 +129,53 @@ async def test_a_scorer_that_hangs_costs_this_score_and_says_so(store: Store) ->
     assert len(hanging) == 48
     assert [reason for score, reason in hanging.values() if score is None] == [hanging["Q4", 2][1]]
     assert len(found(store, run_id, "math")) == 24
+
+
+async def test_a_scorer_whose_process_is_killed_leaves_no_answer_unscored(store: Store) -> None:
+    run_id = answered_run(store)
+    add_scorers(store, run_id, MATH)
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        if not killed:
+            [process] = psutil.Process().children()
+            process.kill()
+            killed.append(process.pid)
+
+    assert await score_all(store, run_id, on_score=kill_once) == []
+    assert killed
+    assert [reason for score, reason in found(store, run_id, "math").values() if score is None] == []
+    assert len(found(store, run_id, "math")) == 24
+
+
+HANGS_WITHOUT_A_PARENT = """
+import asyncio
+from qtui.records import ScorerSpec, Task
+from qtui.runner.scorer_process import ScorerProcess
+from qtui.scorers import Question
+
+async def hang():
+    spec = ScorerSpec("regex", "hanging", settings={"pattern": r"(?:a+)+$"})
+    async with ScorerProcess(250.0) as process:
+        await process.score(spec, Question(Task("q", "r"), "a"))
+        print("loaded", flush=True)
+        await process.score(spec, Question(Task("q", "r"), "a" * 64 + "!"))
+
+asyncio.run(hang())
+"""
+
+
+def test_a_scorer_that_hangs_ends_with_its_runner_when_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", HANGS_WITHOUT_A_PARENT], stdout=subprocess.PIPE) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"loaded\n"
+        [scorer] = psutil.Process(runner.pid).children()
+        before = scorer.cpu_times().user
+        while scorer.cpu_times().user < before + 0.2:
+            pass  # until it is busy with the answer that never ends
+        runner.kill()
+        _, alive = psutil.wait_procs([scorer], timeout=60)
+    assert alive == []
 
 
 async def test_a_cancelled_run_does_not_wait_for_a_scorer_that_hangs(store: Store) -> None:

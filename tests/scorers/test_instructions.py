@@ -7,6 +7,8 @@ import pytest
 
 from tests.scorers.ask import ask
 
+NTH, NTH_IS = "length_constraints:nth_paragraph_first_word", {"num_paragraphs": 2, "first_word": "海"}
+
 
 def met(name: str, answer: str, **arguments: Any) -> float | None:
     return ask("instructions", answer, checks=json.dumps([{"id": name, "kwargs": arguments}])).score
@@ -39,6 +41,54 @@ def met(name: str, answer: str, **arguments: Any) -> float | None:
 )  # fmt: skip
 def test_good_and_bad_answers(name: str, arguments: dict[str, Any], good: str, bad: str) -> None:
     assert (met(name, good, **arguments), met(name, bad, **arguments)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "answer"),
+    [
+        (2, "Dr. Lee ran. Yes!"),
+        (1, "Visit the U.S. Capitol in Jan. or Feb. with J. Doe"),
+        (2, "He moved to the U.S. They stayed."),
+        (3, "1. one apple\n2. two apples. Then three.\nEnd"),
+        (2, 'He said "Stop!" Then he left.'),
+        (1, "Wait!!!"),
+        (2, "Wait... The end."),
+        (1, "Wait... what"),
+        (2, "Take x. Given that, y"),
+        (1, "by B. Goode"),
+        (2, "My answer is no. Generally it is not."),
+        (2, "See No. 5"),
+        (2, "A word.**\n\nAnother"),
+        (1, "no end"),
+    ],
+)
+def test_english_sentences_are_counted_as_punkt_counts_them(sentences: int, answer: str) -> None:
+    """The numbers are those of NLTK's English Punkt model."""
+    assert met("length_constraints:number_sentences", answer, num_sentences=sentences, relation="at least") == 1
+    assert met("length_constraints:number_sentences", answer, num_sentences=sentences, relation="less than") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "answer", "is_followed"),
+    [
+        (NTH, NTH_IS | {"nth_paragraph": 1}, "「海」は。\n\n次", 1),
+        (NTH, NTH_IS | {"nth_paragraph": 2}, "山。\n\n海辺", 1),
+        (NTH, NTH_IS | {"nth_paragraph": 2}, "山。\n\n（海", 0),
+        ("combination:repeat_prompt", {"prompt_to_repeat": "NHKとは?"}, "NHKとは? 放送局。", 1),
+        ("combination:repeat_prompt", {"prompt_to_repeat": "NHKとは?"}, "nhkとは? 放送局。", 0),
+        ("startend:end_checker", {"end_phrase": "「以上」"}, "これで「以上』」", 1),
+        ("startend:end_checker", {"end_phrase": "End"}, "これで end", 0),
+        ("startend:end_checker", {"end_phrase": "以上"}, 'これで以上"', 0),
+    ],
+)  # fmt: skip
+def test_japanese_checks_are_those_of_m_ifeval(
+    name: str, arguments: dict[str, Any], answer: str, is_followed: int
+) -> None:
+    assert met(f"ja:{name}", answer, **arguments) == is_followed
+
+
+def test_ids_of_m_ifevals_english_file_are_those_of_ifeval() -> None:
+    assert met("en:punctuation:no_comma", "none") == met("punctuation:no_comma", "none") == 1
 
 
 @pytest.mark.parametrize(

@@ -87,3 +87,45 @@ def test_a_reference_without_a_number_is_unscored_and_a_wrong_answer_is_not() ->
 def test_tolerance_is_absolute() -> None:
     assert ask("last_number", "0.333", "1/3", tolerance=0.001).score == 1
     assert ask("last_number", "0.333", "1/3").score == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("答えは-27です。", -27),
+        ("よって-19.5個になります。", Fraction(-39, 2)),
+        ("合計-5円", -5),
+        ("残りは−3", -3),
+        ("3個-2個", 2),
+        ("10月-12月", 12),
+        ("5千円-300", 300),
+        ("コード-5", 5),
+        ("A-1", 1),
+        ("é-4", 4),
+    ],
+)
+def test_a_hyphen_after_japanese_is_a_sign_unless_it_stands_between_two_numbers(
+    answer: str, number: float | Fraction
+) -> None:
+    assert found_number(answer, "last") == number
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("#### 12\n#### 13", 12),
+        ("#### -1,234.50 dollars", Fraction(-2469, 2)),
+        ("so #### 7.", 7),
+        ("####7", None),
+        ("#### about 7", None),
+        ("#### $7", None),
+        ("#### 1.2.3", None),
+        ("#### ,.", None),
+        ("7", None),
+    ],
+)
+def test_strict_takes_the_first_number_right_after_the_mark_as_gsm8k_does(
+    answer: str, number: float | Fraction | None
+) -> None:
+    """What `re.compile(r"#### (\\-?[0-9\\.\\,]+)")`, of GSM8K and of lm-evaluation-harness, finds in the answer."""
+    assert found_number(answer, "strict") == number

@@ -19,6 +19,10 @@ from tests.scorers.ask import ask
         ("nfkc", "東 京", "東京", 1),
         ("nfkc", "1.5", "15", 0),
         ("nfkc", "-3", "3", 0),
+        ("jglue", "富士山。", "富士山", 1),
+        ("jglue", "NHK 。。", "nhk", 1),
+        ("jglue", "「富士山」", "富士山", 0),
+        ("jglue", "富士山。です", "富士山です", 0),
     ],
 )
 def test_exact_match_in_the_normalization_that_is_named(
@@ -32,6 +36,23 @@ def test_the_best_of_several_references_counts_and_none_is_unscored(kind: Scorer
     several = Expected(references=("大阪", "東京都の新宿区"))
     assert ask(kind, "東京都の新宿区", "名古屋", expected=several).score == pytest.approx(1)
     assert ask(kind, "東京").score is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "f1"),
+    [
+        ("富士山", 1),
+        ("富士山。", 1),
+        ("「富士山」", 2 * (3 / 5) / (3 / 5 + 1)),
+        ("富士 山", 2 * (3 / 4) / (3 / 4 + 1)),
+        ("富士山です。", 2 * (3 / 5) / (3 / 5 + 1)),
+        ("山", 2 * (1 / 3) / (1 + 1 / 3)),
+        ("海", 0),
+    ],
+)
+def test_f1_over_characters_of_jsquad_is_that_of_jglue(answer: str, f1: float) -> None:
+    """Worked out by hand from JGLUE's changes to SQuAD's metric: lower case, no 。 at the end, white space counts."""
+    assert ask("f1_characters", answer, "富士山", normalize="jglue").score == pytest.approx(f1)
 
 
 def test_f1_over_characters_is_that_of_their_multisets() -> None:

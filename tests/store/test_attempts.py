@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,19 @@ def test_attempts_go_with_their_run(store: Store) -> None:
     end(store, 1010)
     runs.delete(store, 1)
     assert store.execute("SELECT count(*) FROM attempt").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_changes_no_duration(store: Store, monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    leases.take(store, 1)
+    runs.begin(store, 1)
+    [before] = runs.summaries(store)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    runs.move_clock(store, 1, step)
+    assert leases.beat(store, 1)
+    [after] = runs.summaries(store)
+    assert after.attempts[0].paused_seconds == before.attempts[0].paused_seconds == 0
+    worked = after.active_seconds(time.time())
+    assert worked is not None
+    assert 0 <= worked < abs(step), "the seconds of this test, whatever the clock says"

@@ -12,7 +12,20 @@ import pytest
 
 from qtui.cli import cli
 from qtui.errors import UserError
-from qtui.store import answers, damage, grades, open_store, repairing, row_rules, runs, task_answers, verifying
+from qtui.store import (
+    answers,
+    damage,
+    grades,
+    judged_places,
+    open_store,
+    preferences,
+    repairing,
+    row_rules,
+    runs,
+    spending,
+    task_answers,
+    verifying,
+)  # fmt: skip
 from qtui.store.errors import StoreDamagedError
 from tests.filled_store import JUDGE, NAMES, fill
 from tests.store import damaged
@@ -58,7 +71,9 @@ def read_all(path: Path) -> Iterator[str]:
         lambda store: grades.rows(store, [1, 2]),
         lambda store: [task_answers.sides(store, 1, "pet-7b", number) for number in range(1, 13)],
         lambda store: task_answers.task_lines(store, 2, "pet-7b", "FP16", "Q2_K"),
-        lambda store: answers.pending(store, 1, JUDGE, "f", 2),
+        lambda store: judged_places.read(store, 1, JUDGE, "f"),
+        lambda store: preferences.rows(store, [1, 2]),
+        lambda store: spending.of_judges(store, 1),
     )
     for question in questions:
         try:

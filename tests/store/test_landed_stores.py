@@ -45,6 +45,7 @@ NOTES_ON_BEHAVIOUR = (
 
 NEWER = (
     "scorers",
+    "preferences",
     "thoughts",
     "thinking_tokens",
     "unfinished_thought",
@@ -52,6 +53,8 @@ NEWER = (
     "units",
     "sample_spread",
     "resolution",
+    "stopped_early",
+    "costs",
 )
 """Figures that earlier versions did not have."""
 

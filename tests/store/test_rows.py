@@ -1,17 +1,20 @@
+import itertools
 import os
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qtui.records import Answer, Grade, Task, TaskSet, Usage
-from qtui.store import Store, answers, grades, leases, new_runs, notes, open_store, runs
+from qtui.store import Store, answers, grades, judged_places, leases, new_runs, notes, open_store, process_start, runs
 from qtui.store.errors import LeaseHeldError
 from tests.store.old_store import fill_old
 
@@ -112,9 +115,14 @@ def test_to_grade_leaves_out_what_the_judge_has_graded(store: Store) -> None:
     answer_id = answers.commit(store, first, Answer("1", "x", "stop"))
     answers.commit(store, second, Answer("2", "y", "stop"))
     grades.commit(store, [(grades.Place(answer_id, first.task_id), Grade("g", "j", 1, 3, "", "f"))])
-    assert [item.text for item in answers.pending(store, run, "j", "f", 1)] == ["y"]
-    assert len(answers.pending(store, run, "j", "f", 2)) == 2
-    assert len(answers.pending(store, run, "j", "other prompt", 1)) == 2
+
+    def pending(fingerprint: str, take: int) -> list[str]:
+        places = judged_places.read(store, run, "j", fingerprint)
+        return [place.answer.text for place in places if not place.is_asked(take)]
+
+    assert pending("f", 1) == ["y"]
+    assert pending("f", 2) == ["x", "y"]
+    assert pending("other prompt", 1) == ["x", "y"]
 
 
 def test_readable_grade_replaces_ungraded_and_nothing_replaces_a_grade(store: Store) -> None:
@@ -212,6 +220,59 @@ def test_lease_of_a_living_process_is_refused_to_another(store: Store) -> None:
 
 def test_reused_pid_is_not_the_same_process() -> None:
     assert not leases.is_held(socket.gethostname(), os.getpid(), 1.0, time.time())
+
+
+def test_a_process_keeps_its_start_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the system computes of the present clock, psutil returns: with the clock set forward, every start moves with it.
+    started = process_start.start_of(os.getpid())
+    real = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: real(self) + 3600)
+    assert leases.is_held(socket.gethostname(), os.getpid(), started, time.time())
+
+
+def test_a_start_by_the_clock_of_an_older_qtui_is_understood() -> None:
+    started = psutil.Process().create_time()
+    assert leases.is_held(socket.gethostname(), os.getpid(), started, time.time())
+    assert not leases.is_held(socket.gethostname(), os.getpid(), started - 60, time.time())
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_lease_of_another_host_is_not_taken_over_because_a_clock_was_set(store: Store, hours: int) -> None:
+    run = new_runs.add(store, new_run())
+    beats_elsewhere(store, run, time.time() + hours * 3600)
+    over = threading.Event()
+
+    def beat() -> None:
+        with closing(open_store(store.path)) as opened:
+            for number in itertools.count():
+                if over.wait(0.02):
+                    return
+                beats_elsewhere(opened, run, time.time() + hours * 3600 + number)
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(LeaseHeldError, match="on elsewhere"):
+            leases.take(store, run, watched_seconds=60)
+    finally:
+        over.set()
+        beating.join()
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_a_lease_whose_heartbeat_stands_still_is_taken_over(store: Store, hours: int) -> None:
+    run = new_runs.add(store, new_run())
+    beats_elsewhere(store, run, time.time() + hours * 3600)
+    leases.take(store, run, watched_seconds=0.3)
+    assert leases.holder(store, run) == leases.Holder(socket.gethostname(), os.getpid())
+
+
+def beats_elsewhere(store: Store, run: int, heartbeat: float) -> None:
+    with store.writing():
+        store.execute(
+            "INSERT OR REPLACE INTO lease (run_id, host, pid, pid_started, heartbeat) VALUES (?, 'elsewhere', 1, 1.0, ?)",
+            (run, heartbeat),
+        )
 
 
 def test_lease_from_another_host_lives_by_its_heartbeat() -> None:

@@ -27,8 +27,10 @@ TESTS_WITH_SQL = {
     "runner/test_divergence.py": "compares the ids and times of rows, which show that nothing was measured again",
     "runner/test_echoed_secrets.py": "takes what an older qtui wrote out of the bytes of the file",
     "runner/test_survival.py": "compares the ids and times of rows, which show that nothing was answered again",
+    "terminal/hostile_store.py": "makes every text of a store hostile, by its schema",
     "stores.py": "builds stores: what no function of the store writes is there and nowhere else",
     "test_variant_facts.py": "writes the facts of another version",
+    "torture/aftermath.py": "compares the ids and times of all rows, and asks SQLite whether the file is whole",
     "ui/data/test_reader.py": "reads with statements that fail, or do not end",
     "ui/test_main_screen.py": "damages a store",
 }

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Thoughts
-from qtui.store import answers, divergences, grades, judges, open_store, open_thoughts, runs, task_answers
+from qtui.store import (
+    answers,
+    divergences,
+    grades,
+    judged_places,
+    judges,
+    open_store,
+    open_thoughts,
+    runs,
+    task_answers,
+)
 from qtui.store.schema import MIGRATIONS
 from tests import stores
 from tests.filled_store import fill
@@ -86,9 +96,10 @@ def test_grades_of_a_judge_for_the_whole_text_do_not_count_and_are_asked_again_b
         left = store.execute("SELECT id FROM grade WHERE answer_id = ? AND judge <> 'human'", (answer_id,)).fetchall()
         kept = store.execute("SELECT id FROM outdated_grade").fetchall()
         [judge] = [judge for judge in judges.of_run(store, run_id) if judge.label == graded[0][1]][:1]
-        pending = answers.pending(store, run_id, judge.label, judge.fingerprint, 1)
+        places = judged_places.read(store, run_id, judge.label, judge.fingerprint)
     assert not left
     assert {row["id"] for row in kept} == {row[0] for row in graded if row[2] == answer_id and row[1] != grades.HUMAN}
+    pending = [place.answer for place in places if not place.is_asked(1)]
     assert [item.text for item in pending if item.answer_id == answer_id] == ["b"]
 
 

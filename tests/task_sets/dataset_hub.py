@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+"""The newest. A request for another commit gets the same files under that commit's name: the sets of qtui name theirs."""
 
 
 class DatasetHub:
@@ -38,7 +40,11 @@ class DatasetHub:
                 hub.requests.append(f"{self.command} {path}")
                 status, headers, data = hub.answer(path, asked)
                 self.send_response(status)
-                for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(len(data)), **headers}.items():
+                for name, value in {
+                    "X-Repo-Commit": _commit(path),
+                    "Content-Length": str(len(data)),
+                    **headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
@@ -76,9 +82,14 @@ def _listing(repo: str, folder: Path, what: str, asked: dict[str, Any]) -> tuple
     elif what.startswith("paths-info/"):
         said = [_entry(folder, name) for name in asked["paths"] if name in names]
     else:
-        said = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names], "tags": []}
+        said = {"id": repo, "sha": _commit(what), "siblings": [{"rfilename": name} for name in names], "tags": []}
         said |= {"private": False, "downloads": 0, "likes": 0, "disabled": False, "gated": False}
     return 200, {"Content-Type": "application/json"}, json.dumps(said).encode()
+
+
+def _commit(path: str) -> str:
+    asked = re.search(r"\b[0-9a-f]{40}\b", path)
+    return asked[0] if asked else COMMIT
 
 
 def _entry(folder: Path, name: str) -> dict[str, Any]:

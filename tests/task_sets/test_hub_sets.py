@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from qtui.task_sets import known
 from tests.task_sets.dataset_hub import COMMIT, DatasetHub
 
 pytest.importorskip("datasets", reason="datasets is in the engines extra, which is not installed")
@@ -57,9 +58,26 @@ def hub(tmp_path: Path) -> Iterator[DatasetHub]:
     tsv = tmp_path / "tsv"
     tsv.mkdir()
     (tsv / "mgsm_ja.tsv").write_text("りんごが3個と4個、全部で?\t7\n", encoding="utf-8")
-    served = DatasetHub({"openai/gsm8k": gsm8k(tmp_path / "gsm8k"), "Rowan/hellaswag": script, "juletxara/mgsm": tsv})
+    csv = tmp_path / "csv"
+    csv.mkdir()
+    (csv / "test.csv").write_text("input,output,eval_aspect\n書いて,はい,丁寧さ\n", encoding="utf-8")
+    served = DatasetHub(
+        {
+            "openai/gsm8k": gsm8k(tmp_path / "gsm8k"),
+            "Rowan/hellaswag": script,
+            "juletxara/mgsm": tsv,
+            "elyza/ELYZA-tasks-100": csv,
+        }
+    )
     yield served
     served.close()
+
+
+def revision(name: str) -> str | None:
+    """Return the commit that the set's definition names."""
+    definition = known.find(name, None)
+    assert definition is not None
+    return definition.source.revision
 
 
 def ask(home: Path, name: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -74,7 +92,9 @@ def test_a_set_is_loaded_with_its_commit_and_then_read_without_the_hub(hub: Data
     asked = len(hub.requests)
     again = ask(tmp_path / "hf", "gsm8k", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1")
 
-    assert loaded.stdout == f"hf:openai/gsm8k@{COMMIT} main test\n2 8 test quest\n", loaded.stderr
+    pinned = revision("gsm8k")
+    assert pinned not in (None, COMMIT)
+    assert loaded.stdout == f"hf:openai/gsm8k@{pinned} main test\n2 8 test quest\n", loaded.stderr
     assert again.stdout == loaded.stdout, again.stderr
     assert len(hub.requests) == asked
 
@@ -82,7 +102,14 @@ def test_a_set_is_loaded_with_its_commit_and_then_read_without_the_hub(hub: Data
 def test_a_set_of_named_files_is_loaded_with_its_commit(hub: DatasetHub, tmp_path: Path) -> None:
     loaded = ask(tmp_path / "hf", "mgsm-ja", HF_ENDPOINT=hub.url)
 
-    assert loaded.stdout.startswith(f"hf:juletxara/mgsm@{COMMIT} test\n1 7 りんご"), loaded.stderr
+    assert loaded.stdout.startswith(f"hf:juletxara/mgsm@{revision('mgsm-ja')} test\n1 7 りんご"), loaded.stderr
+
+
+def test_a_set_whose_definition_names_no_commit_is_loaded_at_the_newest(hub: DatasetHub, tmp_path: Path) -> None:
+    loaded = ask(tmp_path / "hf", "elyza-tasks-100", HF_ENDPOINT=hub.url)
+
+    assert revision("elyza-tasks-100") is None
+    assert loaded.stdout.startswith(f"hf:elyza/ELYZA-tasks-100@{COMMIT} test\n1 はい 書いて"), loaded.stderr
 
 
 def test_a_set_that_is_a_script_is_refused_and_its_code_does_not_run(hub: DatasetHub, tmp_path: Path) -> None:

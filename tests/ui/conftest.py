@@ -9,6 +9,9 @@ from qtui.records import Answer, Task, TaskSet, content_hash
 from qtui.run_progress import VariantProgress
 from qtui.store import Store, new_runs, open_store
 from tests import stores
+from tests.ui.figures_child import figures_child, shared_child
+
+__all__ = ["figures_child", "shared_child"]
 
 TASKS = (
     Task("「海」という言葉を使って俳句を作ってください。", "海の風 子らの笑い声 波の上", "五七五になっているか。"),

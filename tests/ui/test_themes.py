@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from qtui.config import Config
 from qtui.errors import UserError
 from qtui.store import Store
 from qtui.ui import themes
-from qtui.ui.app import QtuiApp
+from qtui.ui.app import QtuiApp, settings
 from qtui.ui.widgets.lines import Lines
 from tests.ui.waiting import notices, until
 
@@ -127,3 +128,52 @@ def test_a_theme_that_is_not_utf8_is_named_with_its_line(encoding: str) -> None:
     line = 1 if encoding == "utf-16" else 2
     assert str(raised.value).startswith(f"{path}:{line}: is not UTF-8 (byte ")
     assert str(raised.value).endswith("Save the file as UTF-8.")
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        'border = "#112233 ; } Screen { display: none"',
+        'border = "#112233\\n"',
+        'border = "#112233 400%"',
+        'border = "$nothing"',
+        'block-cursor-text-style = "blod"',
+        'block-cursor-text-style = ""',
+        'x-alpha = "many"',
+        '"a b" = "#112233"',
+        '"a;b" = "#112233"',
+        'border = "rgb(1e999,2,3)"',
+    ],
+)
+async def test_a_variable_that_would_break_the_style_sheet_is_named_and_stops_nothing(
+    variable: str, store_path: Path, study: int
+) -> None:
+    path = write("mine.toml", f'name = "mine"\nprimary = "#112233"\n[variables]\n{variable}\n')
+    with pytest.raises(UserError, match=rf"^{re.escape(str(path))}:4: "):
+        themes.load(path)
+    app = QtuiApp(store_path, config=Config(theme="mine"))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.theme == "qtui-dark"
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 1000, 'theme = 3\n[keymap]\n"x" = 5\n', "\x00"])
+async def test_a_bad_config_is_a_notice_and_the_workbench_opens(text: str, store_path: Path, study: int) -> None:
+    paths.config_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file().write_text(text, encoding="utf-8")
+    config, problems = settings()
+    assert problems
+    app = QtuiApp(store_path, config=config, notices=problems)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.theme == "qtui-dark"
+        assert [notice.message for notice in notices(app) if "config.toml" in notice.message]
+
+
+async def test_a_notice_has_no_control_characters_of_the_file_that_it_quotes(store_path: Path, study: int) -> None:
+    app = QtuiApp(store_path, notices=["bad \x1b]0;title\x07 \udcff name"])
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert [notice.message for notice in notices(app) if notice.message.startswith("bad")] == [
+            "bad ]0;title \ufffd name"
+        ]

@@ -39,7 +39,7 @@ from qtui.engines.conversion import original_settings
 from qtui.engines.weights import fingerprint, unfinished
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
-from qtui.files import private_files
+from qtui.files import named_path, private_files
 from qtui.processes import child_process, log, parent
 from qtui.processes.end import End, MemoryUse, Subject, in_words
 from qtui.processes.log import MARK
@@ -133,7 +133,7 @@ def find_script(named: Path | None, progress: Progress) -> Path:
     folder, named_by = _named_folder(named)
     if folder is None:
         return _fetch_script(progress)
-    script = folder.expanduser() / SCRIPT
+    script = named_path.expanded(folder) / SCRIPT
     if not script.is_file():
         raise UserError(f"{folder} (from {named_by}) contains no {SCRIPT}; name the folder of llama.cpp's sources")
     return script
@@ -146,7 +146,7 @@ def find_known_script(named: Path | None = None) -> Path | None:
         version = importlib.metadata.version(DISTRIBUTION).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
         return None
-    script = (folder.expanduser() if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
+    script = (named_path.expanded(folder) if folder else paths.cache() / "llama.cpp" / version) / SCRIPT
     return script if script.is_file() else None
 
 
@@ -183,7 +183,7 @@ def _fetch_script(progress: Progress) -> Path:
         if not script.is_file():
             progress(FETCHING, None)
             with tempfile.TemporaryDirectory(dir=home) as scratch:
-                _extract(_download(version, Path(scratch)), Path(scratch) / "out", version)
+                unpack(_download(version, Path(scratch)), Path(scratch) / "out", version)
                 private_files.narrow_tree(Path(scratch) / "out")
                 shutil.rmtree(home / version, ignore_errors=True)
                 (Path(scratch) / "out").rename(home / version)
@@ -199,7 +199,9 @@ def _download(version: str, scratch: Path) -> Path:
     _write_stand_in(scratch / "backend", version)
     arguments = ["pip", "download", f"{DISTRIBUTION}=={version}", "--no-deps", "--no-binary", DISTRIBUTION]
     arguments += ["--no-build-isolation", "--no-input", "--disable-pip-version-check", "--dest", str(scratch)]
-    ended = _run("module", arguments, child_process.environment(first=[scratch / "backend"]))
+    ended = _run(
+        "module", arguments, child_process.environment(first=[scratch / "backend"], keys=child_process.every_key)
+    )
     archives = sorted(scratch.glob("*.tar.gz"))
     if ended.code or not archives:
         raise UserError(
@@ -239,7 +241,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     )
 
 
-def _extract(archive: Path, target: Path, version: str) -> None:
+def unpack(archive: Path, target: Path, version: str) -> None:
     target.mkdir()
     try:
         with tarfile.open(archive) as tar:

@@ -102,7 +102,8 @@ def context_needed(
     if set_context:
         return set_context
     need = max((length + sampling.max_tokens for length, sampling in zip(lengths, samplings, strict=True)), default=1)
-    return min(need, trained_context) if trained_context else need
+    has_context = type(trained_context) is int and trained_context > 0
+    return min(need, trained_context) if has_context and trained_context else need
 
 
 def spaces_after_special(prompts: list[Prompt]) -> bool:

@@ -105,7 +105,7 @@ def _describe_error(error: Exception) -> str:
         return _describe_lack_of_memory(error, limit)
     elif isinstance(error, ImportError):
         reason = f"a package is missing or broken ({error}): {INSTALL}"
-    elif isinstance(error, OSError) and error.filename:
+    elif isinstance(error, OSError) and disk_errors.is_of_disk(error):
         reason = disk_errors.describe(error)
     else:
         reason = f"{type(error).__name__}: {error} (the log has details)"

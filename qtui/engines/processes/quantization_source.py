@@ -41,6 +41,8 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     )
     if weights.is_folder:
         llama_settings.check_settings(weights, job.source, converter)
+        if not job.pickled_weights:
+            weights.refuse_pickled("say --pickled-weights")
     chosen = available.untested("llama.cpp")
     key = imatrix_source.key_of(named, chosen.accelerator) if named else ""
     gguf_path, home = weights.path, weights.path.parent

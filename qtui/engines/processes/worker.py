@@ -9,7 +9,7 @@ from qtui.engines import loading, planning
 from qtui.engines.processes import child
 from qtui.engines.protocol.answering import Finished, Job, Loaded, MissingItems, Request
 from qtui.engines.weights.finding import WeightsFinder
-from qtui.processes import header, log
+from qtui.processes import events, header, log
 
 
 def work(incoming: BinaryIO, send: child.Send) -> None:
@@ -20,6 +20,7 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     log.note(header.weights(plan.path, plan.planned.facts.file_bytes))
     send(plan.planned)
     missing = child.read_message(incoming, MissingItems).indices
+    events.debug(f"{len(missing)} of {len(job.items)} answers are missing")
     child.die_with_pipe(incoming)
     if not missing:
         send(Finished())
@@ -30,9 +31,11 @@ def work(incoming: BinaryIO, send: child.Send) -> None:
     has_choices = bool(requests[0].prompt.choices)
     load = loading.load_choice_engine if has_choices else loading.load_engine
     engine = load(job.variant, plan, requests, send)
+    events.debug("the engine is loaded")
     send(Loaded(engine.loaded_facts))
-    for answered in engine.answer(requests):
-        send(answered)
+    with loading.library_errors(job.variant, plan):
+        for answered in engine.answer(requests):
+            send(answered)
     send(Finished(engine.facts()))
 
 

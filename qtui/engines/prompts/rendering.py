@@ -110,28 +110,13 @@ def _with_one_bos(text: str, form: PromptFormat, has_bos: bool | None) -> Prompt
 
 def variables_of(template: str, source: str) -> frozenset[str]:
     """Return the names that a template reads and does not define itself. Raises UserError if the template is broken."""
-    import jinja2
-    from jinja2 import meta
-
-    try:
-        return frozenset(meta.find_undeclared_variables(chat_template.environment().parse(template)))
-    except jinja2.TemplateSyntaxError as error:
-        raise _broken(source, error) from None
-
-
-def _broken(source: str, error: Any) -> UserError:
-    return UserError(f"the chat template of {source} is broken at line {error.lineno}: {error}")
+    return chat_template.variables_of(template, source)
 
 
 def _compiled(
     template: str, form: PromptFormat, variables: Mapping[str, Any], date: str
 ) -> Callable[[str, tuple[Turn, ...], str | None], str]:
-    import jinja2
-
-    try:
-        compiled = chat_template.environment().from_string(template)
-    except jinja2.TemplateSyntaxError as error:
-        raise _broken(form.source, error) from None
+    compiled = chat_template.compiled(template, form.source)
     now = datetime.fromisoformat(date) if date else None
 
     def fill(text: str, earlier: tuple[Turn, ...], system: str | None) -> str:
@@ -139,22 +124,18 @@ def _compiled(
         for turn in earlier:
             messages += [{"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer}]
         messages.append({"role": "user", "content": text})
-        try:
-            values = {
-                "messages": messages,
-                "add_generation_prompt": True,
-                "bos_token": form.bos_token,
-                "eos_token": form.eos_token,
-                "unk_token": form.unk_token,
-                "pad_token": form.pad_token,
-                "tools": None,
-                "documents": None,
-                "strftime_now": (now or datetime.now()).strftime,
-                **variables,
-            }
-            rendered: str = compiled.render(values)
-            return rendered
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
-            raise UserError(f"the chat template of {form.source} rejects the prompt: {error}") from None
+        values = {
+            "messages": messages,
+            "add_generation_prompt": True,
+            "bos_token": form.bos_token,
+            "eos_token": form.eos_token,
+            "unk_token": form.unk_token,
+            "pad_token": form.pad_token,
+            "tools": None,
+            "documents": None,
+            "strftime_now": (now or datetime.now()).strftime,
+            **variables,
+        }
+        return chat_template.rendered(compiled, values, form.source)
 
     return fill

@@ -33,6 +33,7 @@ class SourceRequest(msgspec.Struct, frozen=True, tag=True):
     imatrix: str | None = None
     converter: str | None = None
     trust_remote_code: bool = False
+    pickled_weights: bool = False
 
 
 class TypeForecast(msgspec.Struct, frozen=True):

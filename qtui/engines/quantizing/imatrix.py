@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from qtui.engines.weights import gguf_file
 from qtui.errors import UserError
+from qtui.files.parsing import parsing
 
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 _F32 = 0
@@ -36,13 +37,10 @@ def read(path: Path) -> Matrix:
 
     Raises UserError if the file is not a matrix, damaged or has NaN or infinity.
     """
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-            file.seek(0)
-            matrix = _read_gguf(path) if magic == gguf_file.MAGIC else _read_binary(file, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    with parsing(path, "an importance matrix", "create the file again"), path.open("rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        matrix = _read_gguf(path) if magic == gguf_file.MAGIC else _read_binary(file, path)
     for name, values in matrix.items():
         if not np.isfinite(values).all():
             raise UserError(f"{path}: the importance of {name} contains NaN or infinity; create the file again")
@@ -87,8 +85,9 @@ def _mean_squares(sums: npt.NDArray[np.float32], counts: npt.NDArray[np.float32]
 
 
 def _values(file: BinaryIO, path: Path, tensor: gguf_file.TensorInfo) -> npt.NDArray[np.float32]:
+    is_inside = tensor.offset + tensor.elements * 4 <= path.stat().st_size
     file.seek(tensor.offset)
-    data = file.read(tensor.elements * 4)
+    data = file.read(tensor.elements * 4) if is_inside else b""
     if tensor.type != _F32 or len(data) < tensor.elements * 4 or not tensor.elements:
         raise UserError(f"{path}: damaged or cut off at {tensor.name}; create the file again")
     return np.frombuffer(data, "<f4")

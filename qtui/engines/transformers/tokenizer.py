@@ -14,7 +14,8 @@ from qtui.engines.protocol.answering import Prompt
 from qtui.engines.weights import special_tokens
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.engines.weights.weights import Weights
-from qtui.errors import UserError, words_of
+from qtui.errors import UserError
+from qtui.files.parsing import reason
 
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 
@@ -30,8 +31,8 @@ class HubTokenizer:
                 folder, trust_remote_code=trust_remote_code, local_files_only=True
             )
             """The tokenizer of the transformers library."""
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise UserError(f"{folder}: its tokenizer cannot be read ({words_of(error)}); download it again") from None
+        except Exception as error:  # of files that are damaged the library raises anything
+            raise UserError(f"{folder}: its tokenizer cannot be read ({reason(error)}); download it again") from error
         if self._format.is_unigram and self._format.is_sentencepiece_llama:
             _use_likeliest_pieces(self.library, folder)
         self._decoder = _decoder(self.library)

@@ -84,7 +84,7 @@ def _sorted_texts(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _named_by_gguf(header: GgufHeader) -> Iterator[str]:
-    named = {header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id")) for name in _NAMED_BY_GGUF}
+    named = {header.token_text(header.whole_number(f"tokenizer.ggml.{name}_token_id")) for name in _NAMED_BY_GGUF}
     template = header.chat_template or ""
     behind = turn_ends.written_behind(template, _special_texts(header))
     tokens = _Tokens(header, {*_BY_TEXT, *special_tokens.possible_markers(), *behind.beginnings(), *named})
@@ -121,7 +121,7 @@ def _is_end_by_name(text: str) -> bool:
 def _special_texts(header: GgufHeader) -> dict[str, str]:
     names = {"eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
     texts = {
-        key: header.token_text(header.values.get(f"tokenizer.ggml.{name}_token_id")) for key, name in names.items()
+        key: header.token_text(header.whole_number(f"tokenizer.ggml.{name}_token_id")) for key, name in names.items()
     }
     return texts | {"bos_token": header.token_text(header.bos_id)}
 

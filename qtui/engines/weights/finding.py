@@ -12,6 +12,7 @@ from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
 from qtui.engines.weights import file_faults, hub
 from qtui.engines.weights.weights import Weights, open_weights
 from qtui.errors import UserError
+from qtui.files import named_path
 
 DEMO = "demo"
 _HUB_FILE = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+):(?P<file>[^:]+\.gguf)$")
@@ -83,7 +84,7 @@ def path_on_disk(written: str) -> Path | None:
     """Return the path that is written; None if it is the name of a model on the hub. Raises UserError if it is neither."""
     if written == DEMO:
         return _demo()
-    path = Path(written).expanduser()
+    path = named_path.expanded(written)
     file_faults.check_link(path)
     if path.exists():
         if path.is_file() and path.suffix != ".gguf":

@@ -3,6 +3,7 @@
 Hashing a large model takes a minute, so each file's hash is stored under its path, size and modification time.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -60,8 +61,9 @@ class _HashCache:
 
     def save(self) -> None:
         if self.new:
-            # Read again, because another worker may have written in between.
-            write_atomically(self.file, json.dumps({**self._read(), **self.new}, indent=0).encode())
+            # Read again, because another worker may have written in between. A cache that cannot be written costs only time.
+            with contextlib.suppress(OSError):
+                write_atomically(self.file, json.dumps({**self._read(), **self.new}, indent=0).encode())
 
     def _read(self) -> dict[str, str]:
         try:

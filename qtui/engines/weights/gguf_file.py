@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from qtui.errors import UserError
+from qtui.errors import UserError, shortened
 
 MAGIC = b"GGUF"
 LONGEST_STRING = 1 << 26
@@ -99,7 +99,7 @@ class GgufHeader:
     @property
     def bos_id(self) -> int | None:
         """The id of the BOS token; None if there is none."""
-        value = self.values.get("tokenizer.ggml.bos_token_id")
+        value = self.whole_number("tokenizer.ggml.bos_token_id")
         if value is None and self.values.get("tokenizer.ggml.model") == "llama":
             return 1  # llama.cpp's default for this tokenizer
         return value
@@ -113,7 +113,15 @@ class GgufHeader:
     @property
     def context(self) -> int | None:
         """The context in tokens that the model was trained with; None if not known."""
-        return self.values.get(f"{self.architecture}.context_length")
+        return self.whole_number(f"{self.architecture}.context_length")
+
+    def whole_number(self, key: str) -> int | None:
+        """Return a whole number of the metadata; None if the file does not have it. Raises UserError if it is none."""
+        value = self.values.get(key)
+        if value is None or type(value) is int:
+            return value
+        said = f"a {type(value).__name__}" if not isinstance(value, str | float | bool) else repr(value)
+        raise UserError(f"{self.path}: {key} is {shortened(said, 60)} and not a whole number; download it again")
 
     def token_text(self, token: int | None) -> str:
         """Return the text of a token of the vocabulary; empty if there is no such token."""
@@ -251,7 +259,9 @@ class _Reader:
         if header.tensors > self.size:
             raise self.damaged(f"{header.tensors} tensors")
         read = [self.tensor() for _ in range(header.tensors)]
-        alignment = int(header.values.get("general.alignment", ALIGNMENT)) or ALIGNMENT
+        alignment = header.whole_number("general.alignment") or ALIGNMENT
+        if alignment > self.size and read:
+            raise self.damaged(f"an alignment of {alignment:,} bytes")
         start = -(-self.file.tell() // alignment) * alignment
         if any(start + tensor.offset > self.size for tensor in read):
             raise UserError(f"{self.path}: cut off: its tensors end beyond its {self.size:,} bytes; download it again")
@@ -283,6 +293,8 @@ class _Reader:
         if length > self.size:
             raise self.damaged(f"an array of {length} values")
         if length <= KEPT_ARRAY:
+            if element == _ARRAY:
+                raise self.damaged("an array of arrays")
             return [self.value(element) for _ in range(length)]
         where = LongArray(length, element, self.file.tell())
         self.skip_array(where)
@@ -313,6 +325,8 @@ class _Reader:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def take(self, count: int) -> bytes:
+        if count > self.size:  # asked for first: reading would take that much memory
+            raise self.cut_off()
         data = self.file.read(count)
         if len(data) < count:
             raise self.cut_off()

@@ -6,6 +6,12 @@ from typing import Any
 
 from qtui.engines.weights import file_faults
 from qtui.errors import UserError
+from qtui.files import input_file
+from qtui.files.parsing import parsing
+
+AGAIN = "download the model again"
+MOST_BYTES = 512 * 1024 * 1024
+"""Of a JSON file; the largest tokenizers have 40 MB."""
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -16,13 +22,17 @@ def read_json(file: Path) -> dict[str, Any]:
     file_faults.check_link(file)
     if not file.is_file():
         return {}
-    try:
-        data = file.read_bytes()
-        if fault := file_faults.fault_of(data[: file_faults.START_BYTES]):
-            raise UserError(f"{file}: {fault}")
-        content = json.loads(data.decode("utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise UserError(f"{file}: cannot be read as JSON ({error}); download the model again") from None
+    with parsing(file, "JSON", AGAIN):
+        data = input_file.read(file, MOST_BYTES)
+    if fault := file_faults.fault_of(data[: file_faults.START_BYTES]):
+        raise UserError(f"{file}: {fault}")
+    return parse_object(data, file)
+
+
+def parse_object(data: bytes | str, where: object) -> dict[str, Any]:
+    """Return the object that a text of JSON is. Raises UserError, with `where`, if it is none."""
+    with parsing(where, "JSON", AGAIN):
+        content = json.loads(data.decode("utf-8") if isinstance(data, bytes) else data)
     if not isinstance(content, dict):
-        raise UserError(f"{file}: is not a JSON object but a {type(content).__name__}; download the model again")
+        raise UserError(f"{where}: is not a JSON object but a {type(content).__name__}; {AGAIN}")
     return content

@@ -61,7 +61,7 @@ class PromptFormat:
 
 def read_gguf(header: GgufHeader) -> PromptFormat:
     """Return the prompt format of a GGUF file."""
-    ids = {name: header.values.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "unknown", "padding")}
+    ids = {name: header.whole_number(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "unknown", "padding")}
     named = (header.values.get(f"general.{name}") for name in ("name", "finetune"))
     return PromptFormat(
         source=header.path.name,
@@ -87,6 +87,8 @@ def read_folder(folder: Path, config: dict[str, Any]) -> PromptFormat:
     before = json.dumps(tokenizer.get("pre_tokenizer"))
     is_llama = _is_family(settings, _LLAMA)
     pieces = read_sentencepiece_file(folder)
+    if pieces and not tokenizer:
+        pieces.check()
     ends = end_token_texts.end_texts_of_folder(
         folder, config, settings, tokenizer, pieces, eos_token=special["eos_token"]
     )

@@ -4,6 +4,7 @@ The file is a protobuf message: its pieces (field 1, repeated), each a message t
 settings it was trained with (field 2), in which field 3 is the kind of model.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 from qtui.errors import UserError
 
 NAME = "tokenizer.model"
+_WORDS_IN_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
 _PIECE, _SETTINGS, _KIND = 1, 2, 3
 _UNIGRAM = 1
+_LONGEST_NUMBER = 63
+"""Bits of a number."""
 _NUMBER, _LONG, _TEXT, _SHORT = 0, 1, 2, 5
 """How a field is encoded."""
 
@@ -33,6 +37,20 @@ class SentencepieceFile:
                     "",
                 )
         return ""
+
+    def check(self) -> None:
+        """Raise UserError if the file is damaged. A list of words in base64, which some models have under this name, is left out.
+
+        The library's words on a damaged file are about packages that would not help.
+        """
+        if _WORDS_IN_BASE64.match(self.content):
+            return
+        try:
+            pieces = sum(next(_fields(piece))[0] == _PIECE for piece in self._texts(_PIECE))
+        except (IndexError, ValueError, StopIteration) as error:
+            raise _unreadable(self.path, error) from None
+        if not pieces:
+            raise _unreadable(self.path, ValueError("it has no pieces"))
 
     def is_unigram(self) -> bool:
         """Whether the file splits a text into its likeliest pieces, and not by merges."""
@@ -90,6 +108,8 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
     while True:
         byte = data[place]
         value |= (byte & 0x7F) << shift
+        if shift > _LONGEST_NUMBER:
+            raise ValueError("it is no SentencePiece model")
         place, shift = place + 1, shift + 7
         if byte < 0x80:
             return value, place

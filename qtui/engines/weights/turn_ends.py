@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from qtui.engines.weights import chat_template
+from qtui.errors import UserError
 
 _ANSWER = "qtui answers"
 _NEXT = "qtui asks on"
@@ -43,14 +44,12 @@ def written_behind(template: str | None, special: Mapping[str, str]) -> WrittenB
 
     `special` are the variables of special tokens, such as `bos_token`.
     """
-    import jinja2
-
     if not template:
         return WrittenBehind()
     try:
+        compiled = chat_template.compiled(template, "the model")
         tree = chat_template.environment().parse(template)
-        compiled = chat_template.environment().from_string(template)
-    except jinja2.TemplateError:
+    except UserError:
         return WrittenBehind()
     talk = _Conversation(compiled, special)
     turns = [role for role in dict.fromkeys((*_OTHERS, *_roles(tree))) if role not in _NEVER_NEXT]
@@ -90,11 +89,10 @@ class _Conversation:
             "strftime_now": datetime(2026, 1, 31).strftime,
         }
         try:
-            written: str = self.template.render(values)
-        except Exception:
+            return chat_template.rendered(self.template, values, "the model")
+        except UserError:
             # A template may raise anything for turns that it does not know.
             return ""
-        return written
 
 
 def _roles(tree: Any) -> Iterable[str]:

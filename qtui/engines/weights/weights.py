@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qtui.engines.protocol.loading_progress import LoadingReport, whole_percents
-from qtui.engines.weights import fingerprint, gguf_file, prompt_format, quantized_checkpoint
+from qtui.engines.weights import fingerprint, gguf_file, gguf_fit, prompt_format, quantized_checkpoint
 from qtui.engines.weights.checkpoint import config_fit, folder_files, output_head, stored_format
 from qtui.engines.weights.checkpoint.folder_files import TensorFiles
 from qtui.engines.weights.checkpoint.output_head import OutputHead
@@ -21,6 +21,7 @@ from qtui.engines.weights.gguf_file import GgufHeader, TensorInfo
 from qtui.engines.weights.json_file import read_json
 from qtui.engines.weights.prompt_format import PromptFormat
 from qtui.errors import UserError
+from qtui.files.parsing import parsing
 
 
 def _report_nothing(_: object) -> None:
@@ -94,6 +95,11 @@ class Weights:
             return self.listed_tensors
         return tuple(tensor for header in self._headers.values() for tensor in header.tensors)
 
+    @property
+    def _stored_bits(self) -> int | None:
+        """The size of a folder's tensors; None before its weights are here."""
+        return None if self.listed_tensors is not None else 8 * self.file_bytes
+
     @cached_property
     def stored_format(self) -> StoredFormat | None:
         """How quantized weights of a folder are stored, as its files show; None if they are plain floating point, or not known."""
@@ -107,7 +113,7 @@ class Weights:
     def check_config(self) -> None:
         """Raise UserError if a folder's config counts other layers or tokens than its files have."""
         if self.is_folder:
-            config_fit.check(self.path / "config.json", self.config, self.stored_tensors)
+            config_fit.check(self.path / "config.json", self.config, self.stored_tensors, self._stored_bits)
 
     def check_quantization(self, name: str) -> None:
         """Raise UserError if a folder's files show a quantization that its config does not name. `name` is the model's."""
@@ -135,11 +141,21 @@ class Weights:
             gguf_file.check_complete(
                 [self.header if file == self.path else gguf_file.read_header(file) for file in self.files]
             )
+            gguf_fit.check(self.header, self.tensors)
             return
         folder_files.check_settings(self.path)
         _ = self.prompt_format  # reads the JSON files
         folder_files.check_index(self.path, self.config, self._headers)
         folder_files.check_pickled(self.files)
+
+    def refuse_pickled(self, how_to_allow: str) -> None:
+        """Raise UserError if files with tensors are pickles, which may hold programs. `how_to_allow` ends its sentence."""
+        pickled = [file for file in self.files if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".ckpt")]
+        if pickled:
+            raise UserError(
+                f"{pickled[0]}: is stored as Python's pickle, a format that can hold programs. Use safetensors; or, if you"
+                f" trust where it comes from, {how_to_allow}."
+            )
 
     @cached_property
     def header(self) -> GgufHeader:
@@ -168,15 +184,12 @@ class Weights:
     @cached_property
     def prompt_format(self) -> PromptFormat:
         """Chat template, special tokens and end tokens, as the model's files name them."""
-        if self.is_folder:
-            try:
-                return prompt_format.read_folder(self.path, self.config)
-            except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-                raise UserError(
-                    f"{self.path}: its tokenizer files are not of the usual form ({type(error).__name__}: {error}); "
-                    "download the model again"
-                ) from None
-        return prompt_format.read_gguf(self.header)
+        with parsing(self.path, "a model with a tokenizer", "download the model again"):
+            return (
+                prompt_format.read_folder(self.path, self.config)
+                if self.is_folder
+                else prompt_format.read_gguf(self.header)
+            )
 
     @cached_property
     def _tensor_files(self) -> TensorFiles:

@@ -94,12 +94,18 @@ def repeat_prompt(answer: str, arguments: Arguments) -> bool:
     return answer.strip().lower().startswith(text(arguments, "prompt_to_repeat").lower())
 
 
+def japanese_repeat_prompt(answer: str, arguments: Arguments) -> bool:
+    """Word by word: upper and lower case matter, as in M-IFEval."""
+    return answer.strip().startswith(text(arguments, "prompt_to_repeat"))
+
+
 def end_checker(answer: str, arguments: Arguments) -> bool:
     return answer.strip().strip('"').lower().endswith(text(arguments, "end_phrase").lower())
 
 
 def japanese_end_checker(answer: str, arguments: Arguments) -> bool:
-    return answer.strip().strip('"「」').lower().endswith(text(arguments, "end_phrase").lower())
+    """Brackets after the phrase do not matter, upper and lower case do, as in M-IFEval."""
+    return answer.strip().strip("」』").endswith(text(arguments, "end_phrase").strip("」』"))
 
 
 def quotation(answer: str, arguments: Arguments) -> bool:  # noqa: ARG001

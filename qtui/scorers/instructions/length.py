@@ -2,12 +2,9 @@
 
 import re
 
+from qtui.scorers.instructions import sentences
 from qtui.scorers.instructions.arguments import Arguments, is_met, number, text
 
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|Capt|Lt|Inc|Ltd|Jr|Sr|Co|vs|etc|No|e\.g|i\.e|Ph\.D|U\.S|a\.m|p\.m)|\b[A-Z])\.$"
-)
-_END = re.compile(r"[.!?]+[\"'”’)\]*_]*(?=\s|$)|[。！？]+[」』）)]*")
 _BRACKETED = re.compile(r"「[^「」]*」|『[^『』]*』|（[^（）]*）|\([^()]*\)")
 _FIRST_WORD_ENDS = frozenset(".,?!'\"")
 
@@ -17,7 +14,7 @@ def number_words(answer: str, arguments: Arguments) -> bool:
 
 
 def number_sentences(answer: str, arguments: Arguments) -> bool:
-    return is_met(count_sentences(answer), arguments, "num_sentences")
+    return is_met(sentences.count(answer), arguments, "num_sentences")
 
 
 def japanese_number_sentences(answer: str, arguments: Arguments) -> bool:
@@ -44,28 +41,25 @@ def number_paragraphs(answer: str, arguments: Arguments) -> bool:
 
 def nth_paragraph_first_word(answer: str, arguments: Arguments) -> bool:
     """Paragraphs are separated by an empty line; there are exactly as many as named, and that one begins with the word."""
-    total, which = number(arguments, "num_paragraphs"), number(arguments, "nth_paragraph")
-    first_word = text(arguments, "first_word").lower()
-    paragraphs = re.split(r"\n\n", answer)
-    full = sum(bool(paragraph.strip()) for paragraph in paragraphs)
-    if full != total or not 1 <= which <= full or not paragraphs[which - 1].strip():
+    paragraph = _nth_paragraph(answer, arguments)
+    if not paragraph:
         return False
-    word = paragraphs[which - 1].split()[0].lstrip("'").lstrip('"').lower()
-    if not first_word.isascii():
-        return paragraphs[which - 1].strip().lower().startswith(first_word)
+    word = paragraph.split()[0].lstrip("'").lstrip('"').lower()
     end = next((i for i, character in enumerate(word) if character in _FIRST_WORD_ENDS), len(word))
-    return word[:end] == first_word
+    return word[:end] == text(arguments, "first_word").lower()
 
 
-def count_sentences(answer: str) -> int:
-    """Return the number of sentences, by their ends; a text without one is a sentence. Abbreviations and initials end none."""
-    sentences, start = 0, 0
-    for match in _END.finditer(answer):
-        if _ABBREVIATION.search(answer[max(0, match.start() - 6) : match.start() + 1]) and match[0] == ".":
-            continue
-        sentences += bool(re.search(r"\w", answer[start : match.end()]))
-        start = match.end()
-    return sentences + bool(re.search(r"\w", answer[start:]))
+def japanese_nth_paragraph_first_word(answer: str, arguments: Arguments) -> bool:
+    """As in English, but words have no ends, and brackets before the word do not matter."""
+    return _nth_paragraph(answer, arguments).lstrip("「").lstrip("『").startswith(text(arguments, "first_word").lower())
+
+
+def _nth_paragraph(answer: str, arguments: Arguments) -> str:
+    """The paragraph whose first word counts; empty if it is, or if there are more or fewer paragraphs than named."""
+    total, which = number(arguments, "num_paragraphs"), number(arguments, "nth_paragraph")
+    paragraphs = [paragraph.strip() for paragraph in answer.split("\n\n")]
+    full = sum(map(bool, paragraphs))
+    return paragraphs[which - 1] if full == total and 1 <= which <= full else ""
 
 
 def count_japanese_sentences(answer: str) -> int:

@@ -46,7 +46,7 @@ CHECKS: dict[str, Check] = {
     "ja:length_constraints:number_sentences": length.japanese_number_sentences,
     "ja:length_constraints:number_paragraphs": length.number_paragraphs,
     "ja:length_constraints:number_letters": length.number_letters,
-    "ja:length_constraints:nth_paragraph_first_word": length.nth_paragraph_first_word,
+    "ja:length_constraints:nth_paragraph_first_word": length.japanese_nth_paragraph_first_word,
     "ja:detectable_content:number_placeholders": form.number_placeholders,
     "ja:detectable_content:postscript": form.postscript,
     "ja:detectable_format:number_bullet_lists": form.japanese_number_bullet_lists,
@@ -57,7 +57,7 @@ CHECKS: dict[str, Check] = {
     "ja:detectable_format:json_format": form.json_format,
     "ja:detectable_format:title": form.japanese_title,
     "ja:combination:two_responses": form.two_responses,
-    "ja:combination:repeat_prompt": form.repeat_prompt,
+    "ja:combination:repeat_prompt": form.japanese_repeat_prompt,
     "ja:startend:end_checker": form.japanese_end_checker,
     "ja:startend:sentence_unified_end": script.sentence_unified_end,
     "ja:startend:quotation": form.japanese_quotation,
@@ -104,6 +104,7 @@ def read_checks(text: str) -> list[tuple[str, dict[str, Any]]]:
             raise ValueError(
                 f'a check of the task is not {{"id": "…", "kwargs": {{…}}}}: {quoted(json.dumps(row, ensure_ascii=False))}'
             )
+        name = name.removeprefix("en:")  # M-IFEval's English file names IFEval's instructions so
         if name not in CHECKS:
             raise ValueError(f"qtui does not know the instruction {quoted(name)!r}")
         checks.append((name, {key: value for key, value in arguments.items() if value is not None}))

@@ -22,7 +22,7 @@ from qtui.errors import UserError
 from qtui.processes import child_process, log
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing.process import BaseProcess
 
 T = TypeVar("T")
@@ -49,8 +49,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self.version: Hashable = None
-        self._pool: ProcessPoolExecutor | None = None
-        self._children: list[BaseProcess] = []
+        self._child: Child | None = None
         self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
         self._closed = False
 
@@ -80,14 +79,14 @@ class Numbers:
     def warm(self) -> None:
         """Start the child and let it import its libraries, without waiting; called after the first frame."""
         if not self._closed:
-            self._start().submit(_import_libraries)
+            self._start().submit(import_libraries)
 
     def close(self) -> None:
         """Kill the child at once, so that exiting does not wait for it."""
         self._closed = True
         for answer in self._answers.values():
             answer.task.cancel()
-        self._end_pool()
+        self._end_child()
 
     async def _cached(self, question: _Question, *, rested: bool) -> Any:
         cached = self._answers.get(question)
@@ -109,19 +108,17 @@ class Numbers:
         for attempt in (1, 2):
             if self._closed:
                 raise asyncio.CancelledError
-            pool = self._start()
+            child = self._start()
             try:
-                outcome = await asyncio.wrap_future(pool.submit(_call, function, arguments))
+                outcome = await asyncio.wrap_future(child.submit(_call, function, arguments))
             except BrokenProcessPool:
                 if self._closed:
                     raise asyncio.CancelledError from None
-                children: list[BaseProcess] = []
-                if pool is self._pool:
-                    children = self._children
-                    self._end_pool()
+                if child is self._child:
+                    self._end_child()
                 if attempt == 1:
                     continue
-                code = await asyncio.to_thread(_exit_code, children)
+                code = await asyncio.to_thread(child.exit_code)
                 words = await asyncio.to_thread(_died_in_words, code, function.__name__)
                 raise UserError(words) from None
             if isinstance(outcome, _Failure):
@@ -130,27 +127,56 @@ class Numbers:
             return answer
         raise AssertionError("unreachable")
 
-    def _start(self) -> "ProcessPoolExecutor":
-        if self._pool is None:
-            import multiprocessing
-            from concurrent.futures import ProcessPoolExecutor
+    def _start(self) -> "Child":
+        if self._child is None:
+            self._child = start_child()
+        return self._child
 
-            child_process.make_spawning_safe()
-            _start_resource_tracker()
-            before = set(multiprocessing.active_children())
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_settle_in)
-            self._pool.submit(os.getpid)  # the executor starts its process at the first submission
-            self._children = [child for child in multiprocessing.active_children() if child not in before]
-        return self._pool
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.end()
+        self._child = None
 
-    def _end_pool(self) -> None:
-        if self._pool is None:
-            return
+
+class Child:
+    """The process that computes: one question at a time, in the order in which they are submitted."""
+
+    def __init__(self, pool: "ProcessPoolExecutor", processes: "list[BaseProcess]") -> None:
+        self._pool, self._processes = pool, processes
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Have `function(*arguments)` called in the process. Raises BrokenProcessPool if it has died."""
+        return self._pool.submit(function, *arguments)
+
+    def end(self) -> None:
+        """Kill the process at once, whatever it computes."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in self._children:
-            child.kill()
-        self._pool, self._children = None, []
+        for process in self._processes:
+            process.kill()
+
+    def exit_code(self) -> int:
+        """Return the exit code of the ending process; 0 if unknown, because the pool's thread waits for it as well."""
+        end = time.monotonic() + EXIT_SECONDS
+        while self._processes and time.monotonic() < end:
+            for process in self._processes:
+                process.join(EXIT_SECONDS / 10)
+                if process.exitcode is not None:
+                    return process.exitcode
+        return 0
+
+
+def start_child() -> Child:
+    """Start the process; it needs some time until it answers."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    child_process.make_spawning_safe()
+    before = set(multiprocessing.active_children())
+    with child_process.without_keys():
+        _start_resource_tracker()
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in)
+        pool.submit(os.getpid)  # the executor starts its process at the first submission
+    return Child(pool, [process for process in multiprocessing.active_children() if process not in before])
 
 
 def _start_resource_tracker() -> None:
@@ -207,17 +233,6 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         return _Failure(f"{function.__module__}.{function.__name__}: {type(error).__name__}: {error}")
 
 
-def _exit_code(children: "list[BaseProcess]") -> int:
-    """Return the exit code of an ending child; 0 if unknown, because the pool's thread waits for it as well."""
-    end = time.monotonic() + EXIT_SECONDS
-    while children and time.monotonic() < end:
-        for child in children:
-            child.join(EXIT_SECONDS / 10)
-            if child.exitcode is not None:
-                return child.exitcode
-    return 0
-
-
 def _log() -> Path:
     return paths.logs() / "numbers.log"
 
@@ -256,7 +271,8 @@ def _end_with(parent: "BaseProcess") -> None:
     os._exit(0)
 
 
-def _import_libraries() -> None:
+def import_libraries() -> None:
+    """Import what most figures need. Called in the child."""
     import importlib
 
     for name in WARM_UP:

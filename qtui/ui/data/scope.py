@@ -131,7 +131,7 @@ def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
     """Return the chosen judge, else the one with the most grades in the selected run, the first of equals.
 
     A judge with grades on one side only compares nothing: it is shown on request, but never chosen here. One that graded both
-    sides of the selected pair comes first.
+    sides of the selected pair comes first, and of these one that grades.
     """
     if scope.judge in judges(scope, runs):
         return scope.judge
@@ -141,7 +141,9 @@ def _judge(scope: Scope, runs: Sequence[RunSummary]) -> str | None:
         newest = {j.label: j for j in run.judges}.values()  # only the newest settings of a judge count
         able = [j for j in newest if not j.graded_variants or _compares(j, run.variants)]
         if able:
-            best = max(able, key=lambda j: (pair.issubset(j.graded_variants), j.graded / max(1, j.takes)))
+            best = max(
+                able, key=lambda j: (pair.issubset(j.graded_variants), not j.is_pairwise, j.graded / max(1, j.takes))
+            )
             return best.label
         if not run.judges and run.scorers:
             return run.scorers[0].label

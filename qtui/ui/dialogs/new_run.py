@@ -20,7 +20,7 @@ from textual.widgets import Input, Label, Static, TextArea
 from qtui import catalog, paths
 from qtui.errors import UserError
 from qtui.experiment.draft import Draft, to_toml
-from qtui.files import input_file, private_files
+from qtui.files import input_file, named_path, private_files
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
@@ -135,7 +135,7 @@ class NewRunScreen(Dialog[int | None]):
 
     def _named_file(self) -> Path | None:
         value = self.file.value.strip()
-        return (self._folder / Path(value).expanduser()) if value else None
+        return (self._folder / named_path.expanded(value)) if value else None
 
     def _check_soon(self) -> None:
         if self._check is not None:
@@ -146,7 +146,11 @@ class NewRunScreen(Dialog[int | None]):
         await asyncio.sleep(CHECK_AFTER_SECONDS)
         path = self._named_file()
         try:
-            plan = await launch.check(path) if path is not None else await _check_text(self.toml.text)
+            plan = (
+                await launch.check(path, self._store_path)
+                if path is not None
+                else await _check_text(self.toml.text, self._store_path)
+            )
         except UserError as problem:
             self._show_verdict(_shorter(str(problem)), is_problem=True)
         else:
@@ -157,7 +161,7 @@ class NewRunScreen(Dialog[int | None]):
             path = self._named_file()
             if path is None:
                 text = self.toml.text  # the text that is checked is saved, even if the user types meanwhile
-                await _check_text(text)  # rejects a password in an address, which must not be saved
+                await _check_text(text, self._store_path)  # rejects a password in an address, which must not be saved
                 path = save(text, self._draft().name or "experiment")
             launched = await launch.start(path, self._store_path, allows_cpu=allows_cpu)
         except launch.CpuNotAllowedError as reasons:
@@ -190,12 +194,12 @@ def cpu_question(reasons: str) -> str:
     return f"{reasons}\n\nRun on the CPU anyway? It takes many times as long."
 
 
-async def _check_text(text: str) -> dict[str, Any]:
+async def _check_text(text: str, store_path: Path) -> dict[str, Any]:
     """Check an experiment's TOML; return its plan. Raises UserError with every problem."""
     with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
         written = Path(folder) / "experiment.toml"
         written.write_text(text, encoding="utf-8")
-        return await launch.check(written)
+        return await launch.check(written, store_path)
 
 
 def experiment_files(folder: Path) -> list[Path]:
@@ -270,5 +274,6 @@ def _role(variant: dict[str, Any]) -> str:
 def _plan_summary(plan: dict[str, Any]) -> str:
     variants = ", ".join(f"{v['model']} {v['variant']}{_role(v)}" for v in plan["variants"])
     judges = ", ".join(plan["judges"]) or "none"
-    notes = "".join(f"\n{note}" for note in (*plan["notes"], *(f"{reason}." for reason in plan["idle_gpus"])))
+    costs = [cost["sentence"] for cost in plan["costs"]]
+    notes = "".join(f"\n{note}" for note in (*costs, *plan["notes"], *(f"{reason}." for reason in plan["idle_gpus"])))
     return f"✓ {plan['tasks']} tasks, {plan['answers']} answers: {variants}. Judges: {judges}.{notes}"

@@ -77,3 +77,11 @@ def test_a_folder_without_weights_is_an_error(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"no \*\.safetensors"):
         _ = open_weights(folder).fingerprint
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"weights")
+    paths.cache().parent.mkdir(parents=True, exist_ok=True)
+    paths.cache().write_text("a file in the place of the folder")
+    assert fingerprint.of_files([weights]) == fingerprint.of_files([weights])

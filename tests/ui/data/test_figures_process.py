@@ -55,6 +55,11 @@ def sleep_long() -> None:
     signal.pause()
 
 
+@pytest.fixture(autouse=True)
+def figures_child() -> None:
+    """Every test has a process of its own."""
+
+
 @pytest.fixture
 async def numbers() -> AsyncIterator[Numbers]:
     asked = Numbers()

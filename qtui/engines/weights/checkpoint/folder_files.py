@@ -9,7 +9,10 @@ from qtui.engines.weights import file_faults
 from qtui.engines.weights.checkpoint import safetensors_header, weight_files
 from qtui.engines.weights.checkpoint.safetensors_header import Header, StoredTensor
 from qtui.engines.weights.checkpoint.weight_files import WeightFiles
+from qtui.engines.weights.json_file import MOST_BYTES, parse_object
 from qtui.errors import UserError
+from qtui.files import input_file
+from qtui.files.parsing import parsing
 
 _SETTINGS = (
     "config.json",
@@ -95,7 +98,6 @@ def check_for_transformers(folder: Path, config: dict[str, Any]) -> None:
     A folder that has no weights yet is not checked.
     """
     import importlib.util
-    import json
 
     names = [file.name for file in folder.iterdir()]
     if not any(name.endswith((".safetensors", ".bin")) for name in names):
@@ -103,9 +105,10 @@ def check_for_transformers(folder: Path, config: dict[str, Any]) -> None:
     chosen = _chosen(folder, config)
     if fault := weight_files.fault_for_transformers(chosen, named=_named(config)):
         raise UserError(f"{folder}: {fault}")
-    if chosen.index and not isinstance(json.loads(_text(folder / chosen.index)).get("metadata"), dict):
+    index = folder / chosen.index
+    if chosen.index and not isinstance(parse_object(_text(index), index).get("metadata"), dict):
         raise UserError(
-            f'{folder / chosen.index}: has no "metadata", which transformers needs; add "metadata": {{}} or download it again'
+            f'{index}: has no "metadata", which transformers needs; add "metadata": {{}} or download it again'
         )
     if _ADAPTER in names and importlib.util.find_spec("peft"):
         raise UserError(
@@ -162,14 +165,12 @@ def check_pickled(files: tuple[Path, ...]) -> None:
 
 def check_index(folder: Path, config: dict[str, Any], headers: dict[Path, Header]) -> None:
     """Raise UserError if the index names a tensor that its file does not have."""
-    import json
-
     names = [file.name for file in folder.iterdir()]
-    index = weight_files.needs_index(names, config.get("transformers_weights"))
+    index = weight_files.needs_index(names, _named(config))
     if not index or not headers:
         return
     stored = {tensor.name for header in headers.values() for tensor in header.tensors}
-    absent = sorted(set(json.loads(_text(folder / index))["weight_map"]) - stored)
+    absent = sorted(set(parse_object(_text(folder / index), folder / index)["weight_map"]) - stored)
     if absent:
         raise UserError(
             f"{folder / index}: names {len(absent)} tensors that its files do not have, {absent[0]} first; download the model again"
@@ -190,7 +191,5 @@ def _missing(folder: Path, missing: list[Path], index: str, count: int) -> str:
 
 def _text(file: Path) -> str:
     file_faults.check_file(file)
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); download it again") from None
+    with parsing(file, "a text in UTF-8", "download it again"):
+        return input_file.read(file, MOST_BYTES).decode("utf-8")

@@ -7,11 +7,13 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from qtui.engines.weights import file_faults
-from qtui.errors import UserError
+from qtui.errors import UserError, shortened
+from qtui.files.parsing import parsing
 
+MOST = 2**63 - 1
 LONGEST_HEADER = 100_000_000
 """Bytes; the library refuses longer ones, too."""
 _BITS = {
@@ -50,15 +52,11 @@ def read(file: Path) -> Header:
         content, start = _json(file, size)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror or error})") from None
-    metadata = content.pop("__metadata__", None) or {}
-    try:
-        tensors = tuple(_tensor(file, name, entry, start) for name, entry in content.items())
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(
-            f"{file}: damaged: its header does not describe tensors as the format demands; download it again"
-        ) from None
+    metadata = content.pop("__metadata__", None)
+    tensors = tuple(_tensor(file, name, entry, start) for name, entry in content.items())
     _check_size(file, tensors, start, size)
-    return Header(tensors, {str(name): str(value) for name, value in metadata.items()})
+    noted = metadata if isinstance(metadata, dict) else {}
+    return Header(tensors, {str(name): str(value) for name, value in noted.items()})
 
 
 def _json(file: Path, size: int) -> tuple[dict[str, Any], int]:
@@ -73,23 +71,34 @@ def _json(file: Path, size: int) -> tuple[dict[str, Any], int]:
             raise UserError(f"{file}: not a complete safetensors file ({size:,} bytes); download it again")
         if length > LONGEST_HEADER:
             raise UserError(f"{file}: not a safetensors file (a header of {length:,} bytes); download it again")
-        try:
+        with parsing(file, "safetensors", "its header is not JSON: download it again"):
             header = json.loads(data.read(length))
-        except ValueError:
-            raise UserError(f"{file}: not a safetensors file (its header is not JSON); download it again") from None
     if not isinstance(header, dict):
         raise UserError(f"{file}: not a safetensors file (its header is no JSON object); download it again")
     return header, 8 + length
 
 
-def _tensor(file: Path, name: str, entry: dict[str, Any], start: int) -> StoredTensor:
-    first, last = entry["data_offsets"]
-    shape = tuple(int(size) for size in entry["shape"])
-    dtype = str(entry["dtype"])
-    bits = _BITS.get(dtype)
-    if first < 0 or last < first or (bits and last - first != -(-math.prod(shape) * bits // 8)):
-        raise ValueError(name)
-    return StoredTensor(name, dtype, shape, file, start + first, start + last)
+def _tensor(file: Path, name: str, entry: Any, start: int) -> StoredTensor:
+    values = entry if isinstance(entry, dict) else {}
+    offsets, shape, dtype = values.get("data_offsets"), values.get("shape"), values.get("dtype")
+    if not (_are_counts(offsets) and len(offsets) == 2 and _are_counts(shape) and isinstance(dtype, str)):
+        raise _no_tensor(file, name, "has no type, shape and place")
+    (first, last), bits = offsets, _BITS.get(dtype)
+    if last < first or (bits and last - first != -(-math.prod(shape) * bits // 8)):
+        raise _no_tensor(file, name, f"has another size than {dtype} of its shape")
+    return StoredTensor(name, dtype, tuple(shape), file, start + first, start + last)
+
+
+def _are_counts(values: Any) -> TypeGuard[list[int]]:
+    """Whether this is a list of whole numbers from 0. JSON's 1.0, true and NaN are none."""
+    return isinstance(values, list) and all(type(value) is int and 0 <= value <= MOST for value in values)
+
+
+def _no_tensor(file: Path, name: str, what: str) -> UserError:
+    return UserError(
+        f"{file}: damaged: its header does not describe tensors as the format demands ({shortened(name, 80)} {what}); "
+        "download it again"
+    )
 
 
 def _check_size(file: Path, tensors: tuple[StoredTensor, ...], start: int, size: int) -> None:

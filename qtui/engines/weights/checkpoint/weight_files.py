@@ -4,12 +4,12 @@ A folder often has more: the same weights in their maker's own format (`consolid
 index. Read or converted, they would make another model; downloaded, they would cost hours for nothing.
 """
 
-import json
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from qtui.engines.weights.json_file import parse_object
 from qtui.errors import UserError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -43,8 +43,9 @@ def choose(
     decisive = named or next((name for name in _ORDER if name in names), None)
     if decisive is None:
         return _without_index(names, source)
+    _inside(decisive, source)
     if not decisive.endswith(_IS_INDEX):
-        return WeightFiles((_inside(decisive, source),), note=_note(decisive, names))
+        return WeightFiles((decisive,), note=_note(decisive, names))
     return WeightFiles(_named_by_index(decisive, read_text(decisive), source), decisive)
 
 
@@ -76,11 +77,7 @@ def _note(decisive: str, names: Collection[str]) -> str:
 
 
 def _named_by_index(index: str, text: str, source: str) -> tuple[str, ...]:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{source}/{index}: cannot be read as JSON ({error}); download it again") from None
-    named = content.get("weight_map") if isinstance(content, dict) else None
+    named = parse_object(text, f"{source}/{index}").get("weight_map")
     if not isinstance(named, dict):
         raise UserError(f"{source}/{index}: names no files (no weight_map); download it again")
     if not named:

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from qtui.differences import Differences, Likeness, differences, likeness, unified
 from qtui.records import Turn, content_hash
 from qtui.store import Store, divergences, grades, task_answers
+from qtui.store.preferences import PreferenceLine
 from qtui.store.task_answers import Side, SideAnswer, TaskSides
 from qtui.text import safe
 from qtui.ui import clipboard, keys, stylesheet
@@ -277,9 +278,16 @@ class ComparePane(TaskListPane):
             words = (
                 blind_words("AB"[number], answer)
                 if self._blind
-                else side_words(side, answer, self._role(side), self.scope.judge)
+                else side_words(side, answer, self._role(side), self.scope.judge, self._preferences())
             )
             panel.describe(words, marked=number == self._marked, grading=self._grading, more=more)
+
+    def _preferences(self) -> list[PreferenceLine]:
+        """Return what judges that compare say of the two answers on the screen."""
+        names = {side.variant for side, _ in self._shown}
+        sample = next((answer.sample for _, answer in self._shown if answer), self._sample)
+        found = self._sides.preferences if self._sides else ()
+        return [line for line in found if {line.baseline, line.candidate} == names and line.sample == sample]
 
     def _role(self, side: Side) -> str:
         if len(self._shown) < 2:

@@ -6,8 +6,10 @@ from itertools import groupby
 
 from qtui.records import Thoughts
 from qtui.store.grades import HUMAN
+from qtui.store.preferences import PreferenceLine
 from qtui.store.task_answers import GradeLine, ScoreLine, Side, SideAnswer
 from qtui.text import safe
+from qtui.ui.panes.compare import preference_lines
 from qtui.ui.widgets.text_view import Mark
 
 EMPTY = "(empty answer)"
@@ -33,8 +35,13 @@ class SideWords:
     note: str
 
 
-def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | None) -> SideWords:
-    """Return a side in words. `role`, e.g. `Baseline`, precedes its name. Reasons: those of `judge`, or of all if it has none."""
+def side_words(
+    side: Side, answer: SideAnswer | None, role: str, judge: str | None, preferences: Sequence[PreferenceLine] = ()
+) -> SideWords:
+    """Return a side in words. `role`, e.g. `Baseline`, precedes its name. Reasons: those of `judge`, or of all if it has none.
+
+    `preferences` are what judges that compare say of the two answers shown.
+    """
     title = safe(f"{role} {side.variant}".strip())
     if answer is None:
         return SideWords(title, (safe(side.engine),), (), (), None, "", (), _missing(side))
@@ -44,7 +51,13 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
     chosen = [line for line in answer.grades if line.judge == judge]
     scored = sorted(answer.scores, key=lambda line: line.scorer != judge)  # the chosen scorer first
     is_scorer = bool(scored) and scored[0].scorer == judge
-    reasons, marks = _reasons(() if is_scorer else chosen or answer.grades, () if chosen else scored)
+    compared = [line for line in preferences if line.judge == judge]
+    is_grade = not (is_scorer or compared)
+    reasons, marks = _reasons(
+        (chosen or answer.grades) if is_grade else (),
+        () if chosen or compared else scored,
+        preference_lines.reasons(compared or ([] if chosen or is_scorer else preferences)),
+    )
     return SideWords(
         title,
         _facts(side, answer),
@@ -52,6 +65,7 @@ def side_words(side: Side, answer: SideAnswer | None, role: str, judge: str | No
         (
             *((safe(name), _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
             *_score_texts(answer.scores, judge),
+            *((safe(name), words) for name, words in preference_lines.outcomes(preferences, side.variant)),
         ),
         _user_grade(answer),
         reasons,
@@ -124,8 +138,10 @@ def _user_grade(answer: SideAnswer) -> int | None:
     return next((line.grade for line in answer.grades if line.judge == HUMAN), None)
 
 
-def _reasons(lines: Sequence[GradeLine], scored: Sequence[ScoreLine]) -> tuple[str, tuple[Mark, ...]]:
-    """Return the reasons, each under a heading with judge, take and grade, or with scorer and score."""
+def _reasons(
+    lines: Sequence[GradeLine], scored: Sequence[ScoreLine], compared: Sequence[tuple[str, str]]
+) -> tuple[str, tuple[Mark, ...]]:
+    """Return the reasons, each under a heading with judge, take and grade, or with scorer and score, or with a preference."""
     several = {name for name, group in _by_judge(lines) if len(list(group)) > 1}
     text, marks = "", []
     for line in lines:
@@ -137,9 +153,9 @@ def _reasons(lines: Sequence[GradeLine], scored: Sequence[ScoreLine]) -> tuple[s
         text += "\n" if text else ""
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
         text += f"{heading}\n{safe(line.reason).strip() or '(no reason)'}"
-    for score in scored:
-        heading = safe(f"{score.scorer}: {_score_text(score)}")
+    for name, reason in (*((f"{score.scorer}: {_score_text(score)}", score.reason) for score in scored), *compared):
+        heading = safe(name)
         text += "\n" if text else ""
         marks.append(Mark(len(text), len(text) + len(heading), "heading"))
-        text += f"{heading}\n{safe(score.reason).strip()}"
+        text += f"{heading}\n{safe(reason).strip()}"
     return text, tuple(marks)

@@ -4,7 +4,7 @@ A run is a separate process. The pane pauses and cancels it by a request in the 
 the store contains; therefore the workbench can be closed and opened again at any time.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -14,8 +14,10 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from qtui.charts import cost_words
 from qtui.errors import UserError
 from qtui.format import day
+from qtui.results.spent_costs import spent
 from qtui.run_progress import RunSummary
 from qtui.store import runs as store_runs
 from qtui.text import safe
@@ -49,6 +51,8 @@ class RunsPane(Pane):
         super().__init__(id=id)
         self._selected: int | None = None
         self._last_offered: dict[str, bool] = {}
+        self._costs: tuple[int | None, tuple[str, ...]] = (None, ())
+        """What the requests of a run used, a sentence each, and which run that is."""
 
     def compose(self) -> ComposeResult:
         yield VirtualTable(id="run-list")
@@ -69,6 +73,7 @@ class RunsPane(Pane):
         # No taller than its rows, so that the details get the rest.
         self.table.styles.height = len(rows) + 1 if rows else 3
         self._show_selected()
+        await self._read_costs()
 
     @on(VirtualTable.RowHighlighted)
     def _highlight(self, message: VirtualTable.RowHighlighted) -> None:
@@ -76,6 +81,7 @@ class RunsPane(Pane):
         if message.index < len(self.runs):
             self._selected = self.runs[message.index].id
             self._show_selected(from_top=True)
+            self.run_worker(self._read_costs(), group="costs", exclusive=True)
 
     @on(VirtualTable.RowSelected)
     def _select(self, message: VirtualTable.RowSelected) -> None:
@@ -86,13 +92,28 @@ class RunsPane(Pane):
         run = self.selected
         only = run is not None and self.scope.narrowed and run.id in self.scope.run_ids
         note = "◉ only this run is shown (a: all)" if only else ""
-        lines = partial(_lines, run, note) if run else _no_lines
+        of_run, costs = self._costs
+        lines = partial(_lines, run, note, costs if of_run == self._selected else ()) if run else _no_lines
         self.details.show(lines, from_top=from_top)
         offered = self._offered()
         if offered != self._last_offered:
             # Rebuilding the footer costs more than everything else here: only when it changes.
             self._last_offered = offered
             self.refresh_bindings()
+
+    async def _read_costs(self) -> None:
+        """Read what the selected run cost, and show it if that is news."""
+        run_id, prices = self._selected, self.workbench.config.prices
+        if run_id is None:
+            return
+        try:
+            costs = await self.reader.read(lambda store: spent(store, run_id, prices))
+        except UserError:
+            return  # the list of runs says what is wrong with the store
+        found = (run_id, (*map(cost_words.spent_line, costs), *cost_words.spent_total(costs)))
+        if found != self._costs and run_id == self._selected:
+            self._costs = found
+            self._show_selected()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Hide the keys that do nothing for the selected run."""
@@ -208,8 +229,8 @@ def _row(run: RunSummary, *, only: bool) -> Row:
     return (name, state_text(run.state), f"{run.answered}/{run.expected}", started, ", ".join(run.models))
 
 
-def _lines(run: RunSummary, note: str, cells: int, styles: Mapping[str, Style]) -> list[Text]:
-    return run_lines(run, cells, styles, note=note)
+def _lines(run: RunSummary, note: str, costs: Sequence[str], cells: int, styles: Mapping[str, Style]) -> list[Text]:
+    return run_lines(run, cells, styles, note=note, costs=costs)
 
 
 def _no_lines(_cells: int, _styles: Mapping[str, Style]) -> list[Text]:

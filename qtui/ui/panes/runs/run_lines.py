@@ -21,12 +21,12 @@ from qtui.text import cut, safe, width, wrap
 from qtui.ui.widgets.columns import GAP, Column, layout
 
 SIGNS = {
-    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "!", "damaged": "!", "waiting": "·",
-    "imported": "✓", "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
+    "running": "▶", "paused": "‖", "done": "✓", "failed": "✗", "cancelled": "■", "stopped": "■", "interrupted": "!",
+    "damaged": "!", "waiting": "·", "imported": "✓", "preparing": "▶", "loading": "▶", "answering": "▶", "grading": "▶",
 }  # fmt: skip
 ROLES = {
     "done": "good", "imported": "good", "failed": "bad", "interrupted": "bad", "damaged": "bad", "cancelled": "quiet",
-    "waiting": "quiet", "paused": "notice",
+    "waiting": "quiet", "paused": "notice", "stopped": "notice",
 }  # fmt: skip
 """Colour role of each state; a state without one is in progress."""
 
@@ -71,9 +71,15 @@ def role(state: str) -> str:
 
 
 def run_lines(
-    run: RunSummary, cells: int, styles: Mapping[str, Style], *, now: float | None = None, note: str = ""
+    run: RunSummary,
+    cells: int,
+    styles: Mapping[str, Style],
+    *,
+    now: float | None = None,
+    note: str = "",
+    costs: Sequence[str] = (),
 ) -> list[Text]:
-    """Return lines of at most `cells` cells, with `note` beside the run's state.
+    """Return lines of at most `cells` cells, with `note` beside the run's state. `costs` are sentences on what it used.
 
     `styles`: strong, quiet, good, bad, notice, active, bar, rest.
     """
@@ -104,6 +110,11 @@ def run_lines(
     if run.scorers:
         scored = [_scorer(scorer, scorer.state) for scorer in run.scorers]
         lines += [Text(), *_table("scores", scored, ["Scorers"] * len(scored), cells, styles)]
+    if costs:
+        lines += [Text(), _styled("Costs", styles["strong"])]
+        lines += [
+            _styled("  " + line, styles["quiet"]) for each in costs for line in wrap(safe(each), max(10, cells - 3))
+        ]
     return lines
 
 
@@ -137,7 +148,7 @@ def _heading(run: RunSummary, cells: int, styles: Mapping[str, Style], now: floa
         words = session_end.in_words(run.ends, run.ends_at, now)
         yield from (_styled(line, styles["notice"]) for line in wrap(safe(f"{words[0].upper()}{words[1:]}."), cells))
     if run.reason:
-        style = styles["notice" if run.state == "waiting" else "bad"]
+        style = styles["notice" if run.state in ("waiting", "stopped") else "bad"]
         yield from (_styled(line, style) for line in wrap(safe(run.reason), cells))
     if run.state == "interrupted":
         yield from (_styled(line, styles["notice"]) for line in wrap("Nothing is lost; press r to resume.", cells))
@@ -225,29 +236,29 @@ def _variant(variant: VariantProgress, state: str, now: float) -> Line:
 
 
 def _state(run: RunSummary, part: VariantProgress | JudgeProgress) -> str:
-    """Return the state to show: parts of an imported run are imported, not waiting."""
-    return "imported" if run.source == "import" and part.state == "waiting" else part.state
+    """Return the state to show: parts of an imported run are imported, not waiting, but for a judge that has grades to give."""
+    is_asked = isinstance(part, JudgeProgress) and part.graded + part.ungraded < part.expected
+    return "imported" if run.source == "import" and part.state == "waiting" and not is_asked else part.state
 
 
 def _seconds_left(variant: VariantProgress, now: float) -> float | None:
     """Estimate from the answers since loading; answers that were in the store before took no time."""
     began = variant.facts.answering_started
     new_answers = variant.answered - (variant.facts.known or 0)
-    if began is None or new_answers <= 0:
+    if began is None or new_answers <= 0 or now <= began:  # a clock that was set back a moment ago
         return None
     return (variant.expected - variant.answered) * (now - began) / new_answers
 
 
 def _judge(judge: JudgeProgress, state: str, now: float) -> Line:
     takes = f" ({judge.takes} takes)" if judge.takes > 1 else ""
-    ungraded = f"{judge.ungraded} ungraded" if judge.ungraded else ""
     return Line(
         name=judge.label + takes,
         state=state,
         bar=judge.graded / judge.expected if judge.expected else 0.0,
         cells=(f"{judge.graded}/{judge.expected}", *[""] * (len(FIGURES) - 1)),
-        phase=ungraded,
-        reason=judge.reason,
+        phase=" · ".join(filter(None, (judge.ungraded_words, "" if judge.state == "failed" else judge.reason))),
+        reason=judge.reason if judge.state == "failed" else "",
         batches=tuple(batch_lines(judge, now)),
         notes=left_out_notes(judge.left_out),
     )

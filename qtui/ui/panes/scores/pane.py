@@ -17,11 +17,14 @@ from textual.widgets import Static
 from qtui.charts.bars import Bar, Group, bar_lines
 from qtui.charts.behaviour_words import behaviour_word
 from qtui.charts.intervals import interval_line, reach, scale_label, units
+from qtui.charts.preference_words import beside_grades
 from qtui.charts.score_words import detail_lines, judge_name, judge_sentence, published_for, verdict_sign, verdict_word
+from qtui.figures.preferences import PreferenceTable
 from qtui.figures.published import SOURCE, PublishedScore
 from qtui.figures.scorers import ScorerTable
 from qtui.figures.scores import MARGIN, ScoreRow, ScoreTable
 from qtui.format import number, signed
+from qtui.results.preference_figures import preference_rows
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
 from qtui.results.scorer_figures import scorer_rows
@@ -29,20 +32,14 @@ from qtui.results.task_changes import TaskDelta, deltas
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.figures_pane import FiguresPane
+from qtui.ui.panes.scores.flips import FLIP_COLUMNS, NO_FLIPS, crossing, flip_cells
+from qtui.ui.panes.scores.preference_view import PreferenceView
 from qtui.ui.panes.scores.scorer_view import ScorerView
 from qtui.ui.widgets.drawing import Paragraphs, text
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
 
 EMPTY = "Nothing to compare yet: a model needs a baseline and a candidate with answers. Press 1, then n for a new run."
-NO_FLIPS = "No task crossed the middle of the scale between baseline and candidate."
 ORDERS = ("as in the experiment", "lowest difference first", "by name")
-FLIP_COLUMNS = (
-    Column("", width=1),
-    Column("task", width=5, align="right"),
-    Column("baseline", width=8, align="right"),
-    Column("candidate", width=9, align="right"),
-    Column("length", flex=1, least=12),
-)
 
 
 class DetailScroll(VerticalScroll):
@@ -61,12 +58,14 @@ class ScoresPane(FiguresPane):
     details = getters.query_one("#score-details", Paragraphs)
     flips = getters.query_one("#flip-table", VirtualTable)
     bars = getters.query_one("#score-bars", Paragraphs)
-    scorer_view = getters.query_one(ScorerView)
+    scorer_view = getters.query_one("#scorer-view", ScorerView)
+    preference_view = getters.query_one(PreferenceView)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._score_table = ScoreTable((), MARGIN, ())
         self._scorer_table = ScorerTable(())
+        self._preference_table = PreferenceTable(())
         self._rows: list[ScoreRow] = []
         self._repeated: frozenset[str] = frozenset()
         """Models that are in more than one of these runs: shown with their experiment."""
@@ -87,6 +86,7 @@ class ScoresPane(FiguresPane):
         with DetailScroll(id="score-bars-scroll"):
             yield Paragraphs(id="score-bars")
         yield ScorerView(id="scorer-view")
+        yield PreferenceView(id="preference-view")
 
     async def refresh_data(self) -> None:
         run_ids = self.scope.run_ids
@@ -94,10 +94,11 @@ class ScoresPane(FiguresPane):
             self._score_table = await self.computed(score_rows, run_ids, self.workbench.config.margin)
             self._published = await self.workbench.numbers.ask(published_rows)
             self._scorer_table = await self.computed(scorer_rows, run_ids)
+            self._preference_table = await self.computed(preference_rows, run_ids)
         else:
             self._score_table = ScoreTable((), self._score_table.margin, ())
-            self._scorer_table = ScorerTable(())
-        if self._show_scorer():
+            self._scorer_table, self._preference_table = ScorerTable(()), PreferenceTable(())
+        if self._show_other():
             return
         rows = _ordered(self._score_table.pairs, self._order)
         if rows != self._rows:
@@ -108,37 +109,39 @@ class ScoresPane(FiguresPane):
         if self._view == "flips":
             await self._show_flips()
 
-    def _show_scorer(self) -> bool:
-        """Show the scorer that the scope names, and return whether it does; else show the judges."""
-        rows = [row for row in self._scorer_table.rows if row.scorer == self.scope.judge]
-        was_shown = self.has_class("-scorer")
-        self.set_class(bool(rows), "-scorer")
-        if rows:
-            own = (self.scope.run_id, self.scope.model, self.scope.candidate)
-            place = next((i for i, row in enumerate(rows) if (row.run_id, row.model, row.candidate) == own), 0)
-            self.scorer_view.show(rows, self._scorer_table.notes, None if self.requests.explain(self.scope) else place)
-        if was_shown != bool(rows):
-            (self.scorer_view.table if rows else self.table).focus(scroll_visible=False)
+    def _show_other(self) -> bool:
+        """Show the scorer, or the judge that compares, that the scope names; else the judges that grade. Return whether it does."""
+        scored = [row for row in self._scorer_table.rows if row.scorer == self.scope.judge]
+        compared = [row for row in self._preference_table.rows if row.judge == self.scope.judge]
+        was_shown = self.other_view
+        keeps_cursor = bool(self.requests.explain(self.scope))
+        self.scorer_view.show(scored, self._scorer_table.notes, self.scope, keeps_cursor=keeps_cursor)
+        self.preference_view.show(compared, self._preference_table.notes, self.scope, keeps_cursor=keeps_cursor)
+        self.set_class(self.other_view is not None, "-other")
+        if was_shown is not self.other_view:
+            (self.other_view.table if self.other_view else self.table).focus(scroll_visible=False)
             self.refresh_bindings()
-        return bool(rows)
+        return self.other_view is not None
+
+    @property
+    def other_view(self) -> ScorerView | None:
+        """The view on the screen in place of the judges' grades."""
+        return next((view for view in (self.scorer_view, self.preference_view) if view.rows), None)
 
     @on(VirtualTable.RowHighlighted, "#scorer-table")
-    def _highlight_scorer(self, message: VirtualTable.RowHighlighted) -> None:
+    def _highlight_other(self, message: VirtualTable.RowHighlighted) -> None:
         message.stop()
-        row = self.scorer_view.rows[message.index]
-        self.scorer_view.show_details(message.index)
-        chosen: dict[str, Any] = {
-            "run_id": row.run_id,
-            "model": row.model,
-            "candidate": row.candidate,
-            "judge": row.scorer,
-        }
+        view = self.other_view
+        if view is None:
+            return
+        view.show_details(message.index)
+        chosen = view.chosen(message.index)
         if self.requests.add(chosen, self.scope):
             self.select(**chosen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that do nothing in the current view."""
-        if self.has_class("-scorer"):
+        if self.has_class("-other"):
             return action not in ("order", "flips", "back", "chart", "published") and super().check_action(
                 action, parameters
             )
@@ -168,7 +171,7 @@ class ScoresPane(FiguresPane):
         message.stop()
 
     def action_open(self) -> None:
-        if self.has_class("-scorer"):
+        if self.has_class("-other"):
             self.select(pane="compare")
         elif self._view == "flips" and self._flipped:
             self.select(task=self._flipped[self.flips.cursor].task, pane="compare")
@@ -204,7 +207,7 @@ class ScoresPane(FiguresPane):
         self._show()
 
     def on_resize(self) -> None:
-        if not self._show_scorer():
+        if not self._show_other():
             self._show_table()
 
     @property
@@ -299,17 +302,18 @@ class ScoresPane(FiguresPane):
     def _show_details(self, row: ScoreRow) -> None:
         published = published_for(row, self._published)
         notes = self._score_table.notes
-        self.details.show(detail_lines(row, published, notes, with_experiment=row.model in self._repeated))
+        lines = detail_lines(row, published, notes, with_experiment=row.model in self._repeated)
+        self.details.show([*lines[:2], *beside_grades(row, self._preference_table.rows), *lines[2:]])
 
     async def _show_flips(self) -> None:
         row = self._selected
         if row is None:
             return
         task_deltas = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
-        flipped = [(delta, grades) for delta in task_deltas if (grades := _crossing(delta, row)) is not None]
+        flipped = [(delta, grades) for delta in task_deltas if (grades := crossing(delta, row)) is not None]
         flipped.sort(key=lambda f: f[1][1] - f[1][0])
         self._flipped = [delta for delta, _ in flipped]
-        self.flips.show(FLIP_COLUMNS, ListRows([_flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)
+        self.flips.show(FLIP_COLUMNS, ListRows([flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)
 
     def _bars(self, row: ScoreRow, with_published: bool) -> Group:
         bars = [
@@ -382,26 +386,3 @@ def _study_cell(published: PublishedScore | None) -> str:
     if published is None:
         return ""
     return f"{number(published.baseline_mean, 2)} → {number(published.candidate_mean, 2)} {signed(published.difference):>6}"
-
-
-def _crossing(delta: TaskDelta, row: ScoreRow) -> tuple[float, float] | None:
-    """Return the judge's two grades if one passes and the other does not, else None."""
-    for name, before, after in delta.grades:
-        if (
-            name == row.judge
-            and before is not None
-            and after is not None
-            and (before >= row.pass_grade) != (after >= row.pass_grade)
-        ):
-            return before, after
-    return None
-
-
-def _flip_cells(delta: TaskDelta, grades: tuple[float, float]) -> Row:
-    return [
-        "↓" if grades[1] < grades[0] else "↑",
-        str(delta.task),
-        number(grades[0], 2),
-        number(grades[1], 2),
-        f"{delta.baseline_length} → {delta.candidate_length} characters",
-    ]

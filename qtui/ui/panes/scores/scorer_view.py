@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import getters
@@ -12,12 +12,13 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from qtui.charts import scorer_words
-from qtui.charts.intervals import interval_line, scale_label
-from qtui.figures.scorers import ScorerRow
+from qtui.charts.intervals import Measured, interval_line, scale_label
+from qtui.charts.lines import Line
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
+from qtui.ui.data.scope import Scope
 from qtui.ui.widgets.drawing import Paragraphs, text
-from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+from qtui.ui.widgets.table import Column, ListRows, VirtualTable
 
 LEAST_REACH = 0.05
 STEP = 0.01
@@ -40,7 +41,8 @@ class ScorerView(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.rows: tuple[ScorerRow, ...] = ()
+        self.rows: tuple[Any, ...] = ()
+        """Of one kind: see `_cells`."""
         self._notes: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -49,30 +51,59 @@ class ScorerView(Vertical):
         with ScorerScroll(id="scorer-scroll"):
             yield Paragraphs(id="scorer-details")
 
-    def show(self, rows: Sequence[ScorerRow], notes: Sequence[str], cursor: int | None) -> None:
-        """Show these rows of one scorer; `cursor` None leaves the cursor where it is."""
+    def show(self, rows: Sequence[Any], notes: Sequence[str], scope: Scope, *, keeps_cursor: bool) -> None:
+        """Show these rows of one scorer, and hide the view if there are none. The cursor goes to the scope's pair."""
         self.rows, self._notes = tuple(rows), tuple(notes)
-        margin = rows[0].margin
+        self.set_class(bool(rows), "-shown")
+        if not rows:
+            return
+        own = (scope.run_id, scope.model, scope.candidate)
+        place = next((i for i, row in enumerate(rows) if (row.run_id, row.model, row.candidate) == own), 0)
+        cursor = None if keeps_cursor else place
         cells = self.app.size.width
         columns = 31 if cells >= 140 else 21 if cells >= 100 else 15
-        far = _reach(rows)
-        drawn = [text(self.details, interval_line(row, reach=far, columns=columns)) for row in rows]
-        shown = self._columns(scale_label(100 * far, columns), columns)
+        far = _reach(self._measured())
+        drawn = [text(self.details, interval_line(row, reach=far, columns=columns)) for row in self._measured()]
+        shown = self._columns(self._scale(far, columns), columns)
         labels = [column.label for column in shown]
+        cells_of = [self._cells(row) for row in rows]
         self.table.show(
             shown,
-            ListRows([_cells(row, plot, labels) for row, plot in zip(rows, drawn, strict=True)]),
+            ListRows(
+                [[cells.get(label, plot) for label in labels] for cells, plot in zip(cells_of, drawn, strict=True)]
+            ),
             cursor=cursor,
             empty="",
         )
         self.table.styles.height = min(len(rows) + 1, max(4, self.app.size.height // 2 - 2))
-        self.caption.update(
-            f"{scorer_words.scorer_title(rows[0])}, in points of 100 · ● difference ├─┤ 90 % interval ┊ ±{100 * margin:g}"
-        )
+        self.caption.update(self._caption())
         self.show_details(min(self.table.cursor, len(rows) - 1) if cursor is None else cursor)
 
     def show_details(self, index: int) -> None:
-        self.details.show(scorer_words.detail_lines(self.rows[index], self._notes))
+        self.details.show(self._details(index))
+
+    def chosen(self, index: int) -> dict[str, Any]:
+        """Return what the scope becomes when a row is chosen."""
+        row = self.rows[index]
+        return {"run_id": row.run_id, "model": row.model, "candidate": row.candidate, "judge": self._measure(row)}
+
+    def _measured(self) -> Sequence[Measured]:
+        """Return what is drawn of each row: a difference with its interval and margin."""
+        return self.rows
+
+    def _measure(self, row: Any) -> str:
+        return str(row.scorer)
+
+    def _scale(self, far: float, columns: int) -> str:
+        return scale_label(100 * far, columns)
+
+    def _caption(self) -> str:
+        margin = self.rows[0].margin
+        title = scorer_words.scorer_title(self.rows[0])
+        return f"{title}, in points of 100 · ● difference ├─┤ 90 % interval ┊ ±{100 * margin:g}"
+
+    def _details(self, index: int) -> list[Line]:
+        return scorer_words.detail_lines(self.rows[index], self._notes)
 
     def _columns(self, scale: str, plot: int) -> list[Column]:
         several_pairs = len({(row.baseline, row.candidate) for row in self.rows}) > 1
@@ -91,23 +122,21 @@ class ScorerView(Vertical):
         ]
         return [column for column in columns if column is not None]
 
+    def _cells(self, row: Any) -> dict[str, str | Text]:
+        return {
+            "model": f"  · {row.group}" if row.group else row.model,
+            "experiment": row.experiment,
+            "candidate": safe(row.candidate),
+            "means": scorer_words.means(row),
+            "diff.": scorer_words.difference(row),
+            "verdict": f"{scorer_words.verdict_sign(row)} {scorer_words.verdict_word(row)}",
+            "recovery": scorer_words.recovery(row),
+            "flips ↓↑": scorer_words.flips(row),
+            "tasks": str(row.n),
+        }
 
-def _reach(rows: Sequence[ScorerRow]) -> float:
+
+def _reach(rows: Sequence[Measured]) -> float:
     """The end of the plot on both sides of zero, whole points such that every interval and the margin fit."""
     bounds: list[float] = [abs(bound) for row in rows for bound in (*(row.interval90 or ()), row.margin * 1.25)]
     return max(LEAST_REACH, ceil(max(bounds) / STEP - 1e-9) * STEP)
-
-
-def _cells(row: ScorerRow, plot: Text, labels: Sequence[str]) -> Row:
-    cells: dict[str, str | Text] = {
-        "model": f"  · {row.group}" if row.group else row.model,
-        "experiment": row.experiment,
-        "candidate": safe(row.candidate),
-        "means": scorer_words.means(row),
-        "diff.": scorer_words.difference(row),
-        "verdict": f"{scorer_words.verdict_sign(row)} {scorer_words.verdict_word(row)}",
-        "recovery": scorer_words.recovery(row),
-        "flips ↓↑": scorer_words.flips(row),
-        "tasks": str(row.n),
-    }
-    return [cells.get(label, plot) for label in labels]
