@@ -8,7 +8,12 @@ from qtui.variant_facts import VariantFacts
 NOTHING_TO_DO = "nothing to do"
 """Outcome of a later attempt without new answers or grades, because everything was done."""
 
-
+# What the store may hold: a state that is none of these is damage. Whoever writes one has it from here.
+RunState = Literal["waiting", "running", "paused", "done", "failed", "cancelled", "stopped"]
+VariantState = Literal["waiting", "preparing", "loading", "answering", "done", "failed", "cancelled"]
+JudgeState = Literal["waiting", "grading", "done", "failed", "cancelled", "stopped"]
+ScorerState = Literal["waiting", "scoring", "done", "failed", "cancelled"]
+BatchState = Literal["planned", "uploading", "uploaded", "submitting", "submitted", "fetched", "returned"]
 DAMAGED = "damaged"
 """State of a run in a list whose rows in the store are damaged; its reason says which, and nothing else is known of it."""
 

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from qtui.records import Answer, Task, TaskSet, content_hash
+from qtui.run_progress import JudgeState
 from qtui.store import Store, new_runs, open_store
 from tests import stores
 
@@ -36,7 +37,7 @@ def fill(path: Path) -> int:
     return run_id
 
 
-def use_prompt(store: Store, fingerprint: str, state: str = "done") -> int:
+def use_prompt(store: Store, fingerprint: str, state: JudgeState = "done") -> int:
     """Start the experiment with a judge of this prompt, as `qtui run` does. The run's id."""
     conditions = {"prompt": "p", "sampling": '{"temperature": 0.0}', "task_set": TASKS.hash}
     run_id = stores.new_run(

@@ -10,7 +10,7 @@ from typing import Any
 
 from qtui.judges import fingerprint
 from qtui.records import Answer, Grade, JudgeSpec, Role, Task, TaskSet, content_hash
-from qtui.run_progress import VariantProgress
+from qtui.run_progress import JudgeState, VariantProgress
 from qtui.store import Store, answers, grades, judges, leases, new_runs, runs
 from qtui.store.task_answers import sides
 
@@ -128,7 +128,7 @@ def put_judge(store: Store, run_id: int, spec: JudgeSpec) -> None:
         judges.ask(store, run_id, spec.label, fingerprint(spec), takes=spec.takes, settings=asdict(spec))
 
 
-def set_judge(store: Store, run_id: int, fingerprint: str, state: str) -> None:
+def set_judge(store: Store, run_id: int, fingerprint: str, state: JudgeState) -> None:
     """Set the state of the run's judge with these settings."""
     judge = next(each for each in runs.summaries(store, [run_id])[0].judges if each.fingerprint == fingerprint)
     runs.set_judge(store, judge.id, state)

@@ -20,6 +20,7 @@ from qtui.errors import UserError
 from qtui.judges import Reply, create_judge, fingerprint
 from qtui.judges.openai import OpenAIJudge
 from qtui.records import Grade, JudgeSpec
+from qtui.run_progress import JudgeState
 from qtui.runner import added_judges, batch_failure, batch_questions, batch_submission
 from qtui.runner.batch_allowance import BatchAllowance
 from qtui.runner.batch_budget import BatchBudget
@@ -127,8 +128,8 @@ class _BatchGrader:
         finally:
             await self._disconnect()
         if not self.failure:
-            over = "stopped" if self.is_stopped else "done"
-            state = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else over
+            over: JudgeState = "stopped" if self.is_stopped else "done"
+            state: JudgeState = "cancelled" if self._control.cancelled.is_set() else "waiting" if self.left else over
             runs.set_judge(self._store, self._stored.id, state)
 
     async def _disconnect(self) -> None:

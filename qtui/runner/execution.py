@@ -21,6 +21,7 @@ from qtui.format import count
 from qtui.judges import fingerprint
 from qtui.processes import events, log
 from qtui.records import JudgeSpec, VariantSpec
+from qtui.run_progress import RunState
 from qtui.runner import added_judges
 from qtui.runner.answering import VariantRun, answer_variant
 from qtui.runner.batch_grading import grade_in_batches
@@ -201,6 +202,7 @@ async def _answer(
 
 def _end(store: Store, run_id: int, control: Control, failed: list[str], left: Sequence[str], *, stopped: str) -> str:
     reasons = [stopped] if stopped else []
+    state: RunState
     if control.cancelled.is_set():
         state, reason = "cancelled", control.reason
     elif failed:

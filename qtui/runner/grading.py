@@ -19,6 +19,7 @@ from qtui.endpoints.allowance import SpentError
 from qtui.errors import UserError
 from qtui.judges import Judge, Reply, create_judge, fingerprint
 from qtui.records import NOTHING_USED, Grade, JudgeSpec
+from qtui.run_progress import JudgeState
 from qtui.runner import added_judges
 from qtui.runner.control import Control, first_of
 from qtui.runner.question_queue import QuestionQueue
@@ -122,7 +123,9 @@ class _Grader:
         finally:
             await self._stop()
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "stopped" if self.is_stopped else "done"
+            state: JudgeState = (
+                "cancelled" if self._control.cancelled.is_set() else "stopped" if self.is_stopped else "done"
+            )
             early = self._deciding.in_words if self._deciding else ""
             runs.set_judge(self._store, self._stored.id, state, early)
 

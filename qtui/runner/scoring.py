@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from qtui.records import Score
+from qtui.run_progress import ScorerState
 from qtui.runner.control import Control
 from qtui.runner.scorer_process import SECONDS_PER_ANSWER, ScorerFailedError, ScorerProcess
 from qtui.scorers import Question
@@ -80,7 +81,7 @@ class _Scoring:
     def close(self) -> None:
         """Record that the scorer is done or cancelled, unless it has failed."""
         if not self.failure:
-            state = "cancelled" if self._control.cancelled.is_set() else "done"
+            state: ScorerState = "cancelled" if self._control.cancelled.is_set() else "done"
             scores.set_state(self._store, self._scorer, state)
 
     async def _score(self, missing: Sequence[PendingScore]) -> None:

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from qtui.processes import events
 from qtui.records import NOTHING_USED, Grade, Usage
+from qtui.run_progress import BatchState
 from qtui.store import conversations, grades, preferences, tasks
 from qtui.store.answers import PendingAnswer
 from qtui.store.connection import Store
@@ -153,7 +154,7 @@ def take_over(store: Store, batch: StoredBatch, run_id: int) -> bool:
     return cursor.rowcount == 1
 
 
-def advance(store: Store, batch: StoredBatch, state: str, *, file_id: str | None = None) -> StoredBatch:
+def advance(store: Store, batch: StoredBatch, state: BatchState, *, file_id: str | None = None) -> StoredBatch:
     """Write the state of a batch before the step is taken, durable on return."""
     events.changed(f"batch {batch.id} of judge {batch.judge}", state)
     with store.writing():
@@ -255,7 +256,7 @@ _OPEN_OF_JUDGE = f"batch.judge = ? AND batch.fingerprint = ? AND batch.state IN 
 def _close(
     store: Store,
     batch: StoredBatch,
-    closed: tuple[str, str],
+    closed: tuple[BatchState, str],
     outcomes: Sequence[Outcome],
     graded: Sequence[tuple[Place, Grade]],
 ) -> bool:

@@ -271,8 +271,8 @@ def _connect(path: Path, only: str = "") -> Store:
 def _check(store: Store, *, read_only: bool) -> None:
     path = store.path
     store.execute("PRAGMA foreign_keys = ON")
-    # What is committed is on the disk: a power cut takes nothing that a reader was told. EXTRA is FULL where the journal is a WAL,
-    # and makes the end of a rollback journal durable, too.
+    # What is committed is on the disk: a power cut takes nothing that a reader was told. EXTRA is FULL where the journal is a WAL
+    # (as many syncs, counted), and makes the end of a rollback journal durable, too, for a sync more.
     store.execute("PRAGMA synchronous = EXTRA")
     store.execute("PRAGMA trusted_schema = OFF")
     store.execute("PRAGMA cell_size_check = ON")

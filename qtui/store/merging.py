@@ -22,6 +22,11 @@ from qtui.store.errors import NoSpaceError, StoreError
 MOST_CONFLICTS = 20
 """Differences that are listed; the others are counted."""
 ROWS_AT_ONCE = 500
+LEFT: Mapping[str, str] = {
+    "lease": "says which process works on a run: nobody works on the copy that is merged",
+    "making": "says what this machine's processes made; the files that they made are in the table made",
+}
+"""Tables that are not merged, and why."""
 Row = dict[str, Any]
 Ids = dict[int, int]
 
@@ -130,6 +135,8 @@ class _Merger:
             for row in self._target.execute(f"SELECT run_id, label, fingerprint FROM {table} ORDER BY id").fetchall()
         }
         self._by(table, ("run_id", "label", "fingerprint"), {"run_id": runs})
+        if table == "judge":
+            self._judges_asked(runs)
         for (run_id, label), fingerprint in newest.items():
             if table == "judge":
                 judges.make_newest(self._target, run_id, label, fingerprint)
@@ -138,6 +145,15 @@ class _Merger:
                 "UPDATE scorer SET id = (SELECT max(id) + 1 FROM scorer) WHERE run_id = ? AND label = ? AND fingerprint = ?"
                 " AND id < (SELECT max(id) FROM scorer newer WHERE newer.run_id = scorer.run_id AND newer.label = scorer.label)",
                 (run_id, label, fingerprint),
+            )
+
+    def _judges_asked(self, runs: Ids) -> None:
+        """Take over how often judges of both were asked, and whether judging may have stopped early: figures depend on that."""
+        for row in self._mapped("judge", {"run_id": runs}):
+            self._target.execute(
+                "UPDATE judge SET takes = max(takes, ?), may_stop_early = max(may_stop_early, ?)"
+                " WHERE run_id = ? AND label = ? AND fingerprint = ?",
+                (row["takes"], row["may_stop_early"], row["run_id"], row["label"], row["fingerprint"]),
             )
 
     def _grades(self, places: Mapping[str, Ids]) -> None:

@@ -28,6 +28,7 @@ from qtui.records import (
     ScorerSpec,
     TaskSetFacts,
 )
+from qtui.run_progress import BatchState, JudgeState, RunState, ScorerState, VariantState
 from qtui.store.expected_schema import Column, Table
 from qtui.store.schema import MIGRATIONS
 
@@ -66,13 +67,13 @@ _PLACES = frozenset(("position", "sample", "take", "takes", "grade", "expected",
 _POSITIVE = frozenset(("task.position", "take", "takes", "pid"))
 _STATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("run", "source"): ("run", "import"),
-    ("run", "state"): ("waiting", "running", "paused", "done", "failed", "cancelled", "stopped"),
+    ("run", "state"): get_args(RunState),
     ("run", "request"): ("", "cancel", "pause"),
     ("variant", "role"): get_args(Role),
-    ("variant", "state"): ("waiting", "preparing", "loading", "answering", "done", "failed", "cancelled"),
-    ("judge", "state"): ("waiting", "grading", "done", "failed", "cancelled", "stopped"),
-    ("scorer", "state"): ("waiting", "scoring", "done", "failed", "cancelled"),
-    ("batch", "state"): ("planned", "uploading", "uploaded", "submitting", "submitted", "fetched", "returned"),
+    ("variant", "state"): get_args(VariantState),
+    ("judge", "state"): get_args(JudgeState),
+    ("scorer", "state"): get_args(ScorerState),
+    ("batch", "state"): get_args(BatchState),
     ("answer", "finish_reason"): get_args(FinishReason),
     ("preference", "choice"): tuple(choice.name.lower() for choice in Choice),
     ("making", "kind"): ("quantize", "bench"),

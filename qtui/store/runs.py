@@ -9,7 +9,7 @@ from typing import Any
 from qtui import paths, variant_facts
 from qtui.processes import events, log_end
 from qtui.records import Task, TaskSet
-from qtui.run_progress import DAMAGED, RunSummary, VariantProgress
+from qtui.run_progress import DAMAGED, JudgeState, RunState, RunSummary, VariantProgress, VariantState
 from qtui.secrets import url_secrets
 from qtui.store import answers, attempts, expected_schema, json_columns, judges, leases, run_rows, scores
 from qtui.store import tasks as task_rows
@@ -48,7 +48,7 @@ def begin(store: Store, run_id: int) -> None:
         )
 
 
-def set_state(store: Store, run_id: int, state: str, reason: str = "") -> None:
+def set_state(store: Store, run_id: int, state: RunState, reason: str = "") -> None:
     """Set the state of a run. When it ends, its unfinished variants and judges are cancelled with it.
 
     `waiting` ends only the attempt: batches of its judges are under way, and a later runner fetches them.
@@ -138,7 +138,7 @@ def set_variant(
     store: Store,
     variant_id: int,
     *,
-    state: str | None = None,
+    state: VariantState | None = None,
     phase: str | None = None,
     reason: str | None = None,
     facts: VariantFacts | None = None,
@@ -160,7 +160,7 @@ def set_variant(
         )
 
 
-def set_judge(store: Store, judge_id: int, state: str, reason: str = "") -> None:
+def set_judge(store: Store, judge_id: int, state: JudgeState, reason: str = "") -> None:
     """Set the state of a judge."""
     events.changed(f"judge {judge_id}", state, reason)
     with store.writing():

@@ -16,7 +16,7 @@ import msgspec
 
 from qtui.processes import events
 from qtui.records import ChoiceScore, Score, ScorerSpec, Task, content_hash
-from qtui.run_progress import ScorerProgress
+from qtui.run_progress import ScorerProgress, ScorerState
 from qtui.store import json_columns, tasks
 from qtui.store.connection import Store
 
@@ -83,7 +83,7 @@ def current(store: Store, run_ids: Sequence[int] | None = None) -> list[StoredSc
     return list(newest.values())
 
 
-def set_state(store: Store, scorer: StoredScorer, state: str, reason: str = "") -> None:
+def set_state(store: Store, scorer: StoredScorer, state: ScorerState, reason: str = "") -> None:
     events.changed(f"scorer {scorer.label}", state, reason)
     with store.writing():
         store.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qtui.records import Answer, Task, TaskSet
-from qtui.run_progress import NOTHING_TO_DO, RunSummary
+from qtui.run_progress import NOTHING_TO_DO, RunState, RunSummary
 from qtui.store import Store, answers, leases, new_runs, open_store, runs
 from qtui.variant_facts import VariantFacts
 from tests.store.old_store import fill_old
@@ -50,7 +50,7 @@ def begin_and_die(store: Store, at: float, seen: float) -> None:
         store.execute("UPDATE run SET started = ?", (at,))
 
 
-def end(store: Store, at: float, state: str = "done") -> None:
+def end(store: Store, at: float, state: RunState = "done") -> None:
     runs.set_state(store, 1, state)
     leases.release(store, 1)
     move_last(store, ended=at, seen=at)

@@ -43,6 +43,12 @@ COMMANDS = (
 )
 
 
+@pytest.fixture(autouse=True)
+def process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command is a process of its own: it has not opened the damaged stores of other tests."""
+    monkeypatch.setattr(damage, "opened", set())
+
+
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
     """A store of two runs in one file."""

@@ -59,11 +59,13 @@ def test_a_store_that_cannot_be_saved_is_not_upgraded(tmp_path: Path, monkeypatc
     assert list(tmp_path.glob("*backup*")) == list(tmp_path.glob(".*part*")) == []
 
 
-@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
 def test_what_is_no_file_is_refused_and_nothing_is_left(tmp_path: Path, kind: str) -> None:
     path = Path("/dev/null") if kind == "device" else tmp_path / "s"
     if kind == "pipe":
         os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
     elif kind == "socket":
         socket.socket(socket.AF_UNIX).bind(str(path))
     with pytest.raises(UserError, match=f"is a {kind}, not a store"):
