@@ -109,7 +109,7 @@ def test_time_between_several_interruptions_does_not_count(store: Store) -> None
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "failed"])
-def test_time_between_an_end_and_the_resumption_does_not_count(store: Store, ended: str) -> None:
+def test_time_between_an_end_and_the_resumption_does_not_count(store: Store, ended: RunState) -> None:
     begin(store, 1000)
     end(store, 1020, ended)
     begin(store, 90_000)
