@@ -113,7 +113,7 @@ def paired(
         se=se,
         interval90=mean.interval(0.90),
         interval95=mean.interval(0.95),
-        p=2 * float(stats.t.sf(abs(difference) / se, mean.df)) if se else None,
+        p=2 * float(stats.t.sf(abs(difference) / se, mean.df)) if se and mean.df else None,
         wins=int((d > 0).sum()),
         ties=int((d == 0).sum()),
         losses=int((d < 0).sum()),

@@ -28,7 +28,7 @@ class ClusteredMean:
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return Student's interval."""
-        if self.se is None:
+        if self.se is None or self.df is None:
             return None
         half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
         return self.mean - half, self.mean + half
