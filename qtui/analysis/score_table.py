@@ -316,9 +316,9 @@ def _format_difference(result: PairedScores | ScoresWithoutEmpty) -> str:
 
 
 def _claim_p(result: PairedScores, rule: VerdictName | None, margin: float) -> float | None:
-    if rule is None or result.difference is None or result.se is None:
+    if rule is None or result.difference is None or result.se is None or result.df is None:
         return None
-    return verdicts.claim_p(rule, result.difference, result.se, result.units - 1, margin)
+    return verdicts.claim_p(rule, result.difference, result.se, result.df, margin)
 
 
 def _adjust_by_holm(rows: Sequence[ScoreRow]) -> list[ScoreRow]:

@@ -46,6 +46,8 @@ class PairedScores:
     tasks_needed: int | None
     units: int
     """Number of independent units: tasks, or conversations."""
+    df: float | None = None
+    """Degrees of freedom of `se`; units − 1 unless conversations differ in length. See `units.clustered_mean`."""
 
 
 _NO_SCORES = PairedScores(
@@ -111,7 +113,7 @@ def paired(
         se=se,
         interval90=mean.interval(0.90),
         interval95=mean.interval(0.95),
-        p=2 * float(stats.t.sf(abs(difference) / se, mean.units - 1)) if se else None,
+        p=2 * float(stats.t.sf(abs(difference) / se, mean.df)) if se and mean.df else None,
         wins=int((d > 0).sum()),
         ties=int((d == 0).sum()),
         losses=int((d < 0).sum()),
@@ -122,6 +124,7 @@ def paired(
         mde80=None if se is None else float(stats.norm.ppf(0.975) + stats.norm.ppf(0.80)) * se,
         tasks_needed=tasks_needed(None if se is None else se * float(np.sqrt(n)), margin),
         units=mean.units,
+        df=mean.df,
     )
 
 

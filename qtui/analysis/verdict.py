@@ -81,7 +81,7 @@ def decide(interval90: tuple[float, float], margin: float = MARGIN) -> VerdictNa
     return "lower" if high < 0 else "inconclusive"
 
 
-def claim_p(name: VerdictName, difference: float, se: float, df: int, margin: float = MARGIN) -> float:
+def claim_p(name: VerdictName, difference: float, se: float, df: float, margin: float = MARGIN) -> float:
     """Return the one-sided p value of the verdict's claim, for Holm's adjustment over comparisons; 1 if it claims nothing.
 
     equivalent: the larger of the two one-sided tests against ±Δ; higher and lower: against 0; not_worse and worse: against −Δ.
@@ -190,7 +190,7 @@ def end_of_scale_note(end: Guard) -> str:
     return str(end)
 
 
-def _upper_tail(excess: float, se: float, df: int) -> float:
+def _upper_tail(excess: float, se: float, df: float) -> float:
     if se <= 0:
         return 0.0 if excess > 0 else 1.0
     return float(stats.t.sf(excess / se, df))

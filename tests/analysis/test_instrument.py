@@ -104,7 +104,7 @@ def test_equal_differences_have_no_resolution() -> None:
 def test_a_loss_of_the_resolution_is_called_lower_4_times_of_5() -> None:
     rng = np.random.default_rng(7)
     n, sd = 100, 1.0
-    loss = smallest_loss(sd / n**0.5, n)
+    loss = smallest_loss(sd / n**0.5, n - 1)
     assert loss == pytest.approx(0.25, abs=0.01)
     found = [scores.paired(np.zeros(n), rng.normal(-loss, sd, n)).interval90 or (0, 0) for _ in range(1_000)]
     called = [verdict.decide(interval, 0.05) in ("lower", "worse") for interval in found]

@@ -28,10 +28,21 @@ def test_units_of_equal_size_have_students_interval_of_their_means() -> None:
 
 
 def test_units_of_different_size_by_hand() -> None:
-    # mean 1; sums of deviations −1 and 1: se² = 2 / 1 · (1 + 1) / 3²
+    # mean 1; sums of deviations −1 and 1; shares of the values 1/3 and 2/3: se² = (1 / (2/3) + 1 / (1/3)) / 3²
     found = clustered_mean([0.0, 1, 2], [1, 2, 2])
     assert (found.mean, found.units) == (1, 2)
-    assert found.se == pytest.approx(2 / 3)
+    assert found.se == pytest.approx(math.sqrt(0.5))
+    assert found.df == pytest.approx(1)
+
+
+def test_degrees_of_freedom_by_hand_where_one_unit_has_half_of_the_values() -> None:
+    # Sizes 1, 1, 2, and no correlation within the unit of two, whose values differ.
+    shares = np.array([0.25, 0.25, 0.5])
+    covariance = (np.diag(shares) - np.outer(shares, shares)) / np.sqrt(np.outer(1 - shares, 1 - shares))
+    by_hand = np.trace(covariance) ** 2 / (covariance**2).sum()
+    found = clustered_mean([1.0, -1, 1, -1], [1, 2, 3, 3])
+    assert found.df == pytest.approx(by_hand)
+    assert by_hand < 2
 
 
 def test_one_unit_has_a_mean_and_no_interval() -> None:
@@ -108,6 +119,19 @@ def coverage(turns: int, samples: int, *, clustered: bool, units: int = 40, runs
 @pytest.mark.parametrize(("turns", "samples"), [(1, 5), (2, 1), (2, 5), (3, 2)])
 def test_the_clustered_90_percent_interval_covers_88_to_92_percent(turns: int, samples: int) -> None:
     assert 0.875 <= coverage(turns, samples, clustered=True) <= 0.925
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.8])
+def test_few_conversations_of_very_unequal_length_are_covered_as_well(shared: float) -> None:
+    rng = np.random.default_rng(29)
+    covered = 0
+    for _ in range(800):
+        sizes = rng.choice([1, 1, 1, 2, 3, 8], 20)
+        owner = np.repeat(np.arange(20), sizes)
+        d = np.sqrt(shared) * rng.normal(size=20)[owner] + np.sqrt(1 - shared) * rng.normal(size=owner.size)
+        low, high = clustered_mean(d, owner).interval(0.9) or (0.0, 0.0)
+        covered += low <= 0 <= high
+    assert 0.88 <= covered / 800 <= 0.93
 
 
 def test_taking_every_sample_and_turn_as_a_task_would_cover_far_less() -> None:

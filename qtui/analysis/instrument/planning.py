@@ -55,7 +55,7 @@ def planned(plan: Plan, known: Sequence[ScoreRow], *, same_tasks: bool) -> Plann
         sd = float(np.sqrt(change**2 + 2 * noise**2 / plan.takes / plan.samples))
     # Turns of a conversation are no further tasks, unless the measured spread already says how much they add.
     tasks = plan.tasks if measured and same_tasks else plan.units
-    shown = smallest_loss(sd / tasks**0.5, plan.units) if plan.units > 1 else None
+    shown = smallest_loss(sd / tasks**0.5, plan.units - 1) if plan.units > 1 else None
     needed = tasks_needed(sd, plan.margin)
     decides = shown is not None and needed is not None and tasks >= needed
     rows = [row for row, _ in measured]

@@ -25,19 +25,18 @@ Floats = npt.NDArray[np.float64]
 POWER = 0.80
 
 
-def smallest_loss(se: float, units: int) -> float:
-    """Return the true loss that is called lower 4 times of 5, for a standard error with units − 1 degrees of freedom."""
-    freedom = units - 1
+def smallest_loss(se: float, freedom: float) -> float:
+    """Return the true loss that is called lower 4 times of 5, for a standard error with these degrees of freedom."""
     return float(stats.t.ppf(0.95, freedom) + stats.t.ppf(POWER, freedom)) * se
 
 
 def resolution(graded: GradedPair, result: PairedScores, margin: float) -> Resolution | None:
     """Return which loss this pair could have shown; None without a spread of differences (all equal, or one unit)."""
-    if not result.se:
+    if not result.se or result.df is None:
         return None
     noise = judge_noise(graded)
     share = None if noise is None else _noise_share(graded, noise, result)
-    shown = smallest_loss(result.se, result.units)
+    shown = smallest_loss(result.se, result.df)
     without = None if share is None else shown * float(np.sqrt(1 - share))
     decides = result.tasks_needed is not None and result.n >= result.tasks_needed
     return Resolution(

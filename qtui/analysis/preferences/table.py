@@ -20,11 +20,12 @@ from qtui.analysis.verdict import Guard, VerdictName
 from qtui.figures.preferences import EVEN, PreferenceRow, PreferenceTable
 from qtui.format import number, p_in_sentence
 
-TURNED_SHARE = 0.5
-"""Smallest share of the comparisons with a preference that turn with the order at which no claim of no loss stands.
+UNCONFIRMED_SHARE = 0.5
+"""Smallest share of the comparisons with a preference that the other order does not confirm at which no claim of no loss stands.
 
-A comparison that turns is a tie, whatever the answers are worth. With a share f of such comparisons, a loss common to all answers
-is measured as (1 − f) of its size: at one half, twice the margin is measured as the margin.
+A preference that turns with the order, or that is a tie in the other one, counts as a tie, whatever the answers are worth. With a
+share f of such comparisons, a loss common to all answers is measured as (1 − f) of its size: at one half, twice the margin is
+measured as the margin.
 """
 TIE_SHARE = 0.9
 """The same for comparisons that the judge calls a tie in both orders; as for grades, see `verdict.SAME_GRADE_SHARE`."""
@@ -153,11 +154,12 @@ def _guards(pair: pairing.Pair, compared: Comparisons, rule: VerdictName | None,
 
 def _habit_guard(compared: Comparisons) -> Guard | None:
     """Return a guard if the judge's replies follow from its habit rather than from the answers."""
-    asked, turned = compared.asked, compared.turned
-    total, turns = int(asked.sum()), int(turned.sum())
-    ties = int((asked & (compared.outcome == EVEN) & ~turned & ~compared.one_order).sum())
-    if total and turns >= TURNED_SHARE * (total - ties) > 0:
-        detail = f"{turns} of {total - ties} preferences turn with the order of the answers"
+    asked, unconfirmed = compared.asked, compared.turned | compared.one_order
+    total, turned, lost = int(asked.sum()), int(compared.turned.sum()), int(unconfirmed.sum())
+    ties = int((asked & (compared.outcome == EVEN) & ~unconfirmed).sum())
+    if total and lost >= UNCONFIRMED_SHARE * (total - ties) > 0:
+        what = "turn with the order" if turned == lost else f"do not hold in both orders ({turned} turn)"
+        detail = f"{lost} of {total - ties} preferences {what} of the answers"
     elif total and ties >= TIE_SHARE * total:
         detail = f"{ties} of {total} comparisons of answers that differ are ties in both orders"
     else:

@@ -54,9 +54,10 @@ class WinRate:
         """Return the one-sided p value of a verdict's claim about the win rate."""
         if self.counts is not None:
             return claim_p_of_counts(rule, self.result, self.counts, 2 * margin)
-        if self.result.se is None or self.result.difference is None:
+        result = self.result
+        if result.se is None or result.difference is None or result.df is None:
             return None
-        return claim_p_of_student(rule, self.result.difference, self.result.se, self.result.units - 1, margin)
+        return claim_p_of_student(rule, result.difference, result.se, result.df, margin)
 
     def tasks_needed(self, margin: float) -> int | None:
         """Return from how many tasks every result is decided at the margin."""
