@@ -13,7 +13,7 @@ from qtui.cli import costs
 from qtui.cli.options import json_option, store_option
 from qtui.cli.page import Column, Page, print_json
 from qtui.errors import UserError
-from qtui.run_progress import RunSummary
+from qtui.run_progress import DAMAGED, RunSummary
 from qtui.store import open_store
 from qtui.store import runs as stored
 from qtui.text import safe
@@ -56,9 +56,12 @@ def runs(*, run_id: int | None, as_json: bool, store: Path) -> None:
         summaries = stored.listed(opened, None if run_id is None else [run_id])
         if run_id is not None and not summaries:
             raise UserError(f"{store}: has no run {run_id}. `qtui runs` lists the runs.")
-        spent = {run.id: costs.spent_costs(opened, run.id) for run in summaries if as_json or run_id is not None}
+        whole = [run.id for run in summaries if run.state != DAMAGED and (as_json or run_id is not None)]
+        spent = {each: costs.spent_costs(opened, each) for each in whole}
     if as_json:
-        listed = [_as_json(run) | {"costs": costs.spent_json(spent[run.id])} for run in summaries]
+        listed = [
+            _as_json(run) | {"costs": costs.spent_json(spent[run.id]) if run.id in spent else None} for run in summaries
+        ]
         print_json({"runs": listed})
         return
     page = Page()

@@ -1,5 +1,6 @@
 """A damaged store is said to be damaged, by table and row; what is whole in it is read, and saved into a new store."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -174,6 +175,20 @@ def test_a_damaged_run_is_listed_as_such_and_the_others_are_read(whole: Path) ->
         assert runs.summaries(store, [2])[0].answered == 36
         with pytest.raises(StoreDamagedError, match="table variant"):
             runs.summaries(store)
+
+
+def test_a_damaged_run_has_no_costs_and_the_others_have_theirs(whole: Path) -> None:
+    change(whole, "UPDATE judge SET settings = '{' WHERE run_id = 1")
+    done = subprocess.run(
+        [sys.executable, "-m", "qtui", "runs", "--json", "--store", str(whole)],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = {run["id"]: run for run in json.loads(done.stdout)["runs"]}
+    assert [(listed[number]["state"], listed[number]["costs"] is None) for number in (1, 2)] == [
+        ("damaged", True),
+        ("done", False),
+    ]
 
 
 def test_an_index_that_lies_is_found_when_something_stumbles_over_it(whole: Path) -> None:
