@@ -89,7 +89,7 @@ def beside_grades(row: PairFigures, compared: Sequence[PreferenceRow]) -> list[L
     """Return a line for each judge that compared the pair of a row of grades: the same question, answered in another way."""
     own = (row.run_id, row.model, row.baseline, row.candidate)
     return [
-        [(f"{safe(each.judge)}: win rate {number(each.win_rate, 2)}, {safe(each.verdict_text)}", _role(each))]
+        [(f"{safe(each.judge)}: {safe(each.verdict_text)}", _role(each))]
         for each in compared
         if each.n and (each.run_id, each.model, each.baseline, each.candidate) == own
     ]

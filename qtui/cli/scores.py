@@ -1,6 +1,7 @@
 """`qtui scores` and `qtui check`: grades of candidates against those of the baseline, as a report and as a gate."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -71,11 +72,7 @@ def scores(
     """Show mean grades and scores of baseline and candidate, the difference with its interval, win rates, and the verdict."""
     run_ids = chosen_runs(store, experiment, run_id)
     if by is not None:
-        groups = score_group_rows(store, run_ids, by, margin)
-        if as_json:
-            print_json(to_json(groups))
-        else:
-            print_groups(groups)
+        _show_groups(score_group_rows(store, run_ids, by, margin), scorer_rows(store, run_ids), by, as_json=as_json)
         return
     table, scored = score_rows(store, run_ids, margin), scorer_rows(store, run_ids)
     compared = preference_rows(store, run_ids)
@@ -187,6 +184,19 @@ def print_scores(table: ScoreTable) -> None:
 def _of_scale(table: ScoreTable) -> str:
     """` of 1–5` if a judge has another scale, on which the margin is another number."""
     return " of 1–5" if any(row.scale != FIVE_POINTS for row in table.pairs) else ""
+
+
+def _show_groups(graded: GroupTable, scored: ScorerTable, by: str, *, as_json: bool) -> None:
+    """Print what judges and scorers say of each task set or category."""
+    scored = replace(scored, rows=tuple(row for row in scored.rows if row.group_kind in ("all", by)))
+    if as_json:
+        print_json(to_json(graded) | {"scorers": to_json(scored.rows)})
+        return
+    if graded.rows or not scored.rows:
+        print_groups(graded)
+    if graded.rows and scored.rows:
+        click.echo()
+    print_scorers(scored)
 
 
 def print_groups(table: GroupTable) -> None:

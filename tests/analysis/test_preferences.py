@@ -113,7 +113,7 @@ def test_judge_that_always_prefers_the_first_place_wins_nothing_and_is_told_by_i
 def test_preferences_in_one_order_alone_show_no_loss_either() -> None:
     found = row([[HALF], [HALF[::-1]]] * 100 + [[WIN], [LOSS]] * 20)
     assert (found.rule, found.verdict, found.turned, found.one_order) == ("equivalent", "guarded", 0, 200)
-    assert "200 of 240 preferences do not hold in both orders (0 turn)" in found.guards[0]
+    assert "200 of 240 preferences do not hold in both orders of the answers (0 turn)" in found.guards[0]
 
 
 def test_judge_that_sees_quality_has_no_position_bias() -> None:

@@ -50,6 +50,14 @@ def running(experiment: Runs) -> Runs:
     return experiment
 
 
+@pytest.fixture
+def paused(running: Runs) -> Runs:
+    """The same, but it goes no further: on a fast machine the run would be over before two commands have started."""
+    done = running.qtui("pause", "1")
+    assert done.returncode == 0, done.stderr
+    return running
+
+
 def notice(there: Runs) -> str:
     """What is said of the runner that the run has now."""
     holder = leases.holder(there.store, 1)
@@ -80,9 +88,9 @@ def test_second_start_follows_the_run_to_its_end(running: Runs, command: str) ->
     assert running.summary().state == "done"
 
 
-def test_follower_exits_as_the_run_does(running: Runs) -> None:
-    followers = [attach(running, "run", str(running.file)) for _ in range(2)]
-    running.qtui("cancel", "1")
+def test_follower_exits_as_the_run_does(paused: Runs) -> None:
+    followers = [attach(paused, "run", str(paused.file)) for _ in range(2)]
+    paused.qtui("cancel", "1")
     for follower in followers:
         follower.communicate(timeout=PATIENCE_SECONDS)
     assert [follower.returncode for follower in followers] == [130, 130]
@@ -116,20 +124,20 @@ def test_ctrl_c_of_the_command_that_started_the_run_cancels_it(experiment: Runs)
     assert experiment.summary().state == "cancelled"
 
 
-def test_detached_second_start_names_the_run(running: Runs) -> None:
-    wanted = notice(running)
-    done = running.qtui("run", str(running.file), "--detach")
+def test_detached_second_start_names_the_run(paused: Runs) -> None:
+    wanted = notice(paused)
+    done = paused.qtui("run", str(paused.file), "--detach")
     assert (done.returncode, done.stdout) == (0, "1\n")
     assert done.stderr == f"{wanted}.\n"
-    told = json.loads(running.qtui("resume", "1", "--detach", "--json").stdout)
+    told = json.loads(paused.qtui("resume", "1", "--detach", "--json").stdout)
     assert told == {"run": 1, "started": False, "notice": wanted}
 
 
-def test_another_judge_is_refused_while_the_run_is_running_and_not_added(running: Runs) -> None:
-    refused = running.qtui("judge", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1")
+def test_another_judge_is_refused_while_the_run_is_running_and_not_added(paused: Runs) -> None:
+    refused = paused.qtui("judge", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1")
     assert refused.returncode == 1
-    assert notice(running) in refused.stderr
-    assert [judge.label for judge in running.summary().judges] == ["reference"]
+    assert notice(paused) in refused.stderr
+    assert [judge.label for judge in paused.summary().judges] == ["reference"]
 
 
 @pytest.fixture

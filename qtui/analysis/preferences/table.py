@@ -158,8 +158,9 @@ def _habit_guard(compared: Comparisons) -> Guard | None:
     total, turned, lost = int(asked.sum()), int(compared.turned.sum()), int(unconfirmed.sum())
     ties = int((asked & (compared.outcome == EVEN) & ~unconfirmed).sum())
     if total and lost >= UNCONFIRMED_SHARE * (total - ties) > 0:
-        what = "turn with the order" if turned == lost else f"do not hold in both orders ({turned} turn)"
-        detail = f"{lost} of {total - ties} preferences {what} of the answers"
+        detail = f"{lost} of {total - ties} preferences turn with the order of the answers"
+        if turned < lost:
+            detail = f"{lost} of {total - ties} preferences do not hold in both orders of the answers ({turned} turn)"
     elif total and ties >= TIE_SHARE * total:
         detail = f"{ties} of {total} comparisons of answers that differ are ties in both orders"
     else:
