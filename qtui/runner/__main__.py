@@ -13,6 +13,7 @@ from qtui import paths
 from qtui.device.memory import address_space
 from qtui.endpoints.budget import spending
 from qtui.errors import UserError
+from qtui.files import disk_errors
 from qtui.format import memory_size
 from qtui.processes import log, log_end
 from qtui.runner import LEASE_IS_HELD, how_to_grade
@@ -90,6 +91,8 @@ def _in_words(error: Exception) -> str:
         space = address_space()
         limit = f"; its address space is limited to {memory_size(space.limit)} (`ulimit -v`)" if space else ""
         return f"The runner ran out of memory{limit}. What is done is kept; run the same command again to resume"
+    if isinstance(error, OSError) and disk_errors.is_of_disk(error):
+        return f"{disk_errors.describe(error)}. What is done is kept; run the same command again to resume"
     return f"{type(error).__name__}: {error} (a defect of qtui)"
 
 

@@ -55,15 +55,21 @@ def test_a_runner_that_is_terminated_as_it_starts_is_said_to_have_been_stopped(e
     assert "SIGTERM" in run.reason or "killed" in run.reason
 
 
-def test_a_limit_on_open_files_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [8, 10, 12, 14])
+def test_a_limit_on_open_files_is_one_sentence_and_the_rest_is_done_without_it(experiment: Runs, files: int) -> None:
+    command = f'"{sys.executable}" -m qtui run "{experiment.file}" --cpu --store "{experiment.store.path}"'
     done = subprocess.run(
-        ["sh", "-c", f'ulimit -n 12; exec "{sys.executable}" -m qtui runs --store "{tmp_path / "new.sqlite"}"'],
+        ["sh", "-c", f"ulimit -n {files}; exec {command}"],
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_SECONDS,
     )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("Too many files are open for the limit of this process") == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "defect of qtui" not in done.stderr
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+
+    assert experiment.qtui("run", str(experiment.file)).returncode == 0
+    assert experiment.summary().answered == experiment.summary().expected

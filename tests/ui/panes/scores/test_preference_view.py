@@ -23,7 +23,7 @@ async def test_win_rates_stand_beside_the_grades_and_have_a_view(
 ) -> None:
     async with QtuiApp(store_path).run_test(size=size) as pilot:
         await pilot.press("4")
-        await until_shown(pilot, "openai:arbiter pairwise: win rate")
+        await until_shown(pilot, "openai:arbiter pairwise: ")
         await pilot.press("J")
         await until_shown(pilot, "openai:arbiter pairwise, in both orders")
         await until_shown(pilot, "win rate")
