@@ -11,7 +11,7 @@ import click
 from qtui.cli.options import store_option
 from qtui.cli.page import Column, Page
 from qtui.errors import UserError
-from qtui.files import private_files
+from qtui.files import named_path, private_files
 from qtui.format import count
 from qtui.text import safe
 
@@ -36,7 +36,7 @@ def bugreport(*, output: Path | None, prints: bool, yes: bool, store: Path) -> N
         for name, text in files.items():
             click.echo(safe(f"==> {name}\n{text}"))
         return
-    target = (output or Path(time.strftime("qtui-bugreport-%Y%m%d-%H%M%S.tar.gz"))).expanduser()
+    target = named_path.expanded(output or time.strftime("qtui-bugreport-%Y%m%d-%H%M%S.tar.gz"))
     _show(files)
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

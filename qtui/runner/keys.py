@@ -6,6 +6,7 @@ from pathlib import Path
 from qtui.endpoints import endpoint
 from qtui.engines.weights.finding import DEMO
 from qtui.experiment.experiment import parse
+from qtui.files import named_path
 from qtui.processes import child_process
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.runner import added_judges
@@ -57,4 +58,4 @@ def _asks_endpoint(spec: VariantSpec | JudgeSpec) -> bool:
 
 def _may_ask_hub(spec: VariantSpec) -> bool:
     """Whether weights, or the tokenizer of an endpoint's model, may have to be downloaded."""
-    return spec.weights != DEMO and not Path(spec.weights).expanduser().exists()
+    return spec.weights != DEMO and not named_path.expanded(spec.weights).exists()

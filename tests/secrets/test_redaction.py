@@ -153,7 +153,11 @@ def test_a_variable_that_an_experiment_names_is_a_secret_in_children_too(monkeyp
     redaction.announce(["GATE"])
     code = "from qtui.secrets.redaction import redact; print(redact('say x7-canary-x7'))"
     done = subprocess.run(
-        child_process.code_command(code), env=child_process.environment(), capture_output=True, text=True, check=True
+        child_process.code_command(code),
+        env=child_process.environment(keys=child_process.every_key),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert redact("say x7-canary-x7") == done.stdout.strip() == "say [removed: $GATE]"
 
@@ -275,8 +279,10 @@ def test_streams_that_are_closed_do_no_harm(key: str) -> None:
 def test_the_log_of_a_defect_has_no_secret_of_the_command_line_or_the_error(key: str) -> None:
     from qtui import paths
 
-    code = f"import sys, qtui.cli as c; sys.argv = {['qtui', 'runs', '--base-url', 'https://u:hunter2pw@h']!r}\n"
-    code += "def broken(*_): raise RuntimeError(c.os.environ['OPENAI_API_KEY'])\nc.importlib.import_module = broken; c.main()"
+    code = f"import os, sys, qtui.cli as c; sys.argv = {['qtui', 'runs', '--base-url', 'https://u:hunter2pw@h']!r}\n"
+    code += (
+        "def broken(*_): raise RuntimeError(os.environ['OPENAI_API_KEY'])\nc.importlib.import_module = broken; c.main()"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     log = (paths.logs() / "errors.log").read_text()
     assert "RuntimeError: [removed: $OPENAI_API_KEY]" in log
