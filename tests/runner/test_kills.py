@@ -173,7 +173,7 @@ def test_the_same_command_makes_a_killed_run_what_nothing_had_disturbed(
     killed: Killed, experiment: Path, undisturbed: list[tuple[object, ...]], victim: str
 ) -> None:
     draw = random.Random(victim)
-    whole = 9 + 4 + 2 * 9 + 4  # answers of turns, choices, and their scores
+    whole = 12 + 4 + 2 * 12 + 4  # answers of turns, choices, and their scores
     for moment in sorted(draw.sample(range(1, whole), KILLS)):
         killed.start()
         if killed.wait_until(moment):
