@@ -62,11 +62,7 @@ def side_words(
         title,
         _facts(side, answer),
         warnings,
-        (
-            *((safe(name), _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN),
-            *_score_texts(answer.scores, judge),
-            *((safe(name), words) for name, words in preference_lines.outcomes(preferences, side.variant)),
-        ),
+        _results(answer, judge, preference_lines.outcomes(preferences, side.variant)),
         _user_grade(answer),
         reasons,
         marks,
@@ -124,10 +120,19 @@ def _grade_text(lines: list[GradeLine]) -> str:
     return f"{sum(grades) / len(grades):.2f} ({each})"
 
 
-def _score_texts(lines: Sequence[ScoreLine], chosen: str | None) -> list[tuple[str, str]]:
-    """Return (scorer, score with what was taken), the chosen scorer first: a narrow screen cuts the end of the line."""
-    ordered = sorted(lines, key=lambda line: line.scorer != chosen)
-    return [(safe(line.scorer), f"{_score_text(line)} {safe(line.reason)}".rstrip()) for line in ordered]
+def _results(
+    answer: SideAnswer, chosen: str | None, compared: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Return (judge or scorer, what it says), the chosen one first: a narrow screen cuts the end of the line.
+
+    What a scorer took from the answer stands beside the score of the chosen scorer, or of the only one.
+    """
+    found = [(name, _grade_text(list(lines))) for name, lines in _by_judge(answer.grades) if name != HUMAN]
+    for line in answer.scores:
+        taken = f" {line.reason}" if line.scorer == chosen or len(answer.scores) == 1 else ""
+        found.append((line.scorer, f"{_score_text(line)}{taken}".rstrip()))
+    ordered = sorted((*found, *compared), key=lambda each: each[0] != chosen)
+    return tuple((safe(name), safe(words)) for name, words in ordered)
 
 
 def _score_text(line: ScoreLine) -> str:
