@@ -9,12 +9,14 @@ _LIMITS = {
     errno.ENFILE: "Too many files are open on this machine. Close programs, or raise the limit fs.file-max",
     errno.EFBIG: "reached the limit on the size of a file (`ulimit -f`). Raise it: `ulimit -f unlimited`",
 }
-_OTHERS = (errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
 
 
 def is_of_disk(error: OSError) -> bool:
-    """Whether an error is one that `describe` has words for, with or without a file's name: a write names no file."""
-    return bool(error.filename) or error.errno in (*_NO_SPACE, *_FORBIDDEN, *_LIMITS, *_OTHERS)
+    """Whether an error is one that `describe` has words for.
+
+    What a disk or limit refuses is one also without a file's name, because a write names none; of any other, only the name helps.
+    """
+    return bool(error.filename) or error.errno in (*_NO_SPACE, *_FORBIDDEN, *_LIMITS)
 
 
 def limit(error: OSError) -> str:
