@@ -64,7 +64,9 @@ class ChooseTypesScreen(Dialog[Choice | None]):
             yield Static(f"{title} {safe(self._model)}", id="make-title", markup=False)
             with Horizontal(classes="field"):
                 yield Label("Weights")
-                yield Input(self._source, id="source", placeholder="demo, a folder, a .gguf, owner/name", compact=True)
+                # A name that cannot be shown as it is cannot be edited either: the field begins empty.
+                source = self._source if safe(self._source) == self._source else ""
+                yield Input(source, id="source", placeholder="demo, a folder, a .gguf, owner/name", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Importance")
                 yield Input(
