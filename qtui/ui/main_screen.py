@@ -122,7 +122,7 @@ class MainScreen(Screen[None]):
             self._last_problem = ""
             self._hide_trouble()
         except StoreGoneError as problem:
-            self.trouble.update(str(problem))
+            self.trouble.update(safe(str(problem)))
             self.trouble.display = True
         except UserError as problem:
             if str(problem) != self._last_problem:

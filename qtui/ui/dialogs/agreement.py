@@ -12,6 +12,7 @@ from textual.widgets import Static
 from qtui.charts.agreement_words import agreement_lines
 from qtui.errors import UserError
 from qtui.figures.agreement import AgreementTable
+from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.data.workbench import Workbench
 from qtui.ui.dialogs.dialog import Dialog
@@ -51,7 +52,7 @@ class AgreementScreen(Dialog[None]):
         try:
             table = await self._workbench.numbers.ask(self._compute, self._workbench.store_path, self._run_ids)
         except UserError as problem:
-            self.waiting.update(str(problem))
+            self.waiting.update(safe(str(problem)))
             return
         self.waiting.display = False
         self.words.show(agreement_lines(table))

@@ -16,6 +16,7 @@ from qtui.errors import UserError
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.dialogs.dialog import Dialog
+from qtui.ui.widgets.text_input import TextInput
 
 Kind = Literal["quantize", "bench"]
 
@@ -64,12 +65,12 @@ class ChooseTypesScreen(Dialog[Choice | None]):
             yield Static(f"{title} {safe(self._model)}", id="make-title", markup=False)
             with Horizontal(classes="field"):
                 yield Label("Weights")
-                # A name that cannot be shown as it is cannot be edited either: the field begins empty.
-                source = self._source if safe(self._source) == self._source else ""
-                yield Input(source, id="source", placeholder="demo, a folder, a .gguf, owner/name", compact=True)
+                yield TextInput(
+                    self._source, id="source", placeholder="demo, a folder, a .gguf, owner/name", compact=True
+                )
             with Horizontal(classes="field"):
                 yield Label("Importance")
-                yield Input(
+                yield TextInput(
                     "", id="imatrix", placeholder="a file from llama-imatrix, for types that need one", compact=True
                 )
             yield OptionList(id="types", markup=False, compact=True)

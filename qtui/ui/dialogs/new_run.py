@@ -26,6 +26,7 @@ from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.dialogs.confirm import ConfirmScreen
 from qtui.ui.dialogs.dialog import Dialog
+from qtui.ui.widgets.text_input import TextInput
 
 CHECK_AFTER_SECONDS = 0.8
 FILE_HINT = "a .toml, or use the fields"
@@ -222,7 +223,7 @@ def _field(name: str, label: str, value: str, hint: str, suggestions: list[str])
     suggester = SuggestFromList(suggestions, case_sensitive=False) if suggestions else None
     return Horizontal(
         Label(label),
-        Input(value, id=name, placeholder=hint, suggester=suggester, compact=True, select_on_focus=False),
+        TextInput(value, id=name, placeholder=hint, suggester=suggester, compact=True, select_on_focus=False),
         classes="field",
     )
 

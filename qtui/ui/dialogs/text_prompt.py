@@ -12,6 +12,7 @@ from qtui.text import safe
 from qtui.ui import stylesheet
 from qtui.ui.dialogs import confirm
 from qtui.ui.dialogs.dialog import Dialog
+from qtui.ui.widgets.text_input import TextInput
 
 
 class TextPromptScreen(Dialog[str | None]):
@@ -28,7 +29,7 @@ class TextPromptScreen(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._question, markup=False)
-            yield Input(self._value, placeholder=self._placeholder, compact=True)
+            yield TextInput(self._value, placeholder=self._placeholder, compact=True)
             yield Static("Enter saves, Esc cancels.", classes="hint")
 
     @on(Input.Submitted)

@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from qtui.ui.widgets.text_input import TextInput
+
 PAUSE_SECONDS = 0.15
 """The filter applies when the typing pauses, not at each letter."""
 
@@ -44,7 +46,7 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("/", markup=False)
-        yield Input(compact=True, placeholder="text in a task or an answer; Enter applies it, Esc clears it")
+        yield TextInput(compact=True, placeholder="text in a task or an answer; Enter applies it, Esc clears it")
 
     def open(self, text: str) -> None:
         self.add_class("-open")

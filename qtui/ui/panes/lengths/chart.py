@@ -17,6 +17,7 @@ from textual.worker import WorkType
 from qtui.charts.lines import Role
 from qtui.charts.plots import RGB, Canvas, Ink
 from qtui.errors import UserError
+from qtui.text import safe
 from qtui.ui import stylesheet
 from qtui.ui.data.workbench import Workbench
 from qtui.ui.widgets import drawing
@@ -71,7 +72,7 @@ class Chart(Widget):
             try:
                 drawn = await cast(Workbench, self.app).numbers.ask(draw, Canvas(width, height, self._ink()), *data)
             except UserError as problem:
-                drawn = str(problem)
+                drawn = safe(str(problem))
             self._shown = Text.from_ansi(drawn, no_wrap=True)
         self.refresh()
 

@@ -28,6 +28,7 @@ from qtui.ui.panes.models.model_lines import model_lines
 from qtui.ui.panes.pane import Pane
 from qtui.ui.widgets.lines import Lines
 from qtui.ui.widgets.table import Column, ListRows, Row, VirtualTable
+from qtui.ui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
     from qtui.ui.dialogs.choose_types import Choice
@@ -56,7 +57,7 @@ class ModelsPane(Pane):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="model-left"):
-            yield Input(
+            yield TextInput(
                 id="model-filter", placeholder="part of a name or family; Enter applies it, Esc clears it", compact=True
             )
             yield VirtualTable(id="model-list")
