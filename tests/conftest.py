@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from qtui.secrets import redaction
+from qtui.store import damage
 from tests.hostile_folder import HostileFolder
 
 JOBS = ("SLURM_JOB_ID", "SLURM_JOBID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "XDG_SESSION_ID")
@@ -45,6 +46,12 @@ def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process knows the secrets of every endpoint that it has asked; tests share a process."""
     monkeypatch.setattr(redaction, "remembered", {})
     monkeypatch.setenv(redaction.ANNOUNCED, "")
+
+
+@pytest.fixture(autouse=True)
+def no_stores_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that fails looks for damage in all stores that it opened; tests share a process, and leave damaged ones."""
+    monkeypatch.setattr(damage, "opened", set())
 
 
 @pytest.fixture

@@ -84,13 +84,16 @@ def _opened(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def cause_of(error: BaseException) -> StoreDamagedError | None:
-    """Return the damage of a store of this process that explains an unexpected exception; None if all its stores are whole."""
+def cause_of(error: BaseException, path: Path | None = None) -> StoreDamagedError | None:
+    """Return the damage of a store that explains an unexpected exception; None if it is whole.
+
+    `path`: the store that was read, where that is known. Without one, every store that this process has opened is looked through.
+    """
     if not isinstance(error, Exception) or isinstance(error, StoreError | OSError | MemoryError):
         return error if isinstance(error, StoreDamagedError) else None
-    for path in sorted(opened):
-        if what := first(path):
-            return StoreDamagedError(path, what)
+    for read in [path] if path else sorted(opened):
+        if what := first(read):
+            return StoreDamagedError(read, what)
     return None
 
 

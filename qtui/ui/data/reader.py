@@ -77,7 +77,7 @@ class StoreReader:
                 value = question(store)
             except BaseException as error:
                 # What a question cannot make sense of may be damage, which this thread looks for.
-                _call_in_loop(loop, _fail, future, damage.cause_of(error) or error)
+                _call_in_loop(loop, _fail, future, damage.cause_of(error, self.path) or error)
             else:
                 _call_in_loop(loop, _succeed, future, value)
 

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ async def test_a_failed_question_does_not_end_the_reader(reader: StoreReader) ->
     with pytest.raises(ZeroDivisionError):
         await reader.read(lambda store: 1 // 0)
     assert await reader.read(lambda store: 1) == 1
+
+
+async def test_damage_of_another_store_explains_no_failure(reader: StoreReader, tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "other.sqlite")) as other:
+        fill(other)
+        other.execute("UPDATE variant SET conditions = 'no JSON'")
+    with pytest.raises(ZeroDivisionError):
+        await reader.read(lambda store: 1 // 0)
 
 
 async def test_a_store_that_cannot_be_opened_is_said_at_each_question(tmp_path: Path) -> None:
