@@ -92,23 +92,27 @@ def _is_without_temporary_folder(error: OSError) -> bool:
 
 
 def _elsewhere(error: OSError) -> str:
-    """How the file is put into another folder: by the variable that names the folder it is in."""
+    """How the file is put into another folder: by the variables that name the folder it is in, or is to hold."""
     if not error.filename:
         return "name other folders with TMPDIR=… and XDG_CACHE_HOME=…"
     path = Path(os.path.normpath(Path(os.fsdecode(error.filename)).absolute()))
-    for variable, folder in _folders():
-        if path.is_relative_to(folder):
-            return f"name another folder with {variable}=…"
-    return "name another folder"
+    own = _own_folders()
+    variables = [name for name, folder in own if path.is_relative_to(folder)]
+    variables = variables or [name for name, folder in own if folder.is_relative_to(path)]
+    if not variables and any(path.is_relative_to(folder) for folder in (os.environ.get("TMPDIR") or "/tmp", "/tmp")):
+        variables = ["TMPDIR"]
+    if not variables:
+        return "name another folder"
+    many = "other folders" if len(variables) > 1 else "another folder"
+    return f"name {many} with {' and '.join(f'{name}=…' for name in variables)}"
 
 
-def _folders() -> Iterator[tuple[str, Path]]:
-    """Yield the variables that name folders of qtui, of the hub's files and of temporary ones, each with its folder."""
-    yield "XDG_CACHE_HOME", paths.cache()
-    yield "XDG_STATE_HOME", paths.logs().parent
-    yield "XDG_DATA_HOME", paths.user_data()
-    yield "XDG_CONFIG_HOME", paths.user_config()
-    yield "HF_HOME", Path(os.environ.get("HF_HOME") or paths.cache().parent / "huggingface")
-    if named := os.environ.get("TMPDIR"):
-        yield "TMPDIR", Path(named)
-    yield "TMPDIR", Path("/tmp")
+def _own_folders() -> list[tuple[str, Path]]:
+    """The variables that name folders of qtui and of the hub's files, each with its folder."""
+    return [
+        ("XDG_CACHE_HOME", paths.cache()),
+        ("XDG_STATE_HOME", paths.logs().parent),
+        ("XDG_DATA_HOME", paths.user_data()),
+        ("XDG_CONFIG_HOME", paths.user_config()),
+        ("HF_HOME", Path(os.environ.get("HF_HOME") or paths.cache().parent / "huggingface")),
+    ]

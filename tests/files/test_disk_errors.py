@@ -58,6 +58,16 @@ def test_advice_names_the_variable_of_the_folder_that_the_file_is_in(
     assert words.count("=…") == 1
 
 
+def test_a_folder_that_cannot_be_made_is_put_elsewhere_with_the_folders_that_it_is_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("DATA", "STATE"):
+        monkeypatch.delenv(f"XDG_{name}_HOME")
+    monkeypatch.setenv("HOME", "/home/me")
+    words = disk_errors.describe(OSError(errno.EACCES, os.strerror(errno.EACCES), "/home/me/.local"))
+    assert words.endswith("name other folders with XDG_STATE_HOME=… and XDG_DATA_HOME=…")
+
+
 def test_a_missing_folder_for_temporary_files_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(os, "open", refuse)  # stands in for disks that are full, all of them
