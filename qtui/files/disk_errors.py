@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ _LIMITS = {
     errno.EFBIG: "reached the limit on the size of a file (`ulimit -f`). Raise it: `ulimit -f unlimited`",
 }
 
+_OF_NUMPY = re.compile(r"\d+ requested and \d+ written")
+"""What numpy says, without an errno, of an array that does not fit into a file."""
 _FILES_OF_A_STORE = 4
 """The database, its journal, the index of that, and the folder."""
 
@@ -81,6 +84,9 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None and _OF_NUMPY.search(str(error)):
+            what = f"{error}; or a quota or a limit on file sizes, `ulimit -f`, is reached"
+            raise OSError(errno.ENOSPC, what, str(path)) from error
         if error.filename is None and is_of_disk(error):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise

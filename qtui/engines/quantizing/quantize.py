@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from qtui.engines.llama_cpp import native_log
 from qtui.engines.quantizing import gguf_source
@@ -109,6 +109,10 @@ def quantize(
     return Quantized(size, report.bits or computed_bits, report.fallback, time.perf_counter() - started)
 
 
+_OF_WRITING = "iostream error"
+"""In what the C++ library says of an output file that fails; llama.cpp reads by other functions, whose errors read otherwise."""
+
+
 class _LogReport:
     """Reads progress and results from llama.cpp's log, their only source: `[  12/ 291] blk.1.attn_k.weight …`."""
 
@@ -156,8 +160,18 @@ def _run(
     with native_log.listen_with(report.hear, is_logged=not dry_run):
         failed = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(settings))
     if failed:
-        raise UserError(f"{source}: cannot be quantized to {name}: {native_log.last_error()}")
+        _raise_failed(source, target, name, native_log.last_error())
     return report
+
+
+def _raise_failed(source: Path, target: Path, name: str, reason: str) -> NoReturn:
+    """Raise UserError with llama.cpp's reason. Of a file that cannot grow, llama.cpp says only that a stream of C++ failed."""
+    if _OF_WRITING in reason:
+        raise UserError(
+            f"{target.parent}: the {name} file cannot be written whole: the disk is full, or a quota or a limit on the size of a "
+            f"file (`ulimit -f`) is reached ({reason}). Make room, or name another folder."
+        )
+    raise UserError(f"{source}: cannot be quantized to {name}: {reason}")
 
 
 def _importance(path: Path | None) -> Any:

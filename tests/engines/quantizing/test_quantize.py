@@ -1,13 +1,16 @@
+import resource
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from qtui.engines.conversion import gguf_cache
+from qtui.engines.conversion import gguf_cache, llama_folder
 from qtui.engines.quantizing import quantize
 from qtui.engines.weights import gguf_file
 from qtui.engines.weights.weights import open_weights
 from qtui.errors import UserError
+from qtui.files import disk_errors
 
 
 def test_the_types_are_those_of_the_installed_library(needs_engines: None) -> None:
@@ -68,6 +71,38 @@ def test_a_damaged_source_gives_a_reason_and_leaves_nothing(spm_gguf: Path, tmp_
     with pytest.raises(UserError, match=r"half\.gguf.*"):
         quantize.quantize(source, tmp_path / "out.gguf", "Q4_K_M", threads=1)
     assert [path.name for path in tmp_path.glob("*out*")] == []
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """No file can grow beyond 20 kB, as on a disk that gets full."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+def test_a_type_that_there_is_no_room_for_names_the_folder_and_leaves_nothing(
+    spm_gguf: Path, tmp_path: Path, little_room: None
+) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(
+        UserError, match=r"out: the Q8_0 file cannot be written whole.*`ulimit -f`.*name another folder"
+    ):
+        quantize.quantize(spm_gguf, tmp_path / "out" / "x.gguf", "Q8_0", threads=1)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_conversion_that_there_is_no_room_for_names_the_file_and_leaves_nothing(
+    spm: Path, tmp_path: Path, little_room: None
+) -> None:
+    target = tmp_path / "out" / "x.gguf"
+    with pytest.raises(OSError, match=r"written|too large") as raised:
+        llama_folder.convert(open_weights(spm), target)
+    words = disk_errors.describe(raised.value)
+    assert words.startswith(str(target))
+    assert "`ulimit -f`" in words
+    assert list(target.parent.iterdir()) == []
 
 
 def test_nothing_of_the_native_library_reaches_stdout(
