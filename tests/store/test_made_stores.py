@@ -26,6 +26,7 @@ NEVER_MADE = {11, 12}
 WITH_THOUGHTS = "thinker"
 """The model whose grades a migration sets aside: they were given to text with thoughts in it."""
 COMMANDS = (
+    ("verify",),
     ("runs", "--json"),
     ("lengths", "--json"),
     ("compare", "1", "--json"),
