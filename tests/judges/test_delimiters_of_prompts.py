@@ -24,7 +24,7 @@ PAIRS = {name: own_pairwise_template(name) for name in OWN_PAIRWISE_PROMPTS} | {
     "### Question\n{input_text}\n### Answer 1\n{answer_a}\n### Answer 2\n{answer_b}\n### Verdict\n",
 }
 SINGLE = {f"{name} 1-10": own_template(TEN, name) for name in OWN_PROMPTS} | {
-    "examples": "Grade.\n\n### Question\n1+1?\n### Answer\n2\n### Grade\n10\n\n### Question\n1+2?\n### Answer\n4\n### Grade\n1\n\n"
+    "few-shot": "Grade.\n\n### Question\n1+1?\n### Answer\n2\n### Grade\n10\n\n### Question\n1+2?\n### Answer\n4\n### Grade\n1\n\n"
     "### Question\n{input_text}\n### Answer\n{pred}\n### Grade\n",
     "labels": "【質問】\n{input_text}\n【回答】\n{pred}\n【採点】\n{scale}\n上の回答を採点してください。",
 }
@@ -87,7 +87,7 @@ def prompt_of(text: str, question: Question, *, is_pair: bool) -> str:
 
 
 @pytest.mark.parametrize("from_end", [False, True], ids=["from the start", "from the end"])
-@pytest.mark.parametrize(("name", "text", "is_pair"), TEMPLATES, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize(("name", "text", "is_pair"), TEMPLATES, ids=[*PAIRS, *SINGLE])
 def test_a_judge_reads_each_answer_from_its_own_place(name: str, text: str, is_pair: bool, from_end: bool) -> None:
     for attack in attacks(text):
         for task in ("task", attack):
