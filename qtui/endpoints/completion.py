@@ -12,6 +12,7 @@ from typing import Any, Literal
 from qtui.endpoints import server_words
 from qtui.endpoints.failures import OK, Failure, Scope, of_status
 from qtui.errors import shortened
+from qtui.files.text_decoding import without_lone_surrogates
 from qtui.records import FinishReason, Usage
 
 _FINISH: dict[str, FinishReason] = {
@@ -34,7 +35,7 @@ _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer of a model. Its text may contain secrets and lone surrogates. A count is 0 if the server reports none."""
+    """One answer of a model. Its text may contain secrets. A count is 0 if the server reports none."""
 
     text: str
     finish_reason: FinishReason = "unknown"
@@ -141,10 +142,19 @@ def _first(counts: Any, *names: str) -> int | None:
 
 
 def _parsed(body: bytes) -> Any:
+    """The value of a body; None if it is no JSON. A lone surrogate in a text of it is U+FFFD: nothing could store or send it."""
     try:
-        return json.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        return _encodable(json.loads(body.removeprefix(b"\xef\xbb\xbf")))
     except (ValueError, RecursionError):
         return None
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_lone_surrogates(value)
+    if isinstance(value, dict):
+        return {without_lone_surrogates(name): _encodable(each) for name, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list) else value
 
 
 def _text(content: Any) -> str | None:

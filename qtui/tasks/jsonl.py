@@ -78,12 +78,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def storable(text: str) -> str:
-    """The text with lone surrogates replaced: JSON escapes can contain them, but UTF-8, and so the store, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    """The text as a store can hold it: with U+FFFD for each lone surrogate."""
+    return text_decoding.without_lone_surrogates(text)
 
 
 def _lines(text: str, path: Path) -> Iterator[Record]:
