@@ -17,7 +17,9 @@ from typing import Any
 import pyte
 
 QUIET_SECONDS = 0.5
-"""After so long without output a key is answered."""
+"""After so long without more output a key is answered."""
+NOTHING_SECONDS = 2.0
+"""After so long without any output a key has no effect."""
 PATIENCE_SECONDS = 120.0
 MOVE_BYTES, STYLE_BYTES = 8, 16
 """What placing the cursor and changing the style take: `ESC[12;100H`, `ESC[38;2;1;2;3m`."""
@@ -61,6 +63,7 @@ class PseudoTerminal:
         """Send a key and wait until nothing more is written."""
         before = self._cells()
         os.write(self._file, key.encode())
+        select.select([self._file], [], [], NOTHING_SECONDS)
         sent = self._read(QUIET_SECONDS)
         return Step(sent, sum(map(_needed, before, self._cells())))
 

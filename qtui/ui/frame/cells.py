@@ -14,15 +14,14 @@ _FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 """Two of them are a flag to some terminals."""
 
 
-@lru_cache(maxsize=8192)
 def cells_of(text: str) -> tuple[str, tuple[str, ...]]:
     """The marks with which a text begins, which belong to the cell before it, and its cells, as many as Textual counts.
 
     A cell is a character with its marks, or `SECOND` after a wide one.
     """
-    text = _CONTROLS.sub("", text)
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return "", tuple(text)
+    text = _CONTROLS.sub("", text)
     start = next((index for index, character in enumerate(text) if get_character_cell_size(character)), len(text))
     cells: list[str] = []
     rest = text[start:]

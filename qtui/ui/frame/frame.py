@@ -6,9 +6,12 @@ what is sent; what a frame shows remains Textual's. A cell that is not known (No
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import is_not, ne, or_
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
+from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.strip import Strip
 
@@ -61,44 +64,45 @@ class Frame:
             self._rows = [Row([None] * columns, [None] * columns) for _ in range(lines)]
             self._columns = columns
 
-    def _sent(self, y: int, old: Row, new: Row) -> Iterator[str]:
+    def _sent(self, y: int, old: Row, new: Row) -> list[str]:
         """What makes the terminal show `new` in a line where it shows `old`."""
-        cells, looks = new.cells, new.looks
-        written = 0
-        """First column that the cursor has not passed; it stands there after a cell was written."""
-        is_placed = False
-        for x in _changed(old, new):
-            if x < written:
+        changed, is_doubtful = _changed(old, new)
+        cells, looks, pen = new.cells, new.looks, self._pen
+        sent: list[str] = []
+        last: Look | None = None
+        cursor = -1
+        """The column after the last written cell; the second cell of a wide character is written with its first one."""
+        for x in changed:
+            first = x - 1 if x != cursor and x and cells[x] == SECOND else x
+            cell, look = cells[first], looks[first]
+            if cell is None or look is None:
                 continue
-            first = x - 1 if cells[x] == SECOND and x else x
-            if cells[first] is None or looks[first] is None:
-                continue
-            if not is_placed:
-                yield f"\x1b[{y + 1};{first + 1}H"
-            elif first - written > SHORT_GAP or not self._has_pen_look(new, written, first):
-                yield f"\x1b[{first + 1}G"
-            else:
-                yield "".join(cell or "" for cell in cells[written:first])
-            is_placed = True
-            written = first + _width(cells, first)
-            yield self._cell(cells, looks[first], first)
+            if first != cursor:
+                sent.append(_move(y, cursor, first, new, pen))
+            if look is not last:
+                styled, pen = change(pen, look)
+                sent.append(styled)
+                last = look
+            sent.append(_placed(cells, first) if is_doubtful and has_doubtful_width(cell) else cell)
+            cursor = first + 1
+        self._pen = pen
+        return sent
 
-    def _cell(self, cells: list[str | None], look: Look | None, x: int) -> str:
-        cell = cells[x] or " "
-        sent = ""
-        if look is not None and look is not self._pen:
-            sent, self._pen = change(self._pen, look)
-        if not has_doubtful_width(cell):
-            return sent + cell
-        # Both cells are emptied first and the cursor is placed afterwards, whatever width the terminal gives this character.
-        width = _width(cells, x)
-        return f"{sent}{' ' * width}\x1b[{x + 1}G{cell}\x1b[{x + width + 1}G"
 
-    def _has_pen_look(self, row: Row, start: int, stop: int) -> bool:
-        return all(
-            cell is not None and look is not None and not change(self._pen, look)[0]
-            for cell, look in zip(row.cells[start:stop], row.looks[start:stop], strict=True)
-        )
+def _move(y: int, cursor: int, x: int, row: Row, pen: Look) -> str:
+    """Move the cursor within a line, or into it; a short way is written, where the pen has the right look for its cells."""
+    if cursor < 0:
+        return f"\x1b[{y + 1};{x + 1}H"
+    way = zip(row.cells[cursor:x], row.looks[cursor:x], strict=True)
+    if x - cursor <= SHORT_GAP and all(c is not None and look and not change(pen, look)[0] for c, look in way):
+        return "".join(cell or "" for cell in row.cells[cursor:x])
+    return f"\x1b[{x + 1}G"
+
+
+def _placed(cells: list[str | None], x: int) -> str:
+    """A character of doubtful width: its cells are emptied first, and the cursor is placed after it, whatever the terminal does."""
+    width = 2 if x + 1 < len(cells) and cells[x + 1] == SECOND else 1
+    return f"{' ' * width}\x1b[{x + 1}G{cells[x]}\x1b[{x + width + 1}G"
 
 
 def _size(update: LayoutUpdate | ChopsUpdate) -> tuple[int, int]:
@@ -122,6 +126,14 @@ def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Stri
                 yield y, x, piece if start <= x < stop and end <= stop else piece.crop(0, min(end, stop) - x)
 
 
+@lru_cache(maxsize=4096)
+def _segment(text: str, style: Style | None, colours: ColorSystem) -> tuple[str, tuple[str, ...], tuple[Look, ...]]:
+    """A segment's marks for the cell before it, its cells, and their looks."""
+    of_text, of_blank = looks_of(style, colours)
+    marks, cells = cells_of(text)
+    return marks, cells, tuple(of_blank if cell == " " else of_text for cell in cells)
+
+
 def _with_pieces(row: Row, pieces: list[tuple[int, Strip]], colours: ColorSystem) -> Row:
     new = Row(row.cells.copy(), row.looks.copy(), row.drawn)
     columns = len(new.cells)
@@ -129,12 +141,11 @@ def _with_pieces(row: Row, pieces: list[tuple[int, Strip]], colours: ColorSystem
         cells: list[str | None] = []
         looks: list[Look | None] = []
         for text, style, _ in strip:
-            of_text, of_blank = looks_of(style, colours)
-            marks, of_segment = cells_of(text)
+            marks, of_segment, looks_of_segment = _segment(text, style, colours)
             if marks:
                 _add_marks(cells, marks)
             cells += of_segment
-            looks += [of_blank if cell == " " else of_text for cell in of_segment]
+            looks += looks_of_segment
         stop = min(x + len(cells), columns)
         if x >= columns or stop <= x:
             continue
@@ -159,25 +170,17 @@ def _split_wide(cells: list[str | None], start: int, stop: int) -> None:
     """Where an end of the cells just written lies inside a wide character, its other half shows what is not known."""
     if cells[start] == SECOND:
         cells[start] = None
-    elif start and cells[start - 1] not in (None, SECOND) and _is_wide(cells[start - 1]):
+    elif start and (before := cells[start - 1]) and cell_len(before) == 2:
         cells[start - 1] = None
     if stop < len(cells) and cells[stop] == SECOND:
         cells[stop] = None
 
 
-def _is_wide(cell: str | None) -> bool:
-    return cell is not None and len(cells_of(cell)[1]) == 2
-
-
-def _width(cells: list[str | None], x: int) -> int:
-    return 2 if x + 1 < len(cells) and cells[x + 1] == SECOND else 1
-
-
-def _changed(old: Row, new: Row) -> list[int]:
-    """Columns whose cells differ; from the first character of doubtful width on, all of them."""
+def _changed(old: Row, new: Row) -> tuple[list[int], bool]:
+    """Columns whose cells differ, and whether there are characters of doubtful width: from the first of these on, all columns."""
     differs = map(or_, map(ne, old.cells, new.cells), map(is_not, old.looks, new.looks))
     changed = [x for x, is_changed in enumerate(differs) if is_changed]
-    if changed and any(map(has_doubtful_width, {*old.cells, *new.cells})):
-        first = min(x for row in (old, new) for x, cell in enumerate(row.cells) if has_doubtful_width(cell))
-        changed = [*(x for x in changed if x < first), *range(first, len(new.cells))]
-    return changed
+    if not changed or not any(map(has_doubtful_width, {*old.cells, *new.cells})):
+        return changed, False
+    first = min(x for row in (old, new) for x, cell in enumerate(row.cells) if has_doubtful_width(cell))
+    return [*(x for x in changed if x < first), *range(first, len(new.cells))], True

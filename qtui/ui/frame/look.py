@@ -3,6 +3,7 @@
 Textual restores the default look after each piece of text, and then says the whole of the next look: more bytes than the text has.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,18 +17,27 @@ SEEN_WITHOUT_INK = {4, 7, 9, 21, 51, 52, 53}
 """Attributes that show in a blank cell, too: lines, frames and exchanged colours."""
 
 
-class Look(NamedTuple):
-    """A cell's attributes and colours, as parameters of SGR sequences."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A cell's attributes and colours, as parameters of SGR sequences. Made by `_one`: the same look is one object.
 
-    attributes: frozenset[int] = frozenset()
-    ink: str | None = ""
+    Looks are compared as objects, some thousand times a frame. An equal one that was made anew is only sent once more.
+    """
+
+    attributes: frozenset[int]
+    ink: str | None
     """The foreground: `38;2;255;0;0`; empty is the terminal's own, and None any, as in a blank cell, which has no ink."""
-    ground: str = ""
-    link: str = ""
+    ground: str
+    link: str
     """The sequence that begins a hyperlink; empty without one."""
 
 
-PLAIN = Look()
+@lru_cache(maxsize=16384)
+def _one(attributes: frozenset[int], ink: str | None, ground: str, link: str) -> Look:
+    return Look(attributes, ink, ground, link)
+
+
+PLAIN = _one(frozenset(), "", "", "")
 """The look that a terminal has between frames."""
 
 
@@ -67,17 +77,14 @@ def _looks(parameters: str, link: str) -> Looks:
     return Looks(text, text if link or attributes & SEEN_WITHOUT_INK else _one(frozenset(), None, ground, ""))
 
 
-@lru_cache(maxsize=4096)
-def _one(attributes: frozenset[int], ink: str | None, ground: str, link: str) -> Look:
-    return Look(attributes, ink, ground, link)
-
-
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def change(old: Look, wanted: Look) -> tuple[str, Look]:
     """What to send so that a terminal whose look is `old` shows cells as wanted, and the look that it has then."""
     new = wanted
     if wanted.ink is None:
-        new = Look(old.attributes - SEEN_WITHOUT_INK, old.ink, wanted.ground, "")
+        new = _one(old.attributes - SEEN_WITHOUT_INK, old.ink, wanted.ground, "")
+    if new is old:
+        return "", old
     link = "" if new.link == old.link else new.link or "\x1b]8;;\x1b\\"
     short, whole = _short(old, new), _whole(new)
     return link + min(short, whole, key=len), new

@@ -26,7 +26,9 @@ KEYS = (
     *("left_square_bracket", "right_square_bracket", "question_mark", "ctrl+p", "slash", "ctrl+l"),
 )
 SIZES = ((80, 24), (120, 40), (97, 31), (40, 12))
-STEPS = 60
+STEPS = 40
+HOME = "\x1b[H"
+"""Where Textual leaves the cursor after each frame."""
 
 
 class Emulators:
@@ -64,7 +66,7 @@ def emulators(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulators]:
         def render_segments(self, console: Console) -> str:
             whole = self.update.render_segments(console)
             sent = super().render_segments(console)
-            both.whole.write(whole)
+            both.whole.write(HOME + whole)
             both.sent_whole += len(whole)
             both.sent_ours += len(sent)
             return sent
