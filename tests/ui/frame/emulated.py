@@ -5,9 +5,6 @@ from typing import Any
 import pyte
 from pyte import modes
 
-INKLESS = {"fg": "default", "bold": False, "italics": False}
-"""Of a blank cell nobody sees these."""
-
 
 class Emulated:
     def __init__(self, columns: int, lines: int) -> None:
@@ -22,7 +19,7 @@ class Emulated:
         self.screen.resize(lines, columns)
 
     def seen(self) -> list[list[Any]]:
-        """The cells, row by row, with their styles."""
+        """The cells, row by row, with their styles; of a blank one nobody sees more than its ground."""
         return [[_seen(self.screen.buffer[y][x]) for x in range(self.screen.columns)] for y in range(self.screen.lines)]
 
     def differences(self, other: "Emulated") -> list[str]:
@@ -37,4 +34,4 @@ class Emulated:
 
 def _seen(cell: Any) -> Any:
     is_blank = cell.data == " " and not (cell.underscore or cell.reverse or cell.strikethrough)
-    return cell._replace(**INKLESS) if is_blank else cell
+    return (" ", cell.bg) if is_blank else cell
