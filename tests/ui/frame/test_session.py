@@ -26,7 +26,7 @@ KEYS = (
     *("left_square_bracket", "right_square_bracket", "question_mark", "ctrl+p", "slash", "ctrl+l"),
 )
 SIZES = ((80, 24), (120, 40), (97, 31), (40, 12))
-STEPS = 40
+STEPS = 24
 HOME = "\x1b[H"
 """Where Textual leaves the cursor after each frame."""
 
