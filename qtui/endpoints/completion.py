@@ -142,9 +142,10 @@ def _first(counts: Any, *names: str) -> int | None:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError):
+        text = body.removeprefix(b"\xef\xbb\xbf").decode(json.detect_encoding(body))
+    except ValueError:
         return None
+    return server_words.as_storable_json(text)
 
 
 def _text(content: Any) -> str | None:
