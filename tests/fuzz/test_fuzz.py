@@ -13,8 +13,8 @@ from tests.fuzz.kinds import KINDS
 SHORT = {
     "experiment": 20, "config": 20, "models.toml": 20, "theme": 30, "definition": 20, "tasks": 30, "archive": 20,
     "parquet": 20, "study": 10,
-    "endpoint reply": 60, "template": 20, "run check": 10, "prices": 20, "keymap": 20, "judge prompt": 60,
-    "endpoint": 20, "store": 10,
+    "endpoint reply": 60, "template": 20, "run check": 6, "prices": 20, "keymap": 20, "judge prompt": 60,
+    "endpoint": 10, "store": 6,
 }  # fmt: skip
 """How many of a kind; those that need models or the whole workbench are for `make fuzz`."""
 
