@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SUBJECTS = ("startup", "judge", "engines")
+SUBJECTS = ("startup", "judge", "engines", "size")
 
 
 def main() -> None:
