@@ -150,7 +150,7 @@ class TaskListPane(FiguresPane):
     def _arrange(self, scope: Scope) -> None:
         """Update `tasks`; it stays the same object while nothing changes, so that callers can compare by identity."""
         deltas = self._deltas.current(scope)
-        state = (self._read, deltas, scope.order, scope.flagged, scope.judge)
+        state = (self._read, deltas, scope.order, scope.flagged, scope.judge, scope.among)
         same_data = len(self._arranged_for) == len(state) and all(map(is_, self._arranged_for[:2], state[:2]))
         if not same_data or self._arranged_for[2:] != state[2:]:
             self._arranged_for = state
