@@ -57,7 +57,11 @@ def test_tokens_of_thoughts_are_not_those_of_answers_and_unknown_ones_are_counte
     name = PairName(run_id, MODEL, "FP16", "Q4_K_M")
     answers = plotted_pair(path, name, "answer", "tokens", "linear")
     assert (answers.tasks, answers.baseline.lengths, answers.unknown) == ((1, 4), (21, 0), 2)
-    thoughts = plotted_pair(path, name, "thinking", "tokens", "linear")
-    assert (thoughts.tasks, thoughts.candidate.lengths, thoughts.unknown) == ((1, 3, 4), (9, 9, 30), 1)
+    thinking_tokens = plotted_pair(path, name, "thinking", "tokens", "linear")
+    assert (thinking_tokens.tasks, thinking_tokens.candidate.lengths, thinking_tokens.unknown) == (
+        (1, 3, 4),
+        (9, 9, 30),
+        1,
+    )
     characters = plotted_pair(path, name, "thinking", "characters", "linear")
     assert characters.candidate.lengths == (8, 8, 8, 8)

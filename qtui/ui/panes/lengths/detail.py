@@ -45,7 +45,7 @@ class LengthDetail(Detail):
         self.cursor = PlotCursor()
         self._pair: PlottedPair | None = None
         self._names = ("", "")
-        self._task = 0
+        self._shown_task = 0
 
     def compose(self) -> ComposeResult:
         yield Static(id="length-title", markup=False)
@@ -63,7 +63,7 @@ class LengthDetail(Detail):
 
     def show_plots(self, pair: PlottedPair, names: tuple[str, str], task: int) -> None:
         """Show the lengths of a pair whose variants have these names, with the answers to a task marked."""
-        self._pair, self._task = pair, task
+        self._pair, self._shown_task = pair, task
         self._names = (safe(names[0]), safe(names[1]))
         self.cursor.follow(pair, self._names, task)
         self.draw()
@@ -86,7 +86,7 @@ class LengthDetail(Detail):
         pair, cursor = self._pair, self.cursor
         if pair is None:
             return
-        points = pair.of_task(self._task)
+        points = pair.of_task(self._shown_task)
         chosen = None
         if cursor.plot != "scatter" and cursor.bar is not None:
             start = 0 if cursor.plot == "cumulative" else cursor.bar
@@ -111,12 +111,12 @@ class LengthDetail(Detail):
             return NO_TOKENS.format(what=what) if pair.unknown else ""
         chosen = self.cursor.chosen()
         parts = [] if chosen is None else [f"{chosen.words}: {_listed(chosen.answers)}"]
-        points = pair.of_task(self._task)
+        points = pair.of_task(self._shown_task)
         if points:
             places = " ".join(f"{BASELINE_SIGN}{x:,} {CANDIDATE_SIGN}{y:,}" for x, y in points[:1])
-            parts.append(f"task {self._task}: {places}")
+            parts.append(f"task {self._shown_task}: {places}")
         else:
-            parts.append(f"task {self._task} is not among them")
+            parts.append(f"task {self._shown_task} is not among them")
         beyond = pair.baseline.beyond + pair.candidate.beyond
         if beyond:
             verb = "at the edge" if self.cursor.plot == "scatter" else "left out"

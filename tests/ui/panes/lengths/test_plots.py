@@ -120,8 +120,8 @@ async def test_lengths_are_measured_in_tokens_where_these_are_stored(store_path:
 
 async def test_a_sentence_stands_for_plots_of_tokens_that_are_not_stored(store_path: Path, store: Store) -> None:
     run_id = fill(store, models=("org/small",))
-    for variant, lengths in LENGTHS.items():
-        for number, length in enumerate(lengths, start=1):
+    for variant, characters in LENGTHS.items():
+        for number, length in enumerate(characters, start=1):
             stores.answer(store, run_id, variant, number, Answer(f"{variant} {number}", "海" * length, "stop"))
     app = QtuiApp(store_path)
     async with app.run_test(size=(80, 24)) as pilot:
