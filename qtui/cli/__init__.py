@@ -6,6 +6,7 @@ goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 wrong usa
 
 import contextlib
 import importlib
+import io
 import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -140,7 +141,7 @@ def _exit_code() -> int:
         _print_error(str(error))
         return FAILED
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -161,6 +162,14 @@ def _report_stdout(problem: OSError) -> int:
     if not isinstance(problem, BrokenPipeError):
         _print_error(f"stdout cannot be written ({problem.strerror}): what the command printed is not whole")
     return FAILED
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Print what click says of a wrong usage: it quotes arguments as they are, and a shell's `*` puts names of files there."""
+    words = io.StringIO()
+    error.show(words)
+    with contextlib.suppress(OSError):
+        click.echo(_harmless(words.getvalue()), err=True, nl=False)
 
 
 def _print_error(text: str) -> None:

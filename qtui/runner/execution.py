@@ -33,7 +33,7 @@ from qtui.runner.lost_store import save_if_lost
 from qtui.runner.scoring import score_run
 from qtui.runner.worker_process import BOUND_SECONDS
 from qtui.secrets import redaction
-from qtui.store import Store, leases, runs
+from qtui.store import Store, claims, leases, runs
 from qtui.store.errors import NoSpaceError
 from qtui.store.reserve import Reserve
 
@@ -70,6 +70,7 @@ def _take_lease(store: Store, run_id: int) -> None:
     notices = session_end.find_notices(os.environ, session_end.ROOT)
     ends_at = min((notice.ends_at for notice in notices if notice.ends_at is not None), default=None)
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
+    claims.give_up(store, run_id)  # those of a runner before this one
 
 
 async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:

@@ -165,6 +165,11 @@ def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
         ) from None
     except e.HFValidationError:
         raise UserError(f"{source}: no such folder or file here, and not a valid name of a hub model") from None
+    except ValueError as error:
+        # The library's word for a file or a commit that the hub names and that is not inside the cache.
+        raise UserError(
+            f"{source}: the hub's reply cannot be used ({words_of(error)}), and nothing was downloaded"
+        ) from None
     except (e.RemoteEntryNotFoundError, e.RevisionNotFoundError):
         raise UserError(f"{source}: the hub has the model but not this file") from None
     except (e.LocalEntryNotFoundError, e.OfflineModeIsEnabled) as error:

@@ -27,6 +27,7 @@ from qtui.ui import launch, stylesheet
 from qtui.ui.dialogs.confirm import ConfirmScreen
 from qtui.ui.dialogs.dialog import Dialog
 from qtui.ui.widgets.text_input import TextInput
+from qtui.ui.widgets.text_lines import TextLines
 
 CHECK_AFTER_SECONDS = 0.8
 FILE_HINT = "a .toml, or use the fields"
@@ -56,7 +57,7 @@ class NewRunScreen(Dialog[int | None]):
     AUTO_FOCUS = "#file"
 
     file = getters.query_one("#file", Input)
-    toml = getters.query_one("#toml", TextArea)
+    toml = getters.query_one("#toml", TextLines)
     verdict = getters.query_one("#verdict", Static)
 
     def __init__(self, store_path: Path) -> None:
@@ -78,7 +79,7 @@ class NewRunScreen(Dialog[int | None]):
                     yield _field("file", "File", "", FILE_HINT, self._files)
                     for name, label, hint in FIELDS:
                         yield _field(name, label, getattr(default, name), hint, _suggestions(name))
-                yield TextArea(id="toml", show_line_numbers=False, tab_behavior="focus", compact=True)
+                yield TextLines(id="toml")
             with VerticalScroll(id="verdict-scroll", can_focus=False):
                 yield Static("", id="verdict", markup=False)
             yield Static(
