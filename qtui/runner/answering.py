@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from qtui import config, paths
+from qtui import paths
 from qtui.engines.protocol.answering import (
     Answered,
     Failed,
@@ -26,13 +26,12 @@ from qtui.engines.protocol.answering import (
     Progress,
     Unanswered,
 )
-from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec, content_hash
 from qtui.runner import activity, shared_answers, turns
 from qtui.runner.control import Control, first_of
 from qtui.runner.keys import keys_of_worker
-from qtui.runner.progress_watch import Patience, ProgressWatch
+from qtui.runner.progress_watch import Patience, patience_of_user
 from qtui.runner.worker_process import WorkerProcess
 from qtui.store import Store, answers, claims, open_thoughts, runs
 from qtui.store.errors import NoSpaceError
@@ -168,10 +167,9 @@ async def _answer_with_worker(variant: VariantRun, control: Control, answered: a
     """Compute the missing answers of one turn with one worker. Returns as `_answer_turn` does."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
     title = f"run {variant.run_id}, variant {variant.variant_id} in {variant.store.path}"
-    async with WorkerProcess(log, title=title, keys=keys_of_worker(variant.spec)) as worker:
-        watch = ProgressWatch(worker.process.pid, _patience(variant), control)
-        listening = asyncio.create_task(_handle_messages(variant, worker, watch, answered))
-        hanging = asyncio.create_task(_kill_hanging(variant, worker, watch))
+    keys, patience = keys_of_worker(variant.spec), _patience(variant)
+    async with WorkerProcess(log, title=title, keys=keys, patience=patience, control=control) as worker:
+        listening = asyncio.create_task(_handle_messages(variant, worker, answered))
         watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))
         try:
@@ -180,7 +178,6 @@ async def _answer_with_worker(variant: VariantRun, control: Control, answered: a
             variant.outcome = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
-            hanging.cancel()
             # On a full disk the claims end with the lease.
             with contextlib.suppress(NoSpaceError):
                 claims.give_up(variant.store, variant.run_id)
@@ -204,30 +201,15 @@ def _job(variant: VariantRun) -> Job:
 
 def _patience(variant: VariantRun) -> Patience:
     """How long the worker may be silent. Requests to an endpoint have limits of their own, and may wait for hours."""
-    if variant.spec.engine == "openai":
-        return Patience.of_seconds(0)
-    try:
-        return Patience.of_seconds(config.load().worker_patience)
-    except UserError:
-        return Patience()  # the workbench reports what is wrong with the settings; a run does without them
+    return Patience.of_seconds(0) if variant.spec.engine == "openai" else patience_of_user()
 
 
-async def _kill_hanging(variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch) -> None:
-    """Kill the worker when it hangs; its log then has the stacks of its threads. Its output closes, which ends the listening."""
-    found = await watch.hangs()
-    if variant.outcome is None:
-        variant.hung = found
-    await worker.kill_with_stacks()
-
-
-async def _handle_messages(
-    variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch, answered: asyncio.Event
-) -> None:
+async def _handle_messages(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
     """Handle the worker's messages until it closes its output."""
     places = variant.places
     async for message in worker.messages():
-        watch.heard((message.facts.file_bytes or 0) if isinstance(message, Planned) else 0)
         if isinstance(message, Planned):
+            worker.heard(weights_bytes=message.facts.file_bytes)
             await worker.send(MissingItems(_link_stored(variant, places, message)))
             answered.set()
         elif isinstance(message, Answered):
@@ -340,9 +322,8 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     """Return why answers of the variant are missing; empty if it is complete."""
     if control.cancelled.is_set() and variant.outcome is None:
         return control.reason
-    if variant.hung:
-        return await worker.describe_hang(variant.hung)
     if variant.outcome is None:
+        variant.hung = worker.hung
         return await worker.describe_end()
     if variant.outcome != "done":
         return variant.outcome

@@ -19,7 +19,7 @@ from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.format import count
 from qtui.judges import fingerprint
-from qtui.processes import events, log
+from qtui.processes import events, log, termination
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.run_progress import RunState
 from qtui.runner import added_judges
@@ -224,6 +224,7 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.cancel, f"the runner was stopped ({number.name})")
+    termination.take()
     tasks = [
         asyncio.create_task(_beat(store, run_id, control)),
         asyncio.create_task(_follow_requests(store, run_id, control)),
