@@ -148,7 +148,7 @@ def test_what_a_killed_runner_had_claimed_is_computed_by_the_one_that_waits(both
     model.is_released.set()
     ended = both.end(2)
     assert (ended.state, ended.answered) == ("done", TASKS)
-    assert both.store.execute("SELECT count(*) FROM answer").fetchone()[0] == TASKS
+    assert verifying.verify(both.store.path).rows["answer"] == TASKS
 
 
 def test_a_run_that_waits_for_another_one_can_be_cancelled(both: Both, model: HeldModel) -> None:
