@@ -10,8 +10,11 @@ BACKEND ?= auto
 demo: .venv/installed
 	$(BIN)/qtui demo
 
+# Side by side on the cores that are here; the tests of one file stay together, because they share models.
+TESTS = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
 test: .venv/installed
-	$(BIN)/pytest
+	$(TESTS)
 
 # What CI runs. The tests come last, so that the last line is pytest's.
 check: .venv/installed
@@ -19,7 +22,7 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(TESTS)
 
 # llama.cpp built again: `make engines BACKEND=cuda`, with JOBS=1 where memory is short.
 engines: .venv/installed

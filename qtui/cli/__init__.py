@@ -124,6 +124,7 @@ def main() -> NoReturn:
     """Run the command line and exit. A traceback goes to the log file, never to the screen."""
     streams.open_missing()
     streams.watch_stdout()
+    streams.lose_unwritable("stderr")
     with redaction.guarded_streams(stdout=False):
         log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
         status = _exit_code()
@@ -192,9 +193,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError):
         from qtui.files import disk_errors
 
-        if words := disk_errors.limit(error):
-            return words
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return disk_errors.describe(error) if disk_errors.is_of_disk(error) else str(error)
     return f"this is a defect of qtui ({type(error).__name__}). {_log_traceback(error)}"
 
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from qtui.endpoints import server_words
 from qtui.endpoints.failures import OK, Failure, Scope, of_status
 from qtui.errors import shortened
-from qtui.files.text_decoding import without_lone_surrogates
 from qtui.records import FinishReason, Usage
 
 _FINISH: dict[str, FinishReason] = {
@@ -144,17 +143,10 @@ def _first(counts: Any, *names: str) -> int | None:
 def _parsed(body: bytes) -> Any:
     """The value of a body; None if it is no JSON. A lone surrogate in a text of it is U+FFFD: nothing could store or send it."""
     try:
-        return _encodable(json.loads(body.removeprefix(b"\xef\xbb\xbf")))
-    except (ValueError, RecursionError):
+        text = body.removeprefix(b"\xef\xbb\xbf").decode(json.detect_encoding(body))
+    except ValueError:
         return None
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_lone_surrogates(value)
-    if isinstance(value, dict):
-        return {without_lone_surrogates(name): _encodable(each) for name, each in value.items()}
-    return [_encodable(each) for each in value] if isinstance(value, list) else value
+    return server_words.as_storable_json(text)
 
 
 def _text(content: Any) -> str | None:

@@ -77,11 +77,6 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def storable(text: str) -> str:
-    """The text as a store can hold it: with U+FFFD for each lone surrogate."""
-    return text_decoding.without_lone_surrogates(text)
-
-
 def _lines(text: str, path: Path) -> Iterator[Record]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

@@ -16,6 +16,7 @@ from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
 from qtui.engines.weights.hub_library import hub_library
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError, words_of
+from qtui.files import disk_errors
 
 Progress = Callable[[float], None]
 Check = Callable[[Path, tuple[StoredTensor, ...]], object]
@@ -178,6 +179,8 @@ def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
     except e.HfHubHTTPError as error:
         raise UserError(f"{source}: {_refusal(error)}") from None
     except OSError as error:
+        if disk_errors.is_refusal(error):
+            raise UserError(f"{source}: the download stopped: {disk_errors.describe(error)}") from None
         raise UserError(f"{source}: the download failed ({words_of(error)}); try again, it resumes") from None
 
 

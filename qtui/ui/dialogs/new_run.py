@@ -20,7 +20,7 @@ from textual.widgets import Input, Label, Static, TextArea
 from qtui import catalog, paths
 from qtui.errors import UserError
 from qtui.experiment.draft import Draft, to_toml
-from qtui.files import input_file, named_path, private_files
+from qtui.files import disk_errors, input_file, named_path, private_files
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
@@ -198,10 +198,13 @@ def cpu_question(reasons: str) -> str:
 
 async def _check_text(text: str, store_path: Path) -> dict[str, Any]:
     """Check an experiment's TOML; return its plan. Raises UserError with every problem."""
-    with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
-        written = Path(folder) / "experiment.toml"
-        written.write_text(text, encoding="utf-8")
-        return await launch.check(written, store_path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
+            written = Path(folder) / "experiment.toml"
+            written.write_text(text, encoding="utf-8")
+            return await launch.check(written, store_path)
+    except OSError as error:
+        raise UserError(disk_errors.describe(error)) from error
 
 
 def experiment_files(folder: Path) -> list[Path]:
@@ -256,8 +259,7 @@ def save(text: str, name: str) -> Path:
         for number in range(1, 1000):
             path = folder / (f"{plain}.toml" if number == 1 else f"{plain}-{number}.toml")
             if not path.exists() or path.read_text(encoding="utf-8") == text:
-                with private_files.create(path) as file:
-                    file.write(text.encode())
+                private_files.write_whole(path, text.encode())
                 return path
     except OSError as error:
         raise UserError(f"{folder}: cannot save the experiment here: {os.strerror(error.errno or 0)}.") from error
