@@ -27,8 +27,8 @@ def run(calls: Sequence[Sequence[str]]) -> None:
 
 
 def by_call(written: bytes, count: int) -> list[bytes]:
-    """Return what each command wrote to one stream, or to both together."""
-    parts = re.split(rb"(?:\r?\n<<\d+>>\r?\n)+", ENDS.sub(b"", written))[1:]
+    """Return what each command wrote to one stream."""
+    parts = re.split(rb"\r?\n<<\d+>>\r?\n", ENDS.sub(b"", written))[1:]
     assert len(parts) == count, parts[-1][-2000:]
     return parts
 
