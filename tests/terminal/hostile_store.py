@@ -1,5 +1,9 @@
-"""A store in which every text is hostile. The filler goes by the schema: a new column is filled without a change here."""
+"""Stores in which every text is hostile. The fillers go by the schema: a new column is filled without a change here.
 
+`fill` makes a whole store, whose tables qtui shows; `fill_damaged` one with JSON of wrong forms as well, at which qtui stops.
+"""
+
+import itertools
 import json
 import sqlite3
 import types
@@ -10,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from qtui.records import ScorerSpec
-from qtui.store import open_store
+from qtui.store import expected_schema, grades, open_store, row_rules
 from qtui.variant_facts import VariantFacts
-from tests import filled_store, scored_store
+from tests import filled_store, scored_store, stores
+from tests.store import every_table
 
 CONTROLS = "".join(map(chr, (*range(1, 32), *range(127, 160))))
 HOSTILE = (
-    "\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1bP+q544e\x1b\\\x1b_Ga=T\x1b\\\x1b^x\x1b\\\x1b[5m\x1b[8m\x1b[6n\x1b[>c\x1bc\x9b2J\x9d0;o\x9c"
-    f"[bold red]m[/] [@click=app.quit]q[/] {{x}} %s $(id) \u202eabc\u2066d\u2069 z\u200bw\u200dj\ufeff \u2028 \ue0001 {CONTROLS} "
+    "\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1bP+q544e\x1b\\\x1b_Ga=T\x1b\\\x1b^x\x1b\\"
+    "\x1b[5m\x1b[8m\x1b[6n\x1b[>c\x1bc\x9b2J\x9d0;o\x9c"
+    "[bold red]m[/] [@click=app.quit]q[/] {x} %s $(id) \u202eabc\u2066d\u2069 z\u200bw\u200dj\ufeff \u2028 "
+    f"\U000e0001 {CONTROLS} "
 )
 """Sequences that set the title, write the clipboard, ask the terminal, blink, hide and reset; markup; all control characters."""
 LONG = "長" * 300_000
@@ -35,13 +42,91 @@ KEPT = {
     "attempt": {"outcome"},
     "divergence": {"parting"},
 }
-"""Columns that keep their texts, by table."""
+"""Columns of the damaged store that keep their texts, by table."""
+KEPT_WORDS = {
+    "run": {"date"},
+    "variant": {"engine"},
+    "batch_question": {"outcome"},
+    "making": {"state"},
+    "attempt": {"outcome"},
+}
+"""Columns of the whole store that keep their texts, by table: qtui chose them from a few words, and no rule says so."""
+GRADES = {"FP16": [3] * 12, "Q4_K_M": [3] * 11 + [2], "Q2_K": [1] * 12}
 
 
 def fill(path: Path) -> None:
-    """Make a store with rows in every table that panes read, and make all of its texts hostile."""
-    grades = {"FP16": [3] * 12, "Q4_K_M": [3] * 11 + [2], "Q2_K": [1] * 12}
-    filled_store.fill(path, grade_of=grades)
+    """Make a store with rows in every table and all that panes and commands show, and make its texts hostile.
+
+    A text stays as it is only where the rules of rows refuse any other: the store is whole.
+    """
+    every_table.fill(path)
+    pets = filled_store.fill(path, grade_of=GRADES)
+    with closing(open_store(path)) as store:
+        stores.add_judge(store, pets, "openai:second")
+        stores.grade(store, pets, GRADES, judge="openai:second")
+        for place in list(grades.places(store, pets).values())[:5]:
+            grades.commit_human(store, place, 3, "mine")
+        store.execute("DELETE FROM lease")  # it says that this process works on a run
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table in expected_schema.tables().values():
+            _make_rows_hostile(connection, table)
+        connection.execute("UPDATE variant SET facts = ?", (json.dumps(_facts()),))
+        # A divergence is current if it was measured with the weights that the facts name.
+        connection.execute("UPDATE divergence SET baseline_weights = ?, candidate_weights = ?", (HOSTILE, HOSTILE))
+        connection.execute("UPDATE answer SET text = text || ? WHERE id = 1", (LONG,))
+        connection.commit()
+
+
+def _make_rows_hostile(connection: sqlite3.Connection, table: expected_schema.Table) -> None:
+    texts = [
+        each.name for each in table.columns if each.type == "TEXT" and each.name not in KEPT_WORDS.get(table.name, ())
+    ]
+    place = " AND ".join(f'"{part}" IS ?' for part in table.key)
+    for row in connection.execute(f'SELECT * FROM "{table.name}"').fetchall():
+        values = dict(zip(row.keys(), row, strict=True))
+        key = [values[part] for part in table.key]
+        for column in texts:
+            if values[column] is not None:
+                values[column] = changed = _allowed(table, column, values)
+                connection.execute(f'UPDATE "{table.name}" SET "{column}" = ? WHERE {place}', (changed, *key))
+                key = [changed if part == column else value for part, value in zip(table.key, key, strict=True)]
+
+
+def _allowed(table: expected_schema.Table, column: str, row: dict[str, Any]) -> str:
+    """Return the text of a row made hostile as far as the rules of rows allow: as a whole, or leaf by leaf if it is JSON."""
+    text = str(row[column])
+    if (table.name, column) not in row_rules.JSON_COLUMNS:
+        changed = hostile(text)
+        return text if list(row_rules.broken(table, row | {column: changed})) else changed
+    value = json.loads(text)
+    for number in range(_leaf_count(value)):
+        changed_value = _with_hostile_leaf(value, number)
+        if not list(row_rules.broken(table, row | {column: json.dumps(changed_value)})):
+            value = changed_value
+    return json.dumps(value) if "owned" in json.dumps(value) else text
+
+
+def _leaf_count(value: Any) -> int:
+    found: list[str] = []
+    _leaves(value, lambda text: found.append(text) or text)  # type: ignore[func-returns-value]
+    return len(found)
+
+
+def _with_hostile_leaf(value: Any, number: int) -> Any:
+    """Return the value with its text of this number made hostile; inside, if it is JSON itself."""
+    numbers = itertools.count()
+    return _leaves(value, lambda text: _hostile_or_inside(text) if next(numbers) == number else text)
+
+
+def _hostile_or_inside(text: str) -> str:
+    return _json(text) if text[:1] in ("{", "[") else hostile(text)
+
+
+def fill_damaged(path: Path) -> None:
+    """Make a store with rows in every table that panes read, and make all of its texts hostile, also those that have a form."""
+    filled_store.fill(path, grade_of=GRADES)
     with closing(open_store(path)) as store:
         scored_store.add_scorers(
             store, scored_store.answered_run(store), ScorerSpec("last_number", "math", 0.05, ("sums",))
@@ -66,6 +151,21 @@ def text_columns(path: Path) -> list[tuple[str, str]]:
     """Return (table, column) of every text that `fill` makes hostile."""
     with closing(sqlite3.connect(path)) as connection:
         return [(table, column) for table in _tables(connection) for column in _text_columns(connection, table)]
+
+
+def harmless_columns(path: Path) -> list[tuple[str, str]]:
+    """Return (table, column) of texts of a store none of which is hostile, although the rules of rows allow it."""
+    found = []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        for name, table in expected_schema.tables().items():
+            rows = [dict(zip(row.keys(), row, strict=True)) for row in connection.execute(f'SELECT * FROM "{name}"')]
+            for column in (each.name for each in table.columns if each.type == "TEXT"):
+                texts = [row for row in rows if row[column] is not None]
+                is_kept = column in KEPT_WORDS.get(name, ()) or any("owned" in row[column] for row in texts)
+                if not is_kept and any(_allowed(table, column, row) != row[column] for row in texts):
+                    found.append((name, column))
+    return found
 
 
 def hostile(text: str) -> str:

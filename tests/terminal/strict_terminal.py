@@ -106,7 +106,12 @@ class StrictTerminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._child.close(force=True)
+        try:
+            self._child.close(force=True)
+        except (
+            pexpect.ExceptionPexpect
+        ):  # killed, but on a busy machine not gone within the tenth of a second that it is given
+            self._child.wait()
 
     def press(self, keys: str) -> None:
         self._child.send(keys)
