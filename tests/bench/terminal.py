@@ -84,6 +84,7 @@ def _sent(folder: Path, store: Path, redraw: str) -> dict[str, tuple[int, int]]:
     with _workbench(folder, store, redraw) as terminal:
         for pane, (number, keys) in {**PANES, MODELS[0]: MODELS[1:]}.items():
             terminal.press(number)
+            terminal.settle()
             steps = [terminal.press(key) for key in keys * ROUNDS]
             # A key at the end of a list changes nothing.
             steps = [step for step in steps if step.needed]
