@@ -48,7 +48,10 @@ class Config:
     prices: Prices = NO_PRICES
     """What the tokens of models cost."""
     worker_patience: float = 600.0
-    """Seconds that a worker may do nothing at all until it is killed and its work given to another; 0 waits for ever."""
+    """Seconds that a process with an engine may do nothing at all until it is killed; 0 waits for ever.
+
+    The work of a run's worker is then given to another, once.
+    """
     redraw: str = "changes"
     """One of REDRAWS: the terminal is sent the cells that changed, or all of every widget that changed."""
 

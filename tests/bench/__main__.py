@@ -4,7 +4,7 @@ import argparse
 import importlib
 import os
 
-SUBJECTS = ("startup", "judge", "engines")
+SUBJECTS = ("startup", "judge", "engines", "size")
 OTHERS = ("terminal",)
 """Subjects that are measured when they are named: their figures are no ratios of times."""
 
