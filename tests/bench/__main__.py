@@ -16,8 +16,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.store:
         os.environ["QTUI_BENCH_STORE"] = chosen.store
-    print("times as fast as the yardstick: median (spread) of rounds in turns; seconds of the medians")
-    for subject in chosen.subjects or SUBJECTS:
+    subjects = chosen.subjects or SUBJECTS
+    if not set(subjects) <= set(OTHERS):
+        print("times as fast as the yardstick: median (spread) of rounds in turns; seconds of the medians")
+    for subject in subjects:
         for ratio in importlib.import_module(f"tests.bench.{subject}").ratios():
             print(ratio, flush=True)
 

@@ -20,6 +20,8 @@ QUIET_SECONDS = 0.5
 """After so long without more output a key is answered."""
 NOTHING_SECONDS = 2.0
 """After so long without any output a key has no effect."""
+SETTLED_SECONDS = 4.0
+"""After so long without output a pane has computed its figures."""
 PATIENCE_SECONDS = 120.0
 MOVE_BYTES, STYLE_BYTES = 8, 16
 """What placing the cursor and changing the style take: `ESC[12;100H`, `ESC[38;2;1;2;3m`."""
@@ -66,6 +68,10 @@ class PseudoTerminal:
         select.select([self._file], [], [], NOTHING_SECONDS)
         sent = self._read(QUIET_SECONDS)
         return Step(sent, sum(map(_needed, before, self._cells())))
+
+    def settle(self) -> None:
+        """Wait until the pane that was opened has its figures: nothing more is written for a while."""
+        self._read(SETTLED_SECONDS)
 
     def answer_time(self, key: str) -> float:
         """Seconds from a key to the first byte that it makes the program write."""

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.pseudo_terminal import PseudoTerminal
+from tests.bench.ratio import ROUNDS
 from tests.bench.thousand_answers import make_store
 
 COLUMNS, ROWS = 120, 40
 PANES = {"Tasks": ("2", "jjjkkk"), "Compare": ("3", "nnnppp"), "Scores": ("4", "jjjkkk"), "Lengths": ("5", "jjjkkk")}
 """Pane → the key that opens it, and keys whose effect is measured."""
 MODELS = ("Models", "6", "jjjkkk")
-ROUNDS = 3
 KEYS_TIMED = 100
 
 
@@ -68,7 +68,8 @@ def ratios() -> Iterator[Sent | Latency]:
             make_store(store)
         changes, full = (_sent(folder, store, redraw) for redraw in ("changes", "full"))
         for pane, (sent, needed) in changes.items():
-            yield Sent(pane, sent, needed, full[pane][0])
+            if pane in full:
+                yield Sent(pane, sent, needed, full[pane][0])
         for redraw in ("changes", "full"):
             yield Latency(f'redraw = "{redraw}", nothing else runs here', _latency(folder, store, redraw))
         with _busy(store):
@@ -83,6 +84,7 @@ def _sent(folder: Path, store: Path, redraw: str) -> dict[str, tuple[int, int]]:
     with _workbench(folder, store, redraw) as terminal:
         for pane, (number, keys) in {**PANES, MODELS[0]: MODELS[1:]}.items():
             terminal.press(number)
+            terminal.settle()
             steps = [terminal.press(key) for key in keys * ROUNDS]
             # A key at the end of a list changes nothing.
             steps = [step for step in steps if step.needed]
@@ -100,11 +102,11 @@ def _latency(folder: Path, store: Path, redraw: str) -> tuple[float, ...]:
 
 @contextlib.contextmanager
 def _workbench(folder: Path, store: Path, redraw: str) -> Iterator[PseudoTerminal]:
-    home = folder / redraw
-    home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(f'redraw = "{redraw}"\n')
+    settings = folder / redraw / "qtui"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "config.toml").write_text(f'redraw = "{redraw}"\n')
     command = [sys.executable, "-m", "qtui", "--store", str(store)]
-    with PseudoTerminal(command, COLUMNS, ROWS, {"QTUI_HOME": str(home)}) as terminal:
+    with PseudoTerminal(command, COLUMNS, ROWS, {"XDG_CONFIG_HOME": str(settings.parent)}) as terminal:
         terminal.wait_for("Runs")
         yield terminal
 
