@@ -13,7 +13,7 @@ from qtui.charts.lines import Line, Role, Segment, fit, fit_line
 from qtui.charts.lines import width as lines_width
 from qtui.charts.role_words import is_yardstick
 from qtui.charts.violins import BEYOND_COLUMNS, Half, Violin, columns_for, violin_lines
-from qtui.figures.axis import Axis
+from qtui.figures.axis import SCALE_NAMES, Axis
 from qtui.figures.length_densities import Distributions
 from qtui.figures.lengths import LengthTable, PairLengths, Part, VariantLengths
 from qtui.format import NONE, change, number, percent
@@ -136,8 +136,8 @@ _NOUNS: Mapping[Part, str] = {"answer": "answers", "thinking": "thoughts"}
 def legend(densities: Distributions, cells: int) -> str:
     """One line of at most `cells` cells; a wider one explains more."""
     end = densities.axis.end
-    if densities.axis.scale == "root":
-        beyond = " · square-root axis"
+    if densities.axis.scale != "linear":
+        beyond = f" · {SCALE_NAMES[densities.axis.scale]}"
     else:
         beyond = f" · →n: {_NOUNS[densities.part]} above {end:.0f}" if densities.longest > end else ""
     title = "THOUGHTS · " if densities.part == "thinking" else ""

@@ -1,7 +1,7 @@
-"""Scatter plots by plotext, as text with ANSI colours. Called in the figures process, because plotext has one global figure.
+"""Scatter plots by plotext, as text with ANSI colours, and what every plot by plotext needs. `length_plots` has the others.
 
-Bars and densities are drawn without plotext (`violins`, `bars`), which draws them in whole cells. For points it has four dots per
-cell, places tick marks, and knows the width of Japanese labels.
+Called in the figures process, because plotext has one global figure. Violins and the bars of Models are drawn without it. For
+points and curves it has four or eight dots per cell, places tick marks, and knows the width of Japanese labels.
 """
 
 import re
@@ -24,11 +24,12 @@ _BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """Colours of the theme for points, reference lines and text."""
+    """Colours of the theme for points (where there are two sides, the candidate's), reference lines, text and the baseline."""
 
     point: RGB
     line: RGB
     text: RGB
+    baseline: RGB = (200, 200, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +49,27 @@ class NamedPoint:
 
 
 def paired_lengths(
-    canvas: Canvas, baseline: tuple[int, ...], candidate: tuple[int, ...], names: tuple[str, str]
+    canvas: Canvas,
+    baseline: tuple[int, ...],
+    candidate: tuple[int, ...],
+    names: tuple[str, str],
+    axis: Axis | None = None,
 ) -> str:
     """A point per task, x the baseline's length and y the candidate's, and the line of equal lengths.
 
-    Both axes are square roots of characters and end at the longest answer of both variants.
+    Without an axis, both are square roots of characters and end at the longest answer of both variants. Points beyond the end of an
+    axis lie on the edge.
     """
-    axis = Axis(float(max((*baseline, *candidate), default=0) or 1), "root")
-    figure = _figure(canvas, names[0])
-    figure.draw(figure.segment((0, 1), (0, 1), marker=_marker("·", canvas.ink.line)))
+    axis = axis or Axis(float(max((*baseline, *candidate), default=0) or 1), "root")
+    figure = blank_figure(canvas, names[0])
+    figure.draw(figure.segment((0, 1), (0, 1), marker=marker("·", canvas.ink.line)))
     if baseline:
-        along = [axis.position(x) for x in baseline]
-        upwards = [axis.position(y) for y in candidate]
-        figure.draw(figure.signal(along, upwards, marker=_marker("hd", canvas.ink.point)))
-    for direction, room in (("x", canvas.width // _COLUMNS_PER_TICK), ("y", canvas.height // _LINES_PER_TICK)):
-        ruler = figure.ruler(direction)
-        ticks = axis.ticks(room * 9)
-        ruler.lim(0, 1)
-        ruler.ticks([axis.position(value) for _, value in ticks], [str(value) for _, value in ticks])
-    return _text(figure, names[1])
+        along = [min(1.0, axis.position(x)) for x in baseline]
+        upwards = [min(1.0, axis.position(y)) for y in candidate]
+        figure.draw(figure.signal(along, upwards, marker=marker("hd", canvas.ink.point)))
+    rule_lengths(figure, "x", axis, canvas.width // _COLUMNS_PER_TICK)
+    rule_lengths(figure, "y", axis, canvas.height // _LINES_PER_TICK)
+    return text_of(figure, names[1])
 
 
 def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, str]) -> str:
@@ -74,12 +77,12 @@ def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, st
 
     Names are short, such as the numbers of a list beside the plot: names of models would overlap.
     """
-    figure = _figure(canvas, names[0])
+    figure = blank_figure(canvas, names[0])
     limits = _limits([p.x for p in points], least=0.1), _limits([p.y for p in points], least=0.2)
-    figure.draw(figure.segment(limits[0], (0, 0), marker=_marker("·", canvas.ink.line)))
-    figure.draw(figure.segment((0, 0), limits[1], marker=_marker("·", canvas.ink.line)))
+    figure.draw(figure.segment(limits[0], (0, 0), marker=marker("·", canvas.ink.line)))
+    figure.draw(figure.segment((0, 0), limits[1], marker=marker("·", canvas.ink.line)))
     for point in points:
-        figure.draw(figure.text(point.x, point.y, _coloured(point.name, canvas.ink.point), alignment="center"))
+        figure.draw(figure.text(point.x, point.y, coloured(point.name, canvas.ink.point), alignment="center"))
     lines = canvas.height - _LINES_BELOW
     for direction, (low, high), most_ticks, places, in_words in (
         ("x", limits[0], canvas.width // _COLUMNS_PER_TICK, canvas.width // _COLUMNS_PER_LABEL, change),
@@ -89,10 +92,18 @@ def changes(canvas: Canvas, points: tuple[NamedPoint, ...], names: tuple[str, st
         ruler.lim(low, high)
         values = _ticks(low, high, min(max(_FEWEST_TICKS, most_ticks), places - 1))
         ruler.ticks(values, [in_words(value) for value in values])
-    return _text(figure, names[1])
+    return text_of(figure, names[1])
 
 
-def _figure(canvas: Canvas, x_name: str) -> Any:
+def rule_lengths(figure: Any, direction: str, axis: Axis, most_ticks: int) -> None:
+    """Give the figure's x or y the axis of lengths: positions along it run from 0 to 1."""
+    ruler = figure.ruler(direction)
+    ticks = axis.ticks(most_ticks * 9)
+    ruler.lim(0, 1)
+    ruler.ticks([axis.position(value) for _, value in ticks], [str(value) for _, value in ticks])
+
+
+def blank_figure(canvas: Canvas, x_name: str) -> Any:
     """An empty plot, one line less high than the canvas: the name of the y axis is put above it."""
     import plotext
 
@@ -105,23 +116,24 @@ def _figure(canvas: Canvas, x_name: str) -> Any:
     figure.axes(False, axis=["x", "y"], side=[1])
     for direction in ("x", "y"):
         figure.ruler(direction).pixel(plotext.pixel(canvas.ink.text))
-    figure.label(_coloured(x_name, canvas.ink.text), "x")
+    figure.label(coloured(x_name, canvas.ink.text), "x")
     return figure
 
 
-def _marker(symbol: str, colour: RGB) -> Any:
+def marker(symbol: str, colour: RGB) -> Any:
+    """A mark of one character, or of the dots in a cell: `hd` has four, `braille` eight."""
     import plotext
 
     return plotext.marker(symbol, colour)
 
 
-def _coloured(label: str, colour: RGB) -> Any:
+def coloured(label: str, colour: RGB) -> Any:
     import plotext
 
     return plotext.colorize(label, colour)
 
 
-def _text(figure: Any, y_name: str) -> str:
+def text_of(figure: Any, y_name: str) -> str:
     """The drawn figure under the name of its y axis, without the background colours that plotext adds."""
     drawn = _BACKGROUND.sub("", str(figure.build()).rstrip("\n"))
     figure.clear()

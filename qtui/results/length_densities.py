@@ -1,7 +1,7 @@
 """Length distributions of variants, sampled along an axis of the screen, for violins and histograms.
 
 The figures of `length_figures` do not depend on the axis, these densities do: on the square-root axis the kernel density estimate
-is made of square roots of lengths, so that the curve is the density of what the axis shows.
+is made of square roots of lengths, on the logarithmic one of logarithms, so that the curve is the density of what the axis shows.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ _STEP = 100
 
 
 def distributions(store_path: Path, run_ids: tuple[int, ...], scale: Scale, part: Part = "answer") -> Distributions:
-    """Every variant of the runs on one axis: the square-root axis shows all answers, the linear one at least `SHOWN` of them."""
+    """Every variant of the runs on one axis: the linear axis shows at least `SHOWN` of all answers, the others show all."""
     import numpy as np
 
     lengths = _lengths(store_path, run_ids, part)
     all_lengths = np.concatenate([np.zeros(0), *lengths.values()])
     longest = int(all_lengths.max()) if all_lengths.size else 0
-    axis = Axis(_axis_end(all_lengths, longest, scale), scale)
+    axis = Axis(axis_end(all_lengths, scale), scale)
     drawn = tuple(_distribution(key, values, axis) for key, values in lengths.items())
     return Distributions(axis, longest, drawn, part)
 
@@ -82,17 +82,20 @@ def _answers(store_path: Path, run_ids: tuple[int, ...], part: Part) -> Iterator
                     yield answer | {"text": answer["thinking"]}
 
 
-def _axis_end(lengths: "npt.NDArray[np.float64]", longest: int, scale: Scale) -> float:
+def axis_end(lengths: "npt.NDArray[np.float64]", scale: Scale) -> float:
+    """Return where an axis of these lengths ends: a round number on the linear axis, the longest on the others."""
     import numpy as np
 
-    if scale == "root" or not lengths.size:
+    longest = lengths.max() if lengths.size else 0.0
+    if scale != "linear" or not lengths.size:
         return max(1.0, float(longest))
     shown = float(np.quantile(lengths, SHOWN))
     step = _STEP if shown > _STEP else 10
     return min(max(1.0, float(longest)), max(step, float(np.ceil(shown / step) * step)))
 
 
-def _distribution(key: _Key, lengths: "npt.NDArray[np.float64]", axis: Axis) -> Distribution:
+def density_along(lengths: "npt.NDArray[np.float64]", axis: Axis) -> tuple[float, ...]:
+    """Return the density of the lengths at POINTS equal steps along the axis, per unit of what the axis shows."""
     import numpy as np
 
     from qtui.analysis import violin
@@ -100,8 +103,14 @@ def _distribution(key: _Key, lengths: "npt.NDArray[np.float64]", axis: Axis) -> 
     along = np.linspace(0.0, 1.0, POINTS)
     if axis.scale == "root":
         density = violin.density(np.sqrt(lengths), along * np.sqrt(axis.end)).values
+    elif axis.scale == "log":
+        density = violin.density(np.log1p(lengths), along * np.log1p(axis.end)).values
     else:
         density = violin.density(lengths, along * axis.end).values
+    return tuple(float(value) for value in density)
+
+
+def _distribution(key: _Key, lengths: "npt.NDArray[np.float64]", axis: Axis) -> Distribution:
     run_id, model, variant, is_baseline = key
     return Distribution(
         run_id=run_id,
@@ -110,7 +119,7 @@ def _distribution(key: _Key, lengths: "npt.NDArray[np.float64]", axis: Axis) -> 
         is_baseline=is_baseline,
         n=int(lengths.size),
         quartiles=_quartiles(lengths) if lengths.size else None,
-        density=tuple(float(value) for value in density),
+        density=density_along(lengths, axis),
         beyond=int((lengths > axis.end).sum()),
     )
 

@@ -8,7 +8,7 @@ from qtui.charts.axis import axis_line
 from qtui.charts.lines import width
 from qtui.figures.axis import Axis, Scale, round_up
 
-SCALES: tuple[Scale, ...] = ("linear", "root")
+SCALES: tuple[Scale, ...] = ("linear", "root", "log")
 axes = st.builds(Axis, st.floats(1, 50_000), st.sampled_from(SCALES))
 
 

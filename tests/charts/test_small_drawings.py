@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtui.charts.bars import Bar, Group, bar_lines
-from qtui.charts.histogram import histogram_lines
 from qtui.charts.intervals import interval_line, reach, scale_label, units
 from qtui.charts.lines import plain, width, wrap_line
-from qtui.figures.axis import Axis
 from qtui.figures.scores import ScoreRow
 from tests.charts.rows import score_row
 
@@ -92,22 +90,6 @@ def test_a_bar_without_a_grade_says_so() -> None:
 def test_bars_keep_to_their_width(cells: int, value: float) -> None:
     lines = bar_lines([Group([("日本語のモデル" * 5, "strong")], (Bar("変種", value, True),))], cells)
     assert all(width(line) <= cells for line in lines)
-
-
-def test_a_histogram_counts_every_answer_on_the_axis() -> None:
-    lengths = [5, 5, 15, 95, 300]
-    lines = histogram_lines(lengths, [], Axis(100), width=35, height=17)
-    assert plain(lines[0]).startswith("   2 ")
-    rows = [plain(line)[5:] for line in lines[:8]]
-    heights = [sum(row[column] == "█" for row in rows) for column in range(0, 30, 3)]
-    assert heights == [8, 4, 0, 0, 0, 0, 0, 0, 0, 4]
-
-
-@given(st.lists(st.integers(0, 5_000), max_size=50), st.integers(10, 160), st.integers(3, 40))
-def test_a_histogram_keeps_to_its_size(lengths: list[int], cells: int, lines: int) -> None:
-    drawn = histogram_lines(lengths, lengths[::-1], Axis(1_000, "root"), width=cells, height=lines)
-    assert len(drawn) <= lines
-    assert all(width(line) <= cells for line in drawn)
 
 
 def test_a_long_value_is_wrapped_under_itself() -> None:

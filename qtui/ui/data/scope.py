@@ -15,6 +15,19 @@ NOTHING_KNOWN: Mapping[Pair, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """Tasks of a pair that a pane has chosen, to be listed alone: those behind a bar or a point of a plot."""
+
+    pair: tuple[int, str, str, str]
+    """Run id, model, baseline, candidate."""
+    tasks: tuple[int, ...]
+    words: str
+    """What they have in common, safe: `Q4_K_M, 30–58 characters`."""
+    pane: str
+    """The pane that chose them, to which Esc leads back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Fields are None if the store has nothing to choose from (yet)."""
 
@@ -40,6 +53,8 @@ class Scope:
     """List only tasks that contain this text, or whose answers do; empty lists all."""
     flagged: bool = False
     """List only tasks with a flag or a star."""
+    among: Among | None = None
+    """List only these tasks, as long as their pair is looked at."""
 
 
 def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair, str] = NOTHING_KNOWN) -> Scope:
@@ -59,7 +74,7 @@ def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair
         chosen = next(iter(same or _newest_first(pairs, runs)), None)
         scope = replace(scope, run_id=chosen and chosen[0], model=chosen and chosen[1])
     if scope.run_id is None:
-        return replace(scope, baseline=None, candidate=None, candidate_chosen=False, judge=None, task=1)
+        return replace(scope, baseline=None, candidate=None, candidate_chosen=False, judge=None, task=1, among=None)
     run = by_id[scope.run_id]
     scope = _with_variants(
         scope, [v for v in run.variants if v.model == scope.model], most_changed.get((run.id, scope.model or ""))
@@ -68,7 +83,15 @@ def resolve(scope: Scope, runs: Sequence[RunSummary], most_changed: Mapping[Pair
         scope,
         judge=_judge(scope, runs),
         task=min(max(1, scope.task), max(1, run.tasks)),
+        among=scope.among if scope.among is not None and scope.among.pair == pair_of(scope) else None,
     )
+
+
+def pair_of(scope: Scope) -> tuple[int, str, str, str] | None:
+    """Return run id, model, baseline and candidate of the pair that is looked at; None without a candidate."""
+    if scope.run_id is None or scope.model is None or scope.baseline is None or scope.candidate is None:
+        return None
+    return scope.run_id, scope.model, scope.baseline, scope.candidate
 
 
 def latest_of_each_experiment(runs: Sequence[RunSummary]) -> tuple[int, ...]:

@@ -113,10 +113,13 @@ def arrange(read: Read, deltas: Sequence["TaskDelta"], scope: Scope) -> TaskList
     for delta in deltas:
         by_task.setdefault(delta.task, []).append(delta)
     rows = [TaskRow(line, _figures(line, by_task.get(line.task, []), scope.judge)) for line in read.lines]
+    among = None if scope.among is None else frozenset(scope.among.tasks)
     shown = [
         row
         for row in rows
-        if (read.containing is None or row.task in read.containing) and (row.flagged or not scope.flagged)
+        if (read.containing is None or row.task in read.containing)
+        and (row.flagged or not scope.flagged)
+        and (among is None or row.task in among)
     ]
     return TaskList(tuple(sorted(shown, key=_worst_first(scope.order))), len(rows))
 

@@ -154,7 +154,7 @@ class TaskListPane(FiguresPane):
         It stays the same object while nothing changes, so that callers can compare by identity.
         """
         deltas = self._deltas.current(scope)
-        state = (self._read, deltas, scope.order, scope.flagged, scope.judge)
+        state = (self._read, deltas, scope.order, scope.flagged, scope.judge, scope.among)
         same_data = len(self._arranged_for) == len(state) and all(map(is_, self._arranged_for[:2], state[:2]))
         if not same_data or self._arranged_for[2:] != state[2:]:
             self.tasks = await asyncio.to_thread(task_list.arrange, self._read, deltas, scope)

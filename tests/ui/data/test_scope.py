@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from qtui.store import Store, runs
-from qtui.ui.data.scope import Scope, judges, models, resolve
+from qtui.ui.data.scope import Among, Scope, judges, models, resolve
 from tests import stores
 from tests.ui.conftest import JUDGE, fill, fill_candidates
 
@@ -93,3 +93,12 @@ def test_a_judge_that_has_not_begun_is_shown(store: Store) -> None:
     run_id = fill_candidates(store, {"Q4_K_M": 1})
     stores.add_judge(store, run_id, "waiting", "f")
     assert resolve(Scope(), runs.summaries(store)).judge == "waiting"
+
+
+def test_chosen_tasks_are_listed_as_long_as_their_pair_is_looked_at(store: Store, study: int) -> None:
+    everything = runs.summaries(store)
+    among = Among((study, "org/small", "FP16", "Q4_K_M"), (1, 3), "Q4_K_M, 1–20 characters", "lengths")
+    scope = resolve(Scope(model="org/small", among=among), everything)
+    assert scope.among == among
+    assert resolve(replace(scope, model="org/large"), everything).among is None
+    assert resolve(scope, ()).among is None

@@ -10,26 +10,29 @@ from typing import Any, ClassVar
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widgets import Static
 
 from qtui.charts import plots
-from qtui.charts.histogram import histogram_lines
-from qtui.charts.length_comparison import figure_lines
 from qtui.charts.length_violins import Story, label_width, legend, stories, violins
 from qtui.charts.over_models import over_models_lines
-from qtui.figures.axis import Axis, Scale, round_up
+from qtui.figures.axis import SCALES, Scale
 from qtui.figures.length_densities import Distributions
+from qtui.figures.length_plots import Unit
 from qtui.figures.lengths import Part
-from qtui.results.length_densities import distributions, paired_lengths
+from qtui.results.answers import PairName
+from qtui.results.length_densities import distributions
 from qtui.results.length_figures import length_rows
+from qtui.results.length_plots import plotted_pair
 from qtui.results.over_models import over_models
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
+from qtui.ui.data.scope import Among
 from qtui.ui.panes.figures_pane import FiguresPane
 from qtui.ui.panes.lengths.chart import Chart
+from qtui.ui.panes.lengths.detail import Detail, LengthDetail
 from qtui.ui.panes.lengths.violins import ViolinChart
-from qtui.ui.widgets.drawing import Drawing, Paragraphs
+from qtui.ui.widgets.drawing import Paragraphs
 
 EMPTY = "No answers yet. Press 1, then n for a new run, or quit and try `qtui demo`."
 NO_THOUGHTS = "No answer has thoughts. Press t for the lengths of the answers."
@@ -39,12 +42,6 @@ WAITING = "Computing the lengths …"
 ORDERS = ("as in the experiment", "largest change first", "by name")
 
 
-class Detail(VerticalScroll):
-    """A container that scrolls when its content is longer than its room."""
-
-    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings_for("text"))
-
-
 class LengthsPane(FiguresPane):
     TITLE = "Lengths"
     DEFAULT_CSS = stylesheet.beside(__file__)
@@ -52,10 +49,7 @@ class LengthsPane(FiguresPane):
 
     chart = getters.query_one(ViolinChart)
     caption = getters.query_one("#length-caption", Static)
-    detail = getters.query_one("#length-detail", Detail)
-    histogram = getters.query_one("#length-histogram", Drawing)
-    scatter = getters.query_one("#length-scatter", Chart)
-    figures = getters.query_one("#length-figures", Drawing)
+    detail = getters.query_one("#length-detail", LengthDetail)
     over_models = getters.query_one("#over-models-scroll", Detail)
     over_models_chart = getters.query_one("#over-models-chart", Chart)
     over_models_list = getters.query_one("#over-models-list", Paragraphs)
@@ -64,21 +58,18 @@ class LengthsPane(FiguresPane):
         super().__init__(id=id)
         self._scale: Scale = "linear"
         self._part: Part = "answer"
+        self._unit: Unit = "characters"
         self._order = 0
         self._view = "violins"
         self._distributions: Distributions | None = None
         self._stories: list[Story] = []
         self._notes: tuple[str, ...] = ()
-        self._beyond = ""
-        """The number of answers that the histogram leaves out, in words."""
+        self._opened: Story | None = None
+        """The model whose plots the detail shows; None until they are there."""
 
     def compose(self) -> ComposeResult:
         yield ViolinChart(id="length-violins")
-        with Detail(id="length-detail"):
-            yield Static(id="length-title", markup=False)
-            yield Drawing(id="length-histogram")
-            yield Drawing(id="length-figures")
-            yield Chart(id="length-scatter")
+        yield LengthDetail(id="length-detail")
         with Container(id="length-over-models"):
             yield Chart(id="over-models-chart")
             with Detail(id="over-models-scroll"):
@@ -106,11 +97,14 @@ class LengthsPane(FiguresPane):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys of the other views."""
-        views = {"open": "violins", "order": "violins", "back": None}
-        if action == "part":
-            return self._view != "over-models"
+        views = {
+            "open": ("violins", "detail"), "order": ("violins",), "back": ("detail", "over-models"),
+            "part": ("violins", "detail"), "plot": ("detail",), "step": ("detail",), "side": ("detail",), "unit": ("detail",),
+        }  # fmt: skip
+        if action == "side" and self.detail.cursor.plot == "scatter":
+            return False
         if action in views:
-            return self._view == views[action] if views[action] else self._view != "violins"
+            return self._view in views[action]
         return super().check_action(action, parameters)
 
     @on(ViolinChart.Highlighted)
@@ -124,9 +118,33 @@ class LengthsPane(FiguresPane):
             self.select(**chosen)
 
     def action_open(self) -> None:
-        if self._stories:
+        """Open the model; in it, list the tasks behind the chosen bar or point in Tasks."""
+        if self._view == "detail":
+            self._list_tasks()
+        elif self._stories:
+            self._opened = None
             self.detail.scroll_home(animate=False)
             self._switch("detail")
+
+    def action_plot(self, by: int) -> None:
+        self.detail.cursor.turn(by)
+        self.detail.scroll_home(animate=False)
+        self._show_moved()
+        self.refresh_bindings()
+
+    def action_side(self) -> None:
+        self.detail.cursor.other_side()
+        self._show_moved()
+
+    def action_step(self, by: int) -> None:
+        task = self.detail.cursor.step(by) if self._opened is not None else None
+        self._show_moved()
+        if task is not None:
+            self.select(task=task)
+
+    def action_unit(self) -> None:
+        self._unit = "tokens" if self._unit == "characters" else "characters"
+        self.data_changed(at_once=True)
 
     def action_back(self) -> None:
         self._switch("violins")
@@ -140,7 +158,7 @@ class LengthsPane(FiguresPane):
         self.data_changed(at_once=True)
 
     def action_scale(self) -> None:
-        self._scale = "root" if self._scale == "linear" else "linear"
+        self._scale = SCALES[(SCALES.index(self._scale) + 1) % len(SCALES)]
         self.data_changed(at_once=True)
 
     def action_part(self) -> None:
@@ -183,11 +201,7 @@ class LengthsPane(FiguresPane):
         elif self._view == "detail" and self.has_class("-alone"):
             self.caption.update(THINKS_ALONE if thinking else ALONE)
         elif self._view == "detail":
-            sides, points = (
-                f"above: baseline, below: candidate{self._beyond}",
-                " · one point per task, dotted line: equal length",
-            )
-            self.caption.update(sides + points if len(sides + points) <= self.size.width - 2 else sides)
+            self.caption.update(self.detail.caption(self.size.width - 2))
         else:
             self.caption.update("number: place in the list of models · dotted line: no change")
 
@@ -204,28 +218,37 @@ class LengthsPane(FiguresPane):
     async def _show_detail(self) -> None:
         if not self._stories or self._distributions is None:
             return
-        story, common = self._stories[self.chart.cursor], self._distributions.axis
-        self.figures.show(lambda _w, _h: figure_lines(story.baseline, story.candidate, story.pair, self._notes))
-        pair_text = f": {story.pair.baseline} → {story.pair.candidate}" if story.pair else ""
-        part = "  thoughts" if self._part == "thinking" else ""
-        self.query_one("#length-title", Static).update(safe(f"{story.model}{pair_text}  ({story.experiment}){part}"))
+        story = self._stories[self.chart.cursor]
+        self.detail.show_figures(story, self._notes, self._part)
         self.set_class(story.pair is None, "-alone")
         if story.pair is None:
+            self._opened = None
             self._show_caption()
             return
-        run_id, pair = story.run_id, story.pair
-        both = await self.computed(paired_lengths, run_id, story.model, pair.baseline, pair.candidate, self._part)
-        # An axis for this model alone: on the common one, short answers would fill only its first columns.
-        longest = max((*both.baseline, *both.candidate), default=0)
-        axis = Axis(min(common.end, round_up(longest)), common.scale) if longest else common
-        beyond = sum(length > axis.end for length in (*both.baseline, *both.candidate))
-        self._beyond = f", excluding {beyond} answers above {axis.end:.0f}" if beyond else ""
+        pair = PairName(story.run_id, story.model, story.pair.baseline, story.pair.candidate)
+        plotted = await self.computed(plotted_pair, pair, self._part, self._unit, self._scale)
+        self.detail.show_plots(plotted, (pair.baseline, pair.candidate), self.scope.task)
+        self._opened = story
+        self.set_class(not self.detail.has_plots, "-without-plots")
         self._show_caption()
-        self.histogram.show(
-            lambda width, height: histogram_lines(both.baseline, both.candidate, axis, width=width, height=height)
-        )
-        names = safe(f"{pair.baseline}, characters"), safe(pair.candidate)
-        self.scatter.show(plots.paired_lengths, both.baseline, both.candidate, names)
+
+    def _show_moved(self) -> None:
+        self.detail.draw()
+        self._show_caption()
+
+    def _list_tasks(self) -> None:
+        """Show in Tasks what is behind the chosen bar or point; Esc there leads back."""
+        story, chosen = self._opened, self.detail.cursor.chosen()
+        if story is None or story.pair is None or chosen is None:
+            self.notify("There is no bar or point to list the tasks of.", timeout=2)
+            return
+        pair = PairName(story.run_id, story.model, story.pair.baseline, story.pair.candidate)
+        among = Among((pair.run_id, pair.model, pair.baseline, pair.candidate), chosen.tasks, chosen.words, "lengths")
+        task = self.scope.task if self.scope.task in chosen.tasks else chosen.tasks[0]
+        self.select(
+            run_id=pair.run_id, model=pair.model, candidate=pair.candidate, among=among, task=task, text="", flagged=False,
+            pane="tasks",
+        )  # fmt: skip
 
     async def _show_over_models(self) -> None:
         figure = await self.computed(over_models, self.scope.run_ids, self.scope.judge)

@@ -106,10 +106,15 @@ class TasksPane(TaskListPane):
         self.select(flagged=not self.scope.flagged)
 
     def action_back(self) -> None:
-        self.select(text="", flagged=False)
+        """Clear the filter; then go back to the pane that chose the tasks."""
+        among = self.scope.among
+        if among is None or self.scope.text or self.scope.flagged:
+            self.select(text="", flagged=False)
+        else:
+            self.select(among=None, pane=among.pane)
 
     def check_action(self, action: str, _: tuple[object, ...]) -> bool | None:
-        return bool(self.scope.text or self.scope.flagged) if action == "back" else True
+        return bool(self.scope.text or self.scope.flagged or self.scope.among) if action == "back" else True
 
     def _show_list(self, scope: Scope) -> None:
         self._listed = (self.tasks, scope.candidate)
@@ -169,6 +174,8 @@ def _change(delta: float | None) -> Cell:
 def _status(scope: Scope, tasks: TaskList) -> Content:
     count = f"{len(tasks.rows)} of {tasks.total} tasks" if len(tasks.rows) != tasks.total else f"{tasks.total} tasks"
     parts = [Content.styled(count, "bold"), Content.styled(f"by {ORDER_NAMES[scope.order]}", "$foreground 75%")]
+    if scope.among is not None:
+        parts.append(Content.styled(f"{scope.among.words} (Esc: back)", "$accent"))
     if scope.text:
         parts.append(Content.styled(f"containing “{safe(scope.text)}”", "$accent"))
     if scope.flagged:
@@ -179,7 +186,7 @@ def _status(scope: Scope, tasks: TaskList) -> Content:
 
 
 def _empty(scope: Scope) -> str:
-    if scope.text or scope.flagged:
+    if scope.text or scope.flagged or scope.among:
         return "No task matches the filter. Press Esc to clear it."
     return "This run has no tasks."
 
