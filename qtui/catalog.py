@@ -107,7 +107,11 @@ def _read(path: Path, _changed: int) -> tuple[Entry, ...]:
     for key in tables:
         if key != "model":
             raise UserError(f"{path}:{line_of(text, (key,))}: {key}: no such table; write entries as [[model]].")
-    return tuple(_entry(table, path, text, i) for i, table in enumerate(tables.get("model", [])))
+    models = tables.get("model", [])
+    if not isinstance(models, list) or not all(isinstance(table, dict) for table in models):
+        place = f"{path}:{line_of(text, ('model',))}"
+        raise UserError(f"{place}: model: {toml_text.shown(models)} is not valid; write entries as [[model]].")
+    return tuple(_entry(table, path, text, index) for index, table in enumerate(models))
 
 
 def _entry(table: dict[str, Any], path: Path, text: str, index: int) -> Entry:

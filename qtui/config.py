@@ -21,6 +21,7 @@ from qtui.prices import NO_PRICES, Prices
 Problem = tuple[tuple[str, ...], str]
 """Where a setting is wrong (its key, and in the keymap the id), and the sentence that says it."""
 FOLDERS = {"converter": "the folder of llama.cpp's sources", "task_sets": "a folder with task sets"}
+REDRAWS = ("changes", "full")
 MOST_PROBLEMS = 100
 """More are not looked for: finding the nearest word for each takes its time."""
 DEFAULTS_ARE_USED = "The default settings are used."
@@ -47,7 +48,12 @@ class Config:
     prices: Prices = NO_PRICES
     """What the tokens of models cost."""
     worker_patience: float = 600.0
-    """Seconds that a worker may do nothing at all until it is killed and its work given to another; 0 waits for ever."""
+    """Seconds that a process with an engine may do nothing at all until it is killed; 0 waits for ever.
+
+    The work of a run's worker is then given to another, once.
+    """
+    redraw: str = "changes"
+    """One of REDRAWS: the terminal is sent the cells that changed, or all of every widget that changed."""
 
 
 def load(path: Path | None = None, *, key_ids: Iterable[str] = ()) -> Config:
@@ -163,6 +169,8 @@ def _problems(path: Path, text: str, values: dict[str, Any]) -> Iterable[Problem
             yield (key,), f"{where}: {words}"
         elif key == "mouse" and not isinstance(value, bool):
             yield (key,), f'{where}: "mouse" is true or false, not {toml_text.shown(value)}'
+        elif key == "redraw" and value not in REDRAWS:
+            yield (key,), f'{where}: "redraw" is "changes" or "full", not {toml_text.shown(value)}'
 
 
 def _is_seconds(value: object) -> bool:

@@ -46,6 +46,7 @@ _UNSHOWN = re.compile(
     + "".join(f"{chr(p | 0xFFFE)}{chr(p | 0xFFFF)}" for p in range(0x10000, 0x110000, 0x10000))
     + "]"
 )
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def safe(text: str) -> str:
@@ -59,6 +60,19 @@ def safe(text: str) -> str:
     if "\t" in text:
         text = "\n".join(_expand_tabs(line) for line in text.split("\n"))
     return text if text.isascii() else _stacked_marks().sub(r"\1", text)
+
+
+def escaped_json(text: str) -> str:
+    """JSON with each character that `safe` would change as an escape: a terminal obeys none, and a program reads the same.
+
+    Only strings of JSON contain such characters; newlines between values stay.
+    """
+    return _UNSHOWN.sub(_json_escape, text)
+
+
+def has_controls(text: str) -> bool:
+    """Return whether a terminal would obey a character of the text; line ends and tabs do not count."""
+    return _CONTROLS.search(text) is not None
 
 
 def width(text: str) -> int:
@@ -149,6 +163,11 @@ def _shown(match: re.Match[str]) -> str:
     code = ord(character)
     replaced = 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
     return "\ufffd" if replaced else ""
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
 
 
 def _expand_tabs(line: str) -> str:

@@ -104,6 +104,14 @@ def test_what_is_wrong_in_a_users_own_is_named_with_line_and_key(line: str, said
     assert f"models.toml:{number}: " in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["model = 5\n", "model = [1]\n", "[model]\nname = 'a'\n", "model = [[]]\n"])
+def test_a_list_of_models_that_is_none_is_named_with_its_line(text: str) -> None:
+    paths.user_catalog().parent.mkdir(parents=True, exist_ok=True)
+    paths.user_catalog().write_text(text)
+    with pytest.raises(UserError, match=r"models\.toml:1: model: .* is not valid; write entries as \[\[model\]\]\.$"):
+        catalog.entries()
+
+
 def test_a_users_own_entry_replaces_one_of_the_same_name() -> None:
     own = paths.user_catalog()
     own.parent.mkdir(parents=True)

@@ -45,6 +45,7 @@ def test_the_converters_folder_is_one_beside_the_file_or_anywhere(monkeypatch: p
         ("theme = 3", ':1: "theme" is a name in quotes, not 3'),
         ("converter = 3", ':1: "converter" is the folder of llama.cpp\'s sources in quotes, not 3'),
         ('mouse = "no"', ':1: "mouse" is true or false, not "no"'),
+        ('redraw = "all"', ':1: "redraw" is "changes" or "full", not "all"'),
         ('[keymap]\n\n"compare.nxt" = "l"', ':3: no key id "compare.nxt" (nearest: compare.next)'),
         ('[keymap]\n"compare.next" = 3', ':2: "compare.next" is a text of keys, e.g. "n" or "n,down"'),
         ("theme = ", ":1: is not valid TOML: Invalid value (at end of document). A text needs quotes."),

@@ -6,6 +6,7 @@ goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 wrong usa
 
 import contextlib
 import importlib
+import io
 import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -123,6 +124,7 @@ def main() -> NoReturn:
     """Run the command line and exit. A traceback goes to the log file, never to the screen."""
     streams.open_missing()
     streams.watch_stdout()
+    streams.lose_unwritable("stderr")
     with redaction.guarded_streams(stdout=False):
         log.begin_command(_log_file(), redaction.redact_message(f"qtui {' '.join(sys.argv[1:])}".strip()))
         status = _exit_code()
@@ -139,7 +141,7 @@ def _exit_code() -> int:
         _print_error(str(error))
         return FAILED
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -160,6 +162,14 @@ def _report_stdout(problem: OSError) -> int:
     if not isinstance(problem, BrokenPipeError):
         _print_error(f"stdout cannot be written ({problem.strerror}): what the command printed is not whole")
     return FAILED
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Print what click says of a wrong usage: it quotes arguments as they are, and a shell's `*` puts names of files there."""
+    words = io.StringIO()
+    error.show(words)
+    with contextlib.suppress(OSError):
+        click.echo(_harmless(words.getvalue()), err=True, nl=False)
 
 
 def _print_error(text: str) -> None:
@@ -183,9 +193,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError):
         from qtui.files import disk_errors
 
-        if words := disk_errors.limit(error):
-            return words
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return disk_errors.describe(error) if disk_errors.is_of_disk(error) else str(error)
     return f"this is a defect of qtui ({type(error).__name__}). {_log_traceback(error)}"
 
 

@@ -52,14 +52,27 @@ def _show(files: dict[str, str]) -> None:
 
 
 def _write(target: Path, files: dict[str, str]) -> None:
+    content = _packed(files)
     try:
-        with private_files.create_private(target) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-            for name, text in files.items():
-                data = text.encode(errors="replace")
-                entry = tarfile.TarInfo(f"qtui-bugreport/{name}")
-                entry.size, entry.mode, entry.mtime = len(data), private_files.FILE_MODE, int(time.time())
-                archive.addfile(entry, io.BytesIO(data))
+        with private_files.create_private(target) as file:
+            try:
+                file.write(content)
+                file.flush()
+            except BaseException:
+                target.unlink(missing_ok=True)  # half an archive
+                raise
     except FileExistsError:
         raise UserError(f"{target}: exists. Name another file with --output.") from None
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}. Name another file with --output.") from error
+
+
+def _packed(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in files.items():
+            data = text.encode(errors="replace")
+            entry = tarfile.TarInfo(f"qtui-bugreport/{name}")
+            entry.size, entry.mode, entry.mtime = len(data), private_files.FILE_MODE, int(time.time())
+            archive.addfile(entry, io.BytesIO(data))
+    return packed.getvalue()

@@ -11,7 +11,7 @@ from qtui.cli.options import chosen_runs, runs_options, store_option
 from qtui.errors import UserError
 from qtui.exchange.export import FORMATS, SUBJECTS, Format, encode
 from qtui.format import count
-from qtui.text import safe
+from qtui.text import has_controls, safe
 
 
 @click.command()
@@ -45,8 +45,9 @@ def export(
     By default it writes the latest run of every experiment. The column `experiment` exists only for more than one run. Tasks are
     numbered from 1, samples from 0.
 
-    In CSV, an apostrophe is put before texts that begin with = + - @ (formulas to a spreadsheet) or with an apostrophe. With
-    --exact, and in JSON lines and Parquet, every text is written unchanged.
+    In CSV, an apostrophe is put before texts that begin with = + - @ (formulas to a spreadsheet), also after spaces, or with an
+    apostrophe. With --exact, and in JSON lines and Parquet, every text is written unchanged; JSON lines escape what a terminal
+    would obey.
     """
     chosen = form or _by_suffix(output) or "csv"
     if output is None and chosen == "parquet" and sys.stdout.isatty():
@@ -57,13 +58,21 @@ def export(
     content = encode(table, chosen, exact=exact)
     if output is not None:
         _write(output, content)
-        click.echo(f"{output}: {count(len(table.rows), 'row')}", err=True)
+        click.echo(safe(f"{output}: {count(len(table.rows), 'row')}"), err=True)
     elif sys.stdout.isatty():
         # A terminal would obey control characters in a model's answer.
         click.echo(safe(content.decode()), nl=False)
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
+        if chosen == "csv" and has_controls(content.decode()):
+            click.echo(f"note: {_CONTROLS_IN_CSV}", err=True)
+
+
+_CONTROLS_IN_CSV = (
+    "some texts have control characters, which a terminal behind the pipe would obey; CSV has no escapes for them, "
+    "--format jsonl has."
+)
 
 
 def _by_suffix(output: Path | None) -> Format | None:

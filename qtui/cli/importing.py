@@ -1,12 +1,12 @@
 """`qtui import FORMAT PATH`: import answers and grades from another program into the store."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from qtui.cli.options import json_option, store_option
+from qtui.cli.page import print_json
 from qtui.exchange import gpt4_autoeval
 from qtui.exchange.gpt4_autoeval import Imported, Study
 from qtui.format import count
@@ -38,7 +38,10 @@ def import_gpt4_autoeval(path: Path, name: str, skip: tuple[str, ...], as_json: 
     finally:
         opened.close()
     summary = _summary(study, imported, name)
-    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else _in_words(study, imported, name))
+    if as_json:
+        print_json(summary, indent=None)
+    else:
+        click.echo(_in_words(study, imported, name))
 
 
 def _summary(study: Study, imported: Imported, name: str) -> dict[str, Any]:

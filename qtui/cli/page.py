@@ -2,7 +2,7 @@
 
 On a terminal, lines are wrapped to its width, `spare` columns are left out and the `flex` column is cut. In a pipe, lines stay
 whole for grep and less, and there is no colour. With NO_COLOR, bold and underline remain. Text for a Page must be safe (see
-`qtui.text.safe`).
+`qtui.text.safe`), in a pipe too: `less -R` and `cat` hand it on to a terminal.
 """
 
 import json
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from qtui.text import cut, safe, width, wrap
+from qtui.text import cut, escaped_json, safe, width, wrap
 
 GAP = 2
 NARROWEST = 8
@@ -86,7 +86,7 @@ def _pad(cell: str, cells_wide: int, column: Column) -> str:
     return space + cell if column.align == "right" else cell + space
 
 
-def print_json(value: Any) -> None:
-    """Print JSON. On a terminal, control characters that JSON does not escape are made safe."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
+def print_json(value: Any, *, indent: int | None = 1) -> None:
+    """Print JSON. What a terminal would obey is escaped, in a pipe too: its reader gets the same values, and may show them."""
+    text = escaped_json(json.dumps(value, ensure_ascii=False, indent=indent))
     click.echo(safe(text) if sys.stdout.isatty() else text)

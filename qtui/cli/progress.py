@@ -143,7 +143,8 @@ class Lines:
         """The lines that are due at `now` (seconds of any clock)."""
         self._count_pause(run, now)
         for variant in run.variants:
-            label, phase = _variant_label(run, variant), variant.phase if variant.state == "loading" else ""
+            is_getting_ready = variant.state in ("preparing", "loading")
+            label, phase = _variant_label(run, variant), variant.phase if is_getting_ready else ""
             line = _variant_line(variant)
             yield from self._due(label, (variant.state, phase), line, variant.answered, variant.expected, now)
         for judge in run.judges:
@@ -202,6 +203,8 @@ def variant_status(variant: VariantProgress) -> str:
         return (variant.phase or "loading") + (f" {fraction:.0%}" if fraction else "")
     if variant.state == "failed":
         return f"failed: {variant.reason}"
+    if variant.state == "preparing":
+        return variant.phase or variant.state
     return variant.state
 
 

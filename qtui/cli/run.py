@@ -246,14 +246,14 @@ def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) ->
 
     experiment = load(file)
     check_weights(experiment)
-    notes = (*experiment.notes, *prompt_notes(experiment))
+    notes = [*experiment.notes, *prompt_notes(experiment)]
     idle = idle_gpus(experiment)
     roles = {v: experiment_roles.in_words(v, experiment.sampling_for(v)) for v in experiment.variants}
     answers = len(experiment.variants) * len(experiment.task_set.tasks) * experiment.sampling.samples
     shown = _planned(experiment, store) if shows_resolution else ()
-    planned = planned_costs.of_experiment(experiment, store, config.load().prices)
+    planned = planned_costs.of_experiment(experiment, store, config.load().prices, notes.append)
     pairs = answers - len(experiment.models) * len(experiment.task_set.tasks) * experiment.sampling.samples
-    notes = (*notes, *batch_words.notes(experiment.judges, answers, pairs))
+    notes += batch_words.notes(experiment.judges, answers, pairs)
     if as_json:
         plan = {
             "experiment": experiment.name,
@@ -265,7 +265,7 @@ def _check(file: Path, as_json: bool, store: Path, *, shows_resolution: bool) ->
             ],
             "judges": [judge.label for judge in experiment.judges],
             "scorers": [scorer.label for scorer in experiment.scorers],
-            "notes": list(notes),
+            "notes": notes,
             "costs": costs.planned_json(planned),
             "idle_gpus": idle,
             "resolution": to_json(shown),

@@ -1,5 +1,6 @@
 """`qtui verify`, `repair`, `backup` and `merge`: what keeps the store's file whole, in one place, and safe."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -19,18 +20,27 @@ def _named(file: Path | None, store: Path) -> Path:
     return named_path.expanded(file) if file is not None else store
 
 
+def _counted(keys: Mapping[str, int]) -> str:
+    """Return numbers of keys, fingerprints and plans with what they are of."""
+    words = {of: of if of.endswith(("fingerprint", "plan")) else f"{of} key" for of in keys}
+    return ", ".join(count(number, words[of]) for of, number in keys.items() if number)
+
+
 @click.command()
 @click.argument("file", metavar="[STORE]", required=False, type=click.Path(path_type=Path))
 @json_option
 @store_option
 def verify(file: Path | None, *, as_json: bool, store: Path) -> int:
-    """Check a store: its pages, tables, references, rows, and all keys that its content gives. Exit 1 if something is wrong.
+    """Check a store: its pages, tables, references, rows, and all keys and fingerprints that its content gives.
 
-    Nothing is changed. Rows that no run shows (of a run that was deleted) are not wrong.
+    Exit 1 if something is wrong. Nothing is changed. Rows that no run shows (of a run that was deleted) are not wrong.
     """
+    from qtui.runner import stored_fingerprints
     from qtui.store import verifying
+    from qtui.store.recomputing import Recompute
 
-    found = verifying.verify(_named(file, store))
+    recompute = Recompute(stored_fingerprints.of_judge, stored_fingerprints.of_scorer, stored_fingerprints.of_endpoint)
+    found = verifying.verify(_named(file, store), recompute)
     if as_json:
         print_json(verifying.as_json(found))
         return 0 if found.is_whole else FAILED
@@ -40,7 +50,7 @@ def verify(file: Path | None, *, as_json: bool, store: Path) -> int:
     if found.unlisted:
         page.line(f"… and {count(found.unlisted, 'problem')} more")
     rows = sum(found.rows.values())
-    keys = ", ".join(count(number, f"{of} key") for of, number in found.keys.items() if number)
+    keys = _counted(found.keys)
     if found.is_whole:
         page.line(
             f"{safe(str(found.path))}: whole. {count(rows, 'row')} read"
@@ -51,9 +61,8 @@ def verify(file: Path | None, *, as_json: bool, store: Path) -> int:
         page.line(f"{safe(str(found.path))}: damaged. `qtui repair` saves what is whole into a new store.")
     for table, number in found.unused.items():
         page.line(f"{count(number, 'row')} of {table} belong to no run: kept for later runs, no damage")
-    for of, number in found.unproven.items():
-        if number:
-            page.line(f"{count(number, f'{of} key')} cannot be computed from the content alone")
+    if unproven := _counted(found.unproven):
+        page.line(f"cannot be computed from the content alone, or was made by another version: {unproven}")
     return 0 if found.is_whole else FAILED
 
 

@@ -26,6 +26,8 @@ TIMEOUT_SECONDS = 600.0
 MOST_PAGES = 50
 """Pages of a list that are searched for a mark, the newest entries first, of 100 entries each."""
 TRIES = 5
+MOST_COUNTED = 2**40
+"""A larger number of requests is none that an endpoint has counted, and may be none that the store takes."""
 _NO_API = (404, 405, 501)
 _OVER = frozenset(("completed", "failed", "expired", "cancelled"))
 
@@ -239,7 +241,7 @@ class BatchEndpoint:
         return f"refused {what} ({status}): {said}."
 
     def _parsed(self, received: Received, what: str) -> dict[str, Any]:
-        value = server_words.as_json(received.body.decode("utf-8", errors="replace"))
+        value = server_words.as_storable_json(received.body.decode("utf-8", errors="replace"))
         if isinstance(value, dict):
             return value
         words = server_words.shown(server_words.words(received.body)) or "nothing"
@@ -294,7 +296,7 @@ class Line:
 def read_lines(content: bytes) -> Iterator[Line]:
     """Yield the lines of an output or error file. What is no such line is left out: its request counts as not replied to."""
     for raw in content.split(b"\n"):
-        value = server_words.as_json(raw.decode("utf-8", errors="replace").strip())
+        value = server_words.as_storable_json(raw.decode("utf-8", errors="replace").strip())
         if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):
             continue
         response, error = value.get("response"), value.get("error")
@@ -334,4 +336,5 @@ def _string(value: Any, name: str) -> str:
 
 def _count(value: Any, name: str) -> int:
     found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else 0
+    is_count = not isinstance(found, bool) and isinstance(found, int) and 0 <= found <= MOST_COUNTED
+    return int(found) if is_count and found else 0

@@ -34,7 +34,7 @@ _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer of a model. Its text may contain secrets and lone surrogates. A count is 0 if the server reports none."""
+    """One answer of a model. Its text may contain secrets. A count is 0 if the server reports none."""
 
     text: str
     finish_reason: FinishReason = "unknown"
@@ -141,10 +141,12 @@ def _first(counts: Any, *names: str) -> int | None:
 
 
 def _parsed(body: bytes) -> Any:
+    """The value of a body; None if it is no JSON. A lone surrogate in a text of it is U+FFFD: nothing could store or send it."""
     try:
-        return json.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError):
+        text = body.removeprefix(b"\xef\xbb\xbf").decode(json.detect_encoding(body))
+    except ValueError:
         return None
+    return server_words.as_storable_json(text)
 
 
 def _text(content: Any) -> str | None:

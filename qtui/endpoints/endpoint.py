@@ -7,6 +7,7 @@ the password itself: they still work, and the password is hidden wherever the ad
 
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
@@ -144,6 +145,8 @@ def client(kind: Callable[..., Client], address: str | None, key_name: str, **se
 
     A query of the address (Azure's `?api-version=…`) is sent with every request. Azure takes its keys in a header of its own.
     """
+    import openai
+
     where = shown(address)
     base_url = resolved(address)
     # Other servers than OpenAI's usually need no key, but the library requires one.
@@ -151,13 +154,39 @@ def client(kind: Callable[..., Client], address: str | None, key_name: str, **se
     try:
         url, query = _without_query(base_url or OPENAI_URL)
         headers = {"api-key": api_key} if AZURE_PARAMETER in query else None
-        return kind(api_key=api_key, base_url=url, default_query=query or None, default_headers=headers, **settings)
+        http = _http_client(kind)
+        made = kind(
+            api_key=api_key,
+            base_url=url,
+            default_query=query or None,
+            default_headers=headers,
+            http_client=http,
+            **settings,
+        )
     except Exception as error:
         # The library's message about an invalid address may contain a part of the password.
         reason = "" if type(error).__name__ in ("InvalidURL", "ValueError") else f" ({error})"
         raise UserError(
             f"{where}: the address is not valid{reason}; check base_url, e.g. http://localhost:8000/v1, and proxies."
         ) from None
+    if isinstance(http, openai.DefaultHttpxClient):
+        weakref.finalize(made, http.close)
+    return made
+
+
+def _http_client(kind: Callable[..., Any]) -> Any:
+    """A connection for a client that reads errors as UTF-8, whatever charset they claim: the library stumbles over some."""
+    import openai
+
+    def read_as_utf8(reply: Any) -> None:
+        reply.encoding = "utf-8"
+
+    async def read_as_utf8_async(reply: Any) -> None:
+        reply.encoding = "utf-8"
+
+    if kind is openai.AsyncOpenAI:
+        return openai.DefaultAsyncHttpxClient(event_hooks={"response": [read_as_utf8_async]})
+    return openai.DefaultHttpxClient(event_hooks={"response": [read_as_utf8]})
 
 
 def _without_query(address: str) -> tuple[str, dict[str, Any]]:

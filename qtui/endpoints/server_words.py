@@ -6,12 +6,13 @@ into `error.metadata.raw`, gateways into JSON inside a text, proxies into a page
 are followed wherever they are. Parts of the request that a server repeats (`input`) are left out, because they are no reason.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
+from qtui.files.text_decoding import storable
 from qtui.secrets.redaction import redact_message
 
 LONGEST = 2000
@@ -31,7 +32,11 @@ _NAMES_NOTHING = frozenset(
 )  # fmt: skip
 _REPEATED = frozenset(("input", "flagged_input", "prompt", "url", "ctx", "instance", "request", "failed_generation"))
 """Keys of parts of the request."""
-_NOT_SHOWN = frozenset(("script", "style", "head", "noscript", "svg"))
+_NOT_SHOWN = frozenset(("script", "style", "head", "noscript", "svg", "title"))
+_UNPARSED = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style")}
+"""What contains no tags but its own end."""
+_TAG = re.compile(r"<(?=[a-z/!?])(?P<slash>/?)(?P<name>[a-z0-9]*)", re.IGNORECASE)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body|title|h1|center)\b", re.IGNORECASE)
 
 
@@ -41,11 +46,7 @@ def words(body: bytes | str) -> str:
     text = text.removeprefix("\ufeff").strip()
     try:
         said = _of_text(text, depth=0)
-    except (
-        RecursionError,
-        ValueError,
-        AssertionError,
-    ):  # nested too deeply, or a page that Python's parser does not take
+    except (RecursionError, ValueError):  # nested too deeply, or a number that is too long
         said = text
     return " ".join(said.encode(errors="replace").decode().split())[:LONGEST]
 
@@ -70,6 +71,12 @@ def as_json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def as_storable_json(text: str) -> Any:
+    """Do as `as_json` does, with lone surrogates replaced: escapes can contain them, but neither the store nor a request can."""
+    value = as_json(text)
+    return as_json(storable(json.dumps(value, ensure_ascii=False))) if _SURROGATE.search(text) and value else value
 
 
 def _of_text(text: str, depth: int) -> str:
@@ -97,7 +104,9 @@ def _of_events(text: str, depth: int) -> str:
 def _of_json(value: Any, depth: int) -> str:
     found: list[str] = []
     for part in _reasons(value, depth) or ():
-        clean = " ".join(part.split())
+        if sum(map(len, found)) > LONGEST:
+            break  # more is not kept, and each one is compared with those before
+        clean = " ".join(part.split())[:LONGEST]
         if clean and not any(clean in other for other in found):
             found = [other for other in found if other not in clean] + [clean]
     names = [
@@ -142,33 +151,44 @@ def _names(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _of_page(text: str) -> str:
-    reader = _Page()
-    reader.feed(text)
-    reader.close()
-    parts = [" ".join(part.split()) for part in (reader.title, *reader.texts)]
+    title, texts = _texts_of_page(text)
+    parts = [" ".join(html.unescape(part).split()) for part in (title, *texts)]
     shown = " ".join(dict.fromkeys(part for part in parts if part))
     return f"a web page: {shown}" if shown else "a web page"
 
 
-class _Page(HTMLParser):
-    """Collects a page's title and the texts that a browser would show."""
+def _texts_of_page(page: str) -> tuple[str, list[str]]:
+    """Return a page's title and the texts that a browser would show."""
+    title, texts, hidden, place = "", [], list[str](), 0
+    for start, end, name, closes in (*_tags(page), (len(page), len(page), "", False)):
+        text, place = page[place:start], end
+        if hidden and hidden[-1] == "title":
+            title += text
+        elif not hidden:
+            texts.append(text)
+        if closes and name in hidden:
+            del hidden[hidden.index(name) :]
+        elif not closes and name in _NOT_SHOWN and name not in hidden:
+            hidden.append(name)
+    return title, texts
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self.texts: list[str] = []
-        self._open: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the library's interface
-        if tag in _NOT_SHOWN or tag == "title":
-            self._open.append(tag)
+def _tags(page: str) -> Iterator[tuple[int, int, str, bool]]:
+    """Yield (start, end, name, whether it closes) of each tag; comments are tags without a name.
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._open:
-            del self._open[self._open.index(tag) :]
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "title":
-            self.title += data
-        elif not self._open:
-            self.texts.append(data)
+    Each character is looked at once: the parser of Python's library takes minutes for kilobytes of tags that do not end.
+    """
+    place = 0
+    while (start := page.find("<", place)) >= 0:
+        found = _TAG.match(page, start)
+        if found is None:
+            place = start + 1
+            continue
+        closing = "-->" if page.startswith("<!--", start) else ">"
+        end = page.find(closing, start)
+        place = len(page) if end < 0 else end + len(closing)
+        name = (found["name"] or "").lower()
+        yield start, place, name, found["slash"] == "/"
+        if name in _UNPARSED and found["slash"] != "/":
+            until = _UNPARSED[name].search(page, place)
+            place = until.start() if until else len(page)

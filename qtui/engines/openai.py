@@ -25,9 +25,9 @@ from qtui.engines.decoding import slot_count
 from qtui.engines.decoding.meter import INTERVAL, Meter
 from qtui.engines.protocol.answering import Answered, Progress, Prompt, Request, Unanswered
 from qtui.errors import UserError
+from qtui.files.text_decoding import storable
 from qtui.records import Thoughts, VariantSpec
 from qtui.secrets.redaction import redact, redact_message
-from qtui.tasks.jsonl import storable
 from qtui.thinking import Tags
 from qtui.variant_facts import VariantFacts
 

@@ -1,7 +1,8 @@
 """Answers, grades, preferences, scores, lengths and divergence of runs as rows, and rows as CSV, JSON lines, Parquet or Markdown.
 
 Every format has the same columns. The column `experiment` comes first, and only if several runs are exported. JSON lines and
-Parquet hold texts as they are stored, byte for byte; Markdown is for reading, so line breaks become <br>.
+Parquet hold texts as they are stored; in JSON lines, what a terminal would obey is escaped, and whoever parses them reads the same.
+Markdown is for reading, so line breaks become <br>, and tags and links are text.
 
 CSV is opened by spreadsheets, which take a cell that begins with `=` for a formula: a model's answer could send the table to a
 stranger. A text that begins with such a character, or with an apostrophe, gets an apostrophe in front, as a user would type it;
@@ -11,6 +12,7 @@ removing one leading apostrophe restores every text. `exact` writes CSV without 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from typing import Any, Literal
 from qtui.figures.json_form import to_json
 from qtui.records import FIVE_POINTS
 from qtui.store import Store, answers, grades, judges, open_store, preferences, scores
-from qtui.text import safe
+from qtui.text import escaped_json, safe
 
 Format = Literal["csv", "jsonl", "parquet", "md"]
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet", "md")
@@ -229,12 +231,12 @@ def _flattened(row: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""Beginnings of a formula: spreadsheets skip tabs and line breaks before it, and Japanese ones accept the wide characters."""
+_FORMULA = re.compile(r"[\t\r\n]|[\s\x00-\x20\x7f-\xa0\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]")
+"""Beginnings of a formula: spreadsheets skip white space and what cannot be seen before it, and take wide and small characters."""
 
 
 def _no_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith((*_FORMULA, "'")) else value
+    return f"'{value}" if isinstance(value, str) and (_FORMULA.match(value) or value.startswith("'")) else value
 
 
 def _csv(table: Rows) -> Iterable[str]:
@@ -247,7 +249,7 @@ def _csv(table: Rows) -> Iterable[str]:
 
 def _jsonl(table: Rows) -> Iterable[str]:
     for row in table.rows:
-        yield json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False)
+        yield escaped_json(json.dumps(dict(zip(table.columns, row, strict=True)), ensure_ascii=False))
 
 
 def _markdown(table: Rows) -> Iterable[str]:
@@ -262,9 +264,12 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    """The text escaped so that it stays one cell: without pipes, line breaks and tags."""
+    """The text escaped so that it stays one cell: without pipes, line breaks and tags, and without links and images.
+
+    A page that shows an image asks a stranger for it.
+    """
     escaped = safe(text).replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;")
-    return escaped.replace("\n", "<br>")
+    return escaped.replace("](", "]\\(").replace("\n", "<br>")
 
 
 def _parquet(table: Rows) -> bytes:

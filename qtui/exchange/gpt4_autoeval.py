@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.exchange.study_files import Study, StudyVariant, Take, read
+from qtui.files.text_decoding import storable
 from qtui.records import UNKNOWN, Answer, Grade, Thoughts, content_hash
 from qtui.store import Store, answers, grades, new_runs, runs
-from qtui.tasks.jsonl import storable
 from qtui.thinking import split
 
 __all__ = ["NAME", "Imported", "Study", "read", "write"]

@@ -14,9 +14,10 @@ from pathlib import Path
 from qtui.errors import UserError
 from qtui.exchange.folder_names import VariantName, is_judge_name, judge_splits, variant_name
 from qtui.exchange.study_lines import ANSWERS, TASKS, answers, first_difference, grade_files, is_file_of_the_layout
+from qtui.files.text_decoding import storable
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
-from qtui.tasks.jsonl import imported_lines, storable
+from qtui.tasks.jsonl import imported_lines
 from qtui.tasks.load import recognize
 
 FIRST_JUDGE = "gpt-4"

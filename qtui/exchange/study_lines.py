@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from qtui.errors import UserError
-from qtui.tasks.jsonl import imported_lines, storable
+from qtui.files.text_decoding import storable
+from qtui.tasks.jsonl import imported_lines
 from qtui.tasks.table import Record
 
 ANSWERS, TASKS = "preds.jsonl", "dataset.jsonl"

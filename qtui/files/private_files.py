@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -74,6 +75,22 @@ def open_existing(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "is no regular file", str(path))
     return cast(BinaryIO, os.fdopen(descriptor, "r+b", buffering=0))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a private file completely or not at all, even if other processes write it or this one dies. Raises OSError."""
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a write names no file
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def make_private(path: Path) -> None:

@@ -214,3 +214,12 @@ def _problem(content: bytes, marked: str | None) -> str:
             f":{line_of_byte(content, place)}: has a NUL byte, which no text in UTF-8 has, and is not clearly UTF-16."
         )
     return ": has the escape sequences of ISO-2022-JP, but is not ISO-2022-JP: it is damaged or cut off."
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates replaced: JSON escapes can contain them, but UTF-8, and so no store or message, can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -19,13 +19,13 @@ from typing import Any
 
 from qtui.endpoints.completion import Completion
 from qtui.errors import shortened
+from qtui.files.text_decoding import storable
 from qtui.judges.json_objects import JsonObject, json_objects, prose
 from qtui.judges.protocol import Reply
 from qtui.judges.quotation import is_mentioned
 from qtui.judges.wanted import CHOICE, Wanted, of_scale
 from qtui.records import FIVE_POINTS, Scale
 from qtui.secrets.redaction import redact
-from qtui.tasks.jsonl import storable
 from qtui.thinking import split_reply
 
 REASON = "reason"

@@ -3,6 +3,9 @@
 With stdin, stdout or stderr closed, the next file that is opened gets its number: what native code prints would go into that file.
 So each number is taken before anything else is opened. A closed stdout refuses what is written, as a full disk does, because
 somebody wanted the result; a closed stderr swallows it, because nobody could be told.
+
+The same holds for a stderr that is open and cannot be written: a pipe whose reader has left, a log on a full disk. What is said
+there is lost, and the work goes on.
 """
 
 import contextlib
@@ -39,6 +42,33 @@ class _WatchedFile(io.FileIO):
         except OSError as error:
             self.problem = error
             raise
+
+
+class _LosingFile(io.FileIO):
+    """A file that loses what it cannot write, as if it were written."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def lose_unwritable(*names: str) -> None:
+    """Have no write to these streams (`stderr`, or a `stdout` that is a log, too) fail from now on."""
+    for name in names:
+        before = getattr(sys, name)
+        if isinstance(before, io.TextIOWrapper):
+            with contextlib.suppress(OSError):
+                before.flush()
+            setattr(sys, name, _losing(before))
+
+
+def _losing(before: io.TextIOWrapper) -> io.TextIOWrapper:
+    file = _LosingFile(before.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(file), encoding=before.encoding, errors=before.errors, line_buffering=before.line_buffering
+    )
 
 
 def watch_stdout() -> None:

@@ -1,9 +1,30 @@
-"""A closed terminal, `timeout` or a scheduler end a command in good order: what it started ends with it."""
+"""A closed terminal, `timeout` or a scheduler end a command in good order: what it started ends with it.
+
+A process that only starts cannot end in good order yet. So its parent holds requests to stop back, and the process takes them when
+it can.
+"""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_REQUESTS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Start a process in this block for which SIGTERM and SIGINT wait until it calls `take`. Those to this process wait, too."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _REQUESTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def take() -> None:
+    """Take the SIGTERM and SIGINT that were held back. Call it on the main thread when both have handlers."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _REQUESTS)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from qtui.analysis.tables import flag_answers
 from qtui.errors import UserError
 from qtui.figures.lengths import Part
 from qtui.records import FIVE_POINTS, UNKNOWN
-from qtui.store import Store, answers, grades, judges, open_store, runs
+from qtui.store import Store, answers, file_state, grades, judges, open_store, runs
 
 CONDITION_COLUMNS = (
     "experiment", "model", "variant", "engine", "prompt", "sampling", "task_set", "slots", "computed_as", "asked_bare",
@@ -59,8 +59,7 @@ def load(
     """
     with closing(open_store(store_path, create=False, must_write=False)) as store:
         names = _names(store, run_ids)
-        tasks = _frame(store, names, answers.task_rows, answers.TASK_COLUMNS)
-        every = _frame(store, names, answers.rows, answers.COLUMNS)
+        tasks, every = _tasks_and_answers(store, names)
         kept = every if with_choices else every[every["is_choice"] == 0].reset_index(drop=True)
         return Frames(
             answers=_without_own_prompts(_part(kept, part), tasks),
@@ -69,6 +68,28 @@ def load(
             conditions=pd.DataFrame(_conditions(store, names), columns=list(CONDITION_COLUMNS)),
             experiments=names,
         )
+
+
+_read: tuple[tuple[object, ...], tuple[pd.DataFrame, pd.DataFrame]] | None = None
+
+
+def _tasks_and_answers(store: Store, names: dict[int, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read all tasks and answers of the runs; those that were read last are not read again while the store is as it was.
+
+    Scores, lengths and densities are asked for one after another, and reading is the larger part of the work. Nobody changes
+    these frames.
+    """
+    global _read  # noqa: PLW0603
+    state = file_state.of_file(store.path)
+    key = state, store.path, tuple(names)
+    if state is not None and _read is not None and _read[0] == key:
+        return _read[1]
+    frames = (
+        _frame(store, names, answers.task_rows, answers.TASK_COLUMNS),
+        _frame(store, names, answers.rows, answers.COLUMNS),
+    )
+    _read = (key, frames) if state is not None and state == file_state.of_file(store.path) else None
+    return frames
 
 
 def _grades(store: Store, names: dict[int, str]) -> pd.DataFrame:
@@ -120,7 +141,7 @@ def flags(frames: Frames) -> pd.DataFrame:
 
 
 def _names(store: Store, run_ids: Sequence[int]) -> dict[int, str]:
-    names = {run.id: run.experiment for run in runs.summaries(store, run_ids)}
+    names = runs.experiments(store, run_ids)
     for run_id in run_ids:
         if run_id not in names:
             raise UserError(f"{store.path}: has no run {run_id}. `qtui runs` lists the runs.")

@@ -56,10 +56,13 @@ _Key = tuple[int, str, str, bool]
 def _lengths(store_path: Path, run_ids: tuple[int, ...], part: Part) -> "dict[_Key, npt.NDArray[np.float64]]":
     import numpy as np
 
+    from qtui.results.frames import load
+
+    frame = load(store_path, run_ids, with_grades=False, part=part).answers
     lengths: dict[_Key, list[int]] = {}
-    for answer in _answers(store_path, run_ids, part):
-        key = (answer["run_id"], answer["model"], answer["variant"], bool(answer["is_baseline"]))
-        lengths.setdefault(key, []).append(len(answer["text"].strip()))
+    columns = (frame[name].tolist() for name in ("experiment", "model", "variant", "is_baseline", "text"))
+    for run_id, model, variant, is_baseline, text in zip(*columns, strict=True):
+        lengths.setdefault((run_id, model, variant, bool(is_baseline)), []).append(len(text.strip()))
     return {key: np.asarray(values, dtype=np.float64) for key, values in lengths.items()}
 
 

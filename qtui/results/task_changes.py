@@ -56,6 +56,24 @@ def deltas(store_path: Path, run_id: int, model: str, baseline: str, candidate: 
     )
 
 
+def flips(  # noqa: PLR0917 - the figures process passes arguments by position
+    store_path: Path, run_id: int, model: str, baseline: str, candidate: str, judge: str | None, pass_grade: float
+) -> tuple[TaskDelta, ...]:
+    """The differences of the tasks that pass by the judge on one side only: few of many, so that few go to another process."""
+    every = deltas(store_path, run_id, model, baseline, candidate)
+    return tuple(delta for delta in every if crossing(delta, judge, pass_grade) is not None)
+
+
+def crossing(delta: TaskDelta, judge: str | None, pass_grade: float) -> tuple[float, float] | None:
+    """Return the judge's two grades if one passes and the other does not, else None."""
+    for name, before, after in delta.grades:
+        if name != judge or before is None or after is None:
+            continue
+        if (before >= pass_grade) != (after >= pass_grade):
+            return before, after
+    return None
+
+
 _Place = tuple[int, int]
 _Flagged = tuple[str, tuple[str, ...]]
 

@@ -15,13 +15,13 @@ from qtui.endpoints.budget import spending
 from qtui.errors import UserError
 from qtui.files import disk_errors
 from qtui.format import memory_size
-from qtui.processes import log, log_end
+from qtui.processes import log, log_end, streams
 from qtui.runner import LEASE_IS_HELD, how_to_grade
 from qtui.runner.execution import execute
 from qtui.runner.how_to_grade import HowToGrade
 from qtui.secrets import redaction
 from qtui.store import Store, damage, open_store, runs
-from qtui.store.errors import LeaseHeldError, StoreConflictError, StoreDamagedError
+from qtui.store.errors import LeaseHeldError, StoreConflictError, StoreDamagedError, StoreError
 
 
 def main() -> int:
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--run", type=int, required=True)
     how_to_grade.add_arguments(parser)
     arguments = parser.parse_args()
+    streams.lose_unwritable("stderr", "stdout")
     with redaction.guarded_streams():
         return _run(arguments.store, arguments.run, how_to_grade.from_arguments(arguments))
 
@@ -61,7 +62,7 @@ def _fail(store: Store, run_id: int, error: Exception) -> int:
     """Write a defect into the log with its traceback, and its sentence into the store. Returns the exit status."""
     traceback.print_exc()
     reason = f"{_in_words(error)}. Its log: {paths.run_log(run_id)}"
-    with contextlib.suppress(StoreDamagedError):  # then the log alone has the reason
+    with contextlib.suppress(StoreError):  # damaged, or full: then the log alone has the reason
         runs.set_state(store, run_id, "failed", redaction.redact_message(reason))
     sys.stderr.write(f"error: {redaction.redact_message(reason)}\n")
     return 1

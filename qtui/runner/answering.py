@@ -4,13 +4,14 @@ Each answer is committed as soon as it is complete.
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
-from qtui import config, paths
+from qtui import paths
 from qtui.engines.protocol.answering import (
     Answered,
     Failed,
@@ -25,15 +26,15 @@ from qtui.engines.protocol.answering import (
     Progress,
     Unanswered,
 )
-from qtui.errors import UserError
 from qtui.experiment.experiment import Experiment
 from qtui.records import Answer, PromptSource, VariantSpec, content_hash
-from qtui.runner import activity, turns
+from qtui.runner import activity, shared_answers, turns
 from qtui.runner.control import Control, first_of
 from qtui.runner.keys import keys_of_worker
-from qtui.runner.progress_watch import Patience, ProgressWatch
+from qtui.runner.progress_watch import Patience, patience_of_user
 from qtui.runner.worker_process import WorkerProcess
-from qtui.store import Store, answers, open_thoughts, runs
+from qtui.store import Store, answers, claims, open_thoughts, runs
+from qtui.store.errors import NoSpaceError
 from qtui.variant_facts import VariantFacts
 
 PROGRESS_SECONDS = 0.5
@@ -64,6 +65,8 @@ class VariantRun:
     """Number of these that the store had when their turn was planned."""
     hung: str = ""
     """What showed that the worker hangs; empty if it did not."""
+    elsewhere: dict[str, int] = field(default_factory=dict)
+    """Answers of the turn that another run computes now: key → its run."""
     at_once: int | None = None
     """How many answers the worker generates at once."""
     progress_written: float = 0.0
@@ -112,7 +115,23 @@ async def answer_variant(variant: VariantRun, control: Control, answered: asynci
 
 
 async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
-    """Compute the missing answers of one turn. Returns why no further turn can be answered, or an empty text.
+    """Answer one turn. Returns why no further turn can be answered, or an empty text.
+
+    First what no other run computes; then the other run's answers are linked as they arrive. What it leaves is computed here.
+    """
+    before = (variant.answered, variant.known, list(variant.prompt_hashes))
+    while True:
+        variant.answered, variant.known, variant.prompt_hashes = before[0], before[1], list(before[2])
+        reason = await _answer_missing(variant, control, answered)
+        if reason or not variant.elsewhere:
+            return reason
+        await _link_from_elsewhere(variant, control, answered)
+        if control.cancelled.is_set() or not variant.elsewhere:
+            return control.reason
+
+
+async def _answer_missing(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
+    """Compute the missing answers of one turn that no other run computes. Returns as `_answer_turn` does.
 
     A worker that hangs is killed, and another one does the rest; if that hangs, too, the variant fails.
     """
@@ -127,14 +146,30 @@ async def _answer_turn(variant: VariantRun, control: Control, answered: asyncio.
     return f"{reason} Another worker before it hung, too."
 
 
+async def _link_from_elsewhere(variant: VariantRun, control: Control, answered: asyncio.Event) -> None:
+    """Link the answers that another run computes, until there are no more, or until it leaves some."""
+    places: dict[str, list[answers.Link]] = {}
+    for place, key in zip(variant.places, variant.keys, strict=True):
+        if key in variant.elsewhere:
+            places.setdefault(key, []).append(place)
+    _update_variant(variant, state="preparing", phase=shared_answers.in_words(variant.elsewhere))
+    async for stored in shared_answers.link_as_they_arrive(variant.store, variant.run_id, places, control):
+        variant.answered += sum(len(places[key]) for key in stored)
+        variant.known += sum(len(places[key]) for key in stored)
+        for key in stored:
+            del variant.elsewhere[key]
+        phase = shared_answers.in_words(variant.elsewhere) if variant.elsewhere else ""
+        _update_variant(variant, phase=phase, facts=VariantFacts(known=variant.known))
+        answered.set()
+
+
 async def _answer_with_worker(variant: VariantRun, control: Control, answered: asyncio.Event) -> str:
     """Compute the missing answers of one turn with one worker. Returns as `_answer_turn` does."""
     log = paths.logs() / f"run-{variant.run_id}-{variant.variant_id}.log"
     title = f"run {variant.run_id}, variant {variant.variant_id} in {variant.store.path}"
-    async with WorkerProcess(log, title=title, keys=keys_of_worker(variant.spec)) as worker:
-        watch = ProgressWatch(worker.process.pid, _patience(variant), control)
-        listening = asyncio.create_task(_handle_messages(variant, worker, watch, answered))
-        hanging = asyncio.create_task(_kill_hanging(variant, worker, watch))
+    keys, patience = keys_of_worker(variant.spec), _patience(variant)
+    async with WorkerProcess(log, title=title, keys=keys, patience=patience, control=control) as worker:
+        listening = asyncio.create_task(_handle_messages(variant, worker, answered))
         watching = asyncio.create_task(_follow_requests(worker, control))
         await worker.send(_job(variant))
         try:
@@ -143,7 +178,9 @@ async def _answer_with_worker(variant: VariantRun, control: Control, answered: a
             variant.outcome = f"The worker sent a message that cannot be read ({error}). Its log: {log}"
         finally:
             watching.cancel()
-            hanging.cancel()
+            # On a full disk the claims end with the lease.
+            with contextlib.suppress(NoSpaceError):
+                claims.give_up(variant.store, variant.run_id)
         return await _failure_reason(variant, worker, control)
 
 
@@ -164,30 +201,15 @@ def _job(variant: VariantRun) -> Job:
 
 def _patience(variant: VariantRun) -> Patience:
     """How long the worker may be silent. Requests to an endpoint have limits of their own, and may wait for hours."""
-    if variant.spec.engine == "openai":
-        return Patience.of_seconds(0)
-    try:
-        return Patience.of_seconds(config.load().worker_patience)
-    except UserError:
-        return Patience()  # the workbench reports what is wrong with the settings; a run does without them
+    return Patience.of_seconds(0) if variant.spec.engine == "openai" else patience_of_user()
 
 
-async def _kill_hanging(variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch) -> None:
-    """Kill the worker when it hangs; its log then has the stacks of its threads. Its output closes, which ends the listening."""
-    found = await watch.hangs()
-    if variant.outcome is None:
-        variant.hung = found
-    await worker.kill_with_stacks()
-
-
-async def _handle_messages(
-    variant: VariantRun, worker: WorkerProcess, watch: ProgressWatch, answered: asyncio.Event
-) -> None:
+async def _handle_messages(variant: VariantRun, worker: WorkerProcess, answered: asyncio.Event) -> None:
     """Handle the worker's messages until it closes its output."""
     places = variant.places
     async for message in worker.messages():
-        watch.heard((message.facts.file_bytes or 0) if isinstance(message, Planned) else 0)
         if isinstance(message, Planned):
+            worker.heard(weights_bytes=message.facts.file_bytes)
             await worker.send(MissingItems(_link_stored(variant, places, message)))
             answered.set()
         elif isinstance(message, Answered):
@@ -200,9 +222,10 @@ async def _handle_messages(
 
 
 def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Planned) -> list[int]:
-    """Link the answers that the store has already. Returns the indices of the missing ones."""
+    """Link the answers that the store has already. Returns the indices of the missing ones, without those of other runners."""
     variant.keys = planned.keys
-    linked = answers.link_known(variant.store, {i: (places[i], key) for i, key in enumerate(planned.keys)})
+    links = {i: (places[i], key) for i, key in enumerate(planned.keys)}
+    linked, variant.elsewhere = answers.link_or_claim(variant.store, variant.run_id, links)
     variant.answered += len(linked)
     is_first_turn = not any(item.earlier for item in variant.items)
     if is_first_turn:
@@ -220,7 +243,7 @@ def _link_stored(variant: VariantRun, places: list[answers.Link], planned: Plann
     runs.set_variant(variant.store, variant.variant_id, facts=facts, conditions=conditions)
     # Two items may share a key (the same prompt twice): one answer is generated and linked to both.
     first_by_key = {key: i for i, key in reversed(list(enumerate(planned.keys)))}
-    return sorted(i for i in first_by_key.values() if i not in linked)
+    return sorted(i for key, i in first_by_key.items() if i not in linked and key not in variant.elsewhere)
 
 
 def thinking_condition(spec: VariantSpec) -> dict[str, str]:
@@ -299,9 +322,8 @@ async def _failure_reason(variant: VariantRun, worker: WorkerProcess, control: C
     """Return why answers of the variant are missing; empty if it is complete."""
     if control.cancelled.is_set() and variant.outcome is None:
         return control.reason
-    if variant.hung:
-        return await worker.describe_hang(variant.hung)
     if variant.outcome is None:
+        variant.hung = worker.hung
         return await worker.describe_end()
     if variant.outcome != "done":
         return variant.outcome

@@ -3,6 +3,7 @@
 Every outcome is reported at once, so that the Models pane shows it and an interrupted benchmark keeps its results.
 """
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from qtui.engines.quantizing.quantization_types import LADDER
 from qtui.engines.weights import gguf_file
 from qtui.files import named_path
 from qtui.runner import activity, quantization
+from qtui.runner.progress_watch import patience_of_user
 from qtui.runner.quantization import QuantizationJob, QuantizedType, Step
 from qtui.runner.worker_process import WorkerProcess
 
@@ -123,7 +125,10 @@ async def _run_process(type_: str | None, path: str, settings: BenchSettings, re
         path, settings.prompt_tokens, settings.new_tokens, settings.repeats, settings.threads, settings.allows_cpu
     )
     measured: BenchmarkResult | None = None
-    async with WorkerProcess(paths.logs() / "bench.log", "qtui.engines.processes.benchmark") as process:
+    # One repeat may compute for hours, and says nothing before it is done.
+    patience = replace(patience_of_user(), busy=math.inf)
+    log, module = paths.logs() / "bench.log", "qtui.engines.processes.benchmark"
+    async with WorkerProcess(log, module, patience=patience) as process:
         await process.send(request)
         async for line in process.lines():
             message = decode(line)

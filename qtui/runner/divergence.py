@@ -174,6 +174,7 @@ class _Measuring:
         elif isinstance(message, ModelsLoaded):
             process.activity = activity.comparing(self.done, len(self.missing))
         elif isinstance(message, Loading):
+            process.heard(message.weights_bytes)
             process.activity = activity.loading(message)
             self._report(message.phase + (f" {message.fraction:.0%}" if message.fraction else ""))
         elif isinstance(message, ComparisonFinished):

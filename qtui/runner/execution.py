@@ -19,7 +19,7 @@ from qtui.errors import NO_SPACE
 from qtui.experiment.experiment import Experiment, parse
 from qtui.format import count
 from qtui.judges import fingerprint
-from qtui.processes import events, log
+from qtui.processes import events, log, termination
 from qtui.records import JudgeSpec, VariantSpec
 from qtui.run_progress import RunState
 from qtui.runner import added_judges
@@ -33,7 +33,7 @@ from qtui.runner.lost_store import save_if_lost
 from qtui.runner.scoring import score_run
 from qtui.runner.worker_process import BOUND_SECONDS
 from qtui.secrets import redaction
-from qtui.store import Store, leases, runs
+from qtui.store import Store, claims, leases, runs
 from qtui.store.errors import NoSpaceError
 from qtui.store.reserve import Reserve
 
@@ -70,6 +70,7 @@ def _take_lease(store: Store, run_id: int) -> None:
     notices = session_end.find_notices(os.environ, session_end.ROOT)
     ends_at = min((notice.ends_at for notice in notices if notice.ends_at is not None), default=None)
     leases.take(store, run_id, [notice.when for notice in notices], ends_at)
+    claims.give_up(store, run_id)  # those of a runner before this one
 
 
 async def _run(store: Store, run_id: int, experiment: Experiment | None, how: HowToGrade) -> str:
@@ -223,6 +224,7 @@ async def _watching(store: Store, run_id: int, control: Control) -> AsyncIterato
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, control.cancel, f"the runner was stopped ({number.name})")
+    termination.take()
     tasks = [
         asyncio.create_task(_beat(store, run_id, control)),
         asyncio.create_task(_follow_requests(store, run_id, control)),

@@ -7,7 +7,7 @@ read, are left out.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -40,8 +40,13 @@ Texts = dict[tuple[int, int], str]
 """A variant's answers by position of the task, from 1, and sample."""
 
 
-def of_experiment(experiment: Experiment, store_path: Path, prices: Prices) -> tuple[PlannedCost, ...]:
-    """Return what an experiment will cost. If the store has its run, what that has is left out. The store may be missing."""
+def of_experiment(
+    experiment: Experiment, store_path: Path, prices: Prices, on_note: Callable[[str], None]
+) -> tuple[PlannedCost, ...]:
+    """Return what an experiment will cost. If the store has its run, what that has is left out. The store may be missing.
+
+    Of a store that cannot be read nothing is left out; `on_note` is told so.
+    """
     if store_path.is_file():
         try:
             with closing(open_store(store_path, create=False, must_write=False)) as store:
@@ -49,8 +54,8 @@ def of_experiment(experiment: Experiment, store_path: Path, prices: Prices) -> t
                 if run_id is not None:
                     return of_run(store, run_id, experiment, prices)
                 return _planned(_Scope(store, None, experiment), experiment.judges, prices)
-        except UserError:
-            pass  # whatever is wrong with the store is said when the run starts
+        except UserError as error:
+            on_note(f"costs are counted as if nothing was stored, because the store cannot be read: {error}")
     return _planned(_Scope(None, None, experiment), experiment.judges, prices)
 
 

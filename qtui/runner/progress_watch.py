@@ -1,4 +1,4 @@
-"""Noticing a worker that hangs: one from which nothing is heard, although it should work.
+"""Noticing a worker, or another process with an engine, that hangs: one from which nothing is heard, although it should work.
 
 Loading a large model from a slow disk, or reading a long prompt on a slow processor, may take an hour without a message. So silence
 alone is no sign. A worker that uses neither processor nor disk hangs after `idle` seconds. One that computes and says nothing
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from qtui import config
+from qtui.errors import UserError
 from qtui.format import duration
 from qtui.runner.control import Control
 
@@ -41,6 +43,14 @@ class Patience:
         return cls(seconds or float("inf"), 6 * seconds or float("inf"))
 
 
+def patience_of_user() -> Patience:
+    """Return the patience that the user has set."""
+    try:
+        return Patience.of_seconds(config.load().worker_patience)
+    except UserError:
+        return Patience()  # the workbench reports what is wrong with the settings; the work does without them
+
+
 @dataclass(slots=True)
 class _Work:
     """What a process and its children have used: seconds of processors, bytes of disks."""
@@ -50,7 +60,7 @@ class _Work:
 
 
 class ProgressWatch:
-    """Watches one worker. Whoever reads its messages calls `heard`."""
+    """Watches one process. Whoever reads its messages calls `heard`."""
 
     def __init__(self, pid: int, patience: Patience, control: Control) -> None:
         self._pid, self._patience, self._control = pid, patience, control

@@ -169,6 +169,7 @@ async def _run_process(
         async for line in process.lines():
             message = decode(line)
             if isinstance(message, Loading):
+                process.heard(message.weights_bytes)
                 process.activity = activity.loading(message, name or "")
                 report(Step(name, message.phase, message.fraction))
             elif isinstance(message, Failed):

@@ -4,6 +4,7 @@ The experiment is checked and written to the store first, so that the user sees 
 store. The runner has a session of its own and writes to a log file, so it survives a closed terminal and a killed parent.
 """
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from qtui.experiment.experiment import Experiment
 from qtui.figures.costs import PlannedCost
 from qtui.files import private_files
 from qtui.judges import check_judge, fingerprint
-from qtui.processes import child_process, log_end
+from qtui.processes import child_process, log_end, termination
 from qtui.processes.end import End, Subject, in_words
 from qtui.processes.log import bound
 from qtui.records import JudgeSpec, VariantSpec
@@ -27,9 +28,11 @@ from qtui.runner.answering import thinking_condition
 from qtui.runner.how_to_grade import AS_USUAL, HowToGrade
 from qtui.runner.keys import keys_of_run
 from qtui.store import Store, leases, new_runs, open_store, runs
+from qtui.store.errors import StoreError
 from qtui.store.reserve import Reserve
 
-START_SECONDS = 30.0
+START_SECONDS = 300.0
+"""A machine that is busy with other work lets a runner wait: 30 s were too few at a load of 18 on 2 processors (measured)."""
 POLL_SECONDS = 0.05
 
 
@@ -298,7 +301,8 @@ def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
         pass  # the runner reserves the same room; report a full disk here, before it starts
     log = log_file(run_id)
     bound(log)
-    with private_files.open_private_log(log) as output:
+    before = _outcome(store, run_id)
+    with private_files.open_private_log(log) as output, termination.held_back():
         child = subprocess.Popen(
             child_process.command(
                 "qtui.runner",
@@ -311,7 +315,7 @@ def _launch(store: Store, run_id: int, how: HowToGrade) -> None:
             stderr=output,
             start_new_session=True,
         )
-    _await_lease(store, run_id, child, log)
+    _await_lease(store, run_id, child, log, before)
 
 
 def _refuse_running(store: Store, run_id: int) -> None:
@@ -319,10 +323,19 @@ def _refuse_running(store: Store, run_id: int) -> None:
         raise AlreadyRunningError(run_id, holder)
 
 
-def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", log: Path) -> None:
+_Outcome = tuple[str, float | None, int]
+
+
+def _outcome(store: Store, run_id: int) -> _Outcome:
+    """The state of a run, when it ended, and its number of attempts: what every runner that comes so far changes."""
+    [run] = runs.summaries(store, [run_id])
+    return run.state, run.ended, len(run.attempts)
+
+
+def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", log: Path, before: _Outcome) -> None:
     """Wait until the runner holds the lease or has ended; a short run may do both between two polls.
 
-    Raises AlreadyRunningError if another runner took the lease first.
+    `before` is the run's outcome before this runner. Raises AlreadyRunningError if another runner took the lease first.
     """
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
@@ -332,12 +345,21 @@ def _await_lease(store: Store, run_id: int, child: "subprocess.Popen[bytes]", lo
         if child.poll() == LEASE_IS_HELD:
             raise AlreadyRunningError(run_id, holder)
         if child.poll() is not None:
-            if runs.summaries(store, [run_id])[0].state in ("failed", "cancelled", "stopped"):
+            state, *_ = now = _outcome(store, run_id)
+            if now != before and state in ("failed", "cancelled", "stopped"):
                 return
-            reason = _exit_reason(child, log).rstrip(".")
-            raise UserError(f"the runner of run {run_id} did not start: {reason}. Log: {log}")
+            problem = f"the runner of run {run_id} did not start: {_exit_reason(child, log).rstrip('.')}. Log: {log}"
+            _keep_problem(store, run_id, problem)
+            raise UserError(problem)
         time.sleep(POLL_SECONDS)
     raise UserError(f"the runner of run {run_id} did not start within {START_SECONDS:.0f} s. Log: {log}")
+
+
+def _keep_problem(store: Store, run_id: int, problem: str) -> None:
+    """Write into the store why a run has not started, for `qtui runs`. What an earlier attempt left there is kept."""
+    if runs.summaries(store, [run_id])[0].started is None:
+        with contextlib.suppress(StoreError):
+            runs.set_state(store, run_id, "failed", f"{problem[:1].upper()}{problem[1:]}")
 
 
 def _exit_reason(child: "subprocess.Popen[bytes]", log: Path) -> str:

@@ -1,4 +1,7 @@
-"""A worker process seen from the runner: a child that reads and writes lines and may die at any moment."""
+"""A worker process seen from the runner: a child that reads and writes lines, and may die or hang at any moment.
+
+One that hangs is killed, so that its reader goes on: `qtui.runner.progress_watch` says when, `describe_end` what was seen.
+"""
 
 import asyncio
 import contextlib
@@ -7,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -16,7 +19,9 @@ from qtui.files import private_files
 from qtui.processes import child_process, log_end
 from qtui.processes.end import End, MemoryUse, Subject, in_words
 from qtui.processes.log import MARK, bound, heading
+from qtui.runner.control import Control
 from qtui.runner.memory_watch import MemoryWatch
+from qtui.runner.progress_watch import Patience, ProgressWatch, patience_of_user
 
 # An answer of a million characters is one line.
 LONGEST_LINE = 64 * 1024 * 1024
@@ -40,7 +45,8 @@ class WorkerProcess:
     """An async context that starts `module` as a process and ends it on exit.
 
     `activity` is what the process is doing, for the message if it dies. The code that reads its lines keeps it up to date. `title`
-    says in the log what the process is for, `keys` which secrets it gets.
+    says in the log what the process is for, `keys` which secrets it gets; `patience` how long it may be silent (None: what the
+    user has set) unless `control` has paused it.
     """
 
     def __init__(
@@ -49,7 +55,15 @@ class WorkerProcess:
         module: str = "qtui.engines.processes.worker",
         title: str = "",
         keys: child_process.Keys = child_process.keys_of_hub,
+        *,
+        patience: Patience | None = None,
+        control: Control | None = None,
     ) -> None:
+        self.hung = ""
+        """What showed that the process hangs, before it was killed; empty if it did not."""
+        self._patience = patience or patience_of_user()
+        self._control = control or Control()
+        self._progress: ProgressWatch | None = None
         self.activity = "starting"
         self._log = log
         self._log_start = 0
@@ -64,8 +78,7 @@ class WorkerProcess:
         bound(self._log)
         with private_files.open_private_log(self._log) as log:
             if self._title:
-                log.write(f"{MARK}{heading(self._title)}\n".encode(errors="replace"))
-                log.flush()
+                _head(log, self._title)
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *child_process.command(self._module),
@@ -76,7 +89,9 @@ class WorkerProcess:
                 limit=LONGEST_LINE,
             )
         self._memory = MemoryWatch(self.process.pid)
-        self._watching = [asyncio.create_task(watch) for watch in (self._memory.watch(), self._bound_log())]
+        self._progress = ProgressWatch(self.process.pid, self._patience, self._control)
+        watches = (self._memory.watch(), self._bound_log(), self._kill_when_it_hangs(self._progress))
+        self._watching = [asyncio.create_task(watch) for watch in watches]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -112,7 +127,13 @@ class WorkerProcess:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             if line.endswith(b"\n"):  # a process that dies while writing leaves an incomplete line
+                self.heard()
                 yield line
+
+    def heard(self, weights_bytes: int | None = None) -> None:
+        """Note that the process is alive; it has more time for weights of so many bytes."""
+        if self._progress is not None:
+            self._progress.heard(weights_bytes or 0)
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -131,30 +152,38 @@ class WorkerProcess:
                 self._signal(signal.SIGKILL)
         await self.process.wait()
 
-    async def kill_with_stacks(self) -> None:
-        """Have the process write the stacks of its threads into its log, if it still can, and kill it."""
+    async def _kill_when_it_hangs(self, watch: ProgressWatch) -> None:
+        """Have a process that hangs write the stacks of its threads into its log, if it still can, and kill it.
+
+        Its output closes then, which ends the reading of its lines.
+        """
+        self.hung = await watch.hangs()
         self._signal(signal.SIGUSR1)
         await asyncio.sleep(STACKS_SECONDS)
         self._signal(signal.SIGKILL)
 
-    async def describe_hang(self, found: str) -> str:
-        """Describe for the user that the process hung and was killed; `found` shows that. The text is added to the log."""
-        await self.process.wait()
-        words = (
-            f"The worker hung while {self.activity}: {found}, and was killed. Its log, with the stacks of its threads: {self._log}."
-            " `worker_patience` in config.toml says how long qtui waits."
-        )
-        self._add_to_log(words)
-        return words
-
     async def describe_end(self) -> str:
         """Describe for the user why a process ended without sending Finished or Failed. The text is also added to the log."""
         code = await self.process.wait()
-        memory = self._memory.at_end() if self._memory else MemoryUse()
-        end = End(code, self.activity, self._log, log_end.written_since(self._log, self._log_start), memory)
-        words = in_words(SUBJECTS.get(self._module, Subject("the process")), end)
+        words = self._hang_in_words() if self.hung else self._end_in_words(code)
         self._add_to_log(words)
         return words
+
+    def _hang_in_words(self) -> str:
+        name = self._subject.name
+        return (
+            f"{name[:1].upper()}{name[1:]} hung while {self.activity}: {self.hung}, and was killed. Its log, with the stacks of "
+            f"its threads: {self._log}. `worker_patience` in config.toml says how long qtui waits."
+        )
+
+    def _end_in_words(self, code: int) -> str:
+        memory = self._memory.at_end() if self._memory else MemoryUse()
+        end = End(code, self.activity, self._log, log_end.written_since(self._log, self._log_start), memory)
+        return in_words(self._subject, end)
+
+    @property
+    def _subject(self) -> Subject:
+        return SUBJECTS.get(self._module, Subject("the process"))
 
     def _add_to_log(self, words: str) -> None:
         """Add a sentence to the log: a process that was killed could not write anything itself."""
@@ -164,3 +193,9 @@ class WorkerProcess:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
+
+
+def _head(log: BinaryIO, title: str) -> None:
+    """Begin the log of a process. On a full disk the log is lost, as what the process would write into it, and the work goes on."""
+    with contextlib.suppress(OSError):
+        os.write(log.fileno(), f"{MARK}{heading(title)}\n".encode(errors="replace"))

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from qtui.processes import parent
+from qtui.processes import parent, streams
 from qtui.records import Score, ScorerSpec
 from qtui.scorers import kinds
 from qtui.scorers.protocol import Question, ScorerError
@@ -31,6 +31,7 @@ class Scored(msgspec.Struct):
 def main() -> None:
     # Reading lines ends with the runner, but a score that is under way may never end.
     parent.die_with_parent()
+    streams.lose_unwritable("stderr")
     lines, output = sys.stdin.buffer, sys.stdout.buffer
     # What a library prints must not be taken for a score.
     sys.stdout = sys.stderr

@@ -12,6 +12,7 @@ import msgspec
 
 from qtui.processes import events
 from qtui.records import Answer, Task, Thoughts, Turn
+from qtui.store import claims
 from qtui.store.connection import Store
 from qtui.store.thoughts import HAS_THOUGHTS
 
@@ -59,20 +60,30 @@ def link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
     A link to an answer with another key (the weights changed since) is removed: one variant never mixes two. Links of tasks that
     are not among `links` stay (another turn of a conversation), except those of the turns after a link that was removed.
     """
-    keys = list({key for _, key in links.values()})
-    planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
-    ids: dict[str, int] = {}
     with store.writing():
-        _unlink_outdated(store, planned)
-        for start in range(0, len(keys), KEYS_PER_QUERY):
-            part = keys[start : start + KEYS_PER_QUERY]
-            rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
-            ids |= {row["key"]: row["id"] for row in rows}
-        filled = {index for index, (_, key) in links.items() if key in ids}
-        for index in filled:
-            link, key = links[index]
-            _link(store, link, ids[key])
-    return filled
+        return _link_known(store, links)
+
+
+def link_or_claim(store: Store, run_id: int, links: Mapping[int, tuple[Link, str]]) -> tuple[set[int], dict[str, int]]:
+    """Do as `link_known` does, and claim the answers that are missing (see `claims`), in one transaction.
+
+    Return the indices that now have an answer, and the missing answers that another runner computes: key → its run.
+    """
+    with store.writing():
+        linked = _link_known(store, links)
+        missing = dict.fromkeys(key for index, (_, key) in sorted(links.items()) if index not in linked)
+        return linked, claims.take(store, run_id, missing)
+
+
+def link_stored(store: Store, links: Sequence[tuple[Link, str]]) -> set[str]:
+    """Link those of these places whose key the store has, and leave all other links. Return the keys that it has."""
+    ids = _ids(store, list({key for _, key in links}))
+    if ids:
+        with store.writing():
+            for link, key in links:
+                if key in ids:
+                    _link(store, link, ids[key])
+    return set(ids)
 
 
 def texts(store: Store, variant_id: int) -> dict[tuple[int, int], str]:
@@ -137,6 +148,27 @@ class PendingAnswer:
     task: Task
     earlier: tuple[Turn, ...] = ()
     """The turns before it in its conversation."""
+
+
+def _link_known(store: Store, links: Mapping[int, tuple[Link, str]]) -> set[int]:
+    planned = {(link.variant_id, link.task_id, link.sample): key for link, key in links.values()}
+    _unlink_outdated(store, planned)
+    ids = _ids(store, list({*planned.values()}))
+    filled = {index for index, (_, key) in links.items() if key in ids}
+    for index in filled:
+        link, key = links[index]
+        _link(store, link, ids[key])
+    return filled
+
+
+def _ids(store: Store, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of the answers that the store has, by key."""
+    ids: dict[str, int] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        rows = store.execute(f"SELECT key, id FROM answer WHERE key IN ({','.join('?' * len(part))})", part)
+        ids |= {row["key"]: row["id"] for row in rows}
+    return ids
 
 
 def _unlink_outdated(store: Store, planned: Mapping[tuple[int, int, int], str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from qtui.errors import UserError
+from qtui.files import disk_errors
 
 _CANNOT_GROW = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_TRUNCATE)
 """Result codes of a file that cannot grow (a quota, a file size limit): SQLite has a special code only for a full disk."""
@@ -120,6 +121,8 @@ def translate(error: Exception, path: Path) -> StoreError | None:
     if isinstance(error, sqlite3.IntegrityError):
         return StoreConflictError(f"{path}: {error}")
     if primary == sqlite3.SQLITE_CANTOPEN:
+        if shortage := disk_errors.shortage_of_files():
+            return StoreError(f"{path}: cannot be opened. {shortage}.")
         return StoreError(f"{path}: cannot be opened ({error}). Check its permissions and those of its folder.")
     if primary == sqlite3.SQLITE_NOTADB:
         return StoreError(f"{path}: is not a store (not an SQLite file). Name another with --store FILE.")

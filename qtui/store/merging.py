@@ -24,6 +24,7 @@ MOST_CONFLICTS = 20
 ROWS_AT_ONCE = 500
 LEFT: Mapping[str, str] = {
     "lease": "says which process works on a run: nobody works on the copy that is merged",
+    "claim": "says which answers a process computes: nobody computes them for the copy",
     "making": "says what this machine's processes made; the files that they made are in the table made",
 }
 """Tables that are not merged, and why."""

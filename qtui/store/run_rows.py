@@ -23,3 +23,10 @@ def check(store: Store, run_ids: Sequence[int] | None = None) -> None:
             values = row_rules.as_mapping(row)
             if wrong := tuple(row_rules.broken(table, values)):
                 raise StoreDamagedError(store.path, str(Broken(row_rules.label(table, values), wrong)))
+
+
+def where_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    """Return a WHERE clause for rows whose column is one of `run_ids`, and its parameters; empty for None, which means all runs."""
+    if run_ids is None:
+        return "", ()
+    return f"WHERE {column} IN ({','.join('?' * len(run_ids))})", tuple(run_ids)

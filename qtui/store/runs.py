@@ -6,17 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from qtui import paths, variant_facts
+from qtui import paths
 from qtui.processes import events, log_end
 from qtui.records import Task, TaskSet
-from qtui.run_progress import DAMAGED, JudgeState, RunState, RunSummary, VariantProgress, VariantState
+from qtui.run_progress import DAMAGED, JudgeState, RunState, RunSummary, VariantState
 from qtui.secrets import url_secrets
-from qtui.store import answers, attempts, expected_schema, json_columns, judges, leases, run_rows, scores
+from qtui.store import attempts, expected_schema, json_columns, leases, run_counts, run_rows
 from qtui.store import tasks as task_rows
-from qtui.store.blanks import BLANKS
 from qtui.store.connection import Store
 from qtui.store.errors import StoreDamagedError
-from qtui.store.thoughts import HAS_THOUGHTS
 from qtui.variant_facts import VariantFacts
 
 
@@ -212,7 +210,7 @@ def _listed(store: Store, run_id: int) -> RunSummary:
 
 
 def _summaries(store: Store, run_ids: Sequence[int] | None) -> list[RunSummary]:
-    where, values = _where_run_in("run.id", run_ids)
+    where, values = run_rows.where_in("run.id", run_ids)
     rows = store.execute(
         "SELECT run.*, task_set.name AS task_set, (SELECT count(*) FROM task WHERE task_set_id = run.task_set_id) AS tasks,"
         " lease.host, lease.pid, lease.pid_started, lease.heartbeat, coalesce(lease.ends, '[]') AS ends, lease.ends_at FROM run"
@@ -220,8 +218,7 @@ def _summaries(store: Store, run_ids: Sequence[int] | None) -> list[RunSummary]:
         " ORDER BY run.created DESC, run.id DESC",
         values,
     ).fetchall()
-    variants, judges_by_run = _variants_by_run(store, run_ids), judges.progress(store, run_ids)
-    scorers_by_run = scores.progress(store, run_ids)
+    counted = run_counts.of_runs(store, run_ids)
     states = [_effective_state(row) for row in rows]
     attempts_by_run = attempts.of_runs(store, run_ids)
     return [
@@ -238,15 +235,25 @@ def _summaries(store: Store, run_ids: Sequence[int] | None) -> list[RunSummary]:
             created=row["created"],
             started=row["started"],
             ended=row["ended"],
-            variants=tuple(variants.get(row["id"], ())),
-            judges=tuple(judges_by_run.get(row["id"], ())),
+            variants=tuple(counted.variants.get(row["id"], ())),
+            judges=tuple(counted.judges.get(row["id"], ())),
             attempts=tuple(attempts_by_run.get(row["id"], ())),
             ends=json_columns.value(store, "lease", "ends", row["ends"]),
             ends_at=row["ends_at"],
-            scorers=tuple(scorers_by_run.get(row["id"], ())),
+            scorers=tuple(counted.scorers.get(row["id"], ())),
         )
         for row, state in zip(rows, states, strict=True)
     ]
+
+
+def experiments(store: Store, run_ids: Sequence[int]) -> dict[int, str]:
+    """Return the experiment's name of each of the runs that the store has. Raises StoreDamagedError if a row of one is damaged."""
+    run_rows.check(store, run_ids)
+    where, values = run_rows.where_in("id", run_ids)
+    return {
+        int(row["id"]): str(row["experiment"])
+        for row in store.execute(f"SELECT id, experiment FROM run {where}", values)
+    }
 
 
 def states(store: Store) -> list[tuple[int, str]]:
@@ -302,7 +309,7 @@ def conditions(store: Store, run_ids: Sequence[int] | None = None) -> list[sqlit
     Raises StoreDamagedError if a row of the runs is damaged, so that the JSON is of its form.
     """
     run_rows.check(store, run_ids)
-    where, values = _where_run_in("run.id", run_ids)
+    where, values = run_rows.where_in("run.id", run_ids)
     return store.execute(
         "SELECT run.experiment, variant.model, variant.name AS variant, variant.engine, variant.conditions, variant.facts,"
         " variant.state, variant.reason, (SELECT group_concat(DISTINCT answer.left_out) FROM variant_answer va"
@@ -318,53 +325,6 @@ def conditions_of(store: Store, variant_id: int) -> dict[str, Any]:
     row = store.execute("SELECT conditions FROM variant WHERE id = ?", (variant_id,)).fetchone()
     values: dict[str, Any] = json_columns.value(store, "variant", "conditions", row["conditions"])
     return values
-
-
-def _variants_by_run(store: Store, run_ids: Sequence[int] | None) -> dict[int, list[VariantProgress]]:
-    where, values = _where_run_in("variant.run_id", run_ids)
-    rows = store.execute(
-        "SELECT variant.*, count(answer.id) AS answered,"
-        f" coalesce(sum(trim(answer.text, {BLANKS}) = ''), 0) AS empty,"
-        " coalesce(sum(answer.finish_reason = 'length'), 0) AS truncated, max(answer.created) AS last_answered,"
-        f" coalesce(sum({HAS_THOUGHTS}), 0) AS thought,"
-        " group_concat(DISTINCT nullif(answer.left_out, '')) AS left_out,"
-        " max(CASE WHEN answer.created >= run.started AND answer.created < json_extract(variant.facts, '$.answering_started')"
-        "  THEN answer.created END) AS broke_off"
-        " FROM variant JOIN run ON run.id = variant.run_id LEFT JOIN variant_answer ON variant_answer.variant_id = variant.id"
-        f" LEFT JOIN answer ON answer.id = variant_answer.answer_id {where}"
-        " GROUP BY variant.id ORDER BY variant.run_id, variant.position",
-        values,
-    )
-    by_run: dict[int, list[VariantProgress]] = {}
-    for row in rows:
-        by_run.setdefault(row["run_id"], []).append(
-            VariantProgress(
-                id=row["id"],
-                run_id=row["run_id"],
-                position=row["position"],
-                model=row["model"],
-                name=row["name"],
-                is_baseline=bool(row["is_baseline"]),
-                engine=row["engine"],
-                precision=row["precision"],
-                weights=row["weights"],
-                state=row["state"],
-                phase=row["phase"],
-                reason=url_secrets.mask(row["reason"]),
-                expected=row["expected"],
-                answered=row["answered"],
-                empty=row["empty"],
-                truncated=row["truncated"],
-                role=row["role"],
-                facts=variant_facts.from_values(json_columns.value(store, "variant", "facts", row["facts"])),
-                last_answered=row["last_answered"],
-                broke_off=row["broke_off"],
-                left_out=answers.left_out_names(row["left_out"]),
-                thought=row["thought"],
-                thinking=json_columns.value(store, "variant", "conditions", row["conditions"]).get("thinking", ""),
-            )
-        )
-    return by_run
 
 
 def _effective_state(row: sqlite3.Row) -> str:
@@ -384,13 +344,6 @@ def _why_interrupted(run_id: int) -> str:
     if said := log_end.last_error(file, f"the runner of run {run_id} in "):
         return f"The runner stopped, and could not write why into the store: {said.rstrip('.')}. Its log: {file}"
     return f"The runner stopped unexpectedly (killed, or power lost). Its log: {file}"
-
-
-def _where_run_in(column: str, run_ids: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
-    """Return a WHERE clause for rows whose column is one of `run_ids`, and its parameters; empty for None, which means all runs."""
-    if run_ids is None:
-        return "", ()
-    return f"WHERE {column} IN ({','.join('?' * len(run_ids))})", tuple(run_ids)
 
 
 def _to_json(value: dict[str, Any]) -> str:

@@ -374,4 +374,13 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE judge ADD COLUMN may_stop_early INTEGER NOT NULL DEFAULT 0;   -- it was asked until its verdicts were reached
     """,
+    # Two runs at once compute an answer that both need once. A claim counts as long as its run has a runner that works (its lease).
+    """
+    CREATE TABLE claim (
+        key TEXT NOT NULL,                     -- of an answer that is missing
+        run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,   -- whose runner computes it now
+        PRIMARY KEY (key, run_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX claim_by_run ON claim (run_id);
+    """,
 )

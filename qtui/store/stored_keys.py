@@ -1,7 +1,7 @@
 """Keys of a store computed again from the content that is stored with them: an altered text or number has another key.
 
 A key of an answer covers its prompt, weights and engine, which the store does not have, so content alone cannot prove it.
-Fingerprints cover settings with the version of qtui that asked; they are proven by the keys of the grades that have them.
+Fingerprints are in `recomputing`; keys of grades prove those that they contain.
 """
 
 import sqlite3

@@ -15,6 +15,7 @@ from qtui.store import damage, errors, expected_schema, row_rules, stored_keys
 from qtui.store.damage import Problem
 from qtui.store.errors import StoreError
 from qtui.store.expected_schema import Table
+from qtui.store.recomputing import Fingerprints, Recompute
 from qtui.store.schema import APPLICATION_ID, MIGRATIONS
 
 MOST_MESSAGES = 100
@@ -36,30 +37,32 @@ class Verification:
     unused: Mapping[str, int]
     """Rows that no run shows, by table. No problem: a later run may use them."""
     keys: Mapping[str, int]
-    """Keys that were computed again from the content and are right, by what they are of."""
+    """Keys and fingerprints that were computed again from the content and are right, by what they are of."""
     unproven: Mapping[str, int]
-    """Keys that the content alone does not give, by what they are of."""
+    """Keys and fingerprints that the content alone does not give, by what they are of."""
 
     @property
     def is_whole(self) -> bool:
         return not self.problems
 
 
-def verify(path: Path) -> Verification:
-    """Look through a store. Raises StoreError if it cannot be read at all, is none, or is of a newer qtui."""
+def verify(path: Path, recompute: Recompute | None = None) -> Verification:
+    """Look through a store; without `recompute`, fingerprints are not computed again.
+
+    Raises StoreError if it cannot be read at all, is none, or is of a newer qtui."""
     path = opening.named_store(path)
     if not path.exists():
         raise StoreError(f"{path}: no store there.")
     try:
         with damage.reading(path) as connection:
-            return _Verifier(path, connection).verify()
+            return _Verifier(path, connection, recompute).verify()
     except errors.SQLITE as error:
         errors.raise_translated(error, path)
 
 
 class _Verifier:
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection = path, connection
+    def __init__(self, path: Path, connection: sqlite3.Connection, recompute: Recompute | None) -> None:
+        self._path, self._connection, self._recompute = path, connection, recompute
         connection.row_factory = sqlite3.Row
         self._problems: list[Problem] = []
         self._unlisted = 0
@@ -76,6 +79,7 @@ class _Verifier:
         keys = stored_keys.Keys()
         if not self._problems:
             self._add(keys.wrong(self._connection))
+            self._add(Fingerprints(keys.right, keys.unproven, self._recompute).wrong(self._connection))
         return Verification(
             self._path,
             version,

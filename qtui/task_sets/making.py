@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtui.errors import UserError
+from qtui.files.text_decoding import storable
 from qtui.records import Expected, Task
 from qtui.task_sets import slots
 from qtui.task_sets.definition import LETTERS, Definition
 from qtui.task_sets.rows import value
 from qtui.tasks.conversations import user_turns
-from qtui.tasks.jsonl import storable
 from qtui.tasks.table import Record, quoted, type_name
 
 MADE = ("choices", "letter", "letters", "right_letter", "right_text", "reference")

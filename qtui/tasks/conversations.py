@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qtui.errors import UserError
-from qtui.tasks.jsonl import storable
+from qtui.files.text_decoding import storable
 from qtui.tasks.table import Record, listed, quoted, type_name
 
 ROLES = {

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qtui.errors import UserError
+from qtui.files.text_decoding import storable
 from qtui.format import count
 from qtui.records import Task
 from qtui.tasks import columns as column_names
 from qtui.tasks import conversations
 from qtui.tasks.columns import ColumnMap
-from qtui.tasks.jsonl import storable
 from qtui.tasks.table import Record, Table, listed, quoted, type_name
 
 JOINT = "\n\n"

@@ -77,15 +77,6 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def storable(text: str) -> str:
-    """The text with lone surrogates replaced: JSON escapes can contain them, but UTF-8, and so the store, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
 def _lines(text: str, path: Path) -> Iterator[Record]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

@@ -11,10 +11,10 @@ from qtui import paths
 from qtui.errors import UserError
 from qtui.files import named_path
 from qtui.files.parsing import parsing
+from qtui.files.text_decoding import storable
 from qtui.records import Task, TaskSet
 from qtui.tasks import fields
 from qtui.tasks.columns import ColumnMap
-from qtui.tasks.jsonl import storable
 from qtui.tasks.table import listed
 from qtui.tasks.tables import READERS, SUFFIXES
 

@@ -14,8 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from qtui import config as configuration
@@ -26,6 +29,8 @@ from qtui.store import open_store
 from qtui.text import safe
 from qtui.ui import keys, themes
 from qtui.ui.data.reader import StoreReader
+from qtui.ui.frame.changes import Changes, is_frame
+from qtui.ui.frame.frame import Frame
 from qtui.ui.main_screen import MainScreen
 from qtui.ui.themes import ThemeFile
 
@@ -62,6 +67,7 @@ class QtuiApp(App[None]):
         """Lines to print after quitting, not wrapped, so that a command in them can be copied."""
         self.watches_terminal = False
         """Whether to quit when the terminal disappears; False in tests, which have none."""
+        self._frame = None if self.config.redraw == "full" else Frame()
         self._numbers: Numbers | None = None
         self._store_version: tuple[int, ...] | None = None
         self._theme_files: dict[str, ThemeFile] = {}
@@ -88,6 +94,26 @@ class QtuiApp(App[None]):
         self._store_version = version
         if self._numbers is not None:
             self._numbers.version = version
+
+    def redraw(self) -> None:
+        """Send the whole screen to the terminal, whatever it shows."""
+        if self._frame is not None:
+            self._frame.forget()
+        self.refresh(layout=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw everything: a terminal that was smaller for a moment, or left by Ctrl+Z, has lost what it showed."""
+        if self._frame is not None:
+            self._frame.forget()
+        if event.size == self.size:
+            self.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual's one place that writes frames to the terminal: write only the cells that changed."""
+        shown: Any = renderable
+        if self._frame is not None and is_frame(renderable):
+            shown = Changes(renderable, self._frame)
+        super()._display(screen, shown)
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen()

@@ -231,7 +231,7 @@ class MainScreen(Screen[None]):
         self.app.push_screen(HelpScreen(self.switcher.current or ""))
 
     def action_redraw(self) -> None:
-        self.app.refresh(layout=True)
+        self.workbench.redraw()
 
     def action_quit(self) -> None:
         active = [run for run in self.runs if run.active]

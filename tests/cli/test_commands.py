@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 from contextlib import closing
 from pathlib import Path
 
@@ -224,6 +225,25 @@ def test_output_to_a_place_that_is_not_there_is_refused(store_path: Path, invoke
     assert "cannot be written: No such file" in refusal(
         invoke("export", "answers", "-o", str(tmp_path / "no" / "x.csv"))
     )
+
+
+@pytest.mark.parametrize("command", ["export answers -o x.csv", "export answers -o x.jsonl", "export answers -o x.parquet",
+                                     "export answers -o x.md", "backup x.sqlite", "bugreport --yes --output x.tar.gz"])  # fmt: skip
+def test_a_file_that_there_is_no_room_for_is_one_sentence_and_no_half_of_it_stays(
+    store_path: Path, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with closing(open_store(store_path)):  # its shared memory need not grow any more
+            resource.setrlimit(resource.RLIMIT_FSIZE, (512, old[1]))
+            result = invoke(*command.split())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert command.rsplit(maxsplit=1)[-1] in refusal(result)
+    assert refusal(result).count("\n") == 0
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_runs_names_each_run_with_its_state(store_path: Path, invoke: Invoke) -> None:

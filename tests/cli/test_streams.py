@@ -1,5 +1,6 @@
 """Commands whose stdout, stderr or stdin is closed, full or a pipe that nobody reads: a sentence and a status, and no traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,38 @@ def test_a_closed_stderr_or_stdin_changes_no_result(store_path: Path, command: s
     for closed in ("2>&-", "<&-", "<&- 2>&-"):
         done = shell(f"{QTUI} {command} {closed}")
         assert (done.returncode, done.stdout) == (right.returncode, right.stdout), closed
+
+
+@pytest.mark.parametrize("stderr", ["a pipe whose reader has left", "/dev/full"])
+def test_a_stderr_that_cannot_be_written_changes_no_result(store_path: Path, tmp_path: Path, stderr: str) -> None:
+    """The command says on stderr how many rows it wrote."""
+    reader, pipe = os.pipe()
+    os.close(reader)
+    unwritable = os.open("/dev/full", os.O_WRONLY) if stderr == "/dev/full" else pipe
+    command = [sys.executable, "-m", "qtui", "export", "answers", "--output", str(tmp_path / "x.csv")]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=unwritable, stdin=subprocess.DEVNULL)
+    for each in {pipe, unwritable}:
+        os.close(each)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert len((tmp_path / "x.csv").read_text().splitlines()) > 36
+
+
+@pytest.mark.parametrize("streams", [("stdout",), ("stdout", "stderr")], ids=" and ".join)
+def test_a_stdout_whose_reader_has_left_ends_the_command_in_order(store_path: Path, streams: tuple[str, ...]) -> None:
+    """Also where a parent has made SIGPIPE deadly again."""
+    reader, pipe = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "qtui", "scores"],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe if "stderr" in streams else subprocess.PIPE,
+        restore_signals=True,
+    )
+    os.close(pipe)
+    assert done.returncode == 1
+    assert not done.stderr
 
 
 def test_nothing_that_is_opened_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Tables as other programs and spreadsheets read them."""
 
 import csv
+import html
 import io
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from qtui.exchange import export
 from qtui.exchange.export import FORMATS, Rows, encode
 from qtui.records import Scale
 from qtui.store import grades, judges, open_store, runs
+from qtui.text import safe
 from tests import stores
 from tests.cli.conftest import Invoke, invoke, store_path
 from tests.filled_store import fill
@@ -29,9 +32,20 @@ FORMULAS = (
     "\r=1",
     "\n=1",
     "＝1+1",
+    "＋1",
     "－1",
+    "＠SUM(1)",
+    "﹦1",
+    " =1",
+    "\u3000＝1",
+    "\u00a0\t +1",
+    "\ufeff=1",
+    "\u200b@SUM(1)",
+    "\x00=1",
+    "\x1b-1",
+    "\v=1",
 )
-PLAIN = ("猫", "", "1+1=2", "' 引用", "'=1", "''", " =1", "「=」")
+PLAIN = ("猫", "", "1+1=2", "' 引用", "'=1", "''", " 1=1", "「=」", "\u200b猫", "×1")
 
 
 def cells(content: bytes) -> list[str]:
@@ -140,3 +154,52 @@ def test_grades_of_several_runs_have_the_scale_of_their_own_runs_judge(tmp_path:
         ("first", "1-10"),
         ("second", "0-2"),
     }
+
+
+def test_json_lines_have_escapes_for_all_that_a_terminal_obeys_and_hold_the_same_texts() -> None:
+    texts = tuple(map(chr, (*range(0x300), *range(0x2000, 0x2100), 0xFE0F, 0xFEFF, 0xFFFF, 0xE0041, 0x1F600)))
+    written = encode(column(texts), "jsonl").decode()
+    lines = written.removesuffix("\n").split("\n")
+    assert [json.loads(line)["text"] for line in lines] == list(texts)
+    assert safe(written) == written
+
+
+HTML = (
+    "<script>alert(1)</script>",
+    '<img src=x onerror="alert(1)">',
+    "&lt;script&gt;",
+    "<!-- c --><svg/onload=alert(1)>",
+    "\n</td></tr></table><script>",
+)
+
+
+@pytest.mark.parametrize("text", HTML)
+def test_markdown_has_no_tag_and_no_entity_of_a_text(text: str) -> None:
+    row = encode(column((text,)), "md").decode().splitlines()[2]
+    shown = row.removeprefix("| ").removesuffix(" |").replace("<br>", "\n")
+    assert "<" not in shown
+    assert html.unescape(shown) == text
+
+
+LINKS = (
+    "[a](http://a.example)",
+    "![](http://a.example/?x)",
+    "[![a](b)](c)",
+    "[a]\n(b)",
+    "\\[a](b)",
+    "[a]\\(b)",
+    "[a](<b>)",
+)
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_markdown_has_no_link_and_no_image_of_a_text(text: str) -> None:
+    """A link or image needs `](` without a backslash that escapes one of them."""
+    row = encode(column((text,)), "md").decode().splitlines()[2]
+    assert "](" not in re.sub(r"\\[\\|(]", "  ", row)
+
+
+def test_a_pipe_stays_in_its_cell_whatever_is_before_it() -> None:
+    row = encode(column(("a | b \\| c `|` \\\\|",)), "md").decode().splitlines()[2]
+    inside = row.removeprefix("| ").removesuffix(" |")
+    assert "|" not in re.sub(r"\\[\\|]", "", inside)

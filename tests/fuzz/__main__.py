@@ -10,6 +10,7 @@ from tests.fuzz.arena import FINE, GOOD, SENTENCE, Kind, Tally, make_only, outco
 from tests.fuzz.kinds import KINDS
 
 SHOWN = 3
+_END = "\n"
 MOST_LINES = 4
 """Of the details of a finding."""
 
@@ -50,7 +51,8 @@ def _all(kinds: list[Kind], count: int, seed: int, work: Path, *, prints_sentenc
         kind.prepare(home / "real")
         began = time.monotonic()
         for outcome in outcomes(kind, range(max(1, count * kind.weight // weights)), seed, home):
-            tally.add(outcome)
+            if tally.add(outcome):
+                _print(f"{kind.name} {outcome.number}: {outcome.result} {outcome.detail.partition(_END)[0]}")
             if prints_sentences and outcome.result == SENTENCE:
                 _print(f"{kind.name} {outcome.number}: {outcome.detail}")
         _print(f"{_line(kind, tally)}  ({time.monotonic() - began:.0f} s)")

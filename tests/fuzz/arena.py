@@ -8,7 +8,6 @@ import select
 import shutil
 import signal
 import sys
-import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ GOOD = (FINE, SENTENCE, FAILED)
 SECONDS = 20.0
 """Of the processor: an input that takes longer hangs."""
 WAITING = 15
-"""So many times as long may an input wait for something else, or for the processor."""
+"""So many times as long may an input wait for something else than the processor."""
 POLL_SECONDS = 0.5
 MEMORY = 3 << 30
 """Bytes that a child may take more than it had when it began."""
@@ -36,7 +35,7 @@ OF_ONE_CHILD = 100
 LONGEST = 2000
 """Characters of a message: one sentence per problem, of which a file may have several."""
 _NOT_WORDS = re.compile(
-    r"object has no attribute|Traceback \(most recent|object is not (?:subscriptable|iterable)|the log has details"
+    r"object has no attribute|Traceback \(most recent|object is not (?:subscriptable|iterable)|the log has details|defect of qtui"
 )
 """What an exception of Python says and no sentence for a user does."""
 
@@ -70,11 +69,15 @@ class Tally:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     findings: dict[tuple[str, str, str], list[Outcome]] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome) -> bool:
+        """Count an outcome. Return whether it is a finding that there was none of before."""
         self.counts[outcome.kind, outcome.result] += 1
-        if outcome.result not in GOOD:
-            place = outcome.detail.splitlines()[0] if outcome.detail else ""
-            self.findings.setdefault((outcome.kind, outcome.result, place), []).append(outcome)
+        if outcome.result in GOOD:
+            return False
+        place = outcome.detail.splitlines()[0] if outcome.detail else ""
+        alike = self.findings.setdefault((outcome.kind, outcome.result, place), [])
+        alike.append(outcome)
+        return len(alike) == 1
 
 
 def random_of(seed: int, kind: str, number: int) -> Random:
@@ -123,14 +126,20 @@ def _of_child(kind: Kind, numbers: list[int], seed: int, work: Path) -> Iterator
 
 
 class _Patience:
-    """How long an input is waited for: by the processor's time, because other work on the machine makes everything slow."""
+    """How long an input is waited for: by the processor's time, because other work on the machine makes everything slow.
+
+    Of the clock's time only that counts in which the child waits for something else than the processor.
+    """
 
     def __init__(self, child: int, seconds: float) -> None:
         self._process, self._seconds = psutil.Process(child), seconds
-        self._used, self._end = self._processor_time(), time.monotonic() + seconds * WAITING
+        self._used, self._idle = self._processor_time(), 0.0
 
     def is_over(self) -> bool:
-        return self._processor_time() - self._used > self._seconds or time.monotonic() > self._end
+        """Whether the child has had its time; to be asked every `POLL_SECONDS`."""
+        if self._process.status() not in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP):
+            self._idle += POLL_SECONDS
+        return self._processor_time() - self._used > self._seconds or self._idle > self._seconds * WAITING
 
     def _processor_time(self) -> float:
         times = self._process.cpu_times()

@@ -1,5 +1,12 @@
 """Every kind of input."""
 
-from tests.fuzz import endpoint_kinds, model_kinds, text_kinds
+from tests.fuzz import endpoint_kinds, http_kinds, model_kinds, run_kinds, store_kinds, text_kinds
 
-KINDS = (*text_kinds.KINDS, *endpoint_kinds.KINDS, *model_kinds.KINDS)
+KINDS = (
+    *text_kinds.KINDS,
+    *run_kinds.KINDS,
+    *endpoint_kinds.KINDS,
+    *http_kinds.KINDS,
+    *store_kinds.KINDS,
+    *model_kinds.KINDS,
+)

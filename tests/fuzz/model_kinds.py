@@ -77,7 +77,7 @@ def _bpe(folder: Path) -> Path:
 _prepared: list[Path] = []
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """Both small models, each as a folder and as a GGUF file.
 
     They are made once, and in a process of its own: torch must not have computed anything before a fork.
@@ -101,7 +101,7 @@ def _prepare(folder: Path) -> None:
     import transformers  # noqa: F401
 
 
-def _make_gguf(random: Random, folder: Path) -> None:
+def make_gguf(random: Random, folder: Path) -> None:
     data = bytearray((folder.parent / "real" / random.choice(("spm.gguf", "bpe.gguf"))).read_bytes())
     how = random.choice(("header", "header", "header", "number", "number", "body", "cut"))
     if how == "header":
@@ -238,10 +238,10 @@ def _plan_only(folder: Path) -> None:
 
 KINDS = (
     Kind("template", _make_template, _read_template, weight=4, seconds=60.0),
-    Kind("gguf header", _make_gguf, _plan_only, weight=8, prepare=_prepare),
-    Kind("model folder", _make_folder, _plan_only, weight=8, prepare=_prepare),
-    Kind("imatrix", _make_imatrix, _read_imatrix, prepare=_prepare),
-    Kind("gguf run", _make_gguf, _run("llama.cpp", "F16"), prepare=_prepare, is_risky=True, seconds=60.0),
-    Kind("transformers run", _make_folder, _run("transformers", "F16"), prepare=_prepare, is_risky=True, seconds=90.0),
-    Kind("convert", _make_folder, _run("llama.cpp", "Q4_0"), prepare=_prepare, is_risky=True, seconds=90.0),
+    Kind("gguf header", make_gguf, _plan_only, weight=8, prepare=prepare),
+    Kind("model folder", _make_folder, _plan_only, weight=8, prepare=prepare),
+    Kind("imatrix", _make_imatrix, _read_imatrix, prepare=prepare),
+    Kind("gguf run", make_gguf, _run("llama.cpp", "F16"), prepare=prepare, is_risky=True, seconds=60.0),
+    Kind("transformers run", _make_folder, _run("transformers", "F16"), prepare=prepare, is_risky=True, seconds=90.0),
+    Kind("convert", _make_folder, _run("llama.cpp", "Q4_0"), prepare=prepare, is_risky=True, seconds=90.0),
 )

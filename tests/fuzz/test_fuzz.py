@@ -6,13 +6,15 @@ from random import Random
 import pytest
 
 from qtui.errors import UserError
+from tests.fuzz import text_kinds
 from tests.fuzz.arena import CRASH, FINE, GOOD, HANG, SENTENCE, TRACEBACK, Kind, Outcome, outcomes, random_of
 from tests.fuzz.kinds import KINDS
 
 SHORT = {
     "experiment": 20, "config": 20, "models.toml": 20, "theme": 30, "definition": 20, "tasks": 30, "archive": 20,
     "parquet": 20, "study": 10,
-    "endpoint reply": 60, "template": 20,
+    "endpoint reply": 60, "template": 20, "run check": 6, "prices": 20, "keymap": 20, "judge prompt": 60,
+    "endpoint": 10, "store": 6,
 }  # fmt: skip
 """How many of a kind; those that need models or the whole workbench are for `make fuzz`."""
 
@@ -25,6 +27,15 @@ def test_damaged_inputs_are_read_or_answered_by_a_sentence(name: str, tmp_path: 
     found = list(outcomes(kind, range(SHORT[name]), 13, tmp_path))
     assert len(found) == SHORT[name]
     assert [outcome for outcome in found if outcome.result not in GOOD] == []
+
+
+@pytest.mark.parametrize("name", ["experiment", "config", "models.toml", "theme", "definition", "prices", "run check"])
+def test_what_is_damaged_is_right_before(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is refused anyway, only the first check is tried."""
+    monkeypatch.setattr(text_kinds, "UNCHANGED", 1.0)
+    kind = next(each for each in KINDS if each.name == name)
+    found = list(outcomes(kind, range(2), 13, tmp_path))
+    assert [outcome.result for outcome in found] == [FINE, FINE], found
 
 
 def _write_number(random: Random, folder: Path) -> None:

@@ -24,6 +24,7 @@ from qtui.tasks.load import load_task_set
 from qtui.ui import keys, themes
 from tests.fuzz import mutation
 from tests.fuzz.arena import Kind
+from tests.fuzz.commands import set_homes
 
 EXPERIMENT = """\
 # Two engines, two judges, three scorers.
@@ -73,7 +74,6 @@ thinking_tags = ["<think>", "</think>"]
   weights = "served-model"
   base_url = "http://127.0.0.1:9/v1"
   api = "chat"
-  thinking_budget = 100
 
 [[judges]]
 kind = "reference"
@@ -116,12 +116,12 @@ output = 10
 [keymap]
 "compare.next" = "n,down"
 runs.new = "ctrl+n"
-"global.help" = "f1"
+help = "f1"
 """
 TASKS = [
     {"input": "りんごは何個？", "output": "3", "eval_aspect": "数"},
     {"input": "What is 2+2?", "output": "4", "eval_aspect": ""},
-    {"input": "Say \u2028 this", "output": ["a", "b"], "eval_aspect": None},
+    {"input": "Say \u2028 this", "output": ["a"], "eval_aspect": None},
 ]
 DEFINITION = """\
 title = "Set"
@@ -155,18 +155,23 @@ settings = { by = "letter" }
 """
 ROWS = [{"input": f"q{number}", "output": "a", "choices": ["x", "y"], "right": number % 2} for number in range(3)]
 
+UNCHANGED = 0.05
+"""Of inputs, how many are as they should be: what follows the check of a file is reached."""
 
-def _changed_toml(random: Random, text: str, also: tuple[str, ...] = ()) -> bytes:
+
+def changed_toml(random: Random, text: str, also: tuple[str, ...] = ()) -> bytes:
     text = random.choice((text, *also))
+    if random.random() < UNCHANGED:
+        return text.encode()
     if random.random() < 0.5:
         return mutation.changed_text(random, text)
     table = mutation.changed_value(random, tomllib.loads(text))
     return mutation.toml(table if isinstance(table, dict) else {"a": table}).encode(errors="surrogatepass")
 
 
-def _make_experiment(random: Random, folder: Path) -> None:
+def make_experiment(random: Random, folder: Path) -> None:
     demo = (paths.data() / "experiments" / "demo.toml").read_text(encoding="utf-8")
-    (folder / "e.toml").write_bytes(_changed_toml(random, EXPERIMENT, (demo,)))
+    (folder / "e.toml").write_bytes(changed_toml(random, EXPERIMENT, (demo,)))
     (folder / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in TASKS), encoding="utf-8")
     schema: Any = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     schema = mutation.changed_value(random, schema) if random.random() < 0.1 else schema
@@ -188,31 +193,26 @@ def _read_experiment(folder: Path) -> None:
         store.close()
 
 
-def _set_homes(folder: Path) -> None:
-    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
-        os.environ[f"XDG_{name}_HOME"] = str(folder / name.lower())
-
-
 def _in_user_folder(name: str, text: Callable[[], str]) -> Callable[[Random, Path], None]:
     def make(random: Random, folder: Path) -> None:
         (folder / "config" / "qtui").mkdir(parents=True)
-        (folder / "config" / "qtui" / name).write_bytes(_changed_toml(random, text()))
+        (folder / "config" / "qtui" / name).write_bytes(changed_toml(random, text()))
 
     return make
 
 
 def _read_config(folder: Path) -> None:
-    _set_homes(folder)
+    set_homes(folder)
     config.load(key_ids=keys.ids())
 
 
 def _models() -> str:
     text = (paths.data() / "models.toml").read_text(encoding="utf-8")
-    return "[[models]]" + "[[models]]".join(text.split("[[models]]")[1:4])
+    return "[[model]]" + "[[model]]".join(text.split("\n[[model]]")[1:4])
 
 
 def _read_catalog(folder: Path) -> None:
-    _set_homes(folder)
+    set_homes(folder)
     for entry in catalog.entries():
         _ = (entry.template, entry.weights_for("llama.cpp"))
     catalog.find("demo")
@@ -223,7 +223,7 @@ def _theme() -> str:
 
 
 def _make_theme(random: Random, folder: Path) -> None:
-    (folder / "t.toml").write_bytes(_changed_toml(random, _theme()))
+    (folder / "t.toml").write_bytes(changed_toml(random, _theme()))
 
 
 def _read_theme(folder: Path) -> None:
@@ -234,7 +234,7 @@ def _make_workbench(random: Random, folder: Path) -> None:
     home = folder / "config" / "qtui"
     (home / "themes").mkdir(parents=True)
     text = _theme().replace('name = "qtui-dark"', 'name = "mine"')
-    (home / "themes" / "mine.toml").write_bytes(_changed_toml(random, text))
+    (home / "themes" / "mine.toml").write_bytes(changed_toml(random, text))
     table: Any = {"theme": "mine", "keymap": {key: random.choice((*mutation.STRINGS[:30], "n", "f5", "ctrl+x")) for key in
                                               random.sample(keys.ids(), 2)}}  # fmt: skip
     (home / "config.toml").write_text(mutation.toml(table), encoding="utf-8", errors="replace")
@@ -244,7 +244,7 @@ def _read_workbench(folder: Path) -> None:
     """Open the workbench, as `run` does; a bad theme or keymap must not stop it, so a UserError is none that is expected."""
     from qtui.ui import app as workbench
 
-    _set_homes(folder)
+    set_homes(folder)
     settings, problems = workbench.settings()
     app = workbench.QtuiApp(folder / "store.sqlite", config=settings, notices=problems)
 
@@ -263,7 +263,7 @@ def _make_definition(random: Random, folder: Path) -> None:
     others = (
         tuple(file.read_text(encoding="utf-8") for file in random.sample(shipped, 1)) if random.random() < 0.2 else ()
     )
-    (folder / "mine.toml").write_bytes(_changed_toml(random, DEFINITION, others))
+    (folder / "mine.toml").write_bytes(changed_toml(random, DEFINITION, others))
     rows: Any = mutation.changed_value(random, ROWS) if random.random() < 0.3 else ROWS
     lines = rows if isinstance(rows, list) else [rows]
     (folder / "rows.jsonl").write_text(
@@ -389,7 +389,7 @@ def _make_study(random: Random, folder: Path) -> None:
 
 
 def _read_study(folder: Path) -> None:
-    _set_homes(folder)
+    set_homes(folder)
     arguments = ["--store", str(folder / "store.sqlite"), "import", "gpt4-autoeval", str(folder / "study")]
     cli.main([*arguments, *random_json(folder)], standalone_mode=False)
     cli.main(["--store", str(folder / "store.sqlite"), "scores", "--json"], standalone_mode=False)
@@ -401,7 +401,7 @@ def random_json(folder: Path) -> list[str]:
 
 
 KINDS = (
-    Kind("experiment", _make_experiment, _read_experiment, weight=8),
+    Kind("experiment", make_experiment, _read_experiment, weight=8),
     Kind("config", _in_user_folder("config.toml", lambda: CONFIG), _read_config, weight=2),
     Kind("models.toml", _in_user_folder("models.toml", _models), _read_catalog, weight=2),
     Kind("theme", _make_theme, _read_theme, weight=2),

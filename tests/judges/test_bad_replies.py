@@ -40,6 +40,17 @@ BODIES: dict[str, bytes] = {
     "objects without end": b'{"choices":' * 100_000,
     "errors without end": b'{"error":' * 900 + b"1" + b"}" * 900,
     **{
+        f"half a character: {name}": json.dumps(body).encode()
+        for name, body in {
+            "message": {"choices": [{"finish_reason": "\ud800\0"}]},
+            "refusal": {"choices": [{"finish_reason": "\ud800", "message": {"content": None, "refusal": "\udfff\0no"}}]},
+            "tool": {"choices": [{"message": {"content": None, "tool_calls": [{"function": {"name": "\ud800\0"}}]}}]},
+            "error": {"error": {"message": "\ud800\0", "code": "\udc00"}},
+            "another form": {"\ud800": "\ud800\0"},
+            "content": {"choices": [{"message": {"content": "\ud800\0"}, "finish_reason": "\ud800"}], "model": "\udfff"},
+        }.items()
+    },
+    **{
         f"choices are {json.dumps(value)[:20]}": json.dumps({"choices": value}).encode()
         for value in CHOICES
     },
@@ -92,6 +103,7 @@ def test_a_variant_says_in_one_sentence_why_there_is_no_answer(body: bytes, serv
     for text in said:  # an empty answer is one
         assert 0 < len(text) < LONGEST
         assert "attribute" not in text
+        assert text.encode()
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
@@ -111,6 +123,7 @@ def test_a_judge_says_in_one_sentence_why_there_is_no_grade(body: bytes, served:
     text = asyncio.run(ask())
     assert 0 < len(text) < LONGEST
     assert "attribute" not in text
+    assert text.encode()
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)

@@ -56,3 +56,16 @@ def test_full_disk_ends_the_run_with_the_reason_and_the_same_command_does_the_re
     assert done["run"]["answered"] == done["run"]["expected"]
     assert done["run"]["judges"][0]["graded"] == done["run"]["expected"]
     assert done["answers"][: len(full["answers"])] == full["answers"], "what was kept was not made again"
+
+
+def test_logs_that_cannot_be_written_cost_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text('{"input": "一つ", "reference": "一"}\n')
+    file = tmp_path / "full.toml"
+    file.write_text(EXPERIMENT.replace('tasks = "demo"', 'tasks = "tasks.jsonl"').replace("32", "4"))
+    (tmp_path / "state").mkdir()
+    (run_status, _, said), (_, listed, _) = json.loads(
+        run_with_own_mounts("tests.runner.full_log_disk", file, tmp_path / "state")
+    )
+    assert run_status == 0, said
+    [run] = json.loads(listed)["runs"]
+    assert (run["state"], run["answered"]) == ("done", 1)

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from qtui import paths
 from qtui.runner.control import Control
 from qtui.runner.progress_watch import Patience, ProgressWatch
+from qtui.runner.worker_process import WorkerProcess
 from tests.runner.test_survival import Runs
 
 WAITS, COMPUTES = "import sys; sys.stdin.read()", "while True: pass"
@@ -50,6 +52,35 @@ def test_a_worker_that_hangs_is_killed_and_another_one_does_the_rest(experiment:
     log = (paths.logs() / f"run-{run.id}-{run.variants[0].id}.log").read_text()
     assert "The worker hung while answering" in log
     assert "`worker_patience`" in log
+
+
+@pytest.mark.parametrize("module", ["quantization_source", "quantization_type", "benchmark", "divergence"])
+async def test_every_process_with_an_engine_that_hangs_is_killed_and_said(tmp_path: Path, module: str) -> None:
+    """It waits for its job, which never comes."""
+    log = tmp_path / "log"
+    async with WorkerProcess(log, f"qtui.engines.processes.{module}", patience=Patience(1.0, float("inf"))) as process:
+        assert [line async for line in process.lines()] == []
+        words = await process.describe_end()
+    assert "hung while starting: it did nothing for" in words
+    assert f"was killed. Its log, with the stacks of its threads: {log}" in words
+    assert words in log.read_text()
+
+
+def test_a_type_whose_quantizing_hangs_fails_with_the_reason_and_leaves_no_file(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="needs the engines extra")
+    paths.config_file().parent.mkdir(parents=True)
+    paths.config_file().write_text("worker_patience = 3\n")
+    out = tmp_path / "out"
+    command = ["quantize", "demo", "--type", "Q8_0", "--out", str(out), "--store", str(tmp_path / "s.sqlite")]
+    with subprocess.Popen([sys.executable, "-m", "qtui", *command], stderr=subprocess.PIPE, text=True) as quantizing:
+        children = psutil.Process(quantizing.pid).children
+        while not (found := [each for each in children() if "quantization_source" in " ".join(each.cmdline())]):
+            assert quantizing.poll() is None
+        found[0].suspend()
+        _, told = quantizing.communicate()
+    assert quantizing.returncode == 1
+    assert told.startswith("error: The process that prepares the source hung while starting: it did nothing for ")
+    assert not out.exists() or list(out.iterdir()) == []
 
 
 async def test_a_process_that_does_nothing_hangs() -> None:

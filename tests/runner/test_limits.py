@@ -1,5 +1,6 @@
 """Runs at the limits of a process: one sentence that says which limit, an intact store, and the rest with the same command."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,26 @@ def test_a_runner_that_is_terminated_as_it_starts_is_said_to_have_been_stopped(e
     run = experiment.wait(lambda run: not run.active)
     assert run.state in ("cancelled", "interrupted")
     assert "SIGTERM" in run.reason or "killed" in run.reason
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_runner_that_is_ended_before_it_has_the_run_is_said_to_have_been(
+    experiment: Runs, number: signal.Signals
+) -> None:
+    """A runner that is asked to stop ends as cancelled as soon as it can; of one that is killed, the command records the end."""
+    command = [sys.executable, "-m", "qtui", "run", str(experiment.file), "--store", str(experiment.store.path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as follower:
+        children = psutil.Process(follower.pid).children
+        while not (found := [each for each in children() if "qtui.runner" in each.cmdline()]):
+            assert follower.poll() is None
+        found[0].send_signal(number)
+        _, told = follower.communicate(timeout=PATIENCE_SECONDS)
+    [run] = [experiment.summary()]
+    assert follower.returncode in (1, 130)
+    assert run.state == ("failed" if number == signal.SIGKILL else "cancelled")
+    assert number.name in run.reason
+    assert number.name in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("files", [8, 10, 12, 14])

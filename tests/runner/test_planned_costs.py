@@ -72,7 +72,7 @@ def by_name(costs: tuple[PlannedCost, ...]) -> dict[str, PlannedCost]:
 
 
 def test_without_a_store_everything_is_to_come(experiment: Experiment, tmp_path: Path) -> None:
-    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", NO_PRICES))
+    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", NO_PRICES, print))
     assert list(costs) == ["m FP16", "m Q4", "openai:grader"]
     assert [cost.requests for cost in costs.values()] == [(0, 4), (0, 4), (0, 16)]
     assert costs["openai:grader"].completion_tokens == (0, 16 * 50)
@@ -86,7 +86,7 @@ def test_answers_that_the_run_has_are_exact(experiment: Experiment, store: Store
     for variant, of_variant in texts.items():
         for number, text in enumerate(of_variant, start=1):
             stores.answer(store, run_id, variant, number, Answer(content_hash(variant, number), text, "stop"))
-    costs = by_name(planned_costs.of_experiment(experiment, store.path, NO_PRICES))
+    costs = by_name(planned_costs.of_experiment(experiment, store.path, NO_PRICES, print))
     assert [costs[name].requests for name in ("m FP16", "m Q4")] == [(0, 1), (0, 1)]
     # Equal answers to task 1 once, the empty one never: 4 questions of 2 takes, and the last turns to come.
     assert costs["openai:grader"].requests == (8, 12)
@@ -99,7 +99,9 @@ def test_judge_that_compares_asks_twice_for_each_pair_that_differs(tmp_path: Pat
     (tmp_path / "tasks.jsonl").write_text(lines, encoding="utf-8")
     experiment = experiments.parse(text, tmp_path / "costs.toml")
     [before] = [
-        each for each in planned_costs.of_experiment(experiment, tmp_path / "none", NO_PRICES) if each.asker == "judge"
+        each
+        for each in planned_costs.of_experiment(experiment, tmp_path / "none", NO_PRICES, print)
+        if each.asker == "judge"
     ]
     assert (before.name, before.requests) == ("openai:grader pairwise", (0, 16))
     run_id = start.add(store, experiment)
@@ -107,30 +109,34 @@ def test_judge_that_compares_asks_twice_for_each_pair_that_differs(tmp_path: Pat
     for variant, of_variant in texts.items():
         for number, answer in enumerate(of_variant, start=1):
             stores.answer(store, run_id, variant, number, Answer(content_hash(variant, number), answer, "stop"))
-    costs = by_name(planned_costs.of_experiment(experiment, store.path, NO_PRICES))
+    costs = by_name(planned_costs.of_experiment(experiment, store.path, NO_PRICES, print))
     # Equal answers to task 1 and an empty one to task 2 need no judge: 2 orders and 2 takes of task 3; the last turns are to come.
     assert costs["openai:grader pairwise"].requests == (4, 8)
 
 
 def test_later_turn_has_the_turns_before_it_in_its_prompt(experiment: Experiment, tmp_path: Path) -> None:
-    [cost, *_] = planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", NO_PRICES)
+    [cost, *_] = planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", NO_PRICES, print)
     alone = sum(token_estimate.estimated_messages([{"content": turn}]).high for turn in TURNS)
     assert cost.prompt_tokens[1] > alone + 100, "the answer before it may be 100 tokens long"
 
 
 def test_prices_are_those_of_each_model(experiment: Experiment, tmp_path: Path) -> None:
     prices = Prices((("served", Price(0.0, 1.0)), ("grader", Price(1.0, 0.0, currency="EUR"))))
-    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", prices))
+    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "none.sqlite", prices, print))
     assert costs["m FP16"].price == pytest.approx((0.0, 4 * 100 / 1e6))
     assert (costs["m Q4"].price, costs["m Q4"].price_unknown) == (None, '[prices] of config.toml has no "served-q4"')
     assert costs["openai:grader"].currency == "EUR"
     assert costs["openai:grader"].price == pytest.approx((0, costs["openai:grader"].prompt_tokens[1] / 1e6), rel=1e-3)
 
 
-def test_store_that_cannot_be_read_is_no_part_of_a_check(experiment: Experiment, tmp_path: Path) -> None:
+def test_costs_without_what_a_broken_store_has_say_so(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "broken.sqlite").write_bytes(b"no store at all" * 100)
-    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "broken.sqlite", NO_PRICES))
+    notes: list[str] = []
+    costs = by_name(planned_costs.of_experiment(experiment, tmp_path / "broken.sqlite", NO_PRICES, notes.append))
     assert costs["openai:grader"].requests == (0, 16)
+    [note] = notes
+    assert note.startswith("costs are counted as if nothing was stored")
+    assert "broken.sqlite: is not a store" in note
 
 
 def test_answers_of_all_variants_are_there(experiment: Experiment, store: Store) -> None:
@@ -191,7 +197,9 @@ async def test_pairwise_judge_is_asked_twice_per_pair_that_differs_as_said_befor
 
 def test_pairs_to_come_are_two_requests_each(experiment: Experiment, tmp_path: Path) -> None:
     judge = JudgeSpec("openai", "arbiter", base_url="http://127.0.0.1:9/v1", takes=3, pairwise=True)
-    [*_, cost] = planned_costs.of_experiment(replace(experiment, judges=(judge,)), tmp_path / "none.sqlite", NO_PRICES)
+    [*_, cost] = planned_costs.of_experiment(
+        replace(experiment, judges=(judge,)), tmp_path / "none.sqlite", NO_PRICES, print
+    )
     assert cost.requests == (0, 4 * 2 * 3)
 
 

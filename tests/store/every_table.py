@@ -7,6 +7,7 @@ from qtui.records import AnswerDivergence, Score
 from qtui.store import (
     Store,
     batches,
+    claims,
     divergences,
     grades,
     judged_places,
@@ -35,6 +36,8 @@ def fill(path: Path) -> None:
         for scorer in scores.current(store, [scored]):
             scores.commit(store, scorer, [(each, Score(1.0)) for each in scores.pending(store, scorer)])
         stores.begin(store, compared)
+        with store.writing():
+            assert claims.take(store, compared, ["key of a missing answer"]) == {}
         _people(store, compared)
         _divergence(store, compared)
         _batch(store, compared)

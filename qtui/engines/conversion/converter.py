@@ -36,7 +36,7 @@ from qtui.device.memory import (
     was_killed_for_memory,
 )
 from qtui.engines.conversion import original_settings
-from qtui.engines.weights import fingerprint, unfinished
+from qtui.engines.weights import unfinished
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError
 from qtui.files import named_path, private_files
@@ -124,7 +124,7 @@ def _with_settings(folder: Path, changes: dict[str, object]) -> Iterator[Path]:
             if file.name != "config.json":
                 (other / file.name).symlink_to(file.resolve())
         config = original_settings.with_changes(read_json(folder / "config.json"), changes)
-        fingerprint.write_atomically(other / "config.json", json.dumps(config).encode())
+        private_files.write_whole(other / "config.json", json.dumps(config).encode())
         yield other
 
 

@@ -111,7 +111,7 @@ def lossless_gguf(weights: Weights, home: Path, report: LoadingReport, how: Conv
             return lossless
         check_room(home, weights.file_bytes, lossless.name)
         try:
-            report(Loading(f"converting {name} to GGUF"))
+            report(Loading(f"converting {name} to GGUF", weights_bytes=weights.file_bytes))
             llama_folder.convert(weights, lossless)
         except converter.NeedsConverterError:
             with clean_folder.only_counting_files(weights, home) as folder:

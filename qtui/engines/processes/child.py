@@ -21,7 +21,7 @@ from qtui.engines.protocol.answering import Failed, encode
 from qtui.errors import UserError
 from qtui.files import disk_errors
 from qtui.format import memory_size
-from qtui.processes import log, log_end, parent
+from qtui.processes import log, log_end, parent, streams
 from qtui.secrets import redaction
 
 SMALLER = "use fewer slots, a smaller context or smaller weights"
@@ -36,6 +36,7 @@ def run(work: Callable[[BinaryIO, Send], None]) -> NoReturn:
     An exception in `work` is sent as `Failed`, with its traceback in the log unless it is a UserError. Exit code 0, or 1 on
     failure.
     """
+    streams.lose_unwritable("stderr", "stdout")
     with redaction.guarded_streams():
         log.begin(_module())
         status = _exit_status(work)

@@ -74,10 +74,14 @@ class MissingItems(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
-    """Progress before the first answer. `phase` is for the user; `fraction` is 0 to 1, None if it is not known."""
+    """Progress before the first answer. `phase` is for the user; `fraction` is 0 to 1, None if it is not known.
+
+    `weights_bytes` is the size of the weights that the phase reads, if it tells nothing before it has read them all.
+    """
 
     phase: str
     fraction: float | None = None
+    weights_bytes: int | None = None
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):

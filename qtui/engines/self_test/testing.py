@@ -20,7 +20,7 @@ import msgspec
 from qtui import paths
 from qtui.engines.self_test import messages
 from qtui.engines.self_test.messages import CaseName, CaseStarted, DeviceFacts, Devices, Outcome, SelfTestJob
-from qtui.engines.weights.fingerprint import write_atomically
+from qtui.files import private_files
 from qtui.processes import child_process, log_end
 
 Library = Literal["ggml", "torch"]
@@ -202,9 +202,16 @@ class _Child:
         return f"{reason}: {cause}" if cause else reason
 
 
+def _scratch() -> IO[bytes]:
+    """A file without a name: in memory where the system can, because a full disk says nothing about a library."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("self-test"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 @contextmanager
 def _child(library: Library) -> Iterator[_Child]:
-    with tempfile.TemporaryFile() as stderr:
+    with _scratch() as stderr:
         process = subprocess.Popen(
             child_process.command(f"qtui.engines.self_test.run_{library}"),
             env=child_process.environment(),
@@ -260,4 +267,6 @@ def _is_accident(outcome: Outcome) -> bool:
 
 def _write(entries: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):  # without a cache the test runs again next time
-        write_atomically(_file(), json.dumps({"version": FILE_VERSION, "outcomes": entries}, indent=1).encode())
+        private_files.write_whole(
+            _file(), json.dumps({"version": FILE_VERSION, "outcomes": entries}, indent=1).encode()
+        )

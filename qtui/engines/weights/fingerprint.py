@@ -6,8 +6,6 @@ Hashing a large model takes a minute, so each file's hash is stored under its pa
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -63,7 +61,7 @@ class _HashCache:
         if self.new:
             # Read again, because another worker may have written in between. A cache that cannot be written costs only time.
             with contextlib.suppress(OSError):
-                write_atomically(self.file, json.dumps({**self._read(), **self.new}, indent=0).encode())
+                private_files.write_whole(self.file, json.dumps({**self._read(), **self.new}, indent=0).encode())
 
     def _read(self) -> dict[str, str]:
         try:
@@ -71,19 +69,6 @@ class _HashCache:
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
-
-
-def write_atomically(file: Path, data: bytes) -> None:
-    """Write a file completely or not at all, even if other processes write it or this one dies. Raises OSError."""
-    private_files.make_folder(file.parent)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _sha256(file: Path, step: Callable[[int], None]) -> str:

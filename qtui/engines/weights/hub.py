@@ -16,6 +16,7 @@ from qtui.engines.weights.checkpoint.safetensors_header import StoredTensor
 from qtui.engines.weights.hub_library import hub_library
 from qtui.engines.weights.json_file import read_json
 from qtui.errors import UserError, words_of
+from qtui.files import disk_errors
 
 Progress = Callable[[float], None]
 Check = Callable[[Path, tuple[StoredTensor, ...]], object]
@@ -164,6 +165,11 @@ def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
         ) from None
     except e.HFValidationError:
         raise UserError(f"{source}: no such folder or file here, and not a valid name of a hub model") from None
+    except ValueError as error:
+        # The library's word for a file or a commit that the hub names and that is not inside the cache.
+        raise UserError(
+            f"{source}: the hub's reply cannot be used ({words_of(error)}), and nothing was downloaded"
+        ) from None
     except (e.RemoteEntryNotFoundError, e.RevisionNotFoundError):
         raise UserError(f"{source}: the hub has the model but not this file") from None
     except (e.LocalEntryNotFoundError, e.OfflineModeIsEnabled) as error:
@@ -173,6 +179,8 @@ def _with_clear_errors(source: str, fetch: Callable[[], Path]) -> Path:
     except e.HfHubHTTPError as error:
         raise UserError(f"{source}: {_refusal(error)}") from None
     except OSError as error:
+        if disk_errors.is_refusal(error):
+            raise UserError(f"{source}: the download stopped: {disk_errors.describe(error)}") from None
         raise UserError(f"{source}: the download failed ({words_of(error)}); try again, it resumes") from None
 
 

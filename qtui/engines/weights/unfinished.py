@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qtui.files import private_files
+from qtui.files import disk_errors, private_files
 
 SUFFIX = ".unfinished"
 
@@ -25,8 +25,9 @@ def atomic_target(target: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # some network file systems have no locks; there nothing is removed
             fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            yield path
-            path.replace(target)
+            with disk_errors.naming(target):
+                yield path
+                path.replace(target)
         finally:
             path.unlink(missing_ok=True)
 

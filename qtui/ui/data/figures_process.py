@@ -15,11 +15,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from qtui import paths
 from qtui.errors import UserError
 from qtui.processes import child_process, log
+from qtui.results import kept_figures
+from qtui.store import file_state
+from qtui.store.kept_values import Kept
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -37,7 +40,18 @@ REST = 8.0
 """An answer stays valid after a change of the store for REST times as long as it took to compute, so that a run that writes all
 the time leaves the cores to the model. At least LEAST_REST, at most MOST_REST seconds."""
 LEAST_REST, MOST_REST = 1.0, 30.0
+KEPT_FROM = 0.5
+"""Seconds of computing from which figures are kept on the disk, and old ones shown while newer ones are computed: what takes less
+is computed anew sooner than anybody reads that it is old."""
 _Question = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Generic[T]):
+    """Figures, and whether they are those of the store as it is."""
+
+    figures: T
+    is_current: bool
 
 
 class Numbers:
@@ -71,6 +85,26 @@ class Numbers:
         answer: T = await self._cached((function, arguments), rested=True)
         return answer
 
+    async def ask_standing(self, function: Callable[..., T], store: Path, *arguments: Any) -> "Standing[T]":
+        """Like `ask_at_leisure`, but at once where there are figures of an earlier state of the store, in memory or on the disk.
+
+        They are returned as not current; `pending` then ends when the current ones are there.
+        """
+        question = (function, (store, *arguments))
+        if question not in self._answers:
+            kept = await asyncio.to_thread(kept_figures.read, function, store, *arguments)
+            if kept is not None and question not in self._answers:
+                self._answers[question] = _Answer.of_kept(kept, self.version)
+        figures = await self._cached(question, rested=True, may_stand=True)
+        if isinstance(figures, Standing):
+            return figures
+        return Standing(figures, is_current=True)
+
+    def pending(self, function: Callable[..., Any], *arguments: Any) -> "asyncio.Task[Any] | None":
+        """Return the task that computes the answer, if it is not done."""
+        cached = self._answers.get((function, arguments))
+        return None if cached is None or cached.task.done() else cached.task
+
     def due(self, function: Callable[..., Any], *arguments: Any) -> float:
         """Return the seconds until `ask_at_leisure` computes anew; 0 if the cached answer is up to date."""
         cached = self._answers.get((function, arguments))
@@ -88,21 +122,24 @@ class Numbers:
             answer.task.cancel()
         self._end_child()
 
-    async def _cached(self, question: _Question, *, rested: bool) -> Any:
+    async def _cached(self, question: _Question, *, rested: bool, may_stand: bool = False) -> Any:
         cached = self._answers.get(question)
         changed = cached is not None and cached.version != self.version and not (rested and cached.rests_for() > 0)
         if cached is None or cached.failed or changed:
             # The first time includes starting the child and importing: it does not predict the next.
             most = LEAST_REST if cached is None else MOST_REST
-            cached = _Answer(self.version, asyncio.create_task(self._ask(*question)), most)
+            before = None if cached is None else cached.standing()
+            cached = _Answer(self.version, asyncio.create_task(self._ask(*question, keeps=may_stand)), most, before)
             self._answers[question] = cached
             while len(self._answers) > RESULTS_KEPT:
                 self._answers.popitem(last=False)
         self._answers.move_to_end(question)
+        if may_stand and cached.before is not None and not cached.task.done():
+            return cached.before
         # Shielded: a pane that cancels its question does not cancel the same question of another pane.
         return await asyncio.shield(cached.task)
 
-    async def _ask(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    async def _ask(self, function: Callable[..., T], arguments: tuple[Any, ...], *, keeps: bool) -> T:
         from concurrent.futures.process import BrokenProcessPool
 
         for attempt in (1, 2):
@@ -110,7 +147,7 @@ class Numbers:
                 raise asyncio.CancelledError
             child = self._start()
             try:
-                outcome = await asyncio.wrap_future(child.submit(_call, function, arguments))
+                outcome = await asyncio.wrap_future(child.submit(_call, function, arguments, keeps))
             except BrokenProcessPool:
                 if self._closed:
                     raise asyncio.CancelledError from None
@@ -190,12 +227,34 @@ def _start_resource_tracker() -> None:
 class _Answer:
     """The answer to a question at a version of the store, pending or complete."""
 
-    def __init__(self, version: Hashable, task: "asyncio.Task[Any]", most_rest: float) -> None:
-        self.version, self.task = version, task
+    def __init__(
+        self, version: Hashable, task: "asyncio.Task[Any]", most_rest: float, before: "Standing[Any] | None" = None
+    ) -> None:
+        self.version, self.task, self.before = version, task, before
         self._most_rest = most_rest
         self._started = time.monotonic()
         self._rest_until = math.inf
+        self._took, self._is_kept = 0.0, False
         task.add_done_callback(self._answered)
+
+    @classmethod
+    def of_kept(cls, kept: Kept, version: Hashable) -> "_Answer":
+        """Return an answer that is complete; without a version if the store has changed since."""
+        before = None if kept.is_current else Standing(kept.value, is_current=False)
+        answer = cls(
+            version if kept.is_current else object(), asyncio.create_task(_return(kept.value)), LEAST_REST, before
+        )
+        answer._rest_until, answer._is_kept = -math.inf, True
+        return answer
+
+    def standing(self) -> "Standing[Any] | None":
+        """Return the figures to show while newer ones are computed: these, or while they are computed those before them."""
+        if not self.task.done():
+            return self.before
+        if self.failed:
+            return None  # whoever asks again is to see the error
+        is_slow = self._is_kept or self._took >= KEPT_FROM
+        return Standing(self.task.result(), is_current=False) if is_slow else None
 
     @property
     def failed(self) -> bool:
@@ -206,11 +265,18 @@ class _Answer:
         return self._rest_until - time.monotonic()
 
     def _answered(self, task: "asyncio.Task[Any]") -> None:
+        if self._is_kept:
+            return
         now = time.monotonic()
+        self._took = now - self._started
         self._rest_until = now + min(self._most_rest, max(LEAST_REST, REST * (now - self._started)))
         # The asker may be gone; asyncio would print an exception that nobody retrieved on the terminal.
         if not task.cancelled():
             task.exception()
+
+
+async def _return(figures: T) -> T:
+    return figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +286,9 @@ class _Failure:
     message: str
 
 
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], keeps: bool) -> Any:
     try:
-        return function(*arguments)
+        return _kept(function, *arguments) if keeps else function(*arguments)
     except UserError as error:
         return _Failure(str(error))
     except Exception as error:
@@ -231,6 +297,15 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if damaged := damage.cause_of(error):
             return _Failure(str(damaged))
         return _Failure(f"{function.__module__}.{function.__name__}: {type(error).__name__}: {error}")
+
+
+def _kept(function: Callable[..., T], store: Path, *arguments: Any) -> T:
+    """Call the function, and keep what it returns if that took long."""
+    state, began = file_state.of_file(store), time.monotonic()
+    figures = function(store, *arguments)
+    if time.monotonic() - began >= KEPT_FROM:
+        kept_figures.keep(figures, state, function, store, *arguments)
+    return figures
 
 
 def _log() -> Path:

@@ -9,9 +9,12 @@ from functools import partial
 
 from qtui.errors import UserError
 from qtui.run_progress import RunSummary, VariantProgress
-from qtui.store import Store, task_answers
+from qtui.store import Store, kept_values, task_answers
 from qtui.ui.data.reader import StoreReader
 from qtui.ui.data.scope import Pair, Scope, candidates_of, resolve
+
+KEPT_FROM = 0.1
+"""Seconds of comparing texts from which the counts are kept for the next time: the runs are shown when they are known."""
 
 
 class MostChanged:
@@ -45,7 +48,12 @@ class MostChanged:
 
 
 def _differing(run_id: int, model: str, baseline: str, store: Store) -> dict[str, int]:
-    return task_answers.differing_answers(store, run_id, model, baseline)
+    question = ("differing answers", str(run_id), model, baseline)
+
+    def differing() -> dict[str, int]:
+        return task_answers.differing_answers(store, run_id, model, baseline)
+
+    return kept_values.of_store(store.path, question, dict[str, int], differing, least=KEPT_FROM)
 
 
 def _is_finished(variant: VariantProgress) -> bool:

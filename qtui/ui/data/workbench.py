@@ -20,3 +20,6 @@ class Workbench(Protocol):
     def numbers(self) -> Numbers: ...
 
     def store_changed(self, version: tuple[int, ...]) -> None: ...
+
+    def redraw(self) -> None:
+        """Send the whole screen to the terminal, whatever it shows."""

@@ -20,13 +20,14 @@ from textual.widgets import Input, Label, Static, TextArea
 from qtui import catalog, paths
 from qtui.errors import UserError
 from qtui.experiment.draft import Draft, to_toml
-from qtui.files import input_file, named_path, private_files
+from qtui.files import disk_errors, input_file, named_path, private_files
 from qtui.records import CONTROL_ARM, NOISE_FLOOR
 from qtui.text import safe
 from qtui.ui import launch, stylesheet
 from qtui.ui.dialogs.confirm import ConfirmScreen
 from qtui.ui.dialogs.dialog import Dialog
 from qtui.ui.widgets.text_input import TextInput
+from qtui.ui.widgets.text_lines import TextLines
 
 CHECK_AFTER_SECONDS = 0.8
 FILE_HINT = "a .toml, or use the fields"
@@ -56,7 +57,7 @@ class NewRunScreen(Dialog[int | None]):
     AUTO_FOCUS = "#file"
 
     file = getters.query_one("#file", Input)
-    toml = getters.query_one("#toml", TextArea)
+    toml = getters.query_one("#toml", TextLines)
     verdict = getters.query_one("#verdict", Static)
 
     def __init__(self, store_path: Path) -> None:
@@ -78,7 +79,7 @@ class NewRunScreen(Dialog[int | None]):
                     yield _field("file", "File", "", FILE_HINT, self._files)
                     for name, label, hint in FIELDS:
                         yield _field(name, label, getattr(default, name), hint, _suggestions(name))
-                yield TextArea(id="toml", show_line_numbers=False, tab_behavior="focus", compact=True)
+                yield TextLines(id="toml")
             with VerticalScroll(id="verdict-scroll", can_focus=False):
                 yield Static("", id="verdict", markup=False)
             yield Static(
@@ -197,10 +198,13 @@ def cpu_question(reasons: str) -> str:
 
 async def _check_text(text: str, store_path: Path) -> dict[str, Any]:
     """Check an experiment's TOML; return its plan. Raises UserError with every problem."""
-    with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
-        written = Path(folder) / "experiment.toml"
-        written.write_text(text, encoding="utf-8")
-        return await launch.check(written, store_path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="qtui-") as folder:
+            written = Path(folder) / "experiment.toml"
+            written.write_text(text, encoding="utf-8")
+            return await launch.check(written, store_path)
+    except OSError as error:
+        raise UserError(disk_errors.describe(error)) from error
 
 
 def experiment_files(folder: Path) -> list[Path]:
@@ -255,8 +259,7 @@ def save(text: str, name: str) -> Path:
         for number in range(1, 1000):
             path = folder / (f"{plain}.toml" if number == 1 else f"{plain}-{number}.toml")
             if not path.exists() or path.read_text(encoding="utf-8") == text:
-                with private_files.create(path) as file:
-                    file.write(text.encode())
+                private_files.write_whole(path, text.encode())
                 return path
     except OSError as error:
         raise UserError(f"{folder}: cannot save the experiment here: {os.strerror(error.errno or 0)}.") from error

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,13 +14,25 @@ import psutil
 import pytest
 
 from qtui.errors import UserError
-from qtui.ui.data.figures_process import MOST_REST, Numbers
+from qtui.ui.data.figures_process import KEPT_FROM, MOST_REST, Numbers, Standing
+from tests.store.settled import state_of
 
 
 def append_a_line(path: Path) -> int:
     with path.open("a") as file:
         file.write("asked\n")
     return len(path.read_text().splitlines())
+
+
+def count_lines(path: Path) -> int:
+    time.sleep(KEPT_FROM)  # what is computed sooner is not kept
+    return len(path.read_text().splitlines())
+
+
+def refuse_two_lines(path: Path) -> int:
+    if (lines := count_lines(path)) > 1:
+        raise UserError("two lines")
+    return lines
 
 
 def pid_and_niceness() -> tuple[int, int]:
@@ -91,6 +104,73 @@ async def test_the_rest_ends(numbers: Numbers, tmp_path: Path, monkeypatch: pyte
     await numbers.ask_at_leisure(append_a_line, counter)
     numbers.version = (2, 0)
     assert await numbers.ask_at_leisure(append_a_line, counter) == 2
+
+
+@pytest.fixture
+def one_line(tmp_path: Path) -> Path:
+    path = tmp_path / "lines"
+    path.write_text("one\n")
+    state_of(path)
+    return path
+
+
+@pytest.fixture
+async def next_session() -> AsyncIterator[Numbers]:
+    asked = Numbers()
+    yield asked
+    asked.close()
+
+
+async def test_figures_of_an_unchanged_store_are_not_computed_again_in_the_next_session(
+    numbers: Numbers, next_session: Numbers, one_line: Path
+) -> None:
+    assert await numbers.ask_standing(count_lines, one_line) == Standing(1, is_current=True)
+    numbers.close()
+    assert await next_session.ask_standing(count_lines, one_line) == Standing(1, is_current=True)
+    assert next_session.pending(count_lines, one_line) is None
+
+
+async def test_figures_of_an_earlier_state_stand_as_such_until_the_newer_ones_are_there(
+    numbers: Numbers, next_session: Numbers, one_line: Path
+) -> None:
+    await numbers.ask_standing(count_lines, one_line)
+    one_line.write_text("one\ntwo\n")
+    state_of(one_line)
+    assert await next_session.ask_standing(count_lines, one_line) == Standing(1, is_current=False)
+    pending = next_session.pending(count_lines, one_line)
+    assert pending is not None
+    assert await next_session.ask_standing(count_lines, one_line) == Standing(1, is_current=False)
+    assert await pending == 2
+    assert await next_session.ask_standing(count_lines, one_line) == Standing(2, is_current=True)
+
+
+async def test_figures_of_this_session_stand_after_a_change(
+    numbers: Numbers, one_line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qtui.ui.data.figures_process.LEAST_REST", 0.0)
+    monkeypatch.setattr("qtui.ui.data.figures_process.MOST_REST", 0.0)
+    await numbers.ask_standing(count_lines, one_line)
+    one_line.write_text("one\ntwo\n")
+    numbers.version = (2, 0)
+    assert await numbers.ask_standing(count_lines, one_line) == Standing(1, is_current=False)
+    pending = numbers.pending(count_lines, one_line)
+    assert pending is not None
+    assert await pending == 2
+
+
+async def test_an_error_in_place_of_newer_figures_is_raised_when_they_are_asked_for(
+    numbers: Numbers, next_session: Numbers, one_line: Path
+) -> None:
+    await numbers.ask_standing(refuse_two_lines, one_line)
+    one_line.write_text("one\ntwo\n")
+    state_of(one_line)
+    assert await next_session.ask_standing(refuse_two_lines, one_line) == Standing(1, is_current=False)
+    pending = next_session.pending(refuse_two_lines, one_line)
+    assert pending is not None
+    with pytest.raises(UserError, match="two lines"):
+        await pending
+    with pytest.raises(UserError, match="two lines"):
+        await next_session.ask_standing(refuse_two_lines, one_line)
 
 
 async def test_the_same_question_asked_twice_at_once_is_computed_once(numbers: Numbers, tmp_path: Path) -> None:

@@ -2,10 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from qtui import paths
+from qtui.errors import UserError
 from qtui.experiment import experiment
 from qtui.experiment.draft import Draft, to_toml
 from qtui.store import Store
+from qtui.text import safe
 from qtui.ui.app import QtuiApp
+from qtui.ui.dialogs import new_run
 from qtui.ui.dialogs.new_run import NewRunScreen
 from tests.ui.waiting import screen_text, until, until_shown
 
@@ -108,3 +112,34 @@ async def test_a_password_that_is_typed_into_an_address_is_not_saved(
         await pilot.press("escape")
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(b"hunter2pw" in content for content in written)
+
+
+HOSTILE_NAMES = (
+    "../../out",
+    "/etc/out",
+    "..",
+    ".",
+    "",
+    "~/out",
+    "a/../../out",
+    "a\\b",
+    "nul\x00",
+    "\x1b]0;o\x07",
+    "\u202eout",
+    ".hidden",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_an_experiment_is_saved_in_its_folder_whatever_its_name_is(name: str) -> None:
+    saved = new_run.save("text", name)
+    assert saved.parent == paths.user_data() / "experiments"
+    assert saved.resolve().parent == saved.parent.resolve()
+    assert safe(saved.name) == saved.name
+    assert not saved.name.startswith(".")
+    assert saved.read_text() == "text"
+
+
+def test_a_name_that_is_too_long_for_a_file_is_said_in_a_sentence() -> None:
+    with pytest.raises(UserError, match="cannot save the experiment here"):
+        new_run.save("text", "x" * 300)

@@ -1,6 +1,5 @@
 """The table of flips in the pane Scores: tasks whose grade crossed the middle of the scale, as columns and cells."""
 
-from qtui.figures.scores import ScoreRow
 from qtui.format import number
 from qtui.results.task_changes import TaskDelta
 from qtui.ui.widgets.table import Column, Row
@@ -13,19 +12,6 @@ FLIP_COLUMNS = (
     Column("candidate", width=9, align="right"),
     Column("length", flex=1, least=12),
 )
-
-
-def crossing(delta: TaskDelta, row: ScoreRow) -> tuple[float, float] | None:
-    """Return the judge's two grades if one passes and the other does not, else None."""
-    for name, before, after in delta.grades:
-        if (
-            name == row.judge
-            and before is not None
-            and after is not None
-            and (before >= row.pass_grade) != (after >= row.pass_grade)
-        ):
-            return before, after
-    return None
 
 
 def flip_cells(delta: TaskDelta, grades: tuple[float, float]) -> Row:

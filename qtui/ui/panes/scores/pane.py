@@ -28,11 +28,11 @@ from qtui.results.preference_figures import preference_rows
 from qtui.results.published import published_rows
 from qtui.results.score_figures import score_rows
 from qtui.results.scorer_figures import scorer_rows
-from qtui.results.task_changes import TaskDelta, deltas
+from qtui.results.task_changes import TaskDelta, crossing, flips
 from qtui.text import safe
 from qtui.ui import keys, stylesheet
 from qtui.ui.panes.figures_pane import FiguresPane
-from qtui.ui.panes.scores.flips import FLIP_COLUMNS, NO_FLIPS, crossing, flip_cells
+from qtui.ui.panes.scores.flips import FLIP_COLUMNS, NO_FLIPS, flip_cells
 from qtui.ui.panes.scores.preference_view import PreferenceView
 from qtui.ui.panes.scores.scorer_view import ScorerView
 from qtui.ui.widgets.drawing import Paragraphs, text
@@ -309,8 +309,10 @@ class ScoresPane(FiguresPane):
         row = self._selected
         if row is None:
             return
-        task_deltas = await self.computed(deltas, row.run_id, row.model, row.baseline, row.candidate)
-        flipped = [(delta, grades) for delta in task_deltas if (grades := crossing(delta, row)) is not None]
+        pair = (row.run_id, row.model, row.baseline, row.candidate)
+        task_deltas = await self.computed(flips, *pair, row.judge, row.pass_grade)
+        crossed = ((delta, crossing(delta, row.judge, row.pass_grade)) for delta in task_deltas)
+        flipped = [(delta, grades) for delta, grades in crossed if grades is not None]
         flipped.sort(key=lambda f: f[1][1] - f[1][0])
         self._flipped = [delta for delta, _ in flipped]
         self.flips.show(FLIP_COLUMNS, ListRows([flip_cells(d, g) for d, g in flipped]), empty=NO_FLIPS)

@@ -1,21 +1,27 @@
 """Scores on a real store: every row with its verdict, everything about the selected one, flips, bars, the study's figures."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
 
 from qtui.exchange import gpt4_autoeval
+from qtui.figures.scores import MARGIN
+from qtui.results import kept_figures
 from qtui.results.score_figures import score_rows
 from qtui.store import Store, runs
 from qtui.ui.app import QtuiApp
+from qtui.ui.data.workbench import Workbench
 from qtui.ui.panes.compare.pane import ComparePane
+from qtui.ui.panes.figures_pane import OUTDATED
 from qtui.ui.panes.scores.pane import ScoresPane
 from tests import stores
-from tests.ui.conftest import fill, fill_candidates
+from tests.store.settled import state_of
+from tests.ui.conftest import JUDGE, fill, fill_candidates
 from tests.ui.waiting import screen_text, until, until_shown
 
 SIZES = [(160, 50), (80, 24)]
@@ -45,6 +51,31 @@ async def test_every_pair_without_grades_is_listed_with_its_guards(
         assert "No judge has graded both variants yet" in screen_text(pilot)
         await pilot.press("j", "j", "j")
         await until(pilot, lambda: "24 of 100 answers empty" in " ".join(screen_text(pilot).split()))
+
+
+def wait_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_figures_of_an_earlier_state_are_shown_as_such_until_the_newer_ones_are_there(
+    store: Store, store_path: Path, study: int, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    assert kept_figures.keep(
+        score_rows(store_path, (study,)), state_of(store_path), score_rows, store_path, (study,), MARGIN
+    )
+    stores.add_judge(store, study, JUDGE, "f2")  # the newest settings count, and have no grades
+    async with QtuiApp(store_path).run_test(size=size) as pilot:
+        held = asyncio.create_task(cast(Workbench, pilot.app).numbers.ask(wait_for, tmp_path / "go on"))
+        await pilot.press("4")
+        await until(pilot, lambda: OUTDATED in " ".join(screen_text(pilot).split()))
+        assert "no grades yet" not in screen_text(pilot)
+        assert JUDGE in " ".join(screen_text(pilot).split())
+        (tmp_path / "go on").touch()
+        await held
+        await until_shown(pilot, "no grades yet")
+        await until(pilot, lambda: OUTDATED not in " ".join(screen_text(pilot).split()))
 
 
 async def test_behaviour_is_shown_without_grades(store_path: Path, published: int) -> None:

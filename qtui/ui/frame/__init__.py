@@ -1,0 +1,1 @@
+"""What a terminal is sent of a frame: the cells that differ from what it already shows."""
