@@ -124,7 +124,7 @@ KEYS: tuple[Key, ...] = (
         "Show how far judges, their takes and people agree, and on which tasks they part."),
     Key("scores.back", "escape", "scores", "back", "Back", False),
 
-    Key("lengths.open", "enter", "lengths", "open", "Open", True,
+    Key("lengths.open", "enter", "lengths", "open", "Details", True,
         "Show this model's plots and figures; there, list the tasks behind the chosen bar or point in Tasks (Esc leads back)."),
     Key("lengths.plot", "p", "lengths", "plot(1)", "Plot", True, "Histogram, density, cumulative curve or paired lengths."),
     Key("lengths.previous_plot", "P", "lengths", "plot(-1)", "Previous plot", False),
