@@ -7,6 +7,7 @@ judge are adjusted together (Holm); without that, some category of fifty would a
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from qtui.analysis.corrections import holm
@@ -63,7 +64,8 @@ def _groups(tasks: pd.DataFrame, by: str) -> dict[tuple[Any, Any], str]:
 
 def _part(frame: pd.DataFrame, group_of: Mapping[tuple[Any, Any], str], name: str) -> pd.DataFrame:
     places = zip(frame["experiment"], frame["task"], strict=True)
-    return frame[[group_of.get(place) == name for place in places]]
+    # Not a list: an empty one would choose no columns.
+    return frame[np.array([group_of.get(place) == name for place in places], dtype=np.bool_)]
 
 
 def _adjusted(rows: list[tuple[str, ScoreRow]]) -> list[GroupRow]:

@@ -68,7 +68,8 @@ def _asked(grades: "pd.DataFrame") -> "pd.DataFrame":
     """Return the grades that a grader gave: without those of empty answers, which no judge is asked about."""
     from qtui.judges.protocol import is_of_empty_answer
 
-    return grades[[not is_of_empty_answer(reason) for reason in grades["reason"]]]
+    # Not a list: an empty one would choose no columns.
+    return grades[~grades["reason"].map(is_of_empty_answer).astype(bool)]
 
 
 def scales_of_graders(

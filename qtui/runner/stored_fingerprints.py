@@ -4,15 +4,16 @@ Each function returns None where the settings are not known, or cannot be read b
 given the same settings another fingerprint (its prompt or a library decides, too), so a difference alone is no damage.
 """
 
-import tomllib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from qtui import judges, scorers
 from qtui.errors import UserError
+from qtui.files import toml_text
 from qtui.records import JudgeSpec, ScorerSpec, content_hash
 from qtui.store.judges import ADDED
 
@@ -39,7 +40,7 @@ def of_scorer(spec: ScorerSpec) -> tuple[str, str] | None:
 def of_endpoint(definition: str, model: str, variant: str) -> str | None:
     """Return what stands for the weights of a variant behind an endpoint. `definition` is the experiment's TOML."""
     try:
-        of_file = tomllib.loads(definition)
+        of_file = toml_text.parse(definition, Path())
         return next(
             content_hash("endpoint", each.get("base_url"), each["weights"], each.get("api", "chat"))
             for of_model in of_file["models"]
@@ -47,5 +48,5 @@ def of_endpoint(definition: str, model: str, variant: str) -> str | None:
             for each in of_model["variants"]
             if each["name"] == variant and each["engine"] == "openai"
         )
-    except (tomllib.TOMLDecodeError, RecursionError, StopIteration, KeyError, TypeError, AttributeError):
+    except (UserError, StopIteration, KeyError, TypeError, AttributeError):
         return None

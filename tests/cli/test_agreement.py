@@ -93,6 +93,12 @@ def test_one_grader_is_said_to_be_alone(store: Path, invoke: Invoke) -> None:
     assert "no answer has grades of two graders, or of two takes of one judge" in done(invoke("agreement"))
 
 
+def test_a_run_that_nobody_graded_has_no_graders(tmp_path: Path, invoke: Invoke) -> None:
+    path = tmp_path / "ungraded.sqlite"
+    fill(path)
+    assert "no answer has grades of two graders" in done(invoke("agreement", "--store", str(path)))
+
+
 def test_a_run_is_named_once(store: Path, invoke: Invoke) -> None:
     assert "name the run once" in invoke("agreement", "pets", "--run", "1").stderr
     assert "has no run 7" in str(invoke("agreement", "7").exception)

@@ -26,7 +26,7 @@ def body(message: Any, finish: str | None = "stop", **more: Any) -> bytes:
             [{"type": "thinking", "thinking": [{"type": "text", "text": "えーと"}]}, {"type": "text", "text": "答え"}],
             "答え",
         ),
-        ("half \ud83d", "half \ud83d"),
+        ("half \ud83d", "half \ufffd"),
     ],
 )
 def test_a_text_or_its_parts_are_an_answer(content: Any, text: str) -> None:
