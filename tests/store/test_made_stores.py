@@ -96,3 +96,19 @@ def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             "grades": sorted(row for name in grades for row in store.execute(f"SELECT key, grade FROM {name}")),
             "notes": store.execute("SELECT * FROM note").fetchall(),
         }
+
+
+def test_it_is_upgraded_while_another_process_reads_it(made: tuple[Path, int]) -> None:
+    path, _ = made
+    before = contents(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode = WAL")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM run").fetchone()
+        open_store(path).close()
+        assert reader.execute("SELECT count(*) FROM run").fetchone()[0] > 0, (
+            "it goes on reading what it had begun to read"
+        )
+        reader.execute("COMMIT")
+        assert reader.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    assert contents(path) == before
