@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from operator import is_
 from typing import TypeVar
 
@@ -120,14 +121,20 @@ class TaskListPane(FiguresPane):
         if changed.closed:
             self.screen.set_focus(self._before_filter, scroll_visible=False)
 
+    @property
+    def chosen_task(self) -> int:
+        """The task that keys mean: the one last chosen here, although the scope follows a moment later."""
+        return self.scope.task
+
     async def action_star(self) -> None:
-        note = self.note_of(self.scope.task)
-        await self._put_note(self.scope, Note(not note.starred, note.comment))
+        scope = replace(self.scope, task=self.chosen_task)
+        note = self.note_of(scope.task)
+        await self._put_note(scope, Note(not note.starred, note.comment))
 
     def action_comment(self) -> None:
         from qtui.ui.dialogs.text_prompt import TextPromptScreen
 
-        scope = self.scope
+        scope = replace(self.scope, task=self.chosen_task)
         if scope.run_id is None:
             return
         note = self.note_of(scope.task)

@@ -115,12 +115,16 @@ class ComparePane(TaskListPane):
         return True
 
     def action_task(self, by: int) -> None:
-        task = self.tasks.step(self._requested_task or self.scope.task, by)
+        task = self.tasks.step(self.chosen_task, by)
         if task is None:
             self.notify("This is the last task." if by > 0 else "This is the first task.", timeout=2)
             return
         self._requested_task, self._sample = task, 0
         self.select(task=task)
+
+    @property
+    def chosen_task(self) -> int:
+        return self._requested_task or self.scope.task
 
     @property
     def is_blind(self) -> bool:

@@ -98,9 +98,14 @@ class TasksPane(TaskListPane):
         if message.index < len(self.tasks.rows):
             self._look_at(self.tasks.rows[message.index].task)
 
+    @property
+    def chosen_task(self) -> int:
+        rows = self._listed[0].rows if self._listed is not None else ()
+        return rows[self.table.cursor].task if self.table.cursor < len(rows) else self.scope.task
+
     def action_open(self) -> None:
         if self.tasks.rows:
-            self.select(task=self.tasks.rows[self.table.cursor].task, pane="compare")
+            self.select(task=self.chosen_task, pane="compare")
 
     def action_flagged(self) -> None:
         self.select(flagged=not self.scope.flagged)

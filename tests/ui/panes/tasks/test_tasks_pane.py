@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from qtui.store import Store, notes, open_store, runs
@@ -80,6 +81,19 @@ async def test_o_sorts_by_length_ratio_and_the_cursor_stays_on_its_task(store_pa
         await pilot.press("o", "o")
         await until(pilot, lambda: tasks.scope.order == "ratio" and tasks.tasks.tasks != (1, 2, 3, 4))
         await until(pilot, lambda: tasks.tasks.rows[tasks.table.cursor].task == tasks.scope.task == 1)
+
+
+async def test_a_star_goes_to_the_task_of_the_cursor_however_fast_the_keys_come(
+    store: Store, store_path: Path, study: int
+) -> None:
+    app = QtuiApp(store_path)
+    async with app.run_test(size=WIDE) as pilot:
+        tasks = await opened(pilot, app)
+        # As a terminal sends what was typed ahead: the scope follows the cursor a message later.
+        for key in ("j", "s"):
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: notes.of_model(store, study, MODEL))
+        assert notes.of_model(store, study, MODEL) == {tasks.tasks.tasks[1]: notes.Note(starred=True)}
 
 
 async def test_f_lists_only_flagged_and_starred_tasks(store: Store, store_path: Path, study: int) -> None:
