@@ -70,7 +70,7 @@ def hostile_folder(store: Path, place: Path) -> Path:
     private_files.private_folder(paths.user_themes())
     (paths.user_themes() / f"{HOSTILE_NAME}.toml").write_text(f'name = "{text}"\nprimary = "#ff0000"\n')
     paths.user_catalog().write_text(
-        f'[[models]]\nname = "{text}"\nparameters = "7B"\nhf_repo = "a/{text}"\nlicense = "{text}"\n'
+        f'[[model]]\nname = "{text}"\nparameters = "7B"\nhf_repo = "a/{text}"\nlicense = "{text}"\n'
     )
     return folder
 

@@ -7,6 +7,7 @@ import textwrap
 import psutil
 import pytest
 
+from qtui import paths
 from qtui.engines.protocol.answering import Failed, decode_from_worker
 
 pytestmark = pytest.mark.skipif(not hasattr(psutil, "RLIMIT_AS"), reason="limits of other processes are Linux's")
@@ -60,9 +61,10 @@ def test_lack_of_gpu_memory_is_told_with_what_the_library_says() -> None:
 
 
 def test_a_file_that_the_disk_refuses_is_named_with_the_remedy() -> None:
-    reason = failure("OSError(30, 'Read-only file system', '/cache/gguf/lock')")
+    lock = paths.cache() / "gguf" / "lock"
+    reason = failure(f"OSError(30, 'Read-only file system', {str(lock)!r})")
     assert reason == (
-        "/cache/gguf/lock: cannot be used (Read-only file system). "
+        f"{lock}: cannot be used (Read-only file system). "
         "Correct its permissions, or name another folder with XDG_CACHE_HOME=…"
     )
 
